@@ -1,0 +1,8 @@
+"""Where host calls come from: made up once, decoded before the run, or decoded while the device computes."""
+
+from datasets.cached import cached
+from datasets.generated import generated
+from datasets.host_batch import HostBatch, Source
+from datasets.streaming import streaming
+
+__all__ = ["HostBatch", "Source", "cached", "generated", "streaming"]
