@@ -1,0 +1,20 @@
+"""What runs: image classification models by name, with the weights and the surgery asked for.
+
+Importing this package loads neither torch nor timm. Changes to a built model are in ``models.surgery``.
+"""
+
+from models.build import BuiltModel, build_model
+from models.catalogue import InputSpec, input_spec, model_names
+from models.errors import ModelError
+from models.options import EfficientNetOptions, NormOptions
+
+__all__ = [
+    "BuiltModel",
+    "EfficientNetOptions",
+    "InputSpec",
+    "ModelError",
+    "NormOptions",
+    "build_model",
+    "input_spec",
+    "model_names",
+]

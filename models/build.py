@@ -1,0 +1,168 @@
+"""A model from its name: architecture, norms, weights."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.catalogue import InputSpec, input_spec, timm_name
+from models.errors import ModelError
+from models.options import EfficientNetOptions, NormOptions
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class BuiltModel:
+    """A model ready for surgery or compilation.
+
+    ``module`` is float32, in evaluation mode, and takes (N, 3, H, W) normalised pictures, giving
+    (N, num_classes) logits. ``weights`` is what was really loaded: ``pretrained``, ``random`` or
+    ``file:<name>``. ``warnings`` are single lines to print.
+    """
+
+    module: nn.Module
+    input_spec: InputSpec
+    weights: str
+    warnings: tuple[str, ...]
+
+
+def build_model(
+    name: str,
+    *,
+    weights: str = "auto",
+    norm: NormOptions = NormOptions(),  # noqa: B008 (frozen)
+    efficientnet: EfficientNetOptions = EfficientNetOptions(),  # noqa: B008 (frozen)
+    seed: int = 0,
+) -> BuiltModel:
+    """The model ``name`` with its architecture, norms and weights as asked for.
+
+    ``weights`` is ``auto`` (pretrained where they can be had, else random with a warning),
+    ``pretrained`` (insists), ``random``, or the path of a state dict. ``seed`` fixes random weights.
+    Raises ModelError, naming the option, for whatever cannot be had.
+    """
+    request = _checked_request(weights)
+    with _quiet_timm():
+        if request in ("auto", "pretrained"):
+            return _pretrained_or_random(name, request == "pretrained", norm, efficientnet, seed)
+        if request == "random":
+            return _random(name, norm, efficientnet, seed)
+        return _from_file(name, Path(request), norm, efficientnet, seed)
+
+
+def _checked_request(weights: str) -> str:
+    if weights in ("auto", "pretrained", "random") or Path(weights).is_file():
+        return weights
+    raise ModelError(
+        f"--weights {weights}: neither auto, pretrained nor random, nor a file. "
+        "Give one of these words, or the path of a .pth or .safetensors file."
+    )
+
+
+def _pretrained_or_random(
+    name: str, insist: bool, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int
+) -> BuiltModel:
+    from models.pretrained import WeightsUnavailable, pretrained_model
+
+    try:
+        _require_unchanged_architecture(norm, efficientnet)
+        module = pretrained_model(timm_name(name))
+    except WeightsUnavailable as unavailable:
+        if insist:
+            raise ModelError(f"--weights pretrained: {unavailable}. {unavailable.remedy}") from unavailable
+        warning = f"{name}: no pretrained weights ({unavailable}), so they are random."
+        return _random(name, norm, efficientnet, seed, warnings=(warning,))
+    eps_warning = () if norm.eps is None else _eps_warning(name, module, norm.eps)
+    return _finished(name, _with_norms(module, norm), "pretrained", eps_warning)
+
+
+def _random(
+    name: str,
+    norm: NormOptions,
+    efficientnet: EfficientNetOptions,
+    seed: int,
+    warnings: tuple[str, ...] = (),
+) -> BuiltModel:
+    from models.initialisation import settle_random_weights
+
+    module = _architecture(timm_name(name), norm, efficientnet, seed)
+    settle_random_weights(module, input_spec(name).image_size, seed)
+    return _finished(name, module, "random", warnings)
+
+
+def _from_file(
+    name: str, file: Path, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int
+) -> BuiltModel:
+    from models.checkpoint import load_checkpoint
+
+    module = _architecture(timm_name(name), norm, efficientnet, seed)
+    load_checkpoint(module, file, timm_name(name), own_eps=norm.eps is None)
+    return _finished(name, module, f"file:{file.name}", ())
+
+
+def _finished(name: str, module: nn.Module, weights: str, warnings: tuple[str, ...]) -> BuiltModel:
+    return BuiltModel(module.eval().requires_grad_(False), input_spec(name), weights, warnings)
+
+
+def _architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> nn.Module:
+    import timm
+    import torch
+
+    # timm draws its weights from torch's global generator: seeded here, and put back afterwards.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if efficientnet == EfficientNetOptions():
+            return _with_norms(timm.create_model(name, pretrained=False), norm)
+        from models.efficientnet import build_efficientnet
+
+        return _with_norms(build_efficientnet(name, efficientnet), norm)
+
+
+def _with_norms(module: nn.Module, norm: NormOptions) -> nn.Module:
+    from models.surgery.norms import replace_norms
+
+    # A model without batch normalisation is fine as long as nobody asks for another kind.
+    return module if norm == NormOptions() else replace_norms(module, norm)
+
+
+def _require_unchanged_architecture(norm: NormOptions, efficientnet: EfficientNetOptions) -> None:
+    from models.pretrained import WeightsUnavailable
+
+    reason, flag = "", ""
+    if norm.kind != "batch":
+        reason, flag = f"none fit a model with --norm-type {norm.kind}", "--norm-type"
+    elif efficientnet.group_dim != EfficientNetOptions().group_dim:
+        flag = "--efficientnet-group-dim"
+        reason = f"none fit a model with {flag} {efficientnet.group_dim}"
+    elif efficientnet.expand_ratio != EfficientNetOptions().expand_ratio:
+        flag = "--efficientnet-expand-ratio"
+        reason = f"none fit a model with {flag} {efficientnet.expand_ratio}"
+    if reason:
+        raise WeightsUnavailable(reason, f"Leave {flag} out, or give --weights random or a file.")
+
+
+def _eps_warning(name: str, module: nn.Module, eps: float) -> tuple[str, ...]:
+    from torch import nn
+
+    trained = {norm.eps for norm in module.modules() if isinstance(norm, nn.BatchNorm2d)} - {eps}
+    if not trained:
+        return ()
+    own = ", ".join(f"{value:g}" for value in sorted(trained))
+    return (f"--norm-eps {eps:g}: the weights of {name} were trained with {own}, so its classes may differ.",)
+
+
+@contextmanager
+def _quiet_timm() -> Iterator[None]:
+    """Keeps timm's progress notes out of a benchmark's output."""
+    logger = logging.getLogger("timm")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)

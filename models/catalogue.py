@@ -1,0 +1,136 @@
+"""The models by name, and what each wants as input.
+
+A plain table, so that help texts and checks of names need neither torch nor timm; a test holds it
+against timm's own configurations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from models.errors import ModelError, near_names
+
+TIMM_PREFIX = "timm/"
+
+_IMAGENET_MEAN = (0.485, 0.456, 0.406)
+_IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What a model wants to see: square pictures of ``image_size`` pixels, (pixel - mean) / std.
+
+    ``mean`` and ``std`` are per RGB channel, for pixels in 0..1. ``interpolation`` is the resize
+    filter, ``bilinear`` or ``bicubic``.
+    """
+
+    image_size: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    interpolation: str
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class CatalogueEntry:
+    """One of our names: timm's name for its architecture, and its input."""
+
+    timm_name: str
+    input_spec: InputSpec
+
+
+def _entry(
+    timm_name: str,
+    image_size: int = 224,
+    mean: tuple[float, float, float] = _IMAGENET_MEAN,
+    std: tuple[float, float, float] = _IMAGENET_STD,
+    interpolation: str = "bicubic",
+) -> CatalogueEntry:
+    return CatalogueEntry(timm_name, InputSpec(image_size, mean, std, interpolation, num_classes=1000))
+
+
+_HALF = (0.5, 0.5, 0.5)
+
+CATALOGUE: dict[str, CatalogueEntry] = {
+    "resnet18": _entry("resnet18"),
+    "resnet34": _entry("resnet34"),
+    "resnet50": _entry("resnet50"),
+    "resnet101": _entry("resnet101"),
+    "resnet152": _entry("resnet152"),
+    "resnext50": _entry("resnext50_32x4d"),
+    "resnext101": _entry("resnext101_32x8d", interpolation="bilinear"),
+    "mobilenet": _entry("mobilenetv2_100"),
+    "mobilenet-v3-small": _entry("mobilenetv3_small_100"),
+    "mobilenet-v3-large": _entry("mobilenetv3_large_100"),
+    "efficientnet-b0": _entry("efficientnet_b0"),
+    # The paper's resolution for B4; timm's own weights were trained at 320 and are tested at 384.
+    "efficientnet-b4": _entry("efficientnet_b4", image_size=380),
+    "efficientnet-lite0": _entry("tf_efficientnet_lite0", mean=_HALF, std=_HALF),
+}
+
+
+def model_names() -> tuple[str, ...]:
+    """Every name ``--model`` takes, beside ``timm/NAME``."""
+    return tuple(CATALOGUE)
+
+
+def timm_name(name: str) -> str:
+    """timm's name for ``name``: looked up, or what follows ``timm/``. Raises ModelError if unknown."""
+    if name.startswith(TIMM_PREFIX):
+        return _known_to_timm(name.removeprefix(TIMM_PREFIX))
+    if name in CATALOGUE:
+        return CATALOGUE[name].timm_name
+    raise ModelError(
+        f"--model {name}: no such model.{near_names(name, CATALOGUE)} "
+        f"Choose one of {', '.join(CATALOGUE)}, or timm/NAME for any model of timm."
+    )
+
+
+def input_spec(name: str) -> InputSpec:
+    """What the data side must deliver for ``name``; builds no model. Raises ModelError if unknown."""
+    if name in CATALOGUE:
+        return CATALOGUE[name].input_spec
+    return _input_spec_from_timm(timm_name(name))
+
+
+def _known_to_timm(name: str) -> str:
+    import timm
+
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        raise ModelError(
+            f"--model {TIMM_PREFIX}{name}: timm has no such model.{near_names(name, timm.list_models())} "
+            "timm.list_models() lists all of them."
+        )
+    tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{architecture}.*")]
+    if tag and tag not in tags:
+        raise ModelError(
+            f"--model {TIMM_PREFIX}{name}: timm has {architecture}, but no weights tagged {tag!r}. "
+            f"Its tags: {', '.join(tags) or 'none'}."
+        )
+    return name
+
+
+def _input_spec_from_timm(name: str) -> InputSpec:
+    from timm.models import get_pretrained_cfg
+
+    config = get_pretrained_cfg(name)
+    if config is None:
+        raise ModelError(
+            f"--model {TIMM_PREFIX}{name}: timm does not say what input it wants. Choose another model."
+        )
+    channels, height, width = config.input_size
+    if channels != 3 or height != width:
+        raise ModelError(
+            f"--model {TIMM_PREFIX}{name}: it wants {channels}x{height}x{width} input, but only square RGB "
+            "pictures are supported. Choose another model."
+        )
+    red, green, blue = config.mean
+    std_red, std_green, std_blue = config.std
+    return InputSpec(
+        image_size=height,
+        mean=(red, green, blue),
+        std=(std_red, std_green, std_blue),
+        interpolation="bilinear" if config.interpolation == "bilinear" else "bicubic",
+        num_classes=config.num_classes,
+    )

@@ -1,0 +1,182 @@
+"""State dicts in files: read safely, recognised, and loaded into a model."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from models.errors import ModelError
+
+_WRAPPER_KEYS = ("state_dict", "state_dict_ema", "model_state_dict", "model", "model_ema")
+_NAME_PREFIXES = ("module.", "_orig_mod.")
+
+# A key that only one foreign naming has, with the name of that naming. Their tensors stand in the
+# order of timm's, as both follow the order of computation.
+_FOREIGN_MARKS = {"features.0.0.weight": "torchvision", "_conv_stem.weight": "efficientnet-pytorch"}
+
+# torchvision's MobileNetV3 was trained with another epsilon in its batch norms than timm's.
+_TORCHVISION_EPS = {"mobilenetv3_small_100": 1e-3, "mobilenetv3_large_100": 1e-3}
+
+_LISTED_KEYS = 8
+
+
+def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: bool = True) -> None:
+    """Loads the state dict in ``file`` into ``module``, of timm's architecture ``timm_name``, in place.
+
+    The names may be timm's, torchvision's or efficientnet-pytorch's. With ``own_eps``, batch norms
+    get the epsilon that torchvision's weights were trained with. Raises ModelError for a file that
+    is no checkpoint, and for one that does not fit, listing the keys.
+    """
+    weights = _unwrapped(_read(file), file)
+    target = module.state_dict()
+    naming = _foreign_naming(weights)
+    if naming and not weights.keys() & target.keys() - {"classifier.weight", "classifier.bias"}:
+        weights = _renamed_by_order(weights, target, file, naming)
+        if own_eps and naming == "torchvision" and timm_name in _TORCHVISION_EPS:
+            _set_eps(module, _TORCHVISION_EPS[timm_name])
+    _require_fit(weights, target, file)
+    # strict=False only for batch norms' counters, which older files lack and inference never reads.
+    module.load_state_dict(dict(weights), strict=False)
+
+
+def _read(file: Path) -> object:
+    try:
+        if _is_safetensors(file):
+            return load_file(file)
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except SafetensorError as error:
+        raise _not_a_checkpoint(file, error) from error
+    except pickle.UnpicklingError as error:
+        raise _not_a_checkpoint(file, error) from error
+    except (
+        RuntimeError,
+        EOFError,
+        ValueError,
+        KeyError,
+        IndexError,
+        struct.error,
+        zipfile.BadZipFile,
+    ) as error:
+        raise _not_a_checkpoint(file, error) from error
+    except OSError as error:
+        raise ModelError(f"--weights {file}: cannot be read ({error.strerror or error}).") from error
+
+
+def _is_safetensors(file: Path) -> bool:
+    return file.suffix == ".safetensors"
+
+
+def _not_a_checkpoint(file: Path, error: Exception) -> ModelError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    return ModelError(
+        f"--weights {file}: not a checkpoint that can be loaded safely ({reason}). Expected a state dict of "
+        "tensors, saved with torch.save (.pth) or safetensors (.safetensors)."
+    )
+
+
+def _unwrapped(content: object, file: Path) -> dict[str, torch.Tensor]:
+    """The state dict in ``content``, out of a training script's wrapping."""
+    found = content
+    if isinstance(found, Mapping):
+        for key in _WRAPPER_KEYS:
+            if isinstance(found.get(key), Mapping):
+                found = found[key]
+                break
+    if not isinstance(found, Mapping) or not found or not all(map(_is_entry, found.items())):
+        raise ModelError(
+            f"--weights {file}: holds {_described(content)}, not a state dict. "
+            'Expected names and tensors, or these under "state_dict".'
+        )
+    weights = dict(found)
+    for prefix in _NAME_PREFIXES:
+        if all(key.startswith(prefix) for key in weights):
+            weights = {key.removeprefix(prefix): tensor for key, tensor in weights.items()}
+    return weights
+
+
+def _is_entry(item: tuple[object, object]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
+
+
+def _described(content: object) -> str:
+    if isinstance(content, Mapping):
+        return (
+            f"a dictionary with the keys {_listed(list(map(str, content)))}"
+            if content
+            else "an empty dictionary"
+        )
+    return f"a {type(content).__name__}"
+
+
+def _foreign_naming(weights: Mapping[str, torch.Tensor]) -> str:
+    return next((naming for mark, naming in _FOREIGN_MARKS.items() if mark in weights), "")
+
+
+def _renamed_by_order(
+    weights: Mapping[str, torch.Tensor], target: Mapping[str, torch.Tensor], file: Path, naming: str
+) -> dict[str, torch.Tensor]:
+    given = [(key, tensor) for key, tensor in weights.items() if not _is_counter(key)]
+    wanted = [(key, tensor) for key, tensor in target.items() if not _is_counter(key)]
+    if len(given) != len(wanted):
+        raise ModelError(
+            f"--weights {file}: {len(given)} tensors in the naming of {naming}, but the model has "
+            f"{len(wanted)}. Choose the file's model with --model."
+        )
+    renamed: dict[str, torch.Tensor] = {}
+    for (given_key, tensor), (key, place) in zip(given, wanted, strict=True):
+        # torchvision's MobileNetV3 has linear layers where timm has convolutions of one pixel.
+        if _without_single_pixels(tensor.shape) != _without_single_pixels(place.shape):
+            raise ModelError(
+                f"--weights {file}: {given_key} ({naming}) has the shape {tuple(tensor.shape)}, but "
+                f"{key} of the model, in its place, has {tuple(place.shape)}. Choose the file's model "
+                "with --model."
+            )
+        renamed[key] = tensor.reshape(place.shape)
+    return renamed
+
+
+def _without_single_pixels(shape: torch.Size) -> tuple[int, ...]:
+    return tuple(shape[:2]) if tuple(shape[2:]) == (1, 1) else tuple(shape)
+
+
+def _require_fit(weights: Mapping[str, torch.Tensor], target: Mapping[str, torch.Tensor], file: Path) -> None:
+    missing = [key for key in target if key not in weights and not _is_counter(key)]
+    unexpected = [key for key in weights if key not in target]
+    misshapen = [
+        f"{key} ({tuple(weights[key].shape)} instead of {tuple(place.shape)})"
+        for key, place in target.items()
+        if key in weights and weights[key].shape != place.shape
+    ]
+    problems = [
+        f"{title} ({len(keys)}): {_listed(keys)}"
+        for title, keys in (("missing", missing), ("unexpected", unexpected), ("other shape", misshapen))
+        if keys
+    ]
+    if problems:
+        raise ModelError(
+            f"--weights {file}: does not fit the model. {'; '.join(problems)}. "
+            "Choose the file's model with --model, and its norms with --norm-type."
+        )
+
+
+def _is_counter(key: str) -> bool:
+    return key.endswith("num_batches_tracked")
+
+
+def _listed(keys: list[str]) -> str:
+    shown = ", ".join(keys[:_LISTED_KEYS])
+    return f"{shown}, and {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else shown
+
+
+def _set_eps(module: nn.Module, eps: float) -> None:
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.eps = eps

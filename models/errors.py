@@ -1,0 +1,16 @@
+"""The one error of this package: a request that no model can answer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ModelError(ValueError):
+    """A bad request: the message names the option, its value and the remedy."""
+
+
+def near_names(wanted: str, known: Iterable[str], *, count: int = 3) -> str:
+    """`` Did you mean a, b?``, or the empty string when nothing in ``known`` is near ``wanted``."""
+    found = difflib.get_close_matches(wanted, sorted(known), n=count, cutoff=0.5)
+    return f" Did you mean {', '.join(found)}?" if found else ""

@@ -1,0 +1,86 @@
+"""Random weights under which a model computes ordinary numbers.
+
+Fresh weights as timm draws them make a bad subject for a measurement: residual branches are zeroed,
+and activations double or halve from block to block, up to infinities in 16 bits or down to
+denormals, which some processors compute a hundred times slower.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+_PICTURES = 2
+_SMOOTHNESS = 8
+
+
+def settle_random_weights(module: nn.Module, image_size: int, seed: int) -> None:
+    """Adjusts ``module``'s weights in place until activations are of the order of 1 in every layer.
+
+    Batch norms get the statistics of seeded noise as their running statistics, as training would
+    give them. Where there is no norm at all, each convolution is divided by the standard deviation
+    of its output (layer-sequential unit variance, Mishkin and Matas, arXiv:1511.06422).
+    """
+    _revive_zeroed_branches(module)
+    noise = _noise_pictures(image_size, seed)
+    if any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules()):
+        _settle_batch_norms(module, noise)
+    elif not any(isinstance(layer, nn.GroupNorm | nn.LayerNorm) for layer in module.modules()):
+        _settle_convolutions(module, noise)
+
+
+def _revive_zeroed_branches(module: nn.Module) -> None:
+    for layer in module.modules():
+        if isinstance(layer, nn.BatchNorm2d | nn.GroupNorm) and not torch.any(layer.weight):
+            nn.init.ones_(layer.weight)
+
+
+def _noise_pictures(image_size: int, seed: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    side = max(1, image_size // _SMOOTHNESS)
+    coarse = torch.randn(_PICTURES, 3, side, side, generator=generator)
+    smooth = functional.interpolate(coarse, size=(image_size, image_size), mode="bilinear")
+    # Photographs are smooth and generated data is not: statistics of one alone leave the other a
+    # hundred times out of range after some dozen layers.
+    return smooth + torch.randn(smooth.shape, generator=generator)
+
+
+@torch.no_grad()
+def _settle_batch_norms(module: nn.Module, pictures: torch.Tensor) -> None:
+    module.eval()
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        # Without momentum a batch norm keeps the plain mean of the statistics it has seen.
+        norm.momentum = None
+        norm.reset_running_stats()
+        norm.train()
+    module(pictures)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+@torch.no_grad()
+def _settle_convolutions(module: nn.Module, pictures: torch.Tensor) -> None:
+    module.eval()
+
+    def to_unit_variance(layer: nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:
+        deviation = output.std()
+        if not torch.isfinite(deviation) or deviation < torch.finfo(torch.float32).tiny:
+            return output
+        for parameter in layer.parameters(recurse=False):
+            parameter.div_(deviation)
+        return output.div(deviation)
+
+    hooks = [
+        layer.register_forward_hook(to_unit_variance)
+        for layer in module.modules()
+        if isinstance(layer, nn.Conv2d)
+    ]
+    try:
+        module(pictures)
+    finally:
+        for hook in hooks:
+            hook.remove()

