@@ -1,0 +1,176 @@
+"""OpenVINO on the CPU: asynchronous requests for throughput, one request for latency."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import Availability, Batch, Effective, HostCall
+from measurement.machine import available_cores
+
+if TYPE_CHECKING:
+    import openvino as ov
+    import torch
+
+    from measurement.settings import Settings
+
+
+class OpenVinoBackend:
+    name = "openvino"
+    device_kind = "cpu"
+
+    def available(self) -> Availability:
+        if find_spec("openvino") is None:
+            return Availability(False, "the package openvino is not installed", "pip install openvino")
+        return Availability(True)
+
+    def check(self, settings: Settings) -> None:
+        """Runs every combination of the settings."""
+
+    def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> OpenVinoExecutable:
+        import openvino as ov
+
+        compiled = ov.Core().compile_model(_convert(model, example), "CPU", _properties(settings))
+        return OpenVinoExecutable(compiled, example, settings)
+
+
+def _convert(model: torch.nn.Module, example: Batch) -> ov.Model:
+    """The exported model with the example's static shape and dtype, so that the engine can plan its memory."""
+    import openvino as ov
+    import torch
+
+    with torch.no_grad():
+        converted = ov.convert_model(torch.export.export(model, (torch.from_numpy(example),)))
+    converted.reshape(list(example.shape))
+    return converted
+
+
+def _properties(settings: Settings) -> dict[str, Any]:
+    properties: dict[str, Any] = {
+        "PERFORMANCE_HINT": "THROUGHPUT" if settings.device_iterations > 1 else "LATENCY",
+        "INFERENCE_NUM_THREADS": settings.threads or available_cores(),
+    }
+    if settings.precision == "32.32":
+        properties["INFERENCE_PRECISION_HINT"] = "f32"
+    if settings.data == "real" and not settings.cache_images:
+        # Pinned compute threads cannot move aside for the decoding threads that share their cores.
+        properties["ENABLE_CPU_PINNING"] = False
+    return properties
+
+
+class OpenVinoExecutable:
+    """One request runs in the caller's thread; several are kept in flight by OpenVINO's own queue."""
+
+    def __init__(self, compiled: ov.CompiledModel, example: Batch, settings: Settings) -> None:
+        self.effective = _effective(compiled, settings)
+        self._device_data = settings.data == "synthetic"
+        classes = compiled.output(0).shape[-1]
+        shape = (settings.device_iterations, settings.micro_batch_size, classes)
+        self._call = HostCall(np.zeros(shape, np.float32), np.zeros(settings.device_iterations, np.int64))
+        # The engine reads the caller's arrays in place; a source hands out the same few arrays again and again.
+        self._tensors: dict[int, tuple[Batch, ov.Tensor]] = {}
+        self._example = example
+        if self.effective.in_flight == 1:
+            self._run: Any = _OneRequest(compiled, self._call, self._device_tensor())
+        else:
+            self._run = _RequestQueue(compiled, self._call, self.effective.in_flight, self._device_tensor())
+
+    def run(self, batches: Sequence[Batch]) -> HostCall:
+        tensors = [None] * len(batches) if self._device_data else [self._tensor(batch) for batch in batches]
+        self._run(tensors)
+        return self._call
+
+    def close(self) -> None:
+        self._run = None
+        self._tensors.clear()
+
+    def _tensor(self, batch: Batch) -> ov.Tensor:
+        known = self._tensors.get(id(batch))
+        if known is None:
+            import openvino as ov
+
+            known = self._tensors[id(batch)] = (batch, ov.Tensor(batch, shared_memory=True))
+        return known[1]
+
+    def _device_tensor(self) -> ov.Tensor | None:
+        """Data for `--data synthetic`: made once, set on every request once, never handed over again."""
+        if not self._device_data:
+            return None
+        import openvino as ov
+
+        return ov.Tensor(self._example, shared_memory=False)
+
+
+class _OneRequest:
+    def __init__(self, compiled: ov.CompiledModel, call: HostCall, device_tensor: ov.Tensor | None) -> None:
+        import openvino as ov
+
+        self._request = compiled.create_infer_request()
+        self._outputs = [ov.Tensor(output, shared_memory=True) for output in call.outputs]
+        self._round_trip_ns = call.round_trip_ns
+        if device_tensor is not None:
+            self._request.set_input_tensor(device_tensor)
+
+    def __call__(self, tensors: Sequence[ov.Tensor | None]) -> None:
+        clock, request, round_trip_ns = time.perf_counter_ns, self._request, self._round_trip_ns
+        for index, tensor in enumerate(tensors):
+            start_ns = clock()
+            request.set_output_tensor(self._outputs[index])
+            request.infer(tensor, share_inputs=True, share_outputs=True)
+            round_trip_ns[index] = clock() - start_ns
+
+
+class _RequestQueue:
+    def __init__(
+        self, compiled: ov.CompiledModel, call: HostCall, in_flight: int, device_tensor: ov.Tensor | None
+    ) -> None:
+        import openvino as ov
+
+        self._queue = ov.AsyncInferQueue(compiled, in_flight)
+        self._outputs, self._round_trip_ns = call.outputs, call.round_trip_ns
+        self._start_ns: NDArray[np.int64] = np.zeros(len(call.round_trip_ns), np.int64)
+        self._queue.set_callback(self._finished)
+        if device_tensor is not None:
+            for request in self._queue:
+                request.set_input_tensor(device_tensor)
+
+    def __call__(self, tensors: Sequence[ov.Tensor | None]) -> None:
+        clock, queue, start_ns = time.perf_counter_ns, self._queue, self._start_ns
+        for index, tensor in enumerate(tensors):
+            # Waiting for a free request is not part of the round trip: the input is not handed over yet.
+            queue.get_idle_request_id()
+            start_ns[index] = clock()
+            queue.start_async(tensor, index, share_inputs=True)
+        queue.wait_all()
+
+    def _finished(self, request: ov.InferRequest, index: int) -> None:
+        self._outputs[index] = request.get_output_tensor().data
+        self._round_trip_ns[index] = time.perf_counter_ns() - self._start_ns[index]
+
+
+def _effective(compiled: ov.CompiledModel, settings: Settings) -> Effective:
+    import openvino as ov
+
+    def read(name: str) -> Any:
+        return compiled.get_property(name)
+
+    several = settings.device_iterations > 1
+    in_flight = min(int(read("OPTIMAL_NUMBER_OF_INFER_REQUESTS")), settings.device_iterations) if several else 1
+    return Effective(
+        engine="openvino",
+        version=ov.__version__,
+        device=", ".join(read("EXECUTION_DEVICES")),
+        dtype={"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[read("INFERENCE_PRECISION_HINT").to_string()],
+        threads=int(read("INFERENCE_NUM_THREADS")),
+        streams=int(read("NUM_STREAMS")),
+        in_flight=in_flight,
+        details={"cpu_pinning": str(read("ENABLE_CPU_PINNING")), "hint": str(read("PERFORMANCE_HINT"))},
+    )
+
+
+BACKEND = OpenVinoBackend()

@@ -1,0 +1,143 @@
+"""The timed loop: host calls one after the other, and nothing else between the two readings of the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measurement.settings import DROPPED_HOST_CALLS, Settings
+
+
+class HostBatch(Protocol):
+    """The images of one host call, as a source hands them out."""
+
+    @property
+    def micro_batches(self) -> Sequence[NDArray[Any]]: ...
+    @property
+    def labels(self) -> NDArray[np.int64] | None: ...
+    @property
+    def decode_wait_ns(self) -> int: ...
+
+
+class Source(Protocol):
+    """Where host batches come from."""
+
+    def next(self) -> HostBatch: ...
+
+
+class HostCall(Protocol):
+    """What one host call gave."""
+
+    @property
+    def outputs(self) -> NDArray[np.float32]: ...
+    @property
+    def round_trip_ns(self) -> NDArray[np.int64]: ...
+    @property
+    def round_trip_is_range(self) -> bool: ...
+
+
+class Executable(Protocol):
+    """A compiled model."""
+
+    def run(self, batches: Sequence[NDArray[Any]]) -> HostCall: ...
+
+
+@dataclass(frozen=True)
+class TimedCall:
+    """One timed host call, while it is fresh: for live output between two host calls."""
+
+    index: int
+    host_call_ns: int
+    round_trip_ns: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The raw figures of one run; warm-up and dropped host calls are not in it.
+
+    `host_call_ns`: int64 `(host_calls,)`, from asking for the data to the last output on the host.
+    `decode_wait_ns`: int64 `(host_calls,)`, the part of it spent waiting for decoded images.
+    `round_trip_ns`: int64 `(host_calls × device_iterations,)`, one per micro-batch; with
+    `round_trip_is_range`, `(host_calls × 3,)`: minimum, maximum and mean of each host call.
+    `warmup_host_calls`: all host calls before the first timed one.
+    `correct`, `labelled`: top-1 hits among the images that have a label.
+    `not_finite`: outputs that were NaN or infinite.
+    """
+
+    samples_per_host_call: int
+    host_call_ns: NDArray[np.int64]
+    decode_wait_ns: NDArray[np.int64]
+    round_trip_ns: NDArray[np.int64]
+    round_trip_is_range: bool
+    warmup_host_calls: int
+    correct: int
+    labelled: int
+    not_finite: int
+
+    @property
+    def samples(self) -> int:
+        """Images in the timed host calls."""
+        return len(self.host_call_ns) * self.samples_per_host_call
+
+
+def measure(
+    executable: Executable,
+    source: Source,
+    settings: Settings,
+    on_call: Callable[[TimedCall], None] = lambda call: None,
+    clock: Callable[[], int] = time.perf_counter_ns,
+) -> Measurement:
+    """Runs warm-up and timed host calls until `iterations` or `duration_s` is reached.
+
+    `on_call` is told of each timed host call, outside the timed region.
+    """
+    warmup = settings.warmup + DROPPED_HOST_CALLS
+    for _ in range(warmup):
+        executable.run(source.next().micro_batches)
+
+    limit_ns = float("inf") if settings.duration_s is None else settings.duration_s * 1e9
+    limit_calls = float("inf") if settings.iterations is None else settings.iterations
+    host_call_ns: list[int] = []
+    decode_wait_ns: list[int] = []
+    round_trips: list[NDArray[np.int64]] = []
+    elapsed_ns = correct = labelled = not_finite = 0
+    call: HostCall | None = None
+    while len(host_call_ns) < limit_calls and elapsed_ns < limit_ns:
+        start_ns = clock()
+        batch = source.next()
+        call = executable.run(batch.micro_batches)
+        took_ns = clock() - start_ns
+
+        elapsed_ns += took_ns
+        host_call_ns.append(took_ns)
+        decode_wait_ns.append(batch.decode_wait_ns)
+        round_trips.append(call.round_trip_ns.copy())
+        hits, known = _top1(call.outputs, batch.labels)
+        correct, labelled = correct + hits, labelled + known
+        not_finite += call.outputs.size - int(np.count_nonzero(np.isfinite(call.outputs)))
+        on_call(TimedCall(len(host_call_ns), took_ns, round_trips[-1]))
+
+    return Measurement(
+        samples_per_host_call=settings.samples_per_host_call,
+        host_call_ns=np.array(host_call_ns, np.int64),
+        decode_wait_ns=np.array(decode_wait_ns, np.int64),
+        round_trip_ns=np.concatenate(round_trips),
+        round_trip_is_range=call is not None and call.round_trip_is_range,
+        warmup_host_calls=warmup,
+        correct=correct,
+        labelled=labelled,
+        not_finite=not_finite,
+    )
+
+
+def _top1(outputs: NDArray[np.float32], labels: NDArray[np.int64] | None) -> tuple[int, int]:
+    """Hits and labelled images; `outputs` `(calls, samples, classes)`, `labels` `(calls, samples)`, -1: none."""
+    if labels is None:
+        return 0, 0
+    known = labels >= 0
+    return int(np.count_nonzero(known & (outputs.argmax(axis=-1) == labels))), int(np.count_nonzero(known))

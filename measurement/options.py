@@ -1,0 +1,173 @@
+"""The one table of the driver's options: flags, configuration keys, defaults, units and help come from it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: `--micro-batch-size` on the command line, `micro_batch_size` in configs.yml.
+
+    `parse` turns the text of either into the value and raises `ValueError` with what was expected.
+    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`).
+    """
+
+    key: str
+    group: str
+    help: str
+    parse: Callable[[str], object] = str
+    default: object = None
+    choices: tuple[str, ...] = ()
+    metavar: str | None = None
+    switch: bool = False
+    many: bool = False
+    in_config: bool = True
+    ipu_only: bool = False
+
+    @property
+    def flag(self) -> str:
+        """The option's name on the command line."""
+        return "--" + self.key.replace("_", "-")
+
+
+def count(text: str) -> int:
+    """A whole number of at least 1."""
+    value = _whole(text)
+    if value < 1:
+        raise ValueError(f"{text} is too small: expected a whole number of 1 or more")
+    return value
+
+
+def count_or_zero(text: str) -> int:
+    """A whole number of at least 0."""
+    value = _whole(text)
+    if value < 0:
+        raise ValueError(f"{text} is negative: expected a whole number of 0 or more")
+    return value
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number: expected a number above 0") from None
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{text} is out of range: expected a finite number above 0")
+    return value
+
+
+def fraction(text: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number: expected a number from 0 to 1") from None
+    if not 0 <= value <= 1:
+        raise ValueError(f"{text} is out of range: expected a number from 0 to 1")
+    return value
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a whole number") from None
+
+
+MODEL, DATA, RUN, ENGINE, IPU = "model", "data", "run", "backend and engine", "IPU only (no effect elsewhere)"
+
+OPTIONS: tuple[Option, ...] = (
+    Option("config", MODEL, "named configuration of configs.yml; flags beat it", metavar="NAME", in_config=False),
+    Option("model", MODEL, "model name", default="resnet18", metavar="NAME"),
+    Option("weights", MODEL, "auto (pretrained where they can be had, else random), pretrained, random, "
+           "or a state dict file (.pth, .safetensors)", default="auto", metavar="WHICH"),
+    Option("random_weights", MODEL, "the same as --weights random", default=False, switch=True),
+    Option("norm_type", MODEL, "normalisation layers", default="batch", choices=("batch", "group", "none")),
+    Option("norm_eps", MODEL, "epsilon of the normalisation layers (1e-5 for layers made here; "
+           "without the flag the model's own layers keep theirs)", positive, metavar="EPS"),
+    Option("norm_num_groups", MODEL, "groups of group normalisation", count, default=32, metavar="N"),
+    Option("batchnorm_momentum", MODEL, "momentum of batch normalisation (0.1 for layers made here; no effect "
+           "on inference figures)", fraction, metavar="M"),
+    Option("efficientnet_expand_ratio", MODEL, "expand ratio of EfficientNet blocks", count, default=6, metavar="N"),
+    Option("efficientnet_group_dim", MODEL, "channels in a group of EfficientNet's depthwise convolutions",
+           count, default=1, metavar="N"),
+    Option("data", DATA, "real: JPEG files decoded during the run; generated: one host batch handed over on "
+           "every call; synthetic: made on the device once", default="real",
+           choices=("real", "synthetic", "generated")),
+    Option("images", DATA, "folder of photographs for real data", default="data/images", metavar="DIR"),
+    Option("labels", DATA, "CSV with file and ImageNet class index (default: labels.csv in the folder)",
+           metavar="FILE"),
+    Option("cache_images", DATA, "decode the photographs once, before timing", default=False, switch=True),
+    Option("dataloader_worker", DATA, "decoding workers (default: one a core)", count, metavar="N"),
+    Option("normalization_location", DATA, "where pixels are normalised: in preprocessing (host), in the "
+           "compiled model (ipu: on the device, whatever it is), nowhere (none)", default="host",
+           choices=("host", "ipu", "none")),
+    Option("eight_bit_io", DATA, "hand pixels over as 8-bit integers", default=False, switch=True),
+    Option("micro_batch_size", RUN, "samples in one micro-batch", count, default=1, metavar="N"),
+    Option("device_iterations", RUN, "micro-batches in one host call", count, default=1, metavar="N"),
+    Option("replicas", RUN, "copies of the model that run side by side", count, default=1, metavar="N"),
+    Option("iterations", RUN, "timed host calls (without --duration: 100)", count, metavar="N"),
+    Option("duration", RUN, "stop after this many seconds of timed host calls", positive, metavar="SECONDS"),
+    Option("warmup", RUN, "host calls before the two that are always dropped", count_or_zero, default=1,
+           metavar="N"),
+    Option("precision", ENGINE, "16.16: what the device computes natively in 16 bits, else float32; "
+           "32.32: float32", default="16.16", choices=("16.16", "32.32")),
+    Option("backend", ENGINE, "engine (auto: the first of a fixed order that is installed)", default="auto",
+           metavar="NAME"),
+    Option("threads", ENGINE, "compute threads of the engine (default: one a core)", count, metavar="N"),
+    Option("half_partial", IPU, "16-bit partial sums", default=False, switch=True, ipu_only=True),
+    Option("enable_fast_groupnorm", IPU, "strided channel grouping in group normalisation", default=False,
+           switch=True, ipu_only=True),
+)
+
+BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
+
+
+def parse_flags(argv: Sequence[str] | None, prog: str, description: str) -> dict[str, object]:
+    """The options given on the command line, as `{key: value}`; those not given are absent.
+
+    Prints usage and ends the process with exit code 2 on a flag that is unknown or badly valued
+    (argparse's own convention), and with 0 after `--help`.
+    """
+    parser = _Parser(prog=prog, description=description, argument_default=argparse.SUPPRESS)
+    groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in OPTIONS)}
+    for option in OPTIONS:
+        _add(groups[option.group], option)
+    return vars(parser.parse_args(argv))
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}\nhint: {self.prog} --help lists every option\n")
+
+
+def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+    text = option.help if option.default is None or option.switch else f"{option.help} (default: {option.default})"
+    if option.switch:
+        group.add_argument(option.flag, dest=option.key, action=argparse.BooleanOptionalAction, help=text)
+    elif option.choices:
+        group.add_argument(option.flag, dest=option.key, choices=option.choices, help=text)
+    else:
+        group.add_argument(
+            option.flag,
+            dest=option.key,
+            type=_argparse_type(option),
+            metavar=option.metavar,
+            nargs="+" if option.many else None,
+            help=text,
+        )
+
+
+def _argparse_type(option: Option) -> Callable[[str], object]:
+    def convert(text: str) -> object:
+        try:
+            return option.parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert

@@ -1,0 +1,39 @@
+"""Live output between two host calls: a line each, and a bar on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from measurement.loop import TimedCall
+from measurement.report import call_line
+from measurement.settings import Settings
+
+
+@contextmanager
+def live_output(settings: Settings) -> Iterator[Callable[[TimedCall], None]]:
+    """Yields what `measure` calls after each timed host call; the bar is cleared at the end."""
+    from tqdm import tqdm
+
+    tqdm.monitor_interval = 0  # no thread of the bar's own beside the measured ones
+    in_seconds = settings.iterations is None
+    with tqdm(
+        total=settings.duration_s if in_seconds else settings.iterations,
+        unit="s" if in_seconds else "host call",
+        bar_format="{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total:.0f} " + ("s" if in_seconds else "host calls"),
+        desc=settings.model,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+    ) as bar:
+
+        def on_call(call: TimedCall) -> None:
+            line = call_line(call, settings.samples_per_host_call)
+            if bar.disable:
+                print(line, flush=True)
+            else:
+                tqdm.write(line)
+                left = (bar.total or 0) - bar.n
+                bar.update(min(call.host_call_ns / 1e9 if in_seconds else 1, left))
+
+        yield on_call

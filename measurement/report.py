@@ -1,0 +1,87 @@
+"""The report lines: the driver's text contract, which specs in the field match with regular expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from measurement.loop import Measurement, TimedCall
+from measurement.settings import Settings
+from measurement.statistics import Latency, latency, samples_needed, throughput
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the driver knows of a run beside its settings and figures, as text for the report.
+
+    `details` follow as `key: value` lines in their order.
+    """
+
+    dtype: str
+    num_ipus: int
+    num_devices: int
+    details: Mapping[str, str]
+
+
+def call_line(call: TimedCall, samples_per_host_call: int) -> str:
+    """`Throughput: X imgs/sec; Latency range: A..B ms` of one host call."""
+    rate = samples_per_host_call * 1e9 / call.host_call_ns
+    low, high = call.round_trip_ns.min() / 1e6, call.round_trip_ns.max() / 1e6
+    return f"Throughput: {rate:.2f} imgs/sec; Latency range: {low:.3f}..{high:.3f} ms"
+
+
+def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
+    """The lines that end a run."""
+    rate = throughput(measurement.host_call_ns, measurement.samples_per_host_call)
+    trip = latency(measurement)
+    head = [
+        f"{settings.model} results:",
+        f"\tmicro_batch_size: {settings.micro_batch_size}",
+        f"\tdata_mode: {settings.data}",
+        f"\tdata_type: torch.{facts.dtype}",
+        f"\tnum_ipus: {facts.num_ipus}",
+        *([] if facts.num_ipus else [f"\tnum_devices: {facts.num_devices}"]),
+        f"\tthroughput: {rate.mean:.2f} samples/sec (mean) "
+        f"(min: {rate.min:.2f}, max: {rate.max:.2f}, std: {rate.std:.2f})",
+        f"\tlatency avg: {trip.mean_ms:.3f} ms (mean) (min: {trip.min_ms:.3f}, max: {trip.max_ms:.3f})",
+    ]
+    more = {
+        "throughput_median": f"{rate.median:.2f} samples/sec",
+        **_percentiles(trip),
+        "latency_samples": str(trip.samples),
+        "samples": str(measurement.samples),
+        "host_calls": str(len(measurement.host_call_ns)),
+        "device_iterations": str(settings.device_iterations),
+        "duration": f"{measurement.host_call_ns.sum() / 1e9:.3f} s",
+        "warmup_host_calls": str(measurement.warmup_host_calls),
+        **_time_shares(measurement),
+        **_top1(measurement),
+        **facts.details,
+    }
+    return "\n\n".join(head) + "\n\n" + "\n".join(f"\t{key}: {value}" for key, value in more.items())
+
+
+def _percentiles(trip: Latency) -> dict[str, str]:
+    if trip.percentiles_ms is None:
+        return {}
+    return {
+        f"latency_p{percentile:g}": f"{value:.3f} ms"
+        if trip.samples >= samples_needed(percentile)
+        else f"n/a ({trip.samples} samples)"
+        for percentile, value in trip.percentiles_ms.items()
+    }
+
+
+def _time_shares(measurement: Measurement) -> dict[str, str]:
+    wait = measurement.decode_wait_ns.sum() / measurement.host_call_ns.sum()
+    return {"time_share_decode_wait": f"{wait:.1%}", "time_share_compute": f"{1 - wait:.1%}"}
+
+
+def _top1(measurement: Measurement) -> dict[str, str]:
+    lines = {}
+    if measurement.labelled:
+        share = measurement.correct / measurement.labelled
+        lines["top1"] = f"{share:.2%} ({measurement.correct} of {measurement.labelled} labelled images)"
+    if measurement.not_finite:
+        lines["not_finite_outputs"] = str(measurement.not_finite)
+    return lines

@@ -1,0 +1,153 @@
+"""Settings: flags beat the configuration, which beats the default; frozen from here on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measurement.configs import Config
+from measurement.options import BY_KEY, OPTIONS
+
+DROPPED_HOST_CALLS = 2
+"""Host calls that are never in the figures, whatever `--warmup` says: engines still allocate in them."""
+
+DEFAULT_ITERATIONS = 100
+
+
+class SettingsError(ValueError):
+    """A request that cannot be measured; the message names the flag, the value and the remedy."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every option of the driver after flags, configuration and defaults.
+
+    At least one of `iterations` and `duration_s` is set. None in `threads`, `dataloader_worker`,
+    `norm_eps` and `batchnorm_momentum` means the default that depends on machine or model.
+    `origin` says of each key whether its value came from the command line, the configuration or the
+    default.
+    """
+
+    config: str | None
+    model: str
+    weights: str
+    norm_type: str
+    norm_eps: float | None
+    norm_num_groups: int
+    batchnorm_momentum: float | None
+    efficientnet_expand_ratio: int
+    efficientnet_group_dim: int
+    data: str
+    images: Path
+    labels: Path | None
+    cache_images: bool
+    dataloader_worker: int | None
+    normalization_location: str
+    eight_bit_io: bool
+    micro_batch_size: int
+    device_iterations: int
+    replicas: int
+    iterations: int | None
+    duration_s: float | None
+    warmup: int
+    precision: str
+    backend: str
+    threads: int | None
+    half_partial: bool
+    enable_fast_groupnorm: bool
+    origin: Mapping[str, str]
+
+    @property
+    def samples_per_host_call(self) -> int:
+        """Images in one host call of one replica."""
+        return self.micro_batch_size * self.device_iterations
+
+
+def requested(key: str, flags: Mapping[str, object], config: Config | None) -> Any:
+    """The value of `key` before the device is known: flag, else the configuration's, else the default."""
+    if key in flags:
+        return flags[key]
+    if config is not None and key in config.values:
+        return config.values[key]
+    return BY_KEY[key].default
+
+
+def resolve(
+    flags: Mapping[str, object], config: Config | None, device_kind: str, backend: str
+) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of a run on `backend`, and the one-line warnings that go with them.
+
+    `device_kind` (`cpu`, `cuda`, `ipu`) selects the configuration's overrides. Raises `SettingsError`
+    where two options cannot work together.
+    """
+    layers: list[tuple[str, Mapping[str, object]]] = [("flag", flags)]
+    if config is not None:
+        layers.append((f"configuration {config.name}", config.for_device(device_kind)))
+    values: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for option in OPTIONS:
+        layer = next(((where, given) for where, given in layers if option.key in given), None)
+        origin[option.key] = layer[0] if layer else "default"
+        values[option.key] = layer[1][option.key] if layer else option.default
+
+    warnings: list[str] = []
+    values["weights"], origin["weights"] = _weights(layers)
+    del values["random_weights"], origin["random_weights"]
+    values["backend"] = backend
+    values["images"] = Path(values["images"])
+    values["labels"] = Path(values["labels"]) if values["labels"] else None
+    values["duration_s"], values["iterations"] = _length(values.pop("duration"), values["iterations"], layers)
+    if values["eight_bit_io"] and values["normalization_location"] == "host":
+        values["normalization_location"] = "ipu"
+        warnings.append(
+            "--eight-bit-io with --normalization-location host: pixels that are normalised on the host are no "
+            "longer 8-bit, so normalisation moves into the compiled model (--normalization-location ipu)"
+        )
+    warnings += _without_effect(values, origin, device_kind)
+    return Settings(**values, origin=origin), tuple(warnings)
+
+
+def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
+    for where, given in layers:
+        named, random = given.get("weights"), given.get("random_weights")
+        if random and named not in (None, "random"):
+            raise SettingsError(f"--random-weights and --weights {named} exclude each other: give one of the two")
+        if random:
+            return "random", where
+        if named is not None:
+            return str(named), where
+        if random is not None:
+            return "auto", where
+    return "auto", "default"
+
+
+def _length(
+    duration_s: float | None, iterations: int | None, layers: list[tuple[str, Mapping[str, object]]]
+) -> tuple[float | None, int | None]:
+    """Which limit ends the run; a flag that sets one of the two replaces a configuration's other one."""
+    flags = layers[0][1]
+    if "iterations" in flags and "duration" not in flags:
+        return None, iterations
+    if "duration" in flags and "iterations" not in flags:
+        return duration_s, None
+    if duration_s is None and iterations is None:
+        return None, DEFAULT_ITERATIONS
+    return duration_s, iterations
+
+
+def _without_effect(values: Mapping[str, Any], origin: Mapping[str, str], device_kind: str) -> list[str]:
+    """Warnings for options that were given, yet do nothing in this run."""
+    warnings: list[str] = []
+    given = [o for o in OPTIONS if o.key in origin and origin[o.key] != "default" and values.get(o.key)]
+    ipu_only = [option.flag for option in given if option.ipu_only]
+    if ipu_only and device_kind != "ipu":
+        warnings.append(f"no effect on {device_kind} (IPU only): {', '.join(ipu_only)}")
+    real_only = [o.flag for o in given if o.key in ("images", "labels", "cache_images", "dataloader_worker")]
+    if real_only and values["data"] != "real":
+        warnings.append(f"no effect with --data {values['data']} (real data only): {', '.join(real_only)}")
+    if values["cache_images"] and origin["dataloader_worker"] == "flag" and values["data"] == "real":
+        warnings.append("--dataloader-worker has no effect on the figures with --cache-images: "
+                        "photographs are decoded before timing")
+    return warnings

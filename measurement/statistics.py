@@ -1,0 +1,71 @@
+"""Figures from raw nanoseconds: pure functions on arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measurement.loop import Measurement
+
+PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
+
+
+@dataclass(frozen=True)
+class Throughput:
+    """Samples a second: `mean` is all samples over all time; the rest is over single host calls."""
+
+    mean: float
+    median: float
+    min: float
+    max: float
+    std: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Round trip of one micro-batch in milliseconds; `percentiles` is None where it is not to be had."""
+
+    mean_ms: float
+    min_ms: float
+    max_ms: float
+    samples: int
+    percentiles_ms: dict[float, float] | None
+
+
+def throughput(host_call_ns: NDArray[np.int64], samples_per_host_call: int) -> Throughput:
+    """Figures of host calls `(host_calls,)` int64 ns; `std` is the sample's (n - 1), 0 for one host call."""
+    per_call = samples_per_host_call * 1e9 / host_call_ns
+    return Throughput(
+        mean=float(samples_per_host_call * len(host_call_ns) * 1e9 / host_call_ns.sum()),
+        median=float(np.median(per_call)),
+        min=float(per_call.min()),
+        max=float(per_call.max()),
+        std=float(per_call.std(ddof=1)) if len(per_call) > 1 else 0.0,
+    )
+
+
+def latency(measurement: Measurement) -> Latency:
+    """Figures over all timed micro-batches; percentiles by numpy's method `linear`.
+
+    Where the device tells only a range for each host call, minimum of minima, maximum of maxima and
+    mean of means, without percentiles.
+    """
+    round_trip_ms = measurement.round_trip_ns / 1e6
+    if measurement.round_trip_is_range:
+        low, high, mean = round_trip_ms.reshape(-1, 3).T
+        return Latency(float(mean.mean()), float(low.min()), float(high.max()), len(mean), None)
+    values = np.percentile(round_trip_ms, PERCENTILES, method="linear")
+    return Latency(
+        mean_ms=float(round_trip_ms.mean()),
+        min_ms=float(round_trip_ms.min()),
+        max_ms=float(round_trip_ms.max()),
+        samples=len(round_trip_ms),
+        percentiles_ms=dict(zip(PERCENTILES, map(float, values), strict=True)),
+    )
+
+
+def samples_needed(percentile: float) -> int:
+    """Samples below which a percentile is not reported: at least one must lie beyond it (p99: 100)."""
+    return round(100 / (100 - percentile))
