@@ -93,13 +93,16 @@ def _require_online() -> None:
 
 def _fetch_from_hugging_face(config: Any) -> Path:
     from huggingface_hub import constants, hf_hub_download, hf_hub_url
-    from huggingface_hub.errors import EntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     repository, revision = _repository(config)
     for file in _file_names(config):
         _require_answer(hf_hub_url(repository, file, revision=revision))
         try:
             return Path(hf_hub_download(repository, file, revision=revision, etag_timeout=PROBE_TIMEOUT_S))
+        # The client's word for "the hub did not give it, and no cache holds it": not the same as a 404.
+        except LocalEntryNotFoundError as error:
+            raise _fetch_failed(constants.ENDPOINT, error) from error
         except EntryNotFoundError:
             continue
         # The client raises its own, httpx's and the file system's errors; none of them is ours to fix.

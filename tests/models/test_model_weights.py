@@ -1,0 +1,213 @@
+"""Which weights a built model has: random, packaged, or from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+from torch import nn
+
+from models import EfficientNetOptions, ModelError, NormOptions, build_model, model_names
+
+SMALL = "mobilenet-v3-small"
+
+
+def _logits(module: nn.Module, size: int = 64, batch: int = 2) -> torch.Tensor:
+    pictures = torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        return module(pictures)
+
+
+@pytest.fixture(scope="module")
+def small() -> nn.Module:
+    return build_model(SMALL, weights="random").module
+
+
+@pytest.mark.parametrize("name", model_names())
+def test_random_weights_keep_every_activation_ordinary_in_bfloat16(name: str) -> None:
+    built = build_model(name, weights="random")
+    extremes: list[float] = []
+
+    def look(_: nn.Module, __: object, output: torch.Tensor) -> None:
+        extremes.append(output.abs().max().item())
+
+    for layer in built.module.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(look)
+    logits = built.module.bfloat16()(torch.rand(1, 3, 64, 64).bfloat16())
+
+    assert logits.shape == (1, 1000)
+    assert torch.isfinite(logits).all()
+    # Within float16's normal range, so that devices without bfloat16 compute ordinary numbers too.
+    assert max(extremes) < 6e4
+    assert min(extremes) > 6e-5
+    assert logits.std() > 1e-4
+
+
+def test_the_same_seed_gives_the_same_model_and_leaves_the_generator_alone(small: nn.Module) -> None:
+    before = torch.random.get_rng_state()
+    again = build_model(SMALL, weights="random").module
+    other = build_model(SMALL, weights="random", seed=1).module
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.testing.assert_close(_logits(again), _logits(small))
+    assert not torch.allclose(_logits(other), _logits(small), rtol=0.1)
+
+
+def test_a_built_model_is_ready_for_inference(small: nn.Module) -> None:
+    assert not any(layer.training for layer in small.modules())
+    assert {parameter.dtype for parameter in small.parameters()} == {torch.float32}
+    assert not any(parameter.requires_grad for parameter in small.parameters())
+
+
+def test_packaged_weights_are_found_without_a_hub_and_know_an_espresso() -> None:
+    from skimage import data
+    from torchvision.transforms import v2
+
+    built = build_model("efficientnet-lite0", weights="pretrained")
+    spec = built.input_spec
+    prepare = v2.Compose(
+        [
+            v2.Resize(spec.image_size * 256 // 224, antialias=True),
+            v2.CenterCrop(spec.image_size),
+            v2.ToDtype(torch.float32, scale=True),
+            v2.Normalize(spec.mean, spec.std),
+        ]
+    )
+    picture = prepare(torch.from_numpy(data.coffee()).permute(2, 0, 1))
+    assert (built.weights, built.warnings) == ("pretrained", ())
+    assert built.module(picture[None]).argmax().item() == 967
+
+
+@pytest.mark.parametrize(
+    ("options", "flag"),
+    [
+        ({"norm": NormOptions("group", num_groups=4)}, "--norm-type group"),
+        ({"norm": NormOptions("none")}, "--norm-type none"),
+        ({"efficientnet": EfficientNetOptions(group_dim=16)}, "--efficientnet-group-dim 16"),
+        ({"efficientnet": EfficientNetOptions(expand_ratio=4)}, "--efficientnet-expand-ratio 4"),
+    ],
+)
+def test_a_changed_architecture_gets_random_weights_and_one_warning(
+    options: dict[str, object], flag: str
+) -> None:
+    built = build_model("efficientnet-lite0", **options)  # type: ignore[arg-type]
+    assert built.weights == "random"
+    (warning,) = built.warnings
+    assert flag in warning
+    assert "\n" not in warning
+    with pytest.raises(ModelError, match=f"--weights pretrained: .*{flag}"):
+        build_model("efficientnet-lite0", weights="pretrained", **options)  # type: ignore[arg-type]
+
+
+def test_another_epsilon_than_the_weights_were_trained_with_is_told() -> None:
+    built = build_model("efficientnet-lite0", norm=NormOptions(eps=1e-5))
+    assert built.weights == "pretrained"
+    assert "--norm-eps 1e-05" in built.warnings[0]
+    assert {norm.eps for norm in built.module.modules() if isinstance(norm, nn.BatchNorm2d)} == {1e-5}
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_saved_model_is_read_back(tmp_path: Path, small: nn.Module, suffix: str) -> None:
+    file = tmp_path / f"mine{suffix}"
+    save = save_file if suffix == ".safetensors" else torch.save
+    save(build_model(SMALL, weights="random", seed=5).module.state_dict(), file)
+
+    built = build_model(SMALL, weights=str(file))
+    assert built.weights == f"file:mine{suffix}"
+    torch.testing.assert_close(
+        _logits(built.module), _logits(build_model(SMALL, weights="random", seed=5).module)
+    )
+    assert not torch.allclose(_logits(built.module), _logits(small), rtol=0.1)
+
+
+def test_a_group_norm_model_is_read_back(tmp_path: Path) -> None:
+    norm = NormOptions("group", num_groups=8)
+    original = build_model(SMALL, weights="random", norm=norm, seed=3).module
+    torch.save(original.state_dict(), tmp_path / "g.pth")
+    built = build_model(SMALL, weights=str(tmp_path / "g.pth"), norm=norm)
+    torch.testing.assert_close(_logits(built.module), _logits(original))
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("resnet18", "resnet18"),
+        ("mobilenet", "mobilenet_v2"),
+        ("mobilenet-v3-small", "mobilenet_v3_small"),
+        ("efficientnet-b0", "efficientnet_b0"),
+    ],
+)
+def test_torchvision_weights_compute_what_torchvision_computes(
+    tmp_path: Path, name: str, architecture: str
+) -> None:
+    torch.manual_seed(0)
+    theirs = getattr(torchvision.models, architecture)().eval()
+    for layer in theirs.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            # Small variances make a wrong epsilon visible.
+            layer.running_mean.normal_(0, 0.1)
+            layer.running_var.uniform_(1e-3, 0.1)
+    wrapped = {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in theirs.state_dict().items()}}
+    torch.save(wrapped, tmp_path / "theirs.pth")
+
+    ours = build_model(name, weights=str(tmp_path / "theirs.pth")).module
+    expected = _logits(theirs)
+    torch.testing.assert_close(_logits(ours) / expected.abs().max(), expected / expected.abs().max())
+
+
+def test_missing_and_unexpected_keys_are_listed(tmp_path: Path, small: nn.Module) -> None:
+    weights = dict(small.state_dict())
+    weights["classifier.scale"] = weights.pop("classifier.weight")
+    torch.save(weights, tmp_path / "odd.pth")
+    with pytest.raises(ModelError, match=r"missing \(1\): classifier\.weight; unexpected \(1\): classifier\.sc"):
+        build_model(SMALL, weights=str(tmp_path / "odd.pth"))
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path: Path, small: nn.Module) -> None:
+    weights = dict(small.state_dict())
+    weights["classifier.weight"] = weights["classifier.weight"][:10]
+    torch.save(weights, tmp_path / "ten.pth")
+    with pytest.raises(ModelError, match=r"classifier\.weight \(\(10, 1024\) instead of \(1000, 1024\)\)"):
+        build_model(SMALL, weights=str(tmp_path / "ten.pth"))
+
+
+def test_torchvision_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    torch.save(torchvision.models.mobilenet_v2().state_dict(), tmp_path / "v2.pth")
+    with pytest.raises(ModelError, match=r"v2\.pth: 262 tensors in the naming of torchvision, but .* has 210"):
+        build_model(SMALL, weights=str(tmp_path / "v2.pth"))
+
+
+class _Mischief:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return exec, ("raise SystemExit('executed')",)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"\x80\x02", b"PK\x03\x04broken", bytes(4096)])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, suffix: str, content: bytes) -> None:
+    file = tmp_path / f"junk{suffix}"
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match=rf"--weights .*junk{suffix}: not a checkpoint"):
+        build_model(SMALL, weights=str(file))
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
+    torch.save({"state_dict": _Mischief()}, tmp_path / "evil.pth")
+    with pytest.raises(ModelError, match="not a checkpoint that can be loaded safely"):
+        build_model(SMALL, weights=str(tmp_path / "evil.pth"))
+
+
+@pytest.mark.parametrize("content", [{}, {"epoch": 3}, [torch.zeros(1)], torch.zeros(3)])
+def test_a_file_without_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(ModelError, match=r"other\.pth: holds .*, not a state dict"):
+        build_model(SMALL, weights=str(tmp_path / "other.pth"))
+
+
+@pytest.mark.parametrize("weights", ["pretraind", "nowhere/w.pth", "."])
+def test_a_word_that_is_no_choice_and_no_file_is_refused(weights: str) -> None:
+    with pytest.raises(ModelError, match=rf"--weights {weights}: neither"):
+        build_model(SMALL, weights=weights)
