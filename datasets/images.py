@@ -55,9 +55,8 @@ def find_images(folder: Path, labels_csv: Path | None = None) -> ImageSet:
         )
     labels, warnings = _labels(folder, usable, known=set(names), labels_csv=labels_csv)
     if broken:
-        noun = "file" if len(broken) == 1 else "files"
         warnings = (
-            f"{folder}: {len(broken)} of {len(names)} image {noun} cannot be decoded and will not be used: "
+            f"{folder}: {len(broken)} of {len(names)} image files cannot be decoded and are left out: "
             f"{_first_few(list(broken.values()))}",
             *warnings,
         )

@@ -58,7 +58,8 @@ def _fetch(url: str, target: IO[bytes]) -> None:
             shutil.copyfileobj(response, target)
             expected = response.headers.get("Content-Length")
     except (OSError, HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
+        # Of a URLError only the reason is for people, but an HTTPError (a kind of it) also tells the status.
+        reason = error.reason if type(error) is urllib.error.URLError else error
         raise DataError(
             f"--from {url}: cannot be fetched: {reason}: check the address and the network, "
             "or fetch the archive yourself and give its path"

@@ -27,8 +27,11 @@ def preprocess(path: Path, image_size: int, interpolation: str) -> Pixels:
     The proportion is that of the ImageNet evaluations of the ResNet paper (arXiv:1512.03385, section 3.4).
     The whole image is resized although only its centre is kept: a crop beforehand would shift the
     sampling points by a fraction of a pixel, and so change the result.
-    Raises DecodeError if the file cannot be decoded.
+    Raises DecodeError if the file cannot be decoded, DataError for an unknown interpolation.
     """
+    if interpolation not in INTERPOLATIONS:
+        known = ", ".join(sorted(INTERPOLATIONS))
+        raise DataError(f"interpolation {interpolation!r} is unknown: expected one of {known}")
     image = decode_rgb(path)
     # As decoded, pixels lie in memory with the channel last, for which torch has vectorised 8-bit
     # resizing; made contiguous first, the same resize takes twice as long or more.
