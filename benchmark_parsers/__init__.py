@@ -1,0 +1,1 @@
+"""Text to metrics: what a benchmark printed becomes the numbers its spec asks for."""

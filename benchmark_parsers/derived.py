@@ -1,0 +1,73 @@
+"""Metrics computed from other metrics and from parameters: the ``derived`` of an entry."""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from benchmark_parsers.reduction import Reduced
+
+_FUNCTIONS = {"abs": abs, "max": max, "min": min, "round": round}
+_BRACED = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
+
+
+@dataclass(frozen=True)
+class DerivedSpec:
+    """``expr`` in terms of metric and parameter names, bare or in braces; ``label`` names the result."""
+
+    name: str
+    expr: str
+    label: str = "mean"
+
+
+def names_in(expr: str) -> set[str]:
+    """The names that an expression uses. Raises ValueError, saying why, if it is no arithmetic expression."""
+    try:
+        tree = ast.parse(_bare(expr), mode="eval")
+    except (SyntaxError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{expr!r} is no expression: {getattr(error, 'msg', error)}") from None
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(_FUNCTIONS)
+
+
+def derive(
+    derived: DerivedSpec, values: Mapping[str, float | None], parameters: Mapping[str, str]
+) -> Reduced:
+    """The derived metric's value, or None and the reason. A metric's name hides a parameter's."""
+    from simpleeval import InvalidExpression, simple_eval  # type: ignore[import-untyped]
+
+    missing = sorted(name for name in names_in(derived.expr) if name in values and values[name] is None)
+    if missing:
+        return Reduced(None, 0, f"it is derived from {', '.join(missing)}, which has no value")
+    names = {**{name: _number_or_text(text) for name, text in parameters.items()}, **values}
+    try:
+        value = simple_eval(_bare(derived.expr), names=names, functions=_FUNCTIONS)
+    except (
+        InvalidExpression,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        AttributeError,
+    ) as error:
+        return Reduced(None, 0, f"its expr {derived.expr!r} cannot be computed: {error}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return Reduced(None, 0, f"its expr {derived.expr!r} gives {value!r}, which is not a finite number")
+    return Reduced(float(value), 1)
+
+
+def _bare(expr: str) -> str:
+    """Specs write names as ``{name}`` or as ``name``."""
+    return _BRACED.sub(r"(\1)", expr).strip()
+
+
+def _number_or_text(text: str) -> float | int | str:
+    try:
+        return int(text)
+    except ValueError:
+        try:
+            return float(text)
+        except ValueError:
+            return text

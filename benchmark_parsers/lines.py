@@ -1,0 +1,59 @@
+"""Whole lines out of a stream of bytes, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+BLOCK_BYTES = 1 << 20
+# A program that never ends its line must not fill the memory: a longer line is cut into pieces of
+# this size, and a match across a cut is not found.
+LONGEST_LINE_BYTES = 1 << 20
+
+
+class LineBlocks:
+    """Turns chunks of bytes, cut anywhere, into blocks of whole lines of text.
+
+    Lines end with ``\\n``, ``\\r\\n`` or ``\\r`` (progress bars rewrite their line with it); in a block every
+    line ends with ``\\n`` alone. Bytes that are not UTF-8 become U+FFFD.
+    """
+
+    def __init__(self) -> None:
+        self._unfinished: list[bytes] = []
+        self._unfinished_bytes = 0
+
+    def feed(self, chunk: bytes) -> str:
+        """The lines completed by ``chunk``, possibly none."""
+        end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
+        if not end:
+            self._unfinished.append(chunk)
+            self._unfinished_bytes += len(chunk)
+            return self.finish() if self._unfinished_bytes >= LONGEST_LINE_BYTES else ""
+        whole = b"".join([*self._unfinished, chunk[:end]])
+        self._unfinished = [chunk[end:]] if end < len(chunk) else []
+        self._unfinished_bytes = len(chunk) - end
+        return _as_text(whole)
+
+    def finish(self) -> str:
+        """What is left of a last line without an end."""
+        rest = b"".join(self._unfinished)
+        self._unfinished, self._unfinished_bytes = [], 0
+        return _as_text(rest)
+
+
+def line_blocks(path: Path, start: int = 0) -> Iterator[str]:
+    """The file's lines from byte ``start`` on, a block at a time."""
+    blocks = LineBlocks()
+    with path.open("rb") as file:
+        file.seek(start)
+        while chunk := file.read(BLOCK_BYTES):
+            if block := blocks.feed(chunk):
+                yield block
+    if block := blocks.finish():
+        yield block
+
+
+def _as_text(lines: bytes) -> str:
+    if b"\r" in lines:
+        lines = lines.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return lines.decode("utf-8", errors="replace")

@@ -1,0 +1,70 @@
+"""Compile time of an IPU program, from the time stamps of Poplar's and PopART's log lines."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+_TIME_STAMP = re.compile(
+    r"^(?P<instance>\[[^]]*\]<std(?:err|out)>:)?\s*(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{1,6})"
+)
+
+# Start and end marks of the phases that make up a compilation, as Poplar and PopART print them.
+_PHASES = (
+    (("Poplar version:", "Popart version:"), ("Begin Poplar graph construction", "Poplar graph initialised")),
+    (
+        ("Begin Poplar graph construction", "Poplar graph initialised"),
+        ("End Poplar graph construction", "Starting compilation"),
+    ),
+    (
+        ("Begin compiling Poplar engine", "Starting compilation"),
+        ("End compiling Poplar engine", "Graph compiled"),
+    ),
+)
+_MARKS = re.compile(
+    "|".join(re.escape(mark) for mark in sorted({m for p in _PHASES for ms in p for m in ms}))
+)
+
+
+class CompileTimeParser:
+    """Feed it blocks of lines; ``total_s`` is the time from the first phase's start to the last one's end.
+
+    Under poprun several instances write into one stream, each line behind its tag; a phase counts only
+    where one instance printed both its start and its end.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+
+    def feed(self, block: str) -> None:
+        """Takes whole lines of stdout or stderr, in any order of the two."""
+        for mark in _MARKS.finditer(block):
+            start = block.rfind("\n", 0, mark.start()) + 1
+            stamp = _TIME_STAMP.match(block[start : mark.start()])
+            if stamp:
+                self._note(
+                    stamp["instance"] or "", mark[0], datetime.fromisoformat(stamp["time"].ljust(26, "0"))
+                )
+
+    def total_s(self) -> float | None:
+        """Seconds, or None when no phase was seen from its start to its end."""
+        spans = [
+            span
+            for instance in {instance for instance, _ in self._seen}
+            for starts, ends in _PHASES
+            if (span := self._span(instance, starts, ends))
+        ]
+        if not spans:
+            return None
+        return (max(end for _, end in spans) - min(start for start, _ in spans)).total_seconds()
+
+    def _note(self, instance: str, mark: str, time: datetime) -> None:
+        earliest, latest = self._seen.get((instance, mark), (time, time))
+        self._seen[instance, mark] = (min(earliest, time), max(latest, time))
+
+    def _span(
+        self, instance: str, starts: tuple[str, ...], ends: tuple[str, ...]
+    ) -> tuple[datetime, datetime] | None:
+        begun = [self._seen[instance, mark][0] for mark in starts if (instance, mark) in self._seen]
+        ended = [self._seen[instance, mark][1] for mark in ends if (instance, mark) in self._seen]
+        return (min(begun), max(ended)) if begun and ended else None

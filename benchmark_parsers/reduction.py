@@ -1,0 +1,158 @@
+"""One number out of all the numbers that a metric's regex found, in bounded memory."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+REDUCTIONS = ("mean", "final", "min", "value")
+
+
+@dataclass(frozen=True)
+class Reduced:
+    """A metric's value, or None and why there is none. ``matches`` counts what the regex found."""
+
+    value: float | None
+    matches: int
+    reason: str | None = None
+
+
+class Reduction(Protocol):
+    """Takes matched texts in the order in which they were printed."""
+
+    def add(self, texts: Sequence[str]) -> None:
+        """Takes further matches; none of them need be a number."""
+
+    def result(self) -> Reduced:
+        """The reduced value of all matches so far."""
+
+
+def make_reduction(reduction_type: str, skip: int = 0, drop_largest: bool = False) -> Reduction:
+    """The reduction of that name; ``skip`` and ``drop_largest`` concern ``mean`` alone."""
+    if reduction_type == "mean":
+        return _Mean(skip, drop_largest)
+    if reduction_type == "min":
+        return _Minimum()
+    if reduction_type in ("final", "value"):
+        return _OneMatch(keep_last=reduction_type == "final")
+    raise ValueError(f"reduction_type {reduction_type!r} is none of {', '.join(REDUCTIONS)}")
+
+
+class _Mean:
+    """The mean without the ``skip`` smallest (or largest) values.
+
+    The dropped values wait in a heap of ``skip`` elements; each one that a more extreme value pushes out
+    joins the sum. So nothing is ever subtracted from the sum, and memory does not grow with the matches.
+    """
+
+    def __init__(self, skip: int, drop_largest: bool) -> None:
+        self._skip = skip
+        self._sign = -1.0 if drop_largest else 1.0
+        self._dropped: list[float] = []
+        self._sum = 0.0
+        self._matches = 0
+        self._bad_text: str | None = None
+
+    def add(self, texts: Sequence[str]) -> None:
+        self._matches += len(texts)
+        if self._bad_text is not None or not texts:
+            return
+        values, self._bad_text = _numbers(texts)
+        if self._skip:
+            values = [kept for value in values if (kept := self._push(value)) is not None]
+        self._sum = math.fsum([self._sum, *values])
+
+    def result(self) -> Reduced:
+        if self._bad_text is not None:
+            return _not_a_number(self._bad_text, self._matches)
+        if not self._matches:
+            return _nothing_found()
+        kept = self._matches - self._skip
+        if kept <= 0:
+            return Reduced(None, self._matches, f"only {self._matches} matches, and skip drops {self._skip}")
+        return Reduced(self._sum / kept, self._matches)
+
+    def _push(self, value: float) -> float | None:
+        """Takes one value; gives the one that now counts, if any."""
+        # heapq keeps the smallest on top, so the values to drop (the smallest) are stored negated.
+        entry = -value * self._sign
+        if len(self._dropped) < self._skip:
+            heapq.heappush(self._dropped, entry)
+            return None
+        return -heapq.heappushpop(self._dropped, entry) * self._sign
+
+
+class _Minimum:
+    def __init__(self) -> None:
+        self._minimum = math.inf
+        self._matches = 0
+        self._bad_text: str | None = None
+
+    def add(self, texts: Sequence[str]) -> None:
+        self._matches += len(texts)
+        if self._bad_text is not None or not texts:
+            return
+        values, self._bad_text = _numbers(texts)
+        self._minimum = min(self._minimum, *values) if values else self._minimum
+
+    def result(self) -> Reduced:
+        if self._bad_text is not None:
+            return _not_a_number(self._bad_text, self._matches)
+        if not self._matches:
+            return _nothing_found()
+        return Reduced(self._minimum, self._matches)
+
+
+class _OneMatch:
+    """The last or the first match; the others need not be numbers."""
+
+    def __init__(self, keep_last: bool) -> None:
+        self._keep_last = keep_last
+        self._text: str | None = None
+        self._matches = 0
+
+    def add(self, texts: Sequence[str]) -> None:
+        self._matches += len(texts)
+        if texts and (self._keep_last or self._text is None):
+            self._text = texts[-1] if self._keep_last else texts[0]
+
+    def result(self) -> Reduced:
+        if self._text is None:
+            return _nothing_found()
+        values, bad_text = _numbers([self._text])
+        return (
+            _not_a_number(bad_text, self._matches)
+            if bad_text is not None
+            else Reduced(values[0], self._matches)
+        )
+
+
+def _numbers(texts: Sequence[str]) -> tuple[list[float], str | None]:
+    """The numbers, and the first text that is not a finite number (then the numbers are not complete)."""
+    try:
+        values = list(map(float, texts))
+    except ValueError:
+        return [], next(text for text in texts if not _is_finite_number(text))
+    # The sum of finite numbers may overflow, so it only says where to look closer.
+    if not math.isfinite(sum(values)) and (bad := [t for t in texts if not _is_finite_number(t)]):
+        return [], bad[0]
+    return values, None
+
+
+def _is_finite_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _nothing_found() -> Reduced:
+    return Reduced(None, 0, "its regexp matched nothing")
+
+
+def _not_a_number(text: str, matches: int) -> Reduced:
+    shown = text if len(text) <= 40 else text[:40] + "…"
+    return Reduced(None, matches, f"its regexp matched {shown!r}, which is not a finite number")

@@ -1,0 +1,95 @@
+"""The regexes of a spec's ``data``, applied to every line of an output however long it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from benchmark_parsers.pattern_facts import is_line_safe, required_literal
+from benchmark_parsers.reduction import Reduced, make_reduction
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """One metric of an entry's ``data``: where its figures are found and how they become one."""
+
+    name: str
+    regexp: str
+    skip: int = 0
+    reduction_type: str = "mean"
+
+
+class RegexParser:
+    """Feed it an output's blocks of lines in order (stdout, then stderr); then ask for the results.
+
+    Every match of the first group in every line counts. Sorting for ``skip`` is ascending, so that the
+    slowest figures of a warm-up go; a metric called ``latency`` is sorted descending for the same reason.
+    """
+
+    def __init__(self, metrics: Sequence[MetricSpec]) -> None:
+        self._metrics = [
+            (
+                _Finder(metric.regexp),
+                make_reduction(metric.reduction_type, metric.skip, metric.name == "latency"),
+            )
+            for metric in metrics
+        ]
+        self._specs = tuple(metrics)
+
+    def feed(self, block: str) -> None:
+        """Takes whole lines, each ending with a newline (but perhaps the last)."""
+        for finder, reduction in self._metrics:
+            if texts := finder.first_groups(block):
+                reduction.add(texts)
+
+    def results(self, instances: int = 1) -> dict[str, tuple[str, Reduced]]:
+        """Metric name to its reduction's name and its value, in the order of the spec.
+
+        ``throughput`` is what one of ``instances`` equal processes printed, so it counts that many times.
+        """
+        results = {}
+        for metric, (_, reduction) in zip(self._specs, self._metrics, strict=True):
+            reduced = reduction.result()
+            if metric.name == "throughput" and reduced.value is not None:
+                reduced = replace(reduced, value=reduced.value * instances)
+            results[metric.name] = (metric.reduction_type, reduced)
+        return results
+
+
+class _Finder:
+    """All first groups of one regex in a block of lines, as if each line were searched alone.
+
+    Two facts about the pattern save time: a text that every match contains (blocks and lines without it
+    are passed over), and whether no match can reach over a line end (then the block is searched at once).
+    """
+
+    def __init__(self, regexp: str) -> None:
+        self._pattern = re.compile(regexp)
+        self._literal = required_literal(regexp)
+        self._block_pattern = re.compile(regexp, re.MULTILINE) if is_line_safe(regexp) else None
+
+    def first_groups(self, block: str) -> list[str]:
+        if self._literal and self._literal not in block:
+            return []
+        if self._block_pattern is None:
+            return [text for line in self._candidate_lines(block) for text in _groups(self._pattern, line)]
+        return _groups(self._block_pattern, block)
+
+    def _candidate_lines(self, block: str) -> Iterator[str]:
+        if self._literal is None:
+            yield from block.split("\n")
+            return
+        found = block.find(self._literal)
+        while found >= 0:
+            start = block.rfind("\n", 0, found) + 1
+            end = block.find("\n", found)
+            end = len(block) if end < 0 else end
+            yield block[start:end]
+            found = block.find(self._literal, end)
+
+
+def _groups(pattern: re.Pattern[str], text: str) -> list[str]:
+    if pattern.groups == 1:
+        return pattern.findall(text)
+    return [match.group(1) or "" for match in pattern.finditer(text)]

@@ -1,0 +1,196 @@
+"""The arguments of the command line, grouped as ``-h`` shows them."""
+
+from __future__ import annotations
+
+import argparse
+
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_FORMATS = ("tree", "json", "yaml")
+
+_Group = argparse._ActionsContainer
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; the parsed ``command`` is the command's name."""
+    parser = argparse.ArgumentParser(
+        prog="python3 -m examples_utils",
+        description="Run declarative benchmarks and keep their results.",
+        epilog="Exit codes: 0 all passed, 1 a benchmark failed, 2 the request is wrong, 130 stopped by Ctrl-C.",
+    )
+    commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
+    benchmark = commands.add_parser(
+        "benchmark", help="run benchmarks", description="Run the benchmarks of specs."
+    )
+    _add_selection(benchmark.add_argument_group("what to run"))
+    _add_order(benchmark.add_argument_group("how often and in which order"))
+    _add_commands(benchmark.add_argument_group("changes to the commands"))
+    _add_results(benchmark.add_argument_group("results and messages"))
+    _add_preparation(benchmark.add_argument_group("preparation and other hosts"))
+    show = commands.add_parser("list", help="show benchmarks, variants and commands without running them")
+    _add_selection(show)
+    show.add_argument("--format", choices=_FORMATS, default="tree", help="(default: %(default)s)")
+    validate = commands.add_parser("validate", help="report every problem of specs, with file:line:column")
+    _add_spec(validate)
+    collect = commands.add_parser("collect", help="rebuild the result files of a log folder from its records")
+    collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
+    return parser
+
+
+def _add_spec(group: _Group) -> None:
+    group.add_argument(
+        "--spec",
+        nargs="+",
+        default=["benchmarks.yml"],
+        metavar="FILE",
+        help="spec files, shell patterns, or folders of them (default: ./benchmarks.yml)",
+    )
+
+
+def _add_selection(group: _Group) -> None:
+    _add_spec(group)
+    group.add_argument(
+        "--benchmark",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these, in this order; shell-style patterns",
+    )
+    group.add_argument(
+        "--tag", nargs="+", default=[], metavar="TAG", help="only entries with one of these tags"
+    )
+    group.add_argument(
+        "--exclude-tag", nargs="+", default=[], metavar="TAG", help="no entries with one of these tags"
+    )
+    group.add_argument(
+        "--include-convergence",
+        action="store_true",
+        help="also entries with _conv in their name, which otherwise run only when named",
+    )
+
+
+def _add_order(group: _Group) -> None:
+    group.add_argument("--dry-run", action="store_true", help="print the commands instead of running them")
+    group.add_argument(
+        "--repeat",
+        type=_positive_int,
+        default=1,
+        metavar="N",
+        help="run each variant N times, round-robin (default: 1)",
+    )
+    group.add_argument(
+        "--shuffle", type=int, metavar="SEED", help="run the variants in a random order that the seed decides"
+    )
+    group.add_argument(
+        "--resume",
+        metavar="LOG_DIR",
+        help="go on with a run that was stopped or killed, with that run's options",
+    )
+    group.add_argument("--stop-on-error", action="store_true", help="stop at the first variant that fails")
+    group.add_argument(
+        "--timeout",
+        type=_positive_seconds,
+        metavar="SECONDS",
+        help="end a variant after this time, or its entry's timeout if that is shorter",
+    )
+
+
+def _add_commands(group: _Group) -> None:
+    group.add_argument(
+        "--allow-wandb",
+        action="store_true",
+        help="keep --wandb* arguments, which are otherwise removed from commands",
+    )
+    group.add_argument(
+        "--compile-only",
+        action="store_true",
+        help="append --compile-only to the commands, drop --vipu-* arguments, and read no figures",
+    )
+    group.add_argument(
+        "--profile",
+        action="store_true",
+        help="profile: sets autoReport in POPLAR_ENGINE_OPTIONS, and hands --profile to run_benchmark.py",
+    )
+
+
+def _add_results(group: _Group) -> None:
+    group.add_argument(
+        "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
+    )
+    group.add_argument(
+        "--additional-metrics",
+        action="store_true",
+        help="add test_duration, cmd, result, git_commit_hash and env to the CSV and JSON files",
+    )
+    group.add_argument(
+        "--csv-metrics",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these metrics in the CSV file, in this order",
+    )
+    group.add_argument(
+        "--custom-metrics-files",
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="Python files that call examples_utils.register_custom_metric",
+    )
+    group.add_argument(
+        "--logging",
+        choices=_LEVELS,
+        help="messages to show (default: INFO); given, it is also handed on as POPLAR_LOG_LEVEL and POPART_LOG_LEVEL",
+    )
+    group.add_argument(
+        "--quiet", action="store_true", help="do not show what the commands print; it is in the log folder"
+    )
+    group.add_argument(
+        "--progress-trace-period",
+        type=_positive_seconds,
+        metavar="SECONDS",
+        help="say so often that a command still runs",
+    )
+    group.add_argument(
+        "--gc-monitor",
+        action="store_true",
+        help="sample the devices every 5 s into ipu-monitor.jsonl; without an IPU, CPU, memory and frequency into "
+        "system-monitor.jsonl, with a plot",
+    )
+    group.add_argument(
+        "--upload-checkpoints", action="store_true", help="refused: there is no store to upload to"
+    )
+
+
+def _add_preparation(group: _Group) -> None:
+    group.add_argument(
+        "--requirements-file",
+        metavar="FILE",
+        help="pip install this before timing, instead of the entries' own",
+    )
+    group.add_argument(
+        "--no-code-sync",
+        action="store_true",
+        help="copy nothing to the hosts that a command's poprun --host names",
+    )
+    group.add_argument(
+        "--remove-dirs-after",
+        action="store_true",
+        help="in the end remove from the other hosts what was copied there",
+    )
+
+
+def _positive_int(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def _positive_seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+_positive_int.__name__ = "whole number from 1"  # argparse names the type in its message
+_positive_seconds.__name__ = "number of seconds above 0"

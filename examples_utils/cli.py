@@ -1,0 +1,182 @@
+"""The command line of the runner. Each command imports what it needs when it is used: --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from examples_utils.arguments import make_parser
+
+if TYPE_CHECKING:
+    from examples_utils.options import RunOptions, Selection
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command. 0: all passed, 1: a benchmark failed, 2: the request is wrong, 130: Ctrl-C."""
+    commands: Mapping[str, Callable[[argparse.Namespace], int]] = {
+        "benchmark": _benchmark,
+        "list": _list,
+        "validate": _validate,
+        "collect": _collect,
+    }
+    parsed = make_parser().parse_args(arguments)
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    from examples_utils.problems import RequestError
+
+    try:
+        return commands[parsed.command](parsed)
+    except RequestError as error:
+        print(_with_prefix(str(error)), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _with_prefix(message: str) -> str:
+    return message if ": error: " in message else f"error: {message}"
+
+
+def _benchmark(parsed: argparse.Namespace) -> int:
+    if parsed.upload_checkpoints:
+        return _refuse(
+            "--upload-checkpoints: there is no store for checkpoints to upload to; leave the option out, and "
+            "copy what latest_checkpoint_path names in benchmark_results.json"
+        )
+    if parsed.resume:
+        return _resume(parsed)
+    options = _run_options(parsed)
+    if parsed.dry_run:
+        return _dry_run(options)
+    from examples_utils.run import run_benchmarks
+
+    return run_benchmarks(options, parsed.log_dir)
+
+
+def _resume(parsed: argparse.Namespace) -> int:
+    defaults = make_parser().parse_args(["benchmark"])
+    given = [
+        name
+        for name, value in vars(parsed).items()
+        if name not in ("resume", "command") and value != getattr(defaults, name)
+    ]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        return _refuse(f"--resume takes all options from the stopped run; leave out {flags}")
+    from examples_utils.run import resume_benchmarks
+
+    return resume_benchmarks(Path(parsed.resume))
+
+
+def _dry_run(options: RunOptions) -> int:
+    from examples_utils.listing import dry_run
+    from examples_utils.plan import schedule
+    from examples_utils.request import checked_request
+
+    plan = checked_request(options, os.environ).plan
+    print(dry_run(schedule(plan, options.repeat, options.shuffle), options.repeat))
+    return 0
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    from examples_utils.listing import listing
+    from examples_utils.options import CommandOptions
+    from examples_utils.plan import make_plan
+
+    print(listing(make_plan(_selection(parsed), CommandOptions(), os.environ), parsed.format))
+    return 0
+
+
+def _validate(parsed: argparse.Namespace) -> int:
+    from examples_utils.problems import SpecError
+    from examples_utils.spec import load_spec
+    from examples_utils.spec_files import find_specs
+
+    problems, entries = [], 0
+    files = find_specs(parsed.spec)
+    for file in files:
+        try:
+            spec = load_spec(file)
+        except SpecError as error:
+            problems += error.problems
+        else:
+            problems += [problem for _, problem in spec.problems]
+            entries += len(spec.names)
+    for problem in sorted(set(problems)):
+        print(problem)
+    errors = sum(not problem.is_warning for problem in set(problems))
+    print(
+        f"{len(files)} specs, {entries} benchmarks, {errors} errors, {len(set(problems)) - errors} warnings"
+    )
+    return 2 if errors else 0
+
+
+def _collect(parsed: argparse.Namespace) -> int:
+    from examples_utils.exports import collect
+    from examples_utils.record import FAILED
+    from examples_utils.summary import results_table, summary_lines
+
+    folder = Path(parsed.log_dir)
+    if not folder.is_dir():
+        return _refuse(f"collect {folder}: no such folder; name a run's --log-dir")
+    results, unreadable = collect(folder.absolute())
+    for complaint in unreadable:
+        print(f"warning: {complaint}", file=sys.stderr)
+    if not results:
+        return _refuse(f"collect {folder}: holds no result of a variant; name a run's --log-dir")
+    print(results_table(results, None))
+    print("\n".join(summary_lines(results, 0, sum(result.duration_s or 0 for result in results))))
+    return int(any(result.status == FAILED for result in results))
+
+
+def _refuse(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2
+
+
+def _selection(parsed: argparse.Namespace) -> Selection:
+    from examples_utils.options import Selection
+
+    return Selection(
+        specs=tuple(str(Path(name).absolute()) for name in parsed.spec),
+        benchmarks=tuple(parsed.benchmark),
+        tags=tuple(parsed.tag),
+        exclude_tags=tuple(parsed.exclude_tag),
+        include_convergence=parsed.include_convergence,
+    )
+
+
+def _run_options(parsed: argparse.Namespace) -> RunOptions:
+    from examples_utils.options import CommandOptions, RunOptions
+
+    return RunOptions(
+        selection=_selection(parsed),
+        command=CommandOptions(
+            allow_wandb=parsed.allow_wandb,
+            compile_only=parsed.compile_only,
+            profile=parsed.profile,
+            logging=parsed.logging,
+            timeout_s=parsed.timeout,
+        ),
+        additional_metrics=parsed.additional_metrics,
+        csv_metrics=tuple(parsed.csv_metrics),
+        custom_metrics_files=tuple(str(Path(name).absolute()) for name in parsed.custom_metrics_files),
+        stop_on_error=parsed.stop_on_error,
+        quiet=parsed.quiet,
+        progress_trace_period_s=parsed.progress_trace_period,
+        requirements_file=str(Path(parsed.requirements_file).absolute())
+        if parsed.requirements_file
+        else None,
+        gc_monitor=parsed.gc_monitor,
+        no_code_sync=parsed.no_code_sync,
+        remove_dirs_after=parsed.remove_dirs_after,
+        repeat=parsed.repeat,
+        shuffle=parsed.shuffle,
+    )

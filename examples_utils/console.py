@@ -1,0 +1,97 @@
+"""What the runner says: on the terminal, in console.log (the same words) and in output.log (all, with times)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class Console:
+    """``level`` is the least important kind of message that is shown; output.log holds every kind."""
+
+    def __init__(self, level: str = "INFO", show_child_output: bool = True) -> None:
+        self._level = LEVELS.index(level)
+        self._show_child_output = show_child_output
+        self._line_is_open = False
+        self._copies: IO[str] | None = None
+        self._journal: IO[str] | None = None
+
+    def open_logs(self, folder: Path) -> None:
+        """From now on everything is also written to ``console.log`` and ``output.log`` of the folder."""
+        self._copies = (folder / "console.log").open("a", encoding="utf-8", errors="backslashreplace")
+        self._journal = (folder / "output.log").open("a", encoding="utf-8", errors="backslashreplace")
+
+    def close(self) -> None:
+        """Ends the log files."""
+        for file in (self._copies, self._journal):
+            if file:
+                file.close()
+        self._copies = self._journal = None
+
+    def say(self, text: str) -> None:
+        """Progress and results: always shown."""
+        self._show(text)
+        self._note("RESULT", text)
+
+    def debug(self, text: str) -> None:
+        """What only someone who looks for a fault wants to know."""
+        self._message("DEBUG", text)
+
+    def info(self, text: str) -> None:
+        """What is being done."""
+        self._message("INFO", text)
+
+    def warning(self, text: str) -> None:
+        """What may spoil the figures."""
+        self._message("WARNING", text)
+
+    def error(self, text: str) -> None:
+        """What went wrong."""
+        self._message("ERROR", text)
+
+    def child_output(self, chunk: bytes) -> None:
+        """What a command printed, as it comes; it is kept in the variant's own files, not in the logs."""
+        if self._show_child_output and chunk:
+            _write_to_terminal(chunk)
+            self._line_is_open = not chunk.endswith(b"\n")
+
+    def _message(self, level: str, text: str) -> None:
+        if LEVELS.index(level) >= self._level:
+            self._show(text if level in ("DEBUG", "INFO") else f"{level.lower()}: {text}")
+        self._note(level, text)
+
+    def _show(self, text: str) -> None:
+        start = "\n" if self._line_is_open else ""
+        self._line_is_open = False
+        _write_to_terminal(
+            f"{start}{text}\n".encode(sys.stdout.encoding or "utf-8", errors="backslashreplace")
+        )
+        if self._copies:
+            self._copies.write(f"{text}\n")
+            self._copies.flush()
+
+    def _note(self, level: str, text: str) -> None:
+        if self._journal:
+            self._journal.write(f"{datetime.now().isoformat(' ', 'milliseconds')} {level:8} {text}\n")
+            self._journal.flush()
+
+
+def _write_to_terminal(data: bytes) -> None:
+    try:
+        sys.stdout.flush()
+        stream = getattr(sys.stdout, "buffer", None)
+        if stream is None:
+            sys.stdout.write(data.decode(errors="replace"))
+        else:
+            stream.write(data)
+            stream.flush()
+    except BrokenPipeError:
+        # The reader went away, as `| head` does. The run and its files matter more than the display.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

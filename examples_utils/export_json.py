@@ -1,0 +1,31 @@
+"""``benchmark_results.json``: every record, by benchmark name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from examples_utils.record import PASSED, VariantResult
+
+
+def results_json(results: Sequence[VariantResult], additional_metrics: bool = False) -> str:
+    """The file's text: ``{benchmark name: [record]}``."""
+    by_benchmark: dict[str, list[dict[str, Any]]] = {}
+    for result in results:
+        record = result.as_json()
+        if additional_metrics:
+            record.update(additional(result))
+        by_benchmark.setdefault(result.benchmark_name, []).append(record)
+    return json.dumps(by_benchmark, indent=2)
+
+
+def additional(result: VariantResult) -> dict[str, Any]:
+    """What ``--additional-metrics`` adds to the figures of a variant."""
+    return {
+        "test_duration": result.test_duration,
+        "cmd": result.command,
+        "result": result.status.upper() if result.status != PASSED else "PASSED",
+        "git_commit_hash": result.git.get("commit"),
+        "env": result.env,
+    }

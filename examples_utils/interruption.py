@@ -1,0 +1,44 @@
+"""Ctrl-C and SIGTERM as a wish that is granted between two steps, never in the middle of writing a result."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; ``exitcode`` is what the shell expects then (130 for Ctrl-C)."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exitcode = 128 + number
+
+
+class Interruption:
+    """Remembers the first signal. A second one is impatience, and raises KeyboardInterrupt at once."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    def check(self) -> None:
+        """Raises Interrupted if a signal has come."""
+        if self._number is not None:
+            raise Interrupted(self._number)
+
+    @contextlib.contextmanager
+    def catching(self) -> Iterator[None]:
+        """Catches the signals inside the with block."""
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        before = [signal.signal(number, self._note) for number in numbers]
+        try:
+            yield
+        finally:
+            for number, handler in zip(numbers, before, strict=True):
+                signal.signal(number, handler)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self._number is not None:
+            raise KeyboardInterrupt
+        self._number = number

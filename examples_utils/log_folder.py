@@ -1,0 +1,150 @@
+"""The log folder: where a run keeps everything, so that no finished result can be lost."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from examples_utils.options import RunOptions
+from examples_utils.problems import RequestError
+from examples_utils.record import VariantResult
+
+RECORD_FILE = "variant_result.json"
+_RUN_FILE = "run.json"
+_EARLIER = "earlier_runs"
+_LONGEST_NAME = 120
+
+
+@contextlib.contextmanager
+def new_log_folder(wished: str | None, options: RunOptions) -> Iterator[Path]:
+    """A folder for a fresh run, held by this process alone. An earlier run in it is moved aside, not lost.
+
+    Raises:
+        RequestError: the folder cannot be written, or another run is using it.
+    """
+    folder = Path(wished) if wished else _time_stamped(Path("logs"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RequestError(f"--log-dir {folder}: cannot be made: {error.strerror}") from None
+    with _held(folder.absolute()) as held:
+        _move_earlier_run_aside(held)
+        write_durably(held / _RUN_FILE, json.dumps({"options": options.as_json()}, indent=2))
+        yield held
+
+
+@contextlib.contextmanager
+def resumed_log_folder(folder: Path) -> Iterator[tuple[Path, RunOptions]]:
+    """The folder of a run that was stopped, and what that run had been asked for. Raises RequestError."""
+    options = stored_options(folder)
+    if options is None:
+        raise RequestError(
+            f"--resume {folder}: holds no run (no readable {_RUN_FILE}); name a run's --log-dir"
+        )
+    with _held(folder.absolute()) as held:
+        yield held, options
+
+
+def stored_options(folder: Path) -> RunOptions | None:
+    """What the run in this folder was asked for, or None if that cannot be read."""
+    try:
+        return RunOptions.from_json(json.loads((folder / _RUN_FILE).read_text("utf-8"))["options"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def repetition_folder(
+    log_folder: Path, benchmark_folder: str, variant: str, repetition: int, repeat: int
+) -> Path:
+    """Where one execution of a variant keeps its stdout, stderr and record."""
+    folder = log_folder / safe_name(benchmark_folder) / safe_name(variant)
+    return folder / f"repetition_{repetition}" if repeat > 1 else folder
+
+
+def store(result: VariantResult, folder: Path) -> None:
+    """Puts the record into its folder; when this returns it survives a crash of the machine."""
+    write_durably(folder / RECORD_FILE, json.dumps(result.as_json(), indent=2))
+    _sync_folder(folder.parent)
+
+
+def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
+    """All records in a log folder in the order in which they were started, and what could not be read."""
+    results, unreadable = [], []
+    for file in sorted(log_folder.rglob(RECORD_FILE)):
+        if _EARLIER in file.relative_to(log_folder).parts:
+            continue
+        try:
+            results.append(VariantResult.from_json(json.loads(file.read_text("utf-8"))))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            unreadable.append(f"{file}: is no record of a variant and was left out: {error}")
+    return sorted(results, key=lambda result: (result.start_time or "", result.repetition)), unreadable
+
+
+def write_durably(file: Path, text: str) -> None:
+    """Replaces the file as a whole: a reader, or a crash, sees the old one or the new one."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(file)
+    _sync_folder(file.parent)
+
+
+def safe_name(name: str) -> str:
+    """A folder name for a variant: itself if it can be one, else a readable part and a hash of the whole."""
+    safe = re.sub(r"[^\w.+=,@%-]", "_", name)[:_LONGEST_NAME].lstrip(".")
+    if safe == name and name not in (_EARLIER, ""):
+        return safe
+    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+@contextlib.contextmanager
+def _held(folder: Path) -> Iterator[Path]:
+    try:
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise RequestError(f"--log-dir {folder}: cannot be written: {error.strerror}") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise RequestError(f"--log-dir {folder}: another run is using it; name another folder") from None
+        yield folder
+
+
+def _move_earlier_run_aside(folder: Path) -> None:
+    run = folder / _RUN_FILE
+    if not run.exists():
+        return
+    when = datetime.fromtimestamp(run.stat().st_mtime).strftime("%Y-%m-%d-%H.%M.%S")
+    aside = _unused(folder / _EARLIER / when)
+    aside.mkdir(parents=True)
+    for entry in list(folder.iterdir()):
+        if entry.name not in (_EARLIER, ".lock"):
+            entry.rename(aside / entry.name)
+
+
+def _time_stamped(parent: Path) -> Path:
+    return _unused(parent / datetime.now().strftime("%Y-%m-%d-%H.%M.%S"))
+
+
+def _unused(path: Path) -> Path:
+    candidates: Any = (path.with_name(f"{path.name}-{number}") for number in range(2, 10_000))
+    return path if not path.exists() else next(name for name in candidates if not name.exists())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

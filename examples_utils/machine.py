@@ -1,0 +1,112 @@
+"""Which machine and which software: what a figure must be identified by to be compared."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+# Engines and libraries whose version changes what a benchmark measures.
+_ENGINES = ("numpy", "onnx", "onnxruntime", "onnxruntime_gpu", "openvino", "popart", "poptorch", "tensorflow",
+            "timm", "torch", "torchvision", "tritonclient")  # fmt: skip
+_CPU = Path("/sys/devices/system/cpu")
+
+
+def machine_fingerprint() -> dict[str, Any]:
+    """CPU, memory, accelerators and kernel of this machine. Unknown figures are None."""
+    return {
+        "hostname": platform.node(),
+        "cpu": _cpu_model(),
+        "cores": cores(),
+        "memory_bytes": _memory_bytes(),
+        "accelerators": _accelerators(),
+        "architecture": platform.machine(),
+        "kernel": platform.release(),
+        "governor": governor(),
+    }
+
+
+def software_fingerprint() -> dict[str, Any]:
+    """The interpreter, the engines installed beside it, and the Poplar SDK if it is enabled."""
+    sdk_path = os.environ.get("POPLAR_SDK_ENABLED")
+    return {
+        "python": platform.python_version(),
+        "packages": _engine_versions(),
+        "sdk_path": sdk_path,
+        "sdk_version": _sdk_version(sdk_path),
+    }
+
+
+def git_state(folder: Path) -> dict[str, Any]:
+    """The commit that ``folder`` is checked out at and whether tracked files were changed; None outside git."""
+    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return {"commit": None, "dirty": None}
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
+    return {
+        "commit": None if commit == "(initial)" else commit,
+        "dirty": any(not line.startswith("#") for line in lines),
+    }
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def governor() -> str | None:
+    """The frequency governors in use, or None where the kernel does not tell."""
+    found = {text for file in _CPU.glob("cpu[0-9]*/cpufreq/scaling_governor") if (text := _read(file))}
+    return ",".join(sorted(found)) or None
+
+
+def _cpu_model() -> str:
+    match = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")) or "", re.MULTILINE)
+    return match[1].strip() if match else platform.processor() or platform.machine()
+
+
+def _memory_bytes() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return None
+
+
+def _accelerators() -> list[str]:
+    gpus = [
+        match[1].strip()
+        for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
+        if (match := re.search(r"^Model:\s*(.+)$", _read(file) or "", re.MULTILINE))
+    ]
+    return gpus + ["Graphcore IPU"] * len(list(Path("/dev").glob("ipu[0-9]*")))
+
+
+def _engine_versions() -> dict[str, str]:
+    """Read from the names of the installed packages' folders: importlib.metadata would take longer to import
+    than everything else here together."""
+    versions: dict[str, str] = {}
+    for entry in sys.path:
+        for folder in Path(entry or ".").glob("*.dist-info"):
+            name, _, version = folder.name.removesuffix(".dist-info").partition("-")
+            if name.lower() in _ENGINES:
+                versions.setdefault(name.lower(), version)
+    return dict(sorted(versions.items()))
+
+
+def _sdk_version(sdk_path: str | None) -> str | None:
+    match = re.search(r"(\d+\.\d+\.\d+(?:[+-][\w.+-]*)?)", sdk_path or "")
+    return match[1] if match else None
+
+
+def _read(file: Path) -> str | None:
+    try:
+        return file.read_text(errors="replace").strip()
+    except OSError:
+        return None

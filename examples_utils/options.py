@@ -1,0 +1,65 @@
+"""What a run was asked to do, as one value that can be stored beside its results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which variants of which specs."""
+
+    specs: tuple[str, ...] = ("benchmarks.yml",)
+    benchmarks: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    exclude_tags: tuple[str, ...] = ()
+    include_convergence: bool = False
+
+
+@dataclass(frozen=True)
+class CommandOptions:
+    """What changes the commands of a spec or their environment."""
+
+    allow_wandb: bool = False
+    compile_only: bool = False
+    profile: bool = False
+    logging: str | None = None
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Everything else about a run."""
+
+    selection: Selection = Selection()
+    command: CommandOptions = CommandOptions()
+    additional_metrics: bool = False
+    csv_metrics: tuple[str, ...] = ()
+    custom_metrics_files: tuple[str, ...] = ()
+    stop_on_error: bool = False
+    quiet: bool = False
+    progress_trace_period_s: float | None = None
+    requirements_file: str | None = None
+    gc_monitor: bool = False
+    no_code_sync: bool = False
+    remove_dirs_after: bool = False
+    repeat: int = 1
+    shuffle: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, for the run's own file."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> RunOptions:
+        """The inverse of ``as_json``. Raises KeyError or TypeError if the file holds something else."""
+        given = {field.name: _tuples(stored[field.name]) for field in fields(RunOptions)}
+        given["selection"] = Selection(**{key: _tuples(value) for key, value in stored["selection"].items()})
+        given["command"] = CommandOptions(**stored["command"])
+        return RunOptions(**given)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

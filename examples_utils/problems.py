@@ -1,0 +1,55 @@
+"""What is wrong with a request or a spec, said with its place and its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where in which file; line and column count from 1."""
+
+    file: Path
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One fault of a spec. A warning does not stop a run."""
+
+    place: Place
+    key: str
+    message: str
+    is_warning: bool = False
+
+    def __str__(self) -> str:
+        kind = "warning" if self.is_warning else "error"
+        key = f"{self.key}: " if self.key else ""
+        return f"{self.place}: {kind}: {key}{self.message}"
+
+
+class RequestError(Exception):
+    """The request itself is wrong (exit code 2): nothing has been run. The text says what to do."""
+
+
+class SpecError(RequestError):
+    """A spec has errors; ``problems`` holds all that were found."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = sorted(set(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """A remedy that names the nearest of the known words, or all of them when they are few."""
+    near = get_close_matches(word, known, n=3, cutoff=0.5)
+    if near:
+        return f"did you mean {' or '.join(near)}?"
+    return f"known: {', '.join(known)}" if 0 < len(known) <= 12 else ""

@@ -1,0 +1,101 @@
+"""Ending a command together with everything it started."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+# Every process of a command inherits this variable, so that one that left the command's process group
+# and lost its parents is still known as part of it.
+MARK = "EXAMPLES_UTILS_VARIANT_FOLDER"
+GRACE_S = 5.0
+_POLL_S = 0.02
+_AFTER_KILL_S = 2.0
+
+
+def has_members(group: int) -> bool:
+    """Whether any process, perhaps a zombie, is left in the process group."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def end_all(group: int | None, mark: str, grace_s: float = GRACE_S) -> int:
+    """Ends the group and all that carry ``mark``: SIGTERM, then SIGKILL after the grace. Counts them.
+
+    A Ctrl-C during the grace ends it at once.
+    """
+    members = members_of(group, mark)
+    ended = set(members)
+    _send(members, signal.SIGTERM)
+    deadline = time.monotonic() + grace_s
+    while members and time.monotonic() < deadline:
+        try:
+            time.sleep(_POLL_S)
+        except KeyboardInterrupt:
+            break
+        members = members_of(group, mark)
+        ended |= members
+    deadline = time.monotonic() + _AFTER_KILL_S
+    while members and time.monotonic() < deadline:
+        _send(members, signal.SIGKILL)
+        time.sleep(_POLL_S)
+        members = members_of(group, mark)
+        ended |= members
+    return len(ended)
+
+
+def end_leftovers(log_folder: Path) -> int:
+    """Ends what a runner that was killed had to leave running for a variant in this log folder."""
+    return end_all(None, f"{log_folder}/")
+
+
+def members_of(group: int | None, mark: str) -> set[int]:
+    """Living processes that are in the group, or carry a mark that starts so, or descend from such."""
+    import psutil
+
+    parents: dict[int, int] = {}
+    members: set[int] = set()
+    own = os.getpid()
+    for process in psutil.process_iter():
+        if process.pid == own:
+            continue
+        with contextlib.suppress(psutil.Error, OSError), process.oneshot():
+            if process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            parents[process.pid] = process.ppid()
+            if (group is not None and os.getpgid(process.pid) == group) or _carries(process.pid, mark):
+                members.add(process.pid)
+    return members | _descendants(members, parents)
+
+
+def _carries(pid: int, mark: str) -> bool:
+    # The environment of another user's process cannot be read; it is none of ours then.
+    try:
+        return f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
+
+
+def _descendants(members: set[int], parents: dict[int, int]) -> set[int]:
+    found: set[int] = set()
+    grown = True
+    while grown:
+        new = {pid for pid, parent in parents.items() if parent in members | found} - found - members
+        found |= new
+        grown = bool(new)
+    return found
+
+
+def _send(processes: Iterable[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)

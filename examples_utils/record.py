@@ -1,0 +1,120 @@
+"""The record of a variant: what one element of the result file holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import timedelta
+from statistics import median
+from typing import Any
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+Results = dict[str, dict[str, float | None]]
+
+
+@dataclass(frozen=True)
+class VariantResult:
+    """The first block holds the keys that users' dashboards read; they keep their names, types and text forms.
+
+    ``results`` maps metric to reduction to value; times are local, as text; ``params`` are texts.
+    """
+
+    benchmark_path: str
+    benchmark_name: str
+    variant_name: str
+    params: dict[str, str]
+    command: str
+    results: dict[str, dict[str, Any]]
+    start_time: str | None = None
+    end_time: str | None = None
+    compilation_end_time: str | None = None
+    test_duration: str | None = None
+    exitcode: int | None = None
+    log_paths: dict[str, str] = field(default_factory=dict)
+    latest_checkpoint_path: str | None = None
+    sdk_path: str | None = None
+    sdk_version: str | None = None
+
+    status: str = PASSED
+    reason: str | None = None
+    timed_out: bool = False
+    duration_s: float | None = None
+    repetition: int = 1
+    env: dict[str, str] = field(default_factory=dict)
+    folder: str = ""
+    description: str = ""
+    tags: list[str] = field(default_factory=list)
+    requires: list[str] = field(default_factory=list)
+    output: list[list[str]] = field(default_factory=list)
+    matches: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    machine: dict[str, Any] = field(default_factory=dict)
+    machine_state: dict[str, Any] = field(default_factory=dict)
+    software: dict[str, Any] = field(default_factory=dict)
+    git: dict[str, Any] = field(default_factory=dict)
+    repetitions: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Which variant of which spec this is; repetitions share it."""
+        return self.benchmark_path, self.benchmark_name, self.variant_name
+
+    @property
+    def title(self) -> str:
+        """How summaries call it."""
+        return f"{self.benchmark_name}::{self.variant_name}"
+
+    def value(self, metric: str) -> float | None:
+        """The metric's value, whatever its reduction is called."""
+        return next(iter(self.results.get(metric, {}).values()), None)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, in the order of the fields."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(stored: Mapping[str, Any]) -> VariantResult:
+        """The inverse of ``as_json``. Raises TypeError or KeyError if the file holds something else."""
+        return VariantResult(**{f.name: stored[f.name] for f in fields(VariantResult) if f.name in stored})
+
+
+def duration_text(duration_s: float) -> str:
+    """A duration as the result file has always written it, such as ``0:00:03.120000``."""
+    return str(timedelta(seconds=round(duration_s, 6)))
+
+
+_PER_REPETITION = ("repetition", "status", "reason", "exitcode", "timed_out", "results", "start_time", "end_time",
+                   "test_duration", "duration_s", "machine_state", "warnings", "log_paths")  # fmt: skip
+
+
+def combine(results: Sequence[VariantResult]) -> VariantResult:
+    """One record for all repetitions of a variant, which it lists under ``repetitions``.
+
+    Each figure is the median over the repetitions that have it. The variant passed if all of them did;
+    if not, the first failure gives the status, the reason and the exit code, and figures stay as they are.
+    """
+    ordered = sorted(results, key=lambda result: result.repetition)
+    failures = [result for result in ordered if result.status == FAILED]
+    shown = (failures or ordered)[0]
+    return replace(
+        shown,
+        results=_medians(ordered) if len(ordered) > 1 else shown.results,
+        start_time=ordered[0].start_time,
+        end_time=ordered[-1].end_time,
+        repetition=1,
+        warnings=list(dict.fromkeys(warning for result in ordered for warning in result.warnings)),
+        repetitions=[{key: getattr(result, key) for key in _PER_REPETITION} for result in ordered],
+    )
+
+
+def _medians(results: Sequence[VariantResult]) -> dict[str, dict[str, Any]]:
+    combined: dict[str, dict[str, Any]] = {}
+    for metric, reduction in dict.fromkeys(
+        (m, r) for res in results for m in res.results for r in res.results[m]
+    ):
+        values = [
+            value for res in results if (value := res.results.get(metric, {}).get(reduction)) is not None
+        ]
+        numbers = [value for value in values if isinstance(value, int | float)]
+        combined.setdefault(metric, {})[reduction] = median(numbers) if numbers else (values or [None])[0]
+    return combined

@@ -1,0 +1,51 @@
+"""Everything that can be refused, refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmark_parsers.custom import CustomMetric
+from examples_utils.custom_metrics import load_custom_metrics
+from examples_utils.hosts import must_copy
+from examples_utils.options import RunOptions
+from examples_utils.plan import Plan, make_plan, refuse_missing_datasets
+from examples_utils.problems import RequestError
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that can be carried out."""
+
+    options: RunOptions
+    plan: Plan
+    custom_metrics: Mapping[str, CustomMetric]
+    copies_to_hosts: bool
+
+
+def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Request:
+    """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
+    plan = make_plan(options.selection, options.command, environment)
+    refuse_missing_datasets(plan, environment)
+    _refuse_missing_wandb(options, plan)
+    if options.requirements_file and not Path(options.requirements_file).is_file():
+        raise RequestError(f"--requirements-file {options.requirements_file}: no such file")
+    if options.gc_monitor:
+        from examples_utils.monitor import refuse_without_plot
+
+        refuse_without_plot()
+    copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
+    return Request(options, plan, load_custom_metrics(options.custom_metrics_files), copies)
+
+
+def _refuse_missing_wandb(options: RunOptions, plan: Plan) -> None:
+    if not options.command.allow_wandb or find_spec("wandb"):
+        return
+    for planned in plan.variants:
+        if "--wandb" in planned.command.text and not planned.skip_reason:
+            raise RequestError(
+                f"--allow-wandb: {planned.benchmark.name} logs to Weights & Biases, but wandb is not installed: "
+                f"pip install wandb, or leave the option out to run without it"
+            )

@@ -1,0 +1,104 @@
+"""What an entry requires of the machine, and what of it is missing here."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_COMPARISON = re.compile(r"\s*([\w.+-]+)\s*>=\s*(\S+)\s*")
+_NAME = re.compile(r"[\w.+-]+")
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
+          "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split("."))
+
+
+def _bytes(text: str) -> float:
+    if not (match := re.fullmatch(r"([\d.]+)\s*([A-Za-z]*)", text)) or match[2].upper() not in _BYTES:
+        raise ValueError(text)
+    return float(match[1]) * _BYTES[match[2].upper()]
+
+
+_AMOUNTS: dict[str, Callable[[str], object]] = {"python": _version, "cores": int, "memory": _bytes}
+
+
+def explain_bad_requirement(requirement: str) -> str | None:
+    """Why a requirement's text means nothing, or None if it is well formed."""
+    if not (comparison := _COMPARISON.fullmatch(requirement)):
+        if _NAME.fullmatch(requirement.strip()):
+            return None
+        return f"{requirement!r} is no requirement: write a name, or python>=3.11, cores>=4, memory>=16GiB"
+    what, least = comparison.groups()
+    if what not in _AMOUNTS:
+        return f"only python, cores and memory can be compared with >=; got {requirement!r}"
+    try:
+        _AMOUNTS[what](least)
+    except ValueError:
+        return f"{least!r} is no amount; write it as in python>=3.11, cores>=4, memory>=16GiB"
+    return None
+
+
+def missing_requirements(requires: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """What is missing, each as a reason for a person; empty if the entry can run here.
+
+    ``environment`` is that of the command: programs are looked for on its PATH.
+    """
+    return [reason for requirement in requires if (reason := _missing(requirement.strip(), environment))]
+
+
+def _missing(requirement: str, environment: Mapping[str, str]) -> str | None:
+    comparison = _COMPARISON.fullmatch(requirement)
+    if comparison:
+        return _too_little(requirement, *comparison.groups())
+    path = environment.get("PATH", os.defpath)
+    if requirement == "ipu":
+        return None if shutil.which("gc-info", path=path) else "requires an IPU (no gc-info on PATH)"
+    if requirement == "cuda":
+        return None if _has_cuda(path) else "requires a CUDA device (no NVIDIA driver or GPU found)"
+    if shutil.which(requirement, path=path) or _is_importable(requirement):
+        return None
+    return f"requires {requirement} (no such program on PATH and no such Python module)"
+
+
+def _too_little(requirement: str, what: str, least: str) -> str | None:
+    if what == "python":
+        here = sys.version_info[:3]
+        return (
+            None
+            if here >= _version(least)
+            else f"requires {requirement} (this is {'.'.join(map(str, here))})"
+        )
+    if what == "cores":
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return None if cores >= int(least) else f"requires {requirement} (this machine has {cores})"
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if memory >= _bytes(least):
+        return None
+    return f"requires {requirement} (this machine has {memory / 2**30:.1f}GiB)"
+
+
+def _has_cuda(path: str) -> bool:
+    gpus = Path("/proc/driver/nvidia/gpus")
+    if gpus.is_dir() and any(gpus.iterdir()):
+        return True
+    if not (program := shutil.which("nvidia-smi", path=path)):
+        return False
+    import subprocess
+
+    listing = subprocess.run([program, "-L"], capture_output=True, timeout=30, check=False)
+    return listing.returncode == 0 and b"GPU" in listing.stdout
+
+
+def _is_importable(module: str) -> bool:
+    from importlib.util import find_spec
+
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False

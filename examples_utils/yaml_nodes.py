@@ -1,0 +1,229 @@
+"""YAML files as nodes that know their line and column, with merges done and duplicate keys found.
+
+The nodes are composed here from libyaml's events rather than by ``yaml.compose``: that one drops where a
+merged value came from, accepts duplicate keys, and overflows the C stack on a deeply nested file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from examples_utils.problems import Place, Problem, SpecError
+
+MAX_DEPTH = 100
+_TAGS = "tag:yaml.org,2002:"
+_COLLECTION_TAGS = (None, "!", _TAGS + "map", _TAGS + "seq")
+_FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SCALAR_RULES: Any = yaml.SafeLoader("")
+
+Steps = tuple[str | int, ...]
+Pairs = dict[str, tuple["Node", "Node"]]
+
+
+class Node:
+    """A scalar (``value``), a sequence (``items``) or a mapping (``pairs``: key to both nodes)."""
+
+    __slots__ = ("_plain", "anchored", "column", "items", "line", "pairs", "value")
+
+    def __init__(self, line: int, column: int, anchored: bool = False) -> None:
+        self.line, self.column, self.anchored = line, column, anchored
+        self.value: Any = None
+        self.items: list[Node] | None = None
+        self.pairs: Pairs | None = None
+        self._plain: Any = None
+
+    def plain(self) -> Any:
+        """The value as dictionaries, lists and scalars. An aliased node gives one and the same object."""
+        if self.pairs is not None:
+            if self._plain is None:
+                self._plain = {key: value.plain() for key, (_, value) in self.pairs.items()}
+            return self._plain
+        if self.items is not None:
+            if self._plain is None:
+                self._plain = [item.plain() for item in self.items]
+            return self._plain
+        return self.value
+
+    def at(self, steps: Steps) -> Node:
+        """The node at the end of a way of keys and indices, or the last one on the way that exists."""
+        node = self
+        for step in steps:
+            if node.pairs is not None and step in node.pairs:
+                node = node.pairs[str(step)][1]
+            elif node.items is not None and isinstance(step, int) and step < len(node.items):
+                node = node.items[step]
+            else:
+                break
+        return node
+
+
+@dataclass(frozen=True)
+class Document:
+    """A file's root node, the mappings that others merge, and the faults found while composing."""
+
+    file: Path
+    root: Node
+    merged: frozenset[int]
+    problems: tuple[Problem, ...]
+
+    def is_merged(self, node: Node) -> bool:
+        """Whether some other mapping takes this one over with ``<<``."""
+        return id(node) in self.merged
+
+    def place(self, node: Node) -> Place:
+        """Where the node stands in the file."""
+        return Place(self.file, node.line, node.column)
+
+
+def read_document(file: Path) -> Document:
+    """Reads one YAML file. Raises SpecError, naming line and column, if it cannot be read or is no YAML."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable(file, f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except OSError as error:
+        raise _unreadable(file, f"cannot be read: {error.strerror}") from None
+    composer = _Composer(file)
+    try:
+        root = composer.compose(yaml.parse(text, Loader=_FAST_LOADER))
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        said = ", ".join(part for part in (error.context, error.problem) if part)
+        raise _unreadable(
+            file, f"is not valid YAML: {said}", mark.line + 1 if mark else 1, mark.column + 1 if mark else 1
+        ) from None
+    except yaml.YAMLError as error:
+        said = getattr(error, "reason", None) or str(error).splitlines()[0]
+        line = text.count("\n", 0, getattr(error, "position", 0)) + 1
+        raise _unreadable(file, f"is not valid YAML: {said}", line) from None
+    return Document(file, root, frozenset(composer.merged), tuple(composer.problems))
+
+
+def _unreadable(file: Path, message: str, line: int = 1, column: int = 1) -> SpecError:
+    return SpecError([Problem(Place(file, line, column), "", message)])
+
+
+class _Composer:
+    """One pass over one file's events."""
+
+    def __init__(self, file: Path) -> None:
+        self.merged: set[int] = set()
+        self.problems: list[Problem] = []
+        self._file = file
+        self._anchors: dict[str, Node] = {}
+
+    def compose(self, events: Iterator[Any]) -> Node:
+        root: Node | None = None
+        for event in events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if root is not None:
+                    raise self._refusal(event, "a second document starts here; a spec is one document")
+                root = self._node(next(events), events, 0)
+        return root or Node(1, 1)
+
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
+        kind = type(event)
+        if kind is yaml.AliasEvent:
+            return self._aliased(event)
+        mark = event.start_mark
+        node = Node(mark.line + 1, mark.column + 1, event.anchor is not None)
+        if kind is yaml.ScalarEvent:
+            node.value = self._scalar(event)
+        else:
+            self._fill_collection(node, event, events, depth + 1)
+        # An anchor is known only after its own end: a value that holds itself would have no end.
+        if event.anchor is not None:
+            self._anchors[event.anchor] = node
+        return node
+
+    def _aliased(self, event: Any) -> Node:
+        try:
+            return self._anchors[event.anchor]
+        except KeyError:
+            raise self._refusal(
+                event, f"*{event.anchor} is used before an &{event.anchor} that ends above"
+            ) from None
+
+    def _scalar(self, event: Any) -> Any:
+        if event.tag is None and not event.implicit[0]:
+            return event.value  # quoted or a block: always text
+        try:
+            return _scalar_value(event.tag, event.value)
+        except (yaml.YAMLError, ValueError, OverflowError) as error:
+            said = getattr(error, "problem", None) or str(error)
+            raise self._refusal(
+                event, f"{event.value!r} cannot be read: {said}; quote it if it is text"
+            ) from None
+
+    def _fill_collection(self, node: Node, start: Any, events: Iterator[Any], depth: int) -> None:
+        if depth > MAX_DEPTH:
+            raise self._refusal(start, f"nested more than {MAX_DEPTH} levels deep")
+        if start.tag not in _COLLECTION_TAGS:
+            raise self._refusal(start, f"the tag {start.tag} means nothing here; take it away")
+        if isinstance(start, yaml.SequenceStartEvent):
+            node.items = []
+            while type(event := next(events)) is not yaml.SequenceEndEvent:
+                node.items.append(self._node(event, events, depth))
+        else:
+            node.pairs = self._pairs(events, depth)
+
+    def _pairs(self, events: Iterator[Any], depth: int) -> Pairs:
+        own: Pairs = {}
+        merged: Pairs = {}
+        while type(event := next(events)) is not yaml.MappingEndEvent:
+            key = self._node(event, events, depth)
+            value = self._node(next(events), events, depth)
+            if _is_merge_key(event):
+                merged.update(self._merged_pairs(event, value))
+                continue
+            name = self._key_name(event, key)
+            if name in own:
+                first = own[name][0].line
+                self._report(
+                    key, name, f"duplicate key, first given in line {first}; take one of the two away"
+                )
+            own[name] = (key, value)
+        return {**merged, **own} if merged else own
+
+    def _merged_pairs(self, event: Any, value: Node) -> Pairs:
+        """What ``<<`` brings in: of a list of mappings the earlier one wins."""
+        sources = value.items if value.items is not None else [value]
+        pairs: Pairs = {}
+        for source in reversed(sources):
+            if source.pairs is None:
+                raise self._refusal(
+                    event, "<< takes a mapping or a list of mappings, such as *common_options"
+                )
+            self.merged.add(id(source))
+            pairs.update(source.pairs)
+        return pairs
+
+    def _key_name(self, event: Any, key: Node) -> str:
+        if key.pairs is not None or key.items is not None or key.value is None:
+            raise self._refusal(event, "a key must be text")
+        return key.value if isinstance(key.value, str) else str(event.value)
+
+    def _report(self, node: Node, key: str, message: str) -> None:
+        self.problems.append(Problem(Place(self._file, node.line, node.column), key, message))
+
+    def _refusal(self, event: Any, message: str) -> SpecError:
+        mark = event.start_mark
+        return _unreadable(self._file, message, mark.line + 1, mark.column + 1)
+
+
+@lru_cache(maxsize=4096)
+def _scalar_value(tag: str | None, text: str) -> Any:
+    """YAML 1.1 typing of a plain scalar, as PyYAML's safe loader does it."""
+    if tag is None or tag == "!":
+        tag = _SCALAR_RULES.resolve(yaml.ScalarNode, text, (tag is None, False))
+    return _SCALAR_RULES.construct_object(yaml.ScalarNode(tag, text)) if tag != _TAGS + "merge" else text
+
+
+def _is_merge_key(event: Any) -> bool:
+    return type(event) is yaml.ScalarEvent and event.value == "<<" and bool(event.implicit[0])
