@@ -8,15 +8,16 @@ import resource
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from backends import registry
-from backends.base import BackendError, Batch, Effective, EngineError
+from backends.base import BackendError, Batch, Effective, EngineError, engine_errors
 from datasets.errors import DataError
 from measurement.configs import ConfigError, read_config
 from measurement.loop import measure
@@ -25,13 +26,22 @@ from measurement.options import parse_flags
 from measurement.progress import live_output
 from measurement.report import Facts, summary
 from measurement.settings import Settings, SettingsError, requested, resolve
-from models import BuiltModel, EfficientNetOptions, InputSpec, ModelError, NormOptions, build_model, input_spec
+from models import (
+    BuiltModel,
+    EfficientNetOptions,
+    InputSpec,
+    ModelError,
+    NormOptions,
+    build_model,
+    input_spec,
+)
 
 if TYPE_CHECKING:
     import torch
 
     from datasets.images import ImageSet
     from datasets.sources import Source
+    from models.options import NormKind
 
 ROOT = Path(__file__).resolve().parent
 
@@ -69,19 +79,28 @@ def run(flags: Mapping[str, object]) -> None:
     start_s = time.perf_counter()
     built = build(settings)
     build_s = time.perf_counter() - start_s
-    start_s = time.perf_counter()
-    executable = backend.compile(with_input(built, settings), example_batch(settings, pixels), settings)
-    compile_s = time.perf_counter() - start_s
-    print(effective_line(executable.effective, settings, built.weights), flush=True)
-
-    try:
-        with open_source(settings, pixels, images, built.weights) as source, live_output(settings) as on_call:
+    with engine_errors(backend.name):
+        start_s = time.perf_counter()
+        executable = backend.compile(with_input(built, settings), example_batch(settings, pixels), settings)
+        compile_s = time.perf_counter() - start_s
+        print(effective_line(executable.effective, settings, built.weights), flush=True)
+        with (
+            closing(executable),
+            open_source(settings, pixels, images, built.weights) as source,
+            live_output(settings) as on_call,
+        ):
             measurement = measure(executable, source, settings, on_call)
-            if source.decode_errors:
-                warn(f"{source.decode_errors} images turned bad during the run and were replaced by their successors")
-    finally:
-        executable.close()
-    print(summary(settings, measurement, facts(settings, executable.effective, built.weights, build_s, compile_s)))
+    if source.decode_errors:
+        warn(f"{source.decode_errors} images turned bad during the run; their successors took their place")
+    if measurement.not_finite:
+        warn(
+            f"{measurement.not_finite} outputs are NaN or infinite: the figures are of a model that does not work"
+        )
+    print(
+        summary(
+            settings, measurement, facts(settings, executable.effective, built.weights, build_s, compile_s)
+        )
+    )
 
 
 def warn(*lines: str) -> None:
@@ -106,7 +125,10 @@ def build(settings: Settings) -> BuiltModel:
         settings.model,
         weights=settings.weights,
         norm=NormOptions(
-            settings.norm_type, settings.norm_eps, settings.norm_num_groups, settings.batchnorm_momentum
+            cast("NormKind", settings.norm_type),
+            settings.norm_eps,
+            settings.norm_num_groups,
+            settings.batchnorm_momentum,
         ),
         efficientnet=EfficientNetOptions(settings.efficientnet_expand_ratio, settings.efficientnet_group_dim),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -24,6 +25,26 @@ class BackendError(ValueError):
 
 class EngineError(RuntimeError):
     """An engine that failed on a request that is in order, with the engine's own words."""
+
+
+@contextmanager
+def engine_errors(engine: str) -> Iterator[None]:
+    """Turns whatever an engine raises inside into an `EngineError` that quotes it.
+
+    Engines share no exception type: RuntimeError, MemoryError and their own are all in use. Our own
+    refusals, which are `ValueError`s with a remedy, pass.
+    """
+    try:
+        yield
+    except (ValueError, EngineError):
+        raise
+    except MemoryError as error:
+        raise EngineError(
+            f"{engine} ran out of memory {error}: lower --micro-batch-size or --device-iterations"
+        ) from error
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise EngineError(f"{engine} failed with {type(error).__name__}: {words[:2000]}") from error
 
 
 @dataclass(frozen=True)
@@ -101,6 +122,7 @@ class Backend(Protocol):
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> Executable:
         """Builds the executable for micro-batches like `example`.
 
-        `model` takes a tensor of the example's shape and dtype and is in `eval()`, in float32.
+        `model` takes a tensor of the example's shape and dtype and is in `eval()`, in float32. It is
+        the backend's from here on, which may convert it in place.
         Raises `BackendError` where the engine refuses the model.
         """

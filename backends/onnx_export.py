@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import warnings
 from typing import TYPE_CHECKING
@@ -17,7 +16,6 @@ def export_onnx(model: torch.nn.Module, example: Batch) -> bytes:
     """The model in ONNX, with the static shape and dtype of `example` (input `pixels`, output `logits`)."""
     import torch
 
-    target = io.BytesIO()
     # The exporter's notes on its own passes and on torchvision operators say nothing about this model.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.inference_mode():
@@ -30,6 +28,5 @@ def export_onnx(model: torch.nn.Module, example: Batch) -> bytes:
             input_names=["pixels"],
             output_names=["logits"],
         )
-        assert program is not None
-        program.save(target)
-    return target.getvalue()
+    assert program is not None
+    return bytes(program.model_proto.SerializeToString())

@@ -29,7 +29,9 @@ class OnnxRuntimeBackend:
     def available(self) -> Availability:
         missing = [package for package in ("onnxruntime", "onnx", "onnxscript") if find_spec(package) is None]
         if missing:
-            return Availability(False, f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}")
+            return Availability(
+                False, f"not installed: {', '.join(missing)}", f"pip install {' '.join(missing)}"
+            )
         return Availability(True)
 
     def check(self, settings: Settings) -> None:
@@ -65,7 +67,9 @@ class OnnxRuntimeExecutable:
         self._call = HostCall(np.zeros(shape, np.float32), np.zeros(settings.device_iterations, np.int64))
         self._bindings: dict[tuple[int, int], tuple[Batch, ort.IOBinding]] = {}
         # Nothing is handed over for synthetic data: every slot stays bound to an array made here.
-        self._device_data = [example.copy()] * settings.device_iterations if settings.data == "synthetic" else None
+        self._device_data = (
+            [example.copy()] * settings.device_iterations if settings.data == "synthetic" else None
+        )
 
     def run(self, batches: Sequence[Batch]) -> HostCall:
         assert self._session is not None

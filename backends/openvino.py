@@ -160,12 +160,16 @@ def _effective(compiled: ov.CompiledModel, settings: Settings) -> Effective:
         return compiled.get_property(name)
 
     several = settings.device_iterations > 1
-    in_flight = min(int(read("OPTIMAL_NUMBER_OF_INFER_REQUESTS")), settings.device_iterations) if several else 1
+    in_flight = (
+        min(int(read("OPTIMAL_NUMBER_OF_INFER_REQUESTS")), settings.device_iterations) if several else 1
+    )
     return Effective(
         engine="openvino",
         version=ov.__version__,
         device=", ".join(read("EXECUTION_DEVICES")),
-        dtype={"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[read("INFERENCE_PRECISION_HINT").to_string()],
+        dtype={"f32": "float32", "bf16": "bfloat16", "f16": "float16"}[
+            read("INFERENCE_PRECISION_HINT").to_string()
+        ],
         threads=int(read("INFERENCE_NUM_THREADS")),
         streams=int(read("NUM_STREAMS")),
         in_flight=in_flight,

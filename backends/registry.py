@@ -32,7 +32,9 @@ def choose(name: str, order: Sequence[str] = AUTO_ORDER) -> Backend:
     if name not in MODULES:
         near = difflib.get_close_matches(name, [*MODULES, "auto"], n=2, cutoff=0.4)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise BackendError(f"--backend {name}: no such backend{meant} (there are: auto, {', '.join(MODULES)})")
+        raise BackendError(
+            f"--backend {name}: no such backend{meant} (there are: auto, {', '.join(MODULES)})"
+        )
     backend = load(name)
     state = backend.available()
     if not state.usable:

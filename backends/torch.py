@@ -35,13 +35,17 @@ class TorchBackend:
 
         torch.set_num_threads(settings.threads or available_cores())
         dtype = torch.bfloat16 if settings.precision == "16.16" and has_native_bfloat16() else torch.float32
-        return TorchExecutable(model.to(dtype, memory_format=torch.channels_last), dtype, example, settings)
+        return TorchExecutable(
+            model.to(dtype).to(memory_format=torch.channels_last), dtype, example, settings
+        )
 
 
 class TorchExecutable:
     """Micro-batches one after the other in the caller's thread."""
 
-    def __init__(self, model: torch.nn.Module, dtype: torch.dtype, example: Batch, settings: Settings) -> None:
+    def __init__(
+        self, model: torch.nn.Module, dtype: torch.dtype, example: Batch, settings: Settings
+    ) -> None:
         import torch
 
         self._model, self._dtype = model, dtype

@@ -42,7 +42,9 @@ def read_config(path: Path, name: str) -> Config:
     if name not in names:
         near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
-        raise ConfigError(f"--config {name}: no such configuration in {path}{meant} (there are: {', '.join(names)})")
+        raise ConfigError(
+            f"--config {name}: no such configuration in {path}{meant} (there are: {', '.join(names)})"
+        )
     return _config(path, name, entries[name][1])
 
 
@@ -74,12 +76,16 @@ def _mapping(located: _Located, path: Path, what: str) -> dict[str, tuple[int, _
     for key, _ in node.value:
         line = key.start_mark.line + 1
         if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
-            raise ConfigError(f"{path}:{line}: {key.value} is given twice in {what} (first in line {seen[key.value]})")
+            raise ConfigError(
+                f"{path}:{line}: {key.value} is given twice in {what} (first in line {seen[key.value]})"
+            )
         seen[key.value] = line
     try:
         loader.flatten_mapping(node)
     except yaml.MarkedYAMLError as error:
-        raise ConfigError(f"{path}:{node.start_mark.line + 1}: bad merge (<<) in {what}: {error.problem}") from None
+        raise ConfigError(
+            f"{path}:{node.start_mark.line + 1}: bad merge (<<) in {what}: {error.problem}"
+        ) from None
     return {str(key.value): (key.start_mark.line + 1, (loader, value)) for key, value in node.value}
 
 
@@ -102,7 +108,7 @@ def _value(path: Path, line: int, key: str, located: _Located) -> object:
         near = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
         raise ConfigError(f"{path}:{line}: unknown key {key}: did you mean {near[0]}?")
     loader, node = located
-    raw = loader.construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    raw = loader.construct_object(node, deep=True)
     try:
         return _parse(option, raw)
     except ValueError as error:

@@ -82,47 +82,115 @@ def _whole(text: str) -> int:
 MODEL, DATA, RUN, ENGINE, IPU = "model", "data", "run", "backend and engine", "IPU only (no effect elsewhere)"
 
 OPTIONS: tuple[Option, ...] = (
-    Option("config", MODEL, "named configuration of configs.yml; flags beat it", metavar="NAME", in_config=False),
+    Option(
+        "config", MODEL, "named configuration of configs.yml; flags beat it", metavar="NAME", in_config=False
+    ),
     Option("model", MODEL, "model name", default="resnet18", metavar="NAME"),
-    Option("weights", MODEL, "auto (pretrained where they can be had, else random), pretrained, random, "
-           "or a state dict file (.pth, .safetensors)", default="auto", metavar="WHICH"),
+    Option(
+        "weights",
+        MODEL,
+        "auto (pretrained where they can be had, else random), pretrained, random, "
+        "or a state dict file (.pth, .safetensors)",
+        default="auto",
+        metavar="WHICH",
+    ),
     Option("random_weights", MODEL, "the same as --weights random", default=False, switch=True),
     Option("norm_type", MODEL, "normalisation layers", default="batch", choices=("batch", "group", "none")),
-    Option("norm_eps", MODEL, "epsilon of the normalisation layers (1e-5 for layers made here; "
-           "without the flag the model's own layers keep theirs)", positive, metavar="EPS"),
+    Option(
+        "norm_eps",
+        MODEL,
+        "epsilon of the normalisation layers (1e-5 for layers made here; "
+        "without the flag the model's own layers keep theirs)",
+        positive,
+        metavar="EPS",
+    ),
     Option("norm_num_groups", MODEL, "groups of group normalisation", count, default=32, metavar="N"),
-    Option("batchnorm_momentum", MODEL, "momentum of batch normalisation (0.1 for layers made here; no effect "
-           "on inference figures)", fraction, metavar="M"),
-    Option("efficientnet_expand_ratio", MODEL, "expand ratio of EfficientNet blocks", count, default=6, metavar="N"),
-    Option("efficientnet_group_dim", MODEL, "channels in a group of EfficientNet's depthwise convolutions",
-           count, default=1, metavar="N"),
-    Option("data", DATA, "real: JPEG files decoded during the run; generated: one host batch handed over on "
-           "every call; synthetic: made on the device once", default="real",
-           choices=("real", "synthetic", "generated")),
+    Option(
+        "batchnorm_momentum",
+        MODEL,
+        "momentum of batch normalisation (0.1 for layers made here; no effect on inference figures)",
+        fraction,
+        metavar="M",
+    ),
+    Option(
+        "efficientnet_expand_ratio",
+        MODEL,
+        "expand ratio of EfficientNet blocks",
+        count,
+        default=6,
+        metavar="N",
+    ),
+    Option(
+        "efficientnet_group_dim",
+        MODEL,
+        "channels in a group of EfficientNet's depthwise convolutions",
+        count,
+        default=1,
+        metavar="N",
+    ),
+    Option(
+        "data",
+        DATA,
+        "real: JPEG files decoded during the run; generated: one host batch handed over on "
+        "every call; synthetic: made on the device once",
+        default="real",
+        choices=("real", "synthetic", "generated"),
+    ),
     Option("images", DATA, "folder of photographs for real data", default="data/images", metavar="DIR"),
-    Option("labels", DATA, "CSV with file and ImageNet class index (default: labels.csv in the folder)",
-           metavar="FILE"),
+    Option(
+        "labels",
+        DATA,
+        "CSV with file and ImageNet class index (default: labels.csv in the folder)",
+        metavar="FILE",
+    ),
     Option("cache_images", DATA, "decode the photographs once, before timing", default=False, switch=True),
     Option("dataloader_worker", DATA, "decoding workers (default: one a core)", count, metavar="N"),
-    Option("normalization_location", DATA, "where pixels are normalised: in preprocessing (host), in the "
-           "compiled model (ipu: on the device, whatever it is), nowhere (none)", default="host",
-           choices=("host", "ipu", "none")),
+    Option(
+        "normalization_location",
+        DATA,
+        "where pixels are normalised: in preprocessing (host), in the "
+        "compiled model (ipu: on the device, whatever it is), nowhere (none)",
+        default="host",
+        choices=("host", "ipu", "none"),
+    ),
     Option("eight_bit_io", DATA, "hand pixels over as 8-bit integers", default=False, switch=True),
     Option("micro_batch_size", RUN, "samples in one micro-batch", count, default=1, metavar="N"),
     Option("device_iterations", RUN, "micro-batches in one host call", count, default=1, metavar="N"),
     Option("replicas", RUN, "copies of the model that run side by side", count, default=1, metavar="N"),
     Option("iterations", RUN, "timed host calls (without --duration: 100)", count, metavar="N"),
     Option("duration", RUN, "stop after this many seconds of timed host calls", positive, metavar="SECONDS"),
-    Option("warmup", RUN, "host calls before the two that are always dropped", count_or_zero, default=1,
-           metavar="N"),
-    Option("precision", ENGINE, "16.16: what the device computes natively in 16 bits, else float32; "
-           "32.32: float32", default="16.16", choices=("16.16", "32.32")),
-    Option("backend", ENGINE, "engine (auto: the first of a fixed order that is installed)", default="auto",
-           metavar="NAME"),
+    Option(
+        "warmup",
+        RUN,
+        "host calls before the two that are always dropped",
+        count_or_zero,
+        default=1,
+        metavar="N",
+    ),
+    Option(
+        "precision",
+        ENGINE,
+        "16.16: what the device computes natively in 16 bits, else float32; 32.32: float32",
+        default="16.16",
+        choices=("16.16", "32.32"),
+    ),
+    Option(
+        "backend",
+        ENGINE,
+        "engine (auto: the first of a fixed order that is installed)",
+        default="auto",
+        metavar="NAME",
+    ),
     Option("threads", ENGINE, "compute threads of the engine (default: one a core)", count, metavar="N"),
     Option("half_partial", IPU, "16-bit partial sums", default=False, switch=True, ipu_only=True),
-    Option("enable_fast_groupnorm", IPU, "strided channel grouping in group normalisation", default=False,
-           switch=True, ipu_only=True),
+    Option(
+        "enable_fast_groupnorm",
+        IPU,
+        "strided channel grouping in group normalisation",
+        default=False,
+        switch=True,
+        ipu_only=True,
+    ),
 )
 
 BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
@@ -147,7 +215,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
-    text = option.help if option.default is None or option.switch else f"{option.help} (default: {option.default})"
+    text = (
+        option.help
+        if option.default is None or option.switch
+        else f"{option.help} (default: {option.default})"
+    )
     if option.switch:
         group.add_argument(option.flag, dest=option.key, action=argparse.BooleanOptionalAction, help=text)
     elif option.choices:

@@ -21,7 +21,8 @@ def live_output(settings: Settings) -> Iterator[Callable[[TimedCall], None]]:
     with tqdm(
         total=settings.duration_s if in_seconds else settings.iterations,
         unit="s" if in_seconds else "host call",
-        bar_format="{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total:.0f} " + ("s" if in_seconds else "host calls"),
+        bar_format="{desc}: {percentage:3.0f}% {bar} {n:.0f}/{total:.0f} "
+        + ("s" if in_seconds else "host calls"),
         desc=settings.model,
         leave=False,
         disable=not sys.stderr.isatty(),

@@ -105,6 +105,11 @@ def resolve(
             "--eight-bit-io with --normalization-location host: pixels that are normalised on the host are no "
             "longer 8-bit, so normalisation moves into the compiled model (--normalization-location ipu)"
         )
+    if values["replicas"] > 1:
+        raise SettingsError(
+            f"--replicas {values['replicas']}: this driver runs one copy of the model: give 1, "
+            "and --threads for the cores it may use"
+        )
     warnings += _without_effect(values, origin, device_kind)
     return Settings(**values, origin=origin), tuple(warnings)
 
@@ -113,7 +118,9 @@ def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
     for where, given in layers:
         named, random = given.get("weights"), given.get("random_weights")
         if random and named not in (None, "random"):
-            raise SettingsError(f"--random-weights and --weights {named} exclude each other: give one of the two")
+            raise SettingsError(
+                f"--random-weights and --weights {named} exclude each other: give one of the two"
+            )
         if random:
             return "random", where
         if named is not None:
@@ -148,6 +155,8 @@ def _without_effect(values: Mapping[str, Any], origin: Mapping[str, str], device
     if real_only and values["data"] != "real":
         warnings.append(f"no effect with --data {values['data']} (real data only): {', '.join(real_only)}")
     if values["cache_images"] and origin["dataloader_worker"] == "flag" and values["data"] == "real":
-        warnings.append("--dataloader-worker has no effect on the figures with --cache-images: "
-                        "photographs are decoded before timing")
+        warnings.append(
+            "--dataloader-worker has no effect on the figures with --cache-images: "
+            "photographs are decoded before timing"
+        )
     return warnings

@@ -1,0 +1,19 @@
+"""What the tests of several folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+# Tests run side by side: OpenMP threads that spin while they wait for each other would stop them all.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from datasets.packaged_photographs import copy_packaged_photographs
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of all packaged photographs with their labels.csv. To be read only."""
+    folder = tmp_path_factory.mktemp("photographs")
+    copy_packaged_photographs(folder)
+    return folder

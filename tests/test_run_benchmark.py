@@ -1,0 +1,264 @@
+"""The driver as its users meet it: flags in, report lines and exit codes out."""
+
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import run_benchmark
+
+ROOT = Path(__file__).parents[1]
+QUICK = [
+    "--model",
+    "mobilenet-v3-small",
+    "--random-weights",
+    "--iterations",
+    "2",
+    "--warmup",
+    "0",
+    "--threads",
+    "1",
+]
+
+
+@pytest.fixture
+def driver(capfd: pytest.CaptureFixture[str]):
+    """`driver(*argv)`: exit code, stdout and stderr of the driver, run in this process."""
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        try:
+            code = run_benchmark.main(argv)
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return run
+
+
+def figure(text: str, key: str) -> str:
+    found = re.findall(rf"^\t{key}: (.*)$", text, re.MULTILINE)
+    assert len(found) == 1, f"{key}: {found}"
+    return found[0]
+
+
+class TestData:
+    def test_photographs_are_decoded_during_the_run(self, driver, photographs: Path) -> None:
+        code, out, _ = driver(*QUICK, "--data", "real", "--images", str(photographs), "--backend", "torch")
+        assert code == 0
+        assert figure(out, "samples") == "2"
+        assert figure(out, "data_mode") == "real"
+        assert figure(out, "num_ipus") == "0"
+        assert figure(out, "weights") == "random"
+        assert "top1" not in out  # random weights have none
+
+    def test_photographs_can_be_decoded_before(self, driver, photographs: Path) -> None:
+        code, out, _ = driver(*QUICK, "--images", str(photographs), "--cache-images", "--backend", "torch")
+        assert code == 0
+        assert figure(out, "time_share_decode_wait") == "0.0%"
+
+    @pytest.mark.parametrize("data", ["generated", "synthetic"])
+    def test_no_photographs_are_needed_for_made_up_data(self, driver, data: str) -> None:
+        argv = [
+            "--data",
+            data,
+            "--micro-batch-size",
+            "2",
+            "--device-iterations",
+            "3",
+            "--backend",
+            "openvino",
+        ]
+        code, out, _ = driver(*QUICK, *argv)
+        assert code == 0
+        assert figure(out, "samples") == "12"
+        assert figure(out, "latency_samples") == "6"
+
+    def test_top1_is_told_for_labelled_photographs_and_real_weights(self, driver, photographs: Path) -> None:
+        argv = ["--model", "efficientnet-lite0", "--images", str(photographs), "--micro-batch-size", "20"]
+        code, out, _ = driver(
+            *argv,
+            "--iterations",
+            "1",
+            "--warmup",
+            "0",
+            "--precision",
+            "32.32",
+            "--backend",
+            "torch",
+            "--threads",
+            "1",
+        )
+        assert code == 0
+        right, labelled = re.findall(r"\((\d+) of (\d+) labelled images\)", figure(out, "top1"))[0]
+        assert int(right) >= int(labelled) - 1 >= 5
+
+
+class TestSettings:
+    def test_the_command_of_the_first_page_works_as_written(self, driver, photographs: Path) -> None:
+        command = "--data real --replicas 1 --micro-batch-size 1 --model resnet18 --device-iteration 1"
+        extra = ["--iterations", "2", "--random-weights", "--images", str(photographs), "--backend", "torch"]
+        code, out, _ = driver(*command.split(), *extra)
+        assert code == 0
+        assert out.count("Throughput: ") == 2
+        assert "resnet18 results:" in out
+
+    def test_a_configuration_is_taken_with_its_overrides_for_the_cpu(self, driver) -> None:
+        argv = [
+            "--config",
+            "efficientnet-b0-g16-gn",
+            "--data",
+            "generated",
+            "--iterations",
+            "1",
+            "--backend",
+            "torch",
+        ]
+        code, out, err = driver(*argv, "--micro-batch-size", "1", "--device-iterations", "1", "--warmup", "0")
+        assert code == 0
+        assert figure(out, "configuration") == "efficientnet-b0-g16-gn"
+        assert figure(out, "eight_bit_io") == "true"
+        assert "no effect on cpu (IPU only): --half-partial, --enable-fast-groupnorm" in err
+
+    def test_the_same_photographs_get_the_same_top1_wherever_they_are_normalised(
+        self, driver, photographs: Path
+    ) -> None:
+        argv = ["--model", "efficientnet-lite0", "--micro-batch-size", "20", "--iterations", "1", "--warmup", "0", "--precision", "32.32", "--threads", "1"]
+        argv += ["--images", str(photographs), "--backend", "torch"]
+        places = (
+            ["--normalization-location", "host"],
+            ["--normalization-location", "ipu"],
+            ["--eight-bit-io"],
+        )
+        found = {figure(driver(*argv, *place)[1], "top1") for place in places}
+        assert len(found) == 1
+        nowhere = figure(driver(*argv, "--normalization-location", "none")[1], "top1")
+        assert nowhere not in found
+
+    def test_help_is_grouped_and_tells_units(self, driver) -> None:
+        code, out, _ = driver("--help")
+        assert code == 0
+        assert "backend and engine:" in out
+        assert "--duration SECONDS" in out
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("argv", "complaint"),
+        [
+            (["--model", "resnet51"], "Did you mean resnet50"),
+            (["--backend", "openvin"], "did you mean openvino"),
+            (["--config", "resnet5"], "did you mean resnet50"),
+            (["--micro-batch-size", "0"], "--micro-batch-size: 0 is too small"),
+            (["--micro-batch-size", "many"], "--micro-batch-size: 'many' is not a whole number"),
+            (["--weights", "no/such/file.pth"], "--weights no/such/file.pth"),
+            (["--replicas", "2"], "--replicas 2"),
+            (
+                ["--model", "resnet18", "--efficientnet-group-dim", "16", "--data", "generated"],
+                "--efficientnet-group-dim",
+            ),
+            (["--images", "/no/such/folder"], "/no/such/folder"),
+            (["--labels", "/no/such/labels.csv"], "/no/such/labels.csv"),
+        ],
+    )
+    def test_a_wrong_request_names_the_flag_and_ends_with_2(
+        self, driver, photographs: Path, argv: list[str], complaint: str
+    ) -> None:
+        images = [] if "--images" in argv else ["--images", str(photographs)]
+        code, out, err = driver(*argv, *images)
+        assert code == 2
+        assert complaint in err
+        assert "throughput:" not in out
+
+    def test_an_empty_folder_of_images_says_how_to_get_some(self, driver, tmp_path: Path) -> None:
+        code, _, err = driver("--images", str(tmp_path))
+        assert code == 2
+        assert "datasets/get_images.sh" in err
+
+    def test_odd_images_are_decoded_or_skipped_with_one_warning_that_counts_them(
+        self, driver, photographs: Path, tmp_path: Path
+    ) -> None:
+        from PIL import Image
+
+        whole = (photographs / "chelsea.jpg").read_bytes()
+        shutil.copy(photographs / "coffee.jpg", tmp_path)
+        (tmp_path / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
+        with Image.open(photographs / "flower.jpg") as image:
+            image.save(tmp_path / "picture.png")
+            image.convert("CMYK").save(tmp_path / "cmyk.jpg")
+            image.convert("L").save(tmp_path / "grey.jpg")
+        code, out, err = driver(
+            *QUICK, "--micro-batch-size", "4", "--images", str(tmp_path), "--backend", "torch"
+        )
+        assert code == 0
+        assert figure(out, "samples") == "8"
+        warnings = [line for line in err.splitlines() if "truncated.jpg" in line]
+        assert len(warnings) == 1
+        assert warnings[0].startswith("warning: ")
+        assert "1" in warnings[0]
+
+    def test_an_engine_that_fails_is_quoted_and_ends_with_1(
+        self, driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from backends.torch import BACKEND
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("the device is on fire")
+
+        monkeypatch.setattr(type(BACKEND), "compile", broken)
+        code, _, err = driver(*QUICK, "--data", "generated", "--backend", "torch")
+        assert code == 1
+        assert "error: torch failed with RuntimeError: the device is on fire" in err
+
+
+class TestProcess:
+    command = (sys.executable, "run_benchmark.py", *QUICK[:3], "--data", "generated", "--backend", "torch")
+
+    def test_ctrl_c_ends_with_130_and_no_figures(self) -> None:
+        process = subprocess.Popen(
+            [*self.command, "--duration", "600"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        while "Throughput" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "results:" not in out
+        assert "Traceback" not in err
+
+    def test_a_pipe_gets_plain_lines_and_a_terminal_a_progress_bar(self) -> None:
+        argv = [*self.command, "--iterations", "3"]
+        piped = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
+        assert "\r" not in piped.stdout + piped.stderr
+        assert "%" not in piped.stderr
+        assert piped.stdout.count("Throughput: ") == 3
+        assert "/3 host calls" in on_a_terminal(argv)
+
+
+def on_a_terminal(argv: list[str]) -> str:
+    """What `argv` shows on a terminal of 100 columns."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    process = subprocess.Popen(argv, cwd=ROOT, stdout=slave, stderr=slave, stdin=slave, env=environment)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:  # the last writer has closed the terminal
+            break
+        if not part:
+            break
+        shown += part
+    os.close(master)
+    assert process.wait() == 0, shown.decode()
+    return shown.decode()
