@@ -150,7 +150,10 @@ def test_torchvision_weights_compute_what_torchvision_computes(
             # Small variances make a wrong epsilon visible.
             layer.running_mean.normal_(0, 0.1)
             layer.running_var.uniform_(1e-3, 0.1)
-    wrapped = {"epoch": 3, "state_dict": {f"module.{key}": value for key, value in theirs.state_dict().items()}}
+    wrapped = {
+        "epoch": 3,
+        "state_dict": {f"module.{key}": value for key, value in theirs.state_dict().items()},
+    }
     torch.save(wrapped, tmp_path / "theirs.pth")
 
     ours = build_model(name, weights=str(tmp_path / "theirs.pth")).module
@@ -162,7 +165,9 @@ def test_missing_and_unexpected_keys_are_listed(tmp_path: Path, small: nn.Module
     weights = dict(small.state_dict())
     weights["classifier.scale"] = weights.pop("classifier.weight")
     torch.save(weights, tmp_path / "odd.pth")
-    with pytest.raises(ModelError, match=r"missing \(1\): classifier\.weight; unexpected \(1\): classifier\.sc"):
+    with pytest.raises(
+        ModelError, match=r"missing \(1\): classifier\.weight; unexpected \(1\): classifier\.sc"
+    ):
         build_model(SMALL, weights=str(tmp_path / "odd.pth"))
 
 
@@ -176,7 +181,9 @@ def test_a_tensor_of_another_shape_is_named(tmp_path: Path, small: nn.Module) ->
 
 def test_torchvision_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     torch.save(torchvision.models.mobilenet_v2().state_dict(), tmp_path / "v2.pth")
-    with pytest.raises(ModelError, match=r"v2\.pth: 262 tensors in the naming of torchvision, but .* has 210"):
+    with pytest.raises(
+        ModelError, match=r"v2\.pth: 262 tensors in the naming of torchvision, but .* has 210"
+    ):
         build_model(SMALL, weights=str(tmp_path / "v2.pth"))
 
 
