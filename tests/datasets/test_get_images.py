@@ -307,11 +307,30 @@ def test_help_tells_the_options() -> None:
     assert "--to" in done.stdout
 
 
-def test_it_needs_no_torch(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("missing", "complaint"),
+    [
+        (["torch", "torchvision"], None),
+        (["PIL"], "pip install Pillow"),
+        (["skimage"], "pip install scikit-image"),
+    ],
+)
+def test_it_needs_no_torch_and_names_the_package_that_is_missing(
+    tmp_path: Path, missing: list[str], complaint: str | None
+) -> None:
     program = (
-        "import sys; sys.modules['torch'] = None; sys.modules['torchvision'] = None\n"
+        "import importlib.util, sys\n"
+        f"missing, find = {missing}, importlib.util.find_spec\n"
+        "sys.modules.update(dict.fromkeys(missing))\n"
+        "importlib.util.find_spec = lambda name: None if name in missing else find(name)\n"
         "from datasets.get_images import main; sys.exit(main())\n"
     )
     command = [sys.executable, "-c", program, "--to", tmp_path / "images"]
     done = subprocess.run(command, cwd=SCRIPT.parents[1], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    if complaint is None:
+        assert done.returncode == 0
+    else:
+        assert done.returncode == 2
+        assert complaint in done.stderr
+        assert list(tmp_path.iterdir()) == []
