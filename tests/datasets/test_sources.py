@@ -321,7 +321,7 @@ def test_memory_does_not_grow_with_the_number_of_host_calls(images: ImageSet) ->
         for _ in range(80):
             source.next()
         gc.collect()
-        # 320 images of 0.4 MB on average, had they been kept, would be 130 MB; allocators may take a little.
+        # 320 images of 0.5 MB on average, had they been kept, would be 160 MB; allocators may take a little.
         assert (resident_pages() - before) * 4096 < 30e6
 
 
