@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -36,4 +37,14 @@ def compute_custom_metric(
         return None, f"it raised {type(error).__name__}: {error}"
     if not isinstance(figures, Mapping):
         return None, f"it returned {figures!r}, not a dictionary"
-    return {str(key): value for key, value in figures.items()}, None
+    try:
+        values = {str(key): _plain(value) for key, value in figures.items()}
+        json.dumps(values, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        return None, f"what it returned cannot be stored: {error}"
+    return values, None
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of other libraries, such as numpy's, as Python's own."""
+    return value.item() if hasattr(value, "item") else value

@@ -63,7 +63,10 @@ class _Mean:
         values, self._bad_text = _numbers(texts)
         if self._skip:
             values = [kept for value in values if (kept := self._push(value)) is not None]
-        self._sum = math.fsum([self._sum, *values])
+        try:
+            self._sum = math.fsum([self._sum, *values])
+        except OverflowError:
+            self._sum = math.inf
 
     def result(self) -> Reduced:
         if self._bad_text is not None:
@@ -73,6 +76,8 @@ class _Mean:
         kept = self._matches - self._skip
         if kept <= 0:
             return Reduced(None, self._matches, f"only {self._matches} matches, and skip drops {self._skip}")
+        if not math.isfinite(self._sum):
+            return Reduced(None, self._matches, "the sum of its figures is too large for a number")
         return Reduced(self._sum / kept, self._matches)
 
     def _push(self, value: float) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -52,7 +53,7 @@ class RegexParser:
         for metric, (_, reduction) in zip(self._specs, self._metrics, strict=True):
             reduced = reduction.result()
             if metric.name == "throughput" and reduced.value is not None:
-                reduced = replace(reduced, value=reduced.value * instances)
+                reduced = replace(reduced, value=min(reduced.value * instances, sys.float_info.max))
             results[metric.name] = (metric.reduction_type, reduced)
         return results
 

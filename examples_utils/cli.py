@@ -80,7 +80,7 @@ def _dry_run(options: RunOptions) -> int:
     from examples_utils.plan import schedule
     from examples_utils.request import checked_request
 
-    plan = checked_request(options, os.environ).plan
+    plan = checked_request(options, dict(os.environ)).plan
     print(dry_run(schedule(plan, options.repeat, options.shuffle), options.repeat))
     return 0
 
@@ -90,7 +90,7 @@ def _list(parsed: argparse.Namespace) -> int:
     from examples_utils.options import CommandOptions
     from examples_utils.plan import make_plan
 
-    print(listing(make_plan(_selection(parsed), CommandOptions(), os.environ), parsed.format))
+    print(listing(make_plan(_selection(parsed), CommandOptions(), dict(os.environ)), parsed.format))
     return 0
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from examples_utils.environment import additions, expand
+from examples_utils.environment import expand
 from examples_utils.options import CommandOptions
 from examples_utils.placeholders import fill
 from examples_utils.spec import Benchmark, Notebook
 from examples_utils.variants import Variant
+from examples_utils.words import join_words, split_words
 
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
@@ -37,42 +37,53 @@ class Command:
 
 
 def build_command(
-    benchmark: Benchmark, variant: Variant, options: CommandOptions, environment: Mapping[str, str]
+    benchmark: Benchmark,
+    variant: Variant,
+    options: CommandOptions,
+    environment: Mapping[str, str],
+    env: Mapping[str, str],
 ) -> Command:
-    """The command of one variant under the options of the run; ``environment`` is the runner's."""
-    env = additions(dict(benchmark.env), options, benchmark.folder, environment)
+    """The command of one variant under the options of the run.
+
+    ``environment`` is the runner's, ``env`` holds what is added to it (see ``environment.additions``).
+    """
     timeouts = [t for t in (benchmark.timeout_s, options.timeout_s) if t is not None]
     timeout_s = min(timeouts, default=None)
     if benchmark.notebook:
         argv = _notebook_words(benchmark.notebook)
         return Command(
-            argv, as_text(argv), benchmark.notebook.working_directory, tuple(env.items()), timeout_s
+            argv, join_words(argv), benchmark.notebook.working_directory, tuple(env.items()), timeout_s
         )
     text = fill(benchmark.cmd or "", dict(variant.params))
     keep_wandb = options.allow_wandb or benchmark.allow_wandb
     if benchmark.shell:
         text = text.strip() if keep_wandb else _SHELL_WANDB.sub("", text).strip()
         return Command(("/bin/sh", "-c", text), text, benchmark.folder, tuple(env.items()), timeout_s)
-    words = [expand(word, {**environment, **env}) for word in shlex.split(text)]
+    words = split_words(text)
+    if "$" in text:
+        variables = {**environment, **env}
+        words = [expand(word, variables) for word in words]
     words = words if keep_wandb else _without_wandb(words)
     words = _with_absolute_script(words, benchmark.folder)
     if options.compile_only:
         words = [*_without_options(words, _VIPU_OPTIONS), "--compile-only"]
-    if options.profile and any(Path(word).name == "run_benchmark.py" for word in words):
+    if options.profile and any(_program(word) == "run_benchmark.py" for word in words):
         words = [*words, "--profile"]
     instances = mpi_instances(words)
-    return Command(tuple(words), as_text(words), benchmark.folder, tuple(env.items()), timeout_s, instances)
+    return Command(
+        tuple(words), join_words(words), benchmark.folder, tuple(env.items()), timeout_s, instances
+    )
 
 
 def preparation_words(text: str, benchmark: Benchmark, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The words of a ``pre_run_commands`` entry; ``environment`` is that of the benchmark's command."""
-    words = [expand(word, environment) for word in shlex.split(text)]
+    words = [expand(word, environment) for word in split_words(text)]
     return tuple(_with_absolute_script(words, benchmark.folder))
 
 
 def mpi_instances(words: Sequence[str]) -> int:
     """How many processes an ``mpirun`` in the command starts; 1 for anything else, also for poprun."""
-    launcher = next((i for i, word in enumerate(words) if Path(word).name == "mpirun"), None)
+    launcher = next((i for i, word in enumerate(words) if _program(word) == "mpirun"), None)
     if launcher is None:
         return 1
     for index in range(launcher + 1, len(words)):
@@ -83,18 +94,6 @@ def mpi_instances(words: Sequence[str]) -> int:
             count = value if equals else words[index + 1] if index + 1 < len(words) else ""
             return max(int(count), 1) if count.isdecimal() else 1
     return 1
-
-
-def as_text(words: Sequence[str]) -> str:
-    """The words as one line that a POSIX shell, and ``shlex.split``, would take for the same words."""
-    return " ".join(_quoted(word) for word in words)
-
-
-def _quoted(word: str) -> str:
-    # Code with quotes in it stays readable in double quotes, where nothing in it means something to a shell.
-    if "'" in word and not any(character in word for character in '"$`\\!'):
-        return f'"{word}"'
-    return shlex.quote(word)
 
 
 def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
@@ -146,4 +145,8 @@ def _with_absolute_script(words: Sequence[str], folder: Path) -> list[str]:
 
 
 def _is_python(word: str) -> bool:
-    return _PYTHON.fullmatch(Path(word).name) is not None
+    return _PYTHON.fullmatch(_program(word)) is not None
+
+
+def _program(word: str) -> str:
+    return word.rpartition("/")[2]

@@ -24,6 +24,8 @@ from examples_utils.process import Outcome, run_process
 from examples_utils.record import FAILED, PASSED, SKIPPED, Results, VariantResult, duration_text
 
 _CHUNK_BYTES = 1 << 20
+# After so much, interruptions and the end of the command are looked for again.
+_MOST_BYTES_A_LOOK = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -153,24 +155,16 @@ class _Follower:
         self._started_s = self._traced_s = time.monotonic()
 
     def look(self) -> bool:
-        """Takes what is new; says whether there may soon be more."""
+        """Takes what is new; says whether there was anything."""
         self._around.check_interruption()
-        out, err = self._stdout.read(), self._stderr.read()
-        self._around.console.child_output(out)
-        self._around.console.child_output(err)
-        if out:
-            self._parse(self._blocks.feed(out))
         self._trace()
-        return bool(out or err)
+        return self._take(_MOST_BYTES_A_LOOK)
 
     def finish(self) -> None:
         """Takes the rest of stdout, then parses stderr, which counts after it."""
-        while out := self._stdout.read():
-            self._around.console.child_output(out)
-            self._parse(self._blocks.feed(out))
+        while self._take(_MOST_BYTES_A_LOOK):
+            pass
         self._parse(self._blocks.finish())
-        while err := self._stderr.read():
-            self._around.console.child_output(err)
         self._stdout.close()
         self._stderr.close()
         for block in line_blocks(self._folder / "stderr"):
@@ -183,6 +177,19 @@ class _Follower:
     def compile_time_s(self) -> float | None:
         """Seconds that Poplar's log lines say were spent compiling."""
         return self._compile_time.total_s()
+
+    def _take(self, most_bytes: int) -> bool:
+        taken = 0
+        while taken < most_bytes:
+            out, err = self._stdout.read(), self._stderr.read()
+            if not (out or err):
+                break
+            taken += len(out) + len(err)
+            self._around.console.child_output(out)
+            self._around.console.child_output(err)
+            if out:
+                self._parse(self._blocks.feed(out))
+        return taken > 0
 
     def _parse(self, block: str) -> None:
         if block:

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 
 from examples_utils.command import Command, build_command
-from examples_utils.environment import uses_variable
+from examples_utils.environment import additions, uses_variable
 from examples_utils.options import CommandOptions, Selection
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
 from examples_utils.requirements import missing_requirements
@@ -83,9 +83,8 @@ def select(specs: Sequence[Spec], selection: Selection) -> list[Benchmark]:
         chosen += [m for m in matches if named or selection.include_convergence or "_conv" not in m[1]]
     chosen = list(dict.fromkeys(chosen))
     _refuse_faulty(chosen)
-    benchmarks = [
-        benchmark for spec, name in chosen for benchmark in spec.benchmarks if benchmark.name == name
-    ]
+    by_name = {spec: {benchmark.name: benchmark for benchmark in spec.benchmarks} for spec in specs}
+    benchmarks = [by_name[spec][name] for spec, name in chosen]
     wanted = [benchmark for benchmark in benchmarks if _has_wanted_tags(benchmark, selection)]
     if not wanted:
         raise RequestError(_nothing_selected(specs, benchmarks, selection))
@@ -125,24 +124,29 @@ def refuse_missing_datasets(plan: Plan, environment: Mapping[str, str]) -> None:
 def _planned(
     benchmark: Benchmark, folder: str, options: CommandOptions, environment: Mapping[str, str]
 ) -> list[PlannedVariant]:
-    skip_reason: str | None = None
-    planned = []
-    for index, variant in enumerate(expand(benchmark.name, benchmark.parameters)):
-        command = build_command(benchmark, variant, options, environment)
-        if index == 0:
-            skip_reason = _skip_reason(benchmark, command, options, environment)
-        planned.append(PlannedVariant(benchmark, variant, command, folder, skip_reason))
-    return planned
+    env = additions(dict(benchmark.env), options, benchmark.folder, environment)
+    skip_reason = _skip_reason(benchmark, env, options, environment)
+    return [
+        PlannedVariant(
+            benchmark,
+            variant,
+            build_command(benchmark, variant, options, environment, env),
+            folder,
+            skip_reason,
+        )
+        for variant in expand(benchmark.name, benchmark.parameters)
+    ]
 
 
 def _skip_reason(
-    benchmark: Benchmark, command: Command, options: CommandOptions, environment: Mapping[str, str]
+    benchmark: Benchmark, env: Mapping[str, str], options: CommandOptions, environment: Mapping[str, str]
 ) -> str | None:
     if options.compile_only and (benchmark.shell or benchmark.notebook):
         kind = "shell command" if benchmark.shell else "notebook"
         return f"--compile-only cannot be handed to a {kind}"
-    missing = missing_requirements(benchmark.requires, {**environment, **dict(command.env)})
-    return "; ".join(missing) or None
+    if not benchmark.requires:
+        return None
+    return "; ".join(missing_requirements(benchmark.requires, {**environment, **env})) or None
 
 
 def _has_wanted_tags(benchmark: Benchmark, selection: Selection) -> bool:

@@ -42,7 +42,7 @@ def run_benchmarks(options: RunOptions, log_dir: str | None) -> int:
         RequestError: the request is wrong; nothing has been run.
     """
     other_load = OtherLoad()
-    request = checked_request(options, os.environ)
+    request = checked_request(options, dict(os.environ))
     with new_log_folder(log_dir, options) as log_folder:
         return _run(request, log_folder, other_load, finished=frozenset())
 
@@ -55,7 +55,7 @@ def resume_benchmarks(stopped_run: Path) -> int:
     """
     other_load = OtherLoad()
     with resumed_log_folder(stopped_run) as (log_folder, options):
-        request = checked_request(options, os.environ)
+        request = checked_request(options, dict(os.environ))
         end_leftovers(log_folder)
         finished = frozenset((*r.identity, r.repetition) for r in stored_results(log_folder)[0])
         return _run(request, log_folder, other_load, finished)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from examples_utils.placeholders import placeholders
 from examples_utils.problems import Problem, did_you_mean
 from examples_utils.requirements import explain_bad_requirement
 from examples_utils.variants import VariantError, parameter_names, parameter_rows
+from examples_utils.words import split_words
 from examples_utils.yaml_nodes import Document, Node, Steps
 
 
@@ -131,7 +131,7 @@ def _command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     ]
     for steps, text in commands:
         try:
-            shlex.split(text or "")
+            split_words(text or "")
         except ValueError as error:
             if not entry.get("shell"):
                 yield steps, f"cannot be split into words: {error}; close the quote, or set shell: true"

@@ -1,0 +1,177 @@
+"""What the runner costs beyond the commands that it runs. Prints a Markdown table of ratios.
+
+Each pair of figures is measured alternately in this one run, and the medians of the rounds are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+_RUNNER = [sys.executable, "-m", "examples_utils"]
+# Runs the command line in its own process and then says what that process's memory peaked at.
+_RUNNER_WITH_PEAK = """
+import resource, sys
+from examples_utils.cli import main
+code = main(sys.argv[1:])
+peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(f"peak {peak_kib / 1024}", file=sys.stderr)
+sys.exit(code)
+"""
+_TRIVIAL = "print('throughput: 1 samples/sec, latency: 2 ms')"
+_DATA = """  data:
+    throughput: {regexp: 'throughput: *(.*?) samples\\/sec'}
+    latency: {regexp: 'latency: *(.*?) ms'}
+"""
+# 100 bytes a line; `figures` says in which lines there is something to parse.
+_PRINTER = """
+import sys
+lines, every = int(sys.argv[1]), int(sys.argv[2])
+plain = b"x" * 99 + b"\\n"
+figures = b"step 17 throughput: 123.456 samples/sec, latency: 7.891 ms".ljust(99, b".") + b"\\n"
+block = b"".join(figures if every and i % every == 0 else plain for i in range(10_000))
+for _ in range(lines // 10_000):
+    sys.stdout.buffer.write(block)
+"""
+_ONE_LINE = """
+import sys
+for _ in range(200):
+    sys.stdout.buffer.write(b"x" * 1_000_000)
+print("\\nthroughput: 1 samples/sec, latency: 2 ms")
+"""
+
+
+def main() -> None:
+    """Measures everything and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--variants", type=int, default=200)
+    arguments = parser.parse_args()
+    print("| figure | measured | bound |")
+    print("| --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for row in (
+            _help_row(arguments.rounds),
+            *_trivial_rows(folder, arguments.variants, arguments.rounds),
+            *_output_rows(folder, arguments.rounds),
+            *_list_rows(folder, arguments.rounds),
+        ):
+            print("| " + " | ".join(row) + " |", flush=True)
+
+
+def _help_row(rounds: int) -> tuple[str, str, str]:
+    times_s = [_seconds(lambda: _run([*_RUNNER, "--help"])) for _ in range(rounds)]
+    return "`--help`", f"{median(times_s):.3f} s", "0.15 s"
+
+
+def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[tuple[str, str, str]]:
+    (folder / "trivial.py").write_text(_TRIVIAL)
+    values = ",".join(map(str, range(variants)))
+    _spec(folder, f"trivial:\n  parameters: {{n: '{values}'}}\n  cmd: python3 trivial.py {{n}}\n{_DATA}")
+    loop = f'for n in $(seq {variants}); do "$0" trivial.py $n > out_$n 2> err_$n; done'
+    runner_s, loop_s = [], []
+    for number in range(rounds):
+        loop_s.append(_seconds(lambda: _run(["sh", "-c", loop, sys.executable], folder)))
+        runner_s.append(_seconds(lambda number=number: _benchmark(folder, f"trivial_{number}")))  # type: ignore[misc]
+    ratio, own_ms = median(runner_s) / median(loop_s), (median(runner_s) - median(loop_s)) / variants * 1000
+    return [
+        (f"{variants} trivial variants ÷ a shell loop of the same", f"{ratio:.2f}", "1.25"),
+        ("the runner's own time per trivial variant, start-up included", f"{own_ms:.1f} ms", "10 ms"),
+    ]
+
+
+def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
+    (folder / "printer.py").write_text(_PRINTER)
+    (folder / "one_line.py").write_text(_ONE_LINE)
+    cases = {
+        "idle": "python3 trivial.py",
+        "200 MB, 2 million lines, figures in every 1000th": "python3 printer.py 2000000 1000",
+        "200 MB, 2 million lines, figures in every line": "python3 printer.py 2000000 1",
+        "200 MB in one line": "python3 one_line.py",
+    }
+    rows = []
+    idle_mib = 0.0
+    for title, command in cases.items():
+        _spec(folder, f"output:\n  cmd: {command}\n{_DATA}")
+        alone_s, runner_s, peak_mib = [], [], []
+        for number in range(rounds if title != "idle" else 1):
+            with (folder / "alone").open("wb") as file:
+                words = [sys.executable, *command.split()[1:]]
+                alone_s.append(
+                    _seconds(lambda w=words, f=file: subprocess.run(w, cwd=folder, stdout=f, check=True))
+                )  # type: ignore[misc]
+            begun = time.perf_counter()
+            peak_mib.append(_benchmark_peak_mib(folder, f"{len(title)}_{number}"))
+            runner_s.append(time.perf_counter() - begun)
+        if title == "idle":
+            idle_mib = peak_mib[0]
+            continue
+        rows.append(
+            (f"{title}: time above the producer's", f"{median(runner_s) - median(alone_s):.2f} s", "2.0 s")
+        )
+        rows.append((f"{title}: memory above idle", f"{max(peak_mib) - idle_mib:.0f} MiB", "100 MB"))
+    return rows
+
+
+def _list_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
+    entries = [
+        f"b{i}:\n  cmd: python3 trivial.py {i}\n  timeout: 60\n  tags: [quick]\n{_DATA}" for i in range(2000)
+    ]
+    values = ",".join(map(str, range(2000)))
+    specs = {
+        "`list`, 2,000 variants of one entry": f"b:\n  parameters: {{n: '{values}'}}\n  cmd: run {{n}}\n{_DATA}",
+        "`list`, 100 entries of 20 variants": "".join(
+            f"b{i}:\n  parameters: {{n: '{','.join(map(str, range(20)))}'}}\n  cmd: run {i} {{n}}\n{_DATA}"
+            for i in range(100)
+        ),
+        "`list`, 2,000 entries of one variant": "\n".join(entries),
+    }
+    rows = []
+    for title, text in specs.items():
+        _spec(folder, text)
+        list_spec = [*_RUNNER, "list", "--spec", str(folder / "benchmarks.yml")]
+        times_s = [_seconds(lambda command=list_spec: _run(command)) for _ in range(rounds)]  # type: ignore[misc]
+        rows.append((title, f"{median(times_s):.2f} s", "0.5 s"))
+    return rows
+
+
+def _spec(folder: Path, text: str) -> None:
+    (folder / "benchmarks.yml").write_text(text)
+
+
+def _benchmark(folder: Path, log: str) -> None:
+    spec = str(folder / "benchmarks.yml")
+    _run([*_RUNNER, "benchmark", "--spec", spec, "--log-dir", str(folder / "logs" / log)], folder)
+
+
+def _benchmark_peak_mib(folder: Path, log: str) -> float:
+    spec = str(folder / "benchmarks.yml")
+    words = ["benchmark", "--spec", spec, "--log-dir", str(folder / "logs" / log)]
+    done = subprocess.run(
+        [sys.executable, "-c", _RUNNER_WITH_PEAK, *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=True,
+    )
+    return float(done.stderr.split()[-1])
+
+
+def _run(command: list[str], folder: Path | None = None) -> None:
+    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
+
+
+def _seconds(action: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    action()
+    return time.perf_counter() - begun
+
+
+if __name__ == "__main__":
+    main()

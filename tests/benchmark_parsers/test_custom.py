@@ -1,0 +1,46 @@
+"""A user's own metrics, and what happens when they fail."""
+
+from __future__ import annotations
+
+import numpy
+import pytest
+
+from benchmark_parsers.custom import compute_custom_metric, register_custom_metric, registered_custom_metrics
+
+
+def test_the_function_gets_both_outputs_and_the_exit_code():
+    figures, problem = compute_custom_metric(
+        lambda out, err, code: {"mean": len(out + err) + code}, "ab", "c", 4
+    )
+    assert (figures, problem) == ({"mean": 7}, None)
+
+
+def test_numbers_of_numpy_are_stored_as_plain_numbers():
+    assert compute_custom_metric(lambda *_: {"mean": numpy.float32(0.5)}, "", "", 0)[0] == {"mean": 0.5}
+
+
+def raise_error(*_):
+    raise KeyError("gone")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        raise_error,
+        lambda *_: exit(3),
+        lambda *_: 5,
+        lambda *_: {"a": object()},
+        lambda *_: {"a": float("nan")},
+    ],
+)
+def test_a_function_that_fails_gives_a_reason(function):
+    figures, problem = compute_custom_metric(function, "", "", 0)
+    assert figures is None
+    assert problem
+
+
+def test_registering_something_that_cannot_be_called_is_refused():
+    before = registered_custom_metrics()
+    with pytest.raises(TypeError, match="not callable"):
+        register_custom_metric("m", 5)
+    assert registered_custom_metrics() == before

@@ -1,0 +1,64 @@
+"""Derived metrics are arithmetic on metrics and parameters, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmark_parsers.derived import DerivedSpec, derive, names_in
+
+
+def value_of(expr: str, metrics: dict[str, float | None] | None = None, params: dict[str, str] | None = None):
+    return derive(DerivedSpec("d", expr), metrics or {}, params or {})
+
+
+@pytest.mark.parametrize(
+    ("expr", "value"),
+    [("{latency_s} * 1000.", 500), ("latency_s*1000", 500), ("throughput / n", 25), ("max(n, latency_s)", 4), ("-n ** 2", -16)],
+)  # fmt: skip
+def test_names_stand_for_metrics_and_parameters_bare_or_in_braces(expr, value):
+    assert value_of(expr, {"latency_s": 0.5, "throughput": 100}, {"n": "4"}).value == value
+
+
+def test_a_metric_hides_a_parameter_of_the_same_name():
+    assert value_of("n", {"n": 1.0}, {"n": "2"}).value == 1
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "1 / 0",
+        "n + 1",
+        "'a'",
+        "n > 1",
+        "9 ** 9 ** 9",
+        "1e308 * 10",
+        "n.__class__",
+        "[1, 2]",
+        "unknown",
+        "x" + "+x" * 5000,
+    ],
+)
+def test_what_cannot_be_computed_gives_a_reason_instead_of_an_exception(expr):
+    result = value_of(expr, params={"n": "text", "x": "1"})
+    assert result.value is None or expr.startswith("x")
+    assert result.reason is None or repr(expr)[:20] in result.reason
+
+
+def test_code_is_never_executed(tmp_path):
+    trap = tmp_path / "trap"
+    assert value_of(f"__import__('os').mkdir('{trap}')").value is None
+    assert not trap.exists()
+
+
+def test_a_metric_without_a_value_has_no_derived_value():
+    assert "latency" in value_of("latency * 2", {"latency": None}).reason
+
+
+@pytest.mark.parametrize("expr", ["1 +", "a b", "import os", "(" * 500])
+def test_an_expression_that_is_none_is_refused(expr):
+    with pytest.raises(ValueError, match="no expression"):
+        names_in(expr)
+
+
+def test_the_names_of_an_expression_leave_the_functions_out():
+    assert names_in("max({a}, b) + round(c)") == {"a", "b", "c"}

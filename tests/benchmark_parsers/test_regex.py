@@ -1,0 +1,107 @@
+"""The regex engine finds in blocks of lines what a search of each line finds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmark_parsers.lines import LONGEST_LINE_BYTES, LineBlocks, line_blocks
+from benchmark_parsers.pattern_facts import is_line_safe, required_literal
+from benchmark_parsers.regex import MetricSpec, RegexParser, _Finder
+
+FIELD_REGEXPS = [
+    r"throughput: *(.*?) samples\/sec",
+    r"latency: *(.*?) ms",
+    r"throughput:(.*?)\s+",
+    r"Accuracy \(MLM NSP\)\:\ ([\d\.]+)",
+    r"\):\s*([\d\.]+|nan)\%",
+    r"loss:\s*([^ ]+)",
+    r"^\s*(\d+)$",
+    r"(?i)THROUGHPUT: (\S+)",
+    r"(?s)a(.*)b",
+    r"([^\d]+)",
+    r"(a|b)\b",
+    r"(.*)",
+    r"(x)?throughput",
+]
+PIECES = st.sampled_from(
+    ["throughput: ", "12.5", " samples/sec", "latency: ", "3 ms", "\n", "\r\n", "\r", " ", "loss:0.5 ", "a", "b", "é", "%",
+     "):", "nan", "42", "Accuracy (MLM NSP): 0.9"]
+)  # fmt: skip
+
+
+def plain_reference(regexp: str, text: str) -> list[str]:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [match.group(1) or "" for line in lines for match in re.finditer(regexp, line)]
+
+
+@pytest.mark.parametrize("regexp", FIELD_REGEXPS)
+@given(pieces=st.lists(PIECES, max_size=30), cut=st.integers(1, 7))
+def test_blocks_give_the_matches_of_a_line_by_line_search(regexp, pieces, cut):
+    text = "".join(pieces)
+    # A chunk that ends between \r and \n shows one empty line more; none of these matches an empty line
+    # but (.*), for which only the texts count.
+    data, finder, blocks = text.encode(), _Finder(regexp), LineBlocks()
+    found: list[str] = []
+    for start in range(0, len(data), cut):
+        found += finder.first_groups(blocks.feed(data[start : start + cut]))
+    found += finder.first_groups(blocks.finish())
+    expected = plain_reference(regexp, text)
+    assert [f for f in found if f] == [e for e in expected if e]
+
+
+@pytest.mark.parametrize(
+    ("regexp", "literal"),
+    [
+        (r"throughput: *(.*?) samples\/sec", " samples/sec"),
+        (r"(?:ab)+(\d)", None),
+        (r"x?(\d) ms", " ms"),
+        (r"(?i)latency (\d)", None),
+        (r"(a|b)", None),
+    ],
+)
+def test_the_required_literal_is_in_every_match(regexp, literal):
+    assert required_literal(regexp) == literal
+
+
+@pytest.mark.parametrize(
+    "regexp", [r"a\s*(b)", r"([^x]+)", r"(?s)(.)", r"\A(b)", r"(\W)", "(a\nb)", r"(?x)( a )"]
+)
+def test_a_regex_that_might_cross_a_line_end_is_searched_line_by_line(regexp):
+    assert not is_line_safe(regexp)
+
+
+def test_stderr_counts_after_stdout_and_the_first_group_counts():
+    parser = RegexParser(
+        [MetricSpec("first", r"v=(\d+)(x?)", 0, "value"), MetricSpec("last", r"v=(\d+)", 0, "final")]
+    )
+    parser.feed("v=1 v=2\n")
+    parser.feed("v=3\n")
+    results = parser.results()
+    assert results["first"][1].value == 1
+    assert results["last"][1].value == 3
+    assert results["last"][1].matches == 3
+
+
+def test_latency_loses_its_largest_figures_and_throughput_its_smallest():
+    parser = RegexParser([MetricSpec("latency", r"l=(\d+)", 1), MetricSpec("throughput", r"t=(\d+)", 1)])
+    parser.feed("l=100 t=1\nl=2 t=20\nl=4 t=40\n")
+    results = parser.results(instances=4)
+    assert results["latency"] == ("mean", results["latency"][1])
+    assert results["latency"][1].value == 3
+    assert results["throughput"][1].value == 4 * 30
+
+
+def test_a_line_longer_than_the_bound_is_parsed_in_pieces_and_not_kept(tmp_path):
+    file = tmp_path / "stdout"
+    filler = b"x" * (3 * LONGEST_LINE_BYTES)
+    file.write_bytes(b"v=1 " + filler + b" v=2 \xff\nv=3")
+    blocks = list(line_blocks(file))
+    assert max(map(len, blocks)) <= 2 * LONGEST_LINE_BYTES
+    parser = RegexParser([MetricSpec("v", r"v=(\d)", 0, "mean")])
+    for block in blocks:
+        parser.feed(block)
+    assert parser.results()["v"][1].value == 2
