@@ -60,7 +60,7 @@ class OnnxRuntimeExecutable:
         self.effective = Effective(
             "onnxruntime", ort.__version__, f"CPU ({session.get_providers()[0]})", "float32", threads, 1, 1
         )
-        self._session: ort.InferenceSession | None = session
+        self.session: ort.InferenceSession | None = session
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0]
         classes = int(self._output.shape[-1])
         shape = (settings.device_iterations, settings.micro_batch_size, classes)
@@ -72,9 +72,9 @@ class OnnxRuntimeExecutable:
         )
 
     def run(self, batches: Sequence[Batch]) -> HostCall:
-        assert self._session is not None
+        assert self.session is not None
         clock, round_trip_ns = time.perf_counter_ns, self._call.round_trip_ns
-        run, bindings = self._session.run_with_iobinding, self._bindings
+        run, bindings = self.session.run_with_iobinding, self._bindings
         for slot, batch in enumerate(self._device_data or batches):
             start_ns = clock()
             bound = bindings.get((slot, id(batch))) or self._bind(slot, batch)
@@ -84,13 +84,13 @@ class OnnxRuntimeExecutable:
 
     def close(self) -> None:
         self._bindings.clear()
-        self._session = None
+        self.session = None
 
     def _bind(self, slot: int, batch: Batch) -> tuple[Batch, ort.IOBinding]:
         import onnxruntime as ort
 
-        assert self._session is not None
-        binding = self._session.io_binding()
+        assert self.session is not None
+        binding = self.session.io_binding()
         binding.bind_ortvalue_input(self._input, ort.OrtValue.ortvalue_from_numpy(batch))
         output = self._call.outputs[slot]
         binding.bind_output(self._output.name, "cpu", 0, np.float32, output.shape, output.ctypes.data)

@@ -35,11 +35,11 @@ class OpenVinoBackend:
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> OpenVinoExecutable:
         import openvino as ov
 
-        compiled = ov.Core().compile_model(_convert(model, example), "CPU", _properties(settings))
+        compiled = ov.Core().compile_model(convert(model, example), "CPU", _properties(settings))
         return OpenVinoExecutable(compiled, example, settings)
 
 
-def _convert(model: torch.nn.Module, example: Batch) -> ov.Model:
+def convert(model: torch.nn.Module, example: Batch) -> ov.Model:
     """The exported model with the example's static shape and dtype, so that the engine can plan its memory."""
     import openvino as ov
     import torch
@@ -67,6 +67,7 @@ class OpenVinoExecutable:
     """One request runs in the caller's thread; several are kept in flight by OpenVINO's own queue."""
 
     def __init__(self, compiled: ov.CompiledModel, example: Batch, settings: Settings) -> None:
+        self.compiled: ov.CompiledModel | None = compiled
         self.effective = _effective(compiled, settings)
         self._device_data = settings.data == "synthetic"
         classes = compiled.output(0).shape[-1]
@@ -86,7 +87,7 @@ class OpenVinoExecutable:
         return self._call
 
     def close(self) -> None:
-        self._run = None
+        self._run = self.compiled = None
         self._tensors.clear()
 
     def _tensor(self, batch: Batch) -> ov.Tensor:

@@ -48,7 +48,7 @@ class TorchExecutable:
     ) -> None:
         import torch
 
-        self._model, self._dtype = model, dtype
+        self.model, self._dtype = model, dtype
         self._device_data = self._on_device(example) if settings.data == "synthetic" else None
         with torch.inference_mode():
             classes = model(self._on_device(example)).shape[-1]
@@ -74,7 +74,7 @@ class TorchExecutable:
             for slot, batch in enumerate(batches):
                 start_ns = clock()
                 pixels = self._on_device(batch) if self._device_data is None else self._device_data
-                self._outputs[slot].copy_(self._model(pixels))
+                self._outputs[slot].copy_(self.model(pixels))
                 round_trip_ns[slot] = clock() - start_ns
         return self._call
 

@@ -130,7 +130,8 @@ class TestSettings:
     def test_the_same_photographs_get_the_same_top1_wherever_they_are_normalised(
         self, driver, photographs: Path
     ) -> None:
-        argv = ["--model", "efficientnet-lite0", "--micro-batch-size", "20", "--iterations", "1", "--warmup", "0", "--precision", "32.32", "--threads", "1"]
+        command = "--model efficientnet-lite0 --micro-batch-size 20 --iterations 1 --warmup 0 --threads 1"
+        argv = [*command.split(), "--precision", "32.32"]
         argv += ["--images", str(photographs), "--backend", "torch"]
         places = (
             ["--normalization-location", "host"],

@@ -32,7 +32,7 @@ def test_auto_takes_the_first_of_its_order_that_is_usable(monkeypatch: pytest.Mo
     monkeypatch.setattr(onnxruntime, "find_spec", lambda name: None)
     assert registry.choose("auto").name == "torch"
     monkeypatch.setattr(torch, "find_spec", lambda name: None)
-    with pytest.raises(BackendError, match="no backend is usable here: openvino: .*pip install openvino"):
+    with pytest.raises(BackendError, match=r"no backend is usable here: openvino: .*pip install openvino"):
         registry.choose("auto")
 
 
@@ -49,7 +49,7 @@ def test_what_an_engine_raises_becomes_one_error_that_quotes_it() -> None:
         engine_errors("openvino"),
     ):
         raise RuntimeError("no such\nkernel")
-    with pytest.raises(EngineError, match="out of memory.*lower --micro-batch-size"), engine_errors("torch"):
+    with pytest.raises(EngineError, match=r"out of memory.*lower --micro-batch-size"), engine_errors("torch"):
         raise MemoryError
     with pytest.raises(BackendError, match="refused"), engine_errors("torch"):
         raise BackendError("refused")

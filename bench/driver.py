@@ -1,0 +1,129 @@
+"""The driver against bare loops, against OpenVINO's own benchmark tool, and against the cores' bound."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.engines import ROUND_S, bare_throughput, driver_throughput, subject
+from bench.rounds import Ratio, alternate, ratio
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def measure_all() -> Iterator[Ratio]:
+    """The lines on the driver, one by one."""
+    yield from against_bare_loops()
+    yield against_benchmark_app()
+    yield against_shared_cores("resnet50", wanted="≥ 0.95")
+    yield against_shared_cores("mobilenet-v3-large", wanted="(none)")
+    yield peak_memory()
+
+
+def against_bare_loops() -> Iterator[Ratio]:
+    for model, micro_batch_size, device_iterations in (
+        ("resnet50", 8, 1),
+        ("resnet50", 8, 8),
+        ("mobilenet-v3-small", 1, 1),
+    ):
+        of = subject(model=model, micro_batch_size=micro_batch_size, device_iterations=device_iterations)
+        engine = of.executable.effective
+        what = (
+            f"driver / bare loop: {model}, micro-batch {micro_batch_size}, {device_iterations} device iterations, "
+            f"{engine.engine} {engine.dtype}"
+        )
+        yield ratio(what, alternate(driver_throughput(of), bare_throughput(of)), "≥ 0.98", "samples/sec")
+        of.executable.close()
+
+
+def against_benchmark_app() -> Ratio:
+    """The same OpenVINO model, saved, in OpenVINO's tool, with its throughput hint."""
+    import openvino as ov
+
+    from backends.openvino import convert
+    from models import build_model
+
+    of = subject(model="resnet50", micro_batch_size=8, device_iterations=16, backend="openvino")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "resnet50.xml"
+        ov.save_model(
+            convert(build_model("resnet50", weights="random").module, of.example),
+            path,
+            compress_to_fp16=False,
+        )
+
+        def tool() -> float:
+            command = [Path(sys.executable).with_name("benchmark_app"), "-m", path, "-hint", "throughput"]
+            done = subprocess.run(
+                [*command, "-t", f"{ROUND_S:.0f}"], capture_output=True, text=True, check=True
+            )
+            return float(re.findall(r"Throughput: +([\d.]+) FPS", done.stdout)[0])
+
+        pairs = alternate(driver_throughput(of), tool)
+    of.executable.close()
+    what = (
+        f"driver / benchmark_app -hint throughput: resnet50, micro-batch 8, {of.executable.effective.dtype}"
+    )
+    return ratio(what, pairs, "≥ 1.0", "samples/sec")
+
+
+def against_shared_cores(model: str, wanted: str) -> Ratio:
+    """Real data against 1 / (compute seconds + decode seconds per image), each measured alone."""
+    from datasets.images import find_images
+    from models import input_spec
+    from run_benchmark import open_source
+
+    flags = {"model": model, "micro_batch_size": 8, "device_iterations": 8, "eight_bit_io": True}
+    generated = subject(**flags)
+    real = subject(**flags, data="real")
+    pixels, images = input_spec(model), find_images(ROOT / "data" / "images")
+    compute = driver_throughput(generated)
+
+    def decode() -> float:
+        with open_source(real.settings, pixels, images, "random") as source:
+            for _ in range(3):
+                source.next()
+            calls, start_s = 0, time.perf_counter()
+            while time.perf_counter() - start_s < ROUND_S:
+                source.next()
+                calls += 1
+            return calls * real.settings.samples_per_host_call / (time.perf_counter() - start_s)
+
+    pairs = alternate(driver_throughput(real, images), lambda: 1 / (1 / compute() + 1 / decode()))
+    for of in (generated, real):
+        of.executable.close()
+    return ratio(f"driver on real data / bound of the shared cores: {model}", pairs, wanted, "samples/sec")
+
+
+def peak_memory() -> Ratio:
+    """Whole processes: the driver's own peak, and that of a script that builds, compiles and loops."""
+    flags = ["--model", "resnet50", "--micro-batch-size", "8", "--device-iterations", "8"]
+    driver = [
+        sys.executable,
+        "run_benchmark.py",
+        *flags,
+        "--data",
+        "generated",
+        "--random-weights",
+        "--duration",
+        "2",
+    ]
+    bare = [sys.executable, "-m", "bench.bare_loop"]
+    pairs = alternate(lambda: _peak_mib(driver), lambda: _peak_mib(bare), rounds=3)
+    return ratio("peak memory, driver / bare loop: resnet50, generated data", pairs, "≤ 1.15", "MiB")
+
+
+def _peak_mib(command: list[str]) -> float:
+    code = (
+        "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=2); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout) / 1024
