@@ -47,6 +47,7 @@ def _build(tmp_path: Path, *weights: str, **environment: str) -> dict[str, objec
         "HF_HOME": str(tmp_path / "hf"),
         "TORCH_HOME": str(tmp_path / "torch"),
         "HF_HUB_OFFLINE": "0",
+        "OMP_NUM_THREADS": "1",
         **environment,
     }
     done = subprocess.run(
