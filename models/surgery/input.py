@@ -30,8 +30,8 @@ class NormalizedInput(nn.Module):
         self.model = model
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        # The multiplication comes last because engines fold one that stands right before a convolution
-        # into its weights; an addition there could not be folded, as the convolution pads with zeros.
+        # OpenVINO makes one kernel of conversion, subtraction and multiplication. None of it can go into
+        # the convolution's weights: it pads with zeros, which stand for the mean only after the shift.
         normalized: torch.Tensor = self.model((pixels.to(self.scale.dtype) - self.shift) * self.scale)
         return normalized
 
