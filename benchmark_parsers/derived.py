@@ -28,7 +28,7 @@ def names_in(expr: str) -> set[str]:
     try:
         tree = ast.parse(_bare(expr), mode="eval")
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{expr!r} is no expression: {getattr(error, 'msg', error)}") from None
+        raise ValueError(f"{expr[:60]!r} is no expression: {getattr(error, 'msg', error)}") from None
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(_FUNCTIONS)
 
 
@@ -38,11 +38,11 @@ def derive(
     """The derived metric's value, or None and the reason. A metric's name hides a parameter's."""
     from simpleeval import InvalidExpression, simple_eval  # type: ignore[import-untyped]
 
-    missing = sorted(name for name in names_in(derived.expr) if name in values and values[name] is None)
-    if missing:
-        return Reduced(None, 0, f"it is derived from {', '.join(missing)}, which has no value")
     names = {**{name: _number_or_text(text) for name, text in parameters.items()}, **values}
     try:
+        missing = sorted(name for name in names_in(derived.expr) if name in values and values[name] is None)
+        if missing:
+            return Reduced(None, 0, f"it is derived from {', '.join(missing)}, which has no value")
         value = simple_eval(_bare(derived.expr), names=names, functions=_FUNCTIONS)
     except (
         InvalidExpression,
@@ -52,9 +52,11 @@ def derive(
         RecursionError,
         AttributeError,
     ) as error:
-        return Reduced(None, 0, f"its expr {derived.expr!r} cannot be computed: {error}")
+        return Reduced(None, 0, f"its expr {derived.expr[:60]!r} cannot be computed: {error}")
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return Reduced(None, 0, f"its expr {derived.expr!r} gives {value!r}, which is not a finite number")
+        return Reduced(
+            None, 0, f"its expr {derived.expr[:60]!r} gives {value!r}, which is not a finite number"
+        )
     return Reduced(float(value), 1)
 
 

@@ -13,8 +13,14 @@ def value_of(expr: str, metrics: dict[str, float | None] | None = None, params: 
 
 @pytest.mark.parametrize(
     ("expr", "value"),
-    [("{latency_s} * 1000.", 500), ("latency_s*1000", 500), ("throughput / n", 25), ("max(n, latency_s)", 4), ("-n ** 2", -16)],
-)  # fmt: skip
+    [
+        ("{latency_s} * 1000.", 500),
+        ("latency_s*1000", 500),
+        ("throughput / n", 25),
+        ("max(n, latency_s)", 4),
+        ("-n ** 2", -16),
+    ],
+)
 def test_names_stand_for_metrics_and_parameters_bare_or_in_braces(expr, value):
     assert value_of(expr, {"latency_s": 0.5, "throughput": 100}, {"n": "4"}).value == value
 
@@ -40,8 +46,8 @@ def test_a_metric_hides_a_parameter_of_the_same_name():
 )
 def test_what_cannot_be_computed_gives_a_reason_instead_of_an_exception(expr):
     result = value_of(expr, params={"n": "text", "x": "1"})
-    assert result.value is None or expr.startswith("x")
-    assert result.reason is None or repr(expr)[:20] in result.reason
+    assert result.value is None
+    assert repr(expr)[:10] in result.reason
 
 
 def test_code_is_never_executed(tmp_path):
