@@ -1,0 +1,84 @@
+"""Every example of the README runs as it is written."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from examples_utils.cli import main as runner
+from measurement.options import parse_flags
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+COMMANDS = [line[2:] for block in blocks("console") for line in block.splitlines()]
+DRIVER = [c for c in COMMANDS if c.startswith("python3 run_benchmark.py")]
+RUNNER = [c for c in COMMANDS if c.startswith("python3 -m examples_utils")]
+
+
+def test_there_are_no_other_kinds_of_examples() -> None:
+    assert [c for c in COMMANDS if c not in DRIVER + RUNNER] == ["make benchmark", "make test"]
+    assert DRIVER
+    assert RUNNER
+
+
+@pytest.mark.parametrize("target", ["benchmark", "test", "setup", "lint", "check", "bench"])
+def test_the_make_targets_exist(target: str) -> None:
+    done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", DRIVER)
+def test_the_drivers_examples_run_as_written(command: str, photographs: Path) -> None:
+    """In full but for their length: a second is enough."""
+    argv = shlex.split(command)[2:]
+    given: dict[str, object] = {} if "--help" in argv else parse_flags(argv, "driver", "")
+    shorter = ["--iterations", "1", "--warmup", "0", "--images", str(photographs)]
+    if given.get("data") == "generated":
+        shorter = shorter[:-2]
+    code = f"import sys, run_benchmark; sys.exit(run_benchmark.main({[*argv, *shorter]!r}))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert ("usage:" if "--help" in argv else "throughput:") in done.stdout
+
+
+@pytest.mark.parametrize("command", RUNNER)
+def test_the_runners_examples_are_understood(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """What they would run; running it is in the runner's own tests."""
+    monkeypatch.chdir(ROOT)
+    argv = shlex.split(command)[3:]
+    if argv[0] == "benchmark":
+        argv.append("--dry-run")
+    assert runner(argv) == 0
+    assert "run_benchmark.py" in capfd.readouterr().out
+
+
+def test_the_example_entry_runs_and_its_figures_are_read(tmp_path: Path) -> None:
+    (block,) = blocks("yaml")
+    (tmp_path / "benchmarks.yml").write_text(block)
+    command = [sys.executable, "-m", "examples_utils", "benchmark", "--log-dir", "logs"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    results = yaml.safe_load((tmp_path / "logs" / "benchmark_results.json").read_text())["my_benchmark"]
+    assert [variant["results"]["rate"]["mean"] for variant in results] == [1.0, 4.0]
+
+
+def test_the_pictured_table_has_the_seven_configurations() -> None:
+    spec = yaml.safe_load((ROOT / "benchmarks.yml").read_text())
+    quick = [
+        name for name, entry in spec.items() if "quick" in entry.get("tags", []) and "options" not in name
+    ]
+    assert len(quick) == 7
+    (table,) = blocks("text")
+    assert all(name in table for name in quick)
