@@ -65,7 +65,9 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "efficientnet-b0": _entry("efficientnet_b0"),
     # The paper's resolution for B4; timm's own weights were trained at 320 and are tested at 384.
     "efficientnet-b4": _entry("efficientnet_b4", image_size=380),
-    "efficientnet-lite0": _entry("tf_efficientnet_lite0", mean=_HALF, std=_HALF),
+    # The weights were trained and published with bilinear resizing; timm's bicubic stands in for TensorFlow's
+    # way of it. With torchvision's antialiased bilinear all labelled photographs of data/images are right.
+    "efficientnet-lite0": _entry("tf_efficientnet_lite0", mean=_HALF, std=_HALF, interpolation="bilinear"),
 }
 
 
