@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_parsers.derived import names_in
-from examples_utils.placeholders import placeholders
+from examples_utils.placeholders import fill, placeholders
 from examples_utils.problems import Problem, did_you_mean
 from examples_utils.requirements import explain_bad_requirement
 from examples_utils.variants import VariantError, parameter_names, parameter_rows
@@ -102,9 +102,11 @@ def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     known_parameters: tuple[str, ...] | None = None
     try:
         known_parameters = parameter_names(entry.get("parameters"))
-        parameter_rows(entry.get("parameters"))
+        rows = parameter_rows(entry.get("parameters"))
     except VariantError as error:
         yield ("parameters", *error.steps), str(error)
+    else:
+        yield from _filled_command_problems(entry, rows)
     if known_parameters is not None:
         yield from _placeholder_problems(entry, known_parameters)
         yield from _derived_problems(entry, known_parameters)
@@ -135,6 +137,27 @@ def _command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
         except ValueError as error:
             if not entry.get("shell"):
                 yield steps, f"cannot be split into words: {error}; close the quote, or set shell: true"
+
+
+def _filled_command_problems(
+    entry: dict[str, Any], rows: list[dict[str, str]]
+) -> Iterator[tuple[Steps, str]]:
+    """Values with quotes in them, which may leave one open in the command."""
+    command = entry.get("cmd", "")
+    used = set(placeholders(command))
+    if entry.get("shell") or not used:
+        return
+    for row in rows:
+        if used <= row.keys() and any(mark in row[name] for name in used for mark in "'\"\\"):
+            try:
+                split_words(fill(command, row))
+            except ValueError as error:
+                shown = ", ".join(f"{name}={_short(row[name])}" for name in sorted(used))
+                yield (
+                    ("parameters",),
+                    f"with {shown} the cmd cannot be split into words: {error}; quote the value",
+                )
+                return
 
 
 def _placeholder_problems(entry: dict[str, Any], known: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:

@@ -155,7 +155,8 @@ class _Composer:
             return event.value  # quoted or a block: always text
         try:
             return _scalar_value(event.tag, event.value)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
+        except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+            # A wrong explicit tag, such as !!int on no number, makes PyYAML fail in any of these ways.
             said = getattr(error, "problem", None) or str(error)
             raise self._refusal(
                 event, f"{event.value!r} cannot be read: {said}; quote it if it is text"

@@ -1,0 +1,184 @@
+"""What is done once before an entry is timed, on stand-ins for pip, apt-get, rsync and ssh where they are needed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.examples_utils.conftest import FIGURES
+
+
+@pytest.fixture
+def stand_ins(workplace, monkeypatch):
+    """A folder of programs that comes first on the PATH; each notes the words that it was called with."""
+    folder = workplace.folder / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+    def make(name: str, body: str = "") -> Path:
+        program = folder / name
+        program.write_text(f'#!/bin/sh\necho "{name} $*" >> {workplace.folder}/calls\n{body}\n')
+        program.chmod(0o755)
+        return program
+
+    return make
+
+
+def calls(workplace) -> list[str]:
+    file = workplace.folder / "calls"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_pre_run_commands_run_once_for_a_spec_folder_before_timing(workplace):
+    workplace.spec(
+        "x_options: &x {pre_run_commands: ['sh note.sh $WHO'], env: {WHO: me}}\n"
+        "a: {<<: *x, cmd: 'cat noted', parameters: {n: '1,2'}}\nb: {<<: *x, cmd: cat noted}\n"
+    )
+    workplace.script("note.sh", "echo $1 >> noted; echo said\n")
+    done = workplace.benchmark()
+    assert done.exitcode == 0
+    assert (workplace.folder / "noted").read_text() == "me\n"
+    log = next((done.log / "preparation").iterdir())
+    assert (log / "stdout").read_text() == "said\n"
+
+
+def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace):
+    workplace.spec(
+        "a: {cmd: touch ran, pre_run_commands: ['sh -c \"echo broken >&2; exit 4\"']}\nb: {cmd: echo b}\n"
+    )
+    done = workplace.benchmark()
+    assert done.by_variant["a"]["status"] == "failed"
+    assert "exit code 4" in done.by_variant["a"]["reason"]
+    assert "broken" in done.by_variant["a"]["reason"]
+    assert done.by_variant["b"]["status"] == "passed"
+    assert not (workplace.folder / "ran").exists()
+
+
+def test_requirements_are_installed_once_and_a_missing_file_fails_the_entry(workplace):
+    # pip itself runs: an empty requirements file needs no network.
+    workplace.script("requirements.txt", "# nothing\n")
+    workplace.spec(
+        "a: {cmd: echo a, requirements_path: requirements.txt}\nb: {cmd: echo b, requirements_file: requirements.txt}\n"
+        "c: {cmd: echo c, requirements_file: absent.txt}\n"
+    )
+    done = workplace.benchmark()
+    assert [record["status"] for record in done.by_variant.values()] == ["passed", "passed", "failed"]
+    assert "absent.txt does not exist" in done.by_variant["c"]["reason"]
+    assert len(list((done.log / "preparation").iterdir())) == 1
+
+
+def test_the_requirements_file_of_the_command_line_replaces_those_of_the_entries(workplace):
+    workplace.script("mine.txt", "")
+    workplace.spec("a: {cmd: echo a, requirements_file: absent.txt}\n")
+    done = workplace.benchmark("--requirements-file", "mine.txt")
+    assert done.exitcode == 0
+    assert "mine.txt" in next((done.log / "preparation").iterdir()).joinpath("command").read_text()
+
+
+def test_missing_apt_packages_are_installed_and_present_ones_are_not(workplace, stand_ins):
+    stand_ins("dpkg-query", '[ "$3" = here ] && echo "install ok installed"')
+    stand_ins("apt-get")
+    stand_ins("sudo", 'shift; exec "$@"')
+    workplace.script("apt.txt", "here\nneeded  # for drawing\n")
+    workplace.spec("a: {cmd: echo a, required_apt_packages_path: apt.txt}\n")
+    assert workplace.benchmark().exitcode == 0
+    assert [call for call in calls(workplace) if call.startswith("apt-get")] == [
+        "apt-get install -y -- needed"
+    ]
+
+
+POPRUN = f"d:\n  cmd: poprun --host one,localhost --num-instances 2 python3 x.py{FIGURES}"
+
+
+@pytest.fixture
+def distributed(workplace, stand_ins):
+    stand_ins("poprun", "echo 'throughput: 1 samples/sec latency: 1 ms'")
+    stand_ins("rsync")
+    workplace.spec(POPRUN)
+    return workplace
+
+
+def test_the_folder_of_a_command_is_copied_to_its_hosts_and_removed_after(distributed, stand_ins):
+    stand_ins("ssh", 'case "$*" in *" test -e "*) exit 1;; esac')
+    assert distributed.benchmark("--remove-dirs-after").exitcode == 0
+    folder = str(distributed.folder)
+    assert f"rsync --archive --relative --delete {folder}/ one:/" in calls(distributed)
+    assert any(
+        call.startswith("ssh") and call.endswith(f"one rm -rf -- {folder}") for call in calls(distributed)
+    )
+    assert not any("localhost" in call for call in calls(distributed) if call.startswith(("ssh", "rsync")))
+
+
+def test_a_folder_that_the_host_shares_is_neither_copied_nor_removed(distributed, stand_ins):
+    stand_ins("ssh")  # every probe file is there already
+    assert distributed.benchmark("--remove-dirs-after").exitcode == 0
+    assert not any(call.startswith("rsync") or "rm -rf" in call for call in calls(distributed))
+
+
+def test_no_code_sync_copies_nothing(distributed, stand_ins):
+    stand_ins("ssh")
+    assert distributed.benchmark("--no-code-sync").exitcode == 0
+    assert not any(call.startswith(("rsync", "ssh")) for call in calls(distributed))
+
+
+def test_hosts_without_ssh_are_refused_with_the_way_out(distributed, monkeypatch):
+    monkeypatch.setenv("PATH", str(distributed.folder / "bin"))
+    refused = distributed.benchmark()
+    assert refused.exitcode == 2
+    assert "--no-code-sync" in refused.err
+
+
+def write_notebook(file: Path, *cells: str) -> None:
+    code = [{"cell_type": "code", "metadata": {}, "source": cell, "outputs": [], "execution_count": None, "id": f"c{i}"}
+            for i, cell in enumerate(cells)]  # fmt: skip
+    file.write_text(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def test_a_notebook_is_executed_and_its_output_parsed(workplace):
+    write_notebook(
+        workplace.folder / "n.ipynb",
+        "import os; print('in', os.getcwd())",
+        "print('throughput: 4 samples/sec latency: 2 ms')",
+    )
+    (workplace.folder / "work").mkdir()
+    workplace.spec(f"n:\n  notebook: {{file: n.ipynb, working_directory: work, timeout: 120}}{FIGURES}")
+    record = workplace.benchmark().by_variant["n"]
+    assert record["results"]["throughput"] == {"mean": 4.0}
+    assert f"in {workplace.folder}/work" in Path(record["log_paths"]["out"]).read_text()
+
+
+def test_a_notebook_whose_cell_fails_has_failed_and_one_that_installs_runs_twice(workplace):
+    write_notebook(workplace.folder / "bad.ipynb", "1 / 0")
+    write_notebook(
+        workplace.folder / "installs.ipynb",
+        "%pip install --quiet --disable-pip-version-check --no-index pip",
+        "open('passes', 'a').write('x'); print('throughput: 4 samples/sec latency: 2 ms')",
+    )
+    workplace.spec(f"bad: {{notebook: bad.ipynb}}\ninstalls:\n  notebook: installs.ipynb{FIGURES}")
+    done = workplace.benchmark("--quiet")
+    assert done.by_variant["bad"]["exitcode"] == 1
+    assert "ZeroDivisionError" in Path(done.by_variant["bad"]["log_paths"]["err"]).read_text()
+    assert done.by_variant["installs"]["status"] == "passed"
+    assert done.by_variant["installs"]["matches"]["throughput"] == 1
+    assert (workplace.folder / "passes").read_text() == "xx"
+
+
+def test_the_monitor_samples_the_machine_and_draws_it(workplace):
+    workplace.spec("a: {cmd: sleep 0.2}\n")
+    done = workplace.benchmark("--gc-monitor")
+    samples = [json.loads(line) for line in (done.log / "system-monitor.jsonl").read_text().splitlines()]
+    assert len(samples) >= 2
+    assert 0 < samples[0]["memory_percent"] < 100
+    assert (done.log / "system-monitor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_monitor_asks_the_devices_where_there_are_some(workplace, stand_ins):
+    stand_ins("gc-monitor", "echo '{\"cards\": []}'")
+    workplace.spec("a: {cmd: echo a}\n")
+    done = workplace.benchmark("--gc-monitor")
+    sample = json.loads((done.log / "ipu-monitor.jsonl").read_text().splitlines()[0])
+    assert sample["gc_monitor"] == {"cards": []}
+    assert "gc-monitor --json" in calls(workplace)
