@@ -26,7 +26,8 @@ RIGHT = {
 
 def test_all_backends_agree_on_the_class_of_every_photograph(photographs: Path) -> None:
     images, spec = find_images(photographs), input_spec("efficientnet-lite0")
-    pixels = np.stack([preprocess(path, spec.image_size, spec.interpolation) for path in images.paths])
+    shown = [preprocess(path, spec.image_size, spec.interpolation) for path in images.paths]
+    pixels = np.ascontiguousarray(np.stack(shown))
     flags = {"micro_batch_size": len(pixels), "precision": "32.32", "data": "generated", "eight_bit_io": True}
     logits = {}
     for name in BACKENDS:
