@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.catalogue import InputSpec, input_spec, timm_name
-from models.errors import ModelError
 from models.options import EfficientNetOptions, NormOptions
+from models.weights import Weights, find_weights
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,53 +46,45 @@ def build_model(
     ``pretrained`` (insists), ``random``, or the path of a state dict. ``seed`` fixes random weights.
     Raises ModelError, naming the option, for whatever cannot be had.
     """
-    request = _checked_request(weights)
-    with _quiet_timm():
-        if request in ("auto", "pretrained"):
-            return _pretrained_or_random(name, request == "pretrained", norm, efficientnet, seed)
-        if request == "random":
-            return _random(name, norm, efficientnet, seed)
-        return _from_file(name, Path(request), norm, efficientnet, seed)
+    found = find_weights(name, weights, norm, efficientnet)
+    built = build_with(found, name, norm=norm, efficientnet=efficientnet, seed=seed)
+    return replace(built, warnings=found.warnings + built.warnings)
 
 
-def _checked_request(weights: str) -> str:
-    if weights in ("auto", "pretrained", "random") or Path(weights).is_file():
-        return weights
-    raise ModelError(
-        f"--weights {weights}: neither auto, pretrained nor random, nor a file. "
-        "Give one of these words, or the path of a .pth or .safetensors file."
-    )
-
-
-def _pretrained_or_random(
-    name: str, insist: bool, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int
+def build_with(
+    weights: Weights,
+    name: str,
+    *,
+    norm: NormOptions = NormOptions(),  # noqa: B008 (frozen)
+    efficientnet: EfficientNetOptions = EfficientNetOptions(),  # noqa: B008 (frozen)
+    seed: int = 0,
 ) -> BuiltModel:
-    from models.pretrained import WeightsUnavailable, pretrained_model
+    """The model ``name`` with weights that were found before (``find_weights``, same options).
 
-    try:
-        _require_unchanged_architecture(norm, efficientnet)
-        module = pretrained_model(timm_name(name))
-    except WeightsUnavailable as unavailable:
-        if insist:
-            raise ModelError(f"--weights pretrained: {unavailable}. {unavailable.remedy}") from unavailable
-        warning = f"{name}: no pretrained weights ({unavailable}), so they are random."
-        return _random(name, norm, efficientnet, seed, warnings=(warning,))
+    The warnings of the finding are not repeated. Raises ModelError for weights that do not fit.
+    """
+    with _quiet_timm():
+        if weights.file is None:
+            return _random(name, norm, efficientnet, seed)
+        if weights.kind == "pretrained":
+            return _pretrained(name, weights.file, norm)
+        return _from_file(name, weights.file, norm, efficientnet, seed)
+
+
+def _pretrained(name: str, file: Path, norm: NormOptions) -> BuiltModel:
+    from models.pretrained import pretrained_model
+
+    module = pretrained_model(timm_name(name), file)
     eps_warning = () if norm.eps is None else _eps_warning(name, module, norm.eps)
     return _finished(name, _with_norms(module, norm), "pretrained", eps_warning)
 
 
-def _random(
-    name: str,
-    norm: NormOptions,
-    efficientnet: EfficientNetOptions,
-    seed: int,
-    warnings: tuple[str, ...] = (),
-) -> BuiltModel:
+def _random(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> BuiltModel:
     from models.initialisation import settle_random_weights
 
     module = _architecture(timm_name(name), norm, efficientnet, seed)
     settle_random_weights(module, input_spec(name).image_size, seed)
-    return _finished(name, module, "random", warnings)
+    return _finished(name, module, "random", ())
 
 
 def _from_file(
@@ -128,22 +120,6 @@ def _with_norms(module: nn.Module, norm: NormOptions) -> nn.Module:
 
     # A model without batch normalisation is fine as long as nobody asks for another kind.
     return module if norm == NormOptions() else replace_norms(module, norm)
-
-
-def _require_unchanged_architecture(norm: NormOptions, efficientnet: EfficientNetOptions) -> None:
-    from models.pretrained import WeightsUnavailable
-
-    reason, flag = "", ""
-    if norm.kind != "batch":
-        reason, flag = f"none fit a model with --norm-type {norm.kind}", "--norm-type"
-    elif efficientnet.group_dim != EfficientNetOptions().group_dim:
-        flag = "--efficientnet-group-dim"
-        reason = f"none fit a model with {flag} {efficientnet.group_dim}"
-    elif efficientnet.expand_ratio != EfficientNetOptions().expand_ratio:
-        flag = "--efficientnet-expand-ratio"
-        reason = f"none fit a model with {flag} {efficientnet.expand_ratio}"
-    if reason:
-        raise WeightsUnavailable(reason, f"Leave {flag} out, or give --weights random or a file.")
 
 
 def _eps_warning(name: str, module: nn.Module, eps: float) -> tuple[str, ...]:

