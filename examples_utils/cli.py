@@ -35,9 +35,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            return _reader_went_away()
+        print(f"error: {error}; finished results are in the log folder: go on with --resume", file=sys.stderr)
+        return 1
+
+
+def _reader_went_away() -> int:
+    """As `list | head` does. Python would complain once more when it closes stdout."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
 
 
 def _with_prefix(message: str) -> str:

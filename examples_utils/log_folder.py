@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,16 @@ from examples_utils.record import VariantResult
 RECORD_FILE = "variant_result.json"
 _RUN_FILE = "run.json"
 _EARLIER = "earlier_runs"
+_RUN_WIDE = ("benchmark_results.*", "*.log", "*-monitor.*", "preparation", _RUN_FILE)
 _LONGEST_NAME = 120
 
 
 @contextlib.contextmanager
-def new_log_folder(wished: str | None, options: RunOptions) -> Iterator[Path]:
+def new_log_folder(wished: str | None, options: RunOptions, variant_folders: Sequence[str]) -> Iterator[Path]:
     """A folder for a fresh run, held by this process alone. An earlier run in it is moved aside, not lost.
+
+    ``variant_folders`` (see ``variant_folder``) are noted, so that a later run moves these and nothing else:
+    the folder may well be one that holds other things.
 
     Raises:
         RequestError: the folder cannot be written, or another run is using it.
@@ -37,7 +41,8 @@ def new_log_folder(wished: str | None, options: RunOptions) -> Iterator[Path]:
         raise RequestError(f"--log-dir {folder}: cannot be made: {error.strerror}") from None
     with _held(folder.absolute()) as held:
         _move_earlier_run_aside(held)
-        write_durably(held / _RUN_FILE, json.dumps({"options": options.as_json()}, indent=2))
+        run = {"options": options.as_json(), "variant_folders": sorted(set(variant_folders))}
+        write_durably(held / _RUN_FILE, json.dumps(run, indent=2))
         yield held
 
 
@@ -61,12 +66,14 @@ def stored_options(folder: Path) -> RunOptions | None:
         return None
 
 
-def repetition_folder(
-    log_folder: Path, benchmark_folder: str, variant: str, repetition: int, repeat: int
-) -> Path:
-    """Where one execution of a variant keeps its stdout, stderr and record."""
-    folder = log_folder / safe_name(benchmark_folder) / safe_name(variant)
-    return folder / f"repetition_{repetition}" if repeat > 1 else folder
+def variant_folder(benchmark_folder: str, variant: str) -> str:
+    """Where a variant keeps its files, relative to the log folder."""
+    return f"{safe_name(benchmark_folder)}/{safe_name(variant)}"
+
+
+def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: int) -> Path:
+    """Where one execution keeps its stdout, stderr and record; ``variant`` is the variant's folder."""
+    return log_folder / variant / f"repetition_{repetition}" if repeat > 1 else log_folder / variant
 
 
 def store(result: VariantResult, folder: Path) -> None:
@@ -78,9 +85,9 @@ def store(result: VariantResult, folder: Path) -> None:
 def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
     """All records in a log folder in the order in which they were started, and what could not be read."""
     results, unreadable = [], []
-    for file in sorted(log_folder.rglob(RECORD_FILE)):
-        if _EARLIER in file.relative_to(log_folder).parts:
-            continue
+    # Not deeper: log folders of other runs may lie inside this one.
+    files = [*log_folder.glob(f"*/*/{RECORD_FILE}"), *log_folder.glob(f"*/*/repetition_*/{RECORD_FILE}")]
+    for file in sorted(files):
         try:
             results.append(VariantResult.from_json(json.loads(file.read_text("utf-8"))))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -128,9 +135,26 @@ def _move_earlier_run_aside(folder: Path) -> None:
     when = datetime.fromtimestamp(run.stat().st_mtime).strftime("%Y-%m-%d-%H.%M.%S")
     aside = _unused(folder / _EARLIER / when)
     aside.mkdir(parents=True)
-    for entry in list(folder.iterdir()):
-        if entry.name not in (_EARLIER, ".lock"):
+    for name in _stored_variant_folders(run):
+        if (folder / name).is_dir():
+            (aside / name).parent.mkdir(exist_ok=True)
+            (folder / name).rename(aside / name)
+            with contextlib.suppress(OSError):  # other things may lie beside the variants
+                (folder / name).parent.rmdir()
+    # run.json goes last: a crash on the way leaves it to be done again.
+    for pattern in _RUN_WIDE:
+        for entry in folder.glob(pattern):
             entry.rename(aside / entry.name)
+
+
+def _stored_variant_folders(run: Path) -> list[str]:
+    try:
+        names = json.loads(run.read_text("utf-8"))["variant_folders"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [
+        name for name in names if isinstance(name, str) and len(Path(name).parts) == 2 and ".." not in name
+    ]
 
 
 def _time_stamped(parent: Path) -> Path:

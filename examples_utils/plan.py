@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from examples_utils.command import Command, build_command
 from examples_utils.environment import additions, uses_variable
+from examples_utils.log_folder import variant_folder
 from examples_utils.options import CommandOptions, Selection
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
 from examples_utils.requirements import missing_requirements
@@ -23,7 +24,7 @@ _DATASETS = "DATASETS_DIR"
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """One variant with its command. ``skip_reason`` says why it is not run; ``folder`` is unique to its entry."""
+    """One variant with its command. ``skip_reason`` says why it is not run; ``folder`` is its own in the log folder."""
 
     benchmark: Benchmark
     variant: Variant
@@ -131,7 +132,7 @@ def _planned(
             benchmark,
             variant,
             build_command(benchmark, variant, options, environment, env),
-            folder,
+            variant_folder(folder, variant.name),
             skip_reason,
         )
         for variant in expand(benchmark.name, benchmark.parameters)

@@ -43,7 +43,9 @@ def run_benchmarks(options: RunOptions, log_dir: str | None) -> int:
     """
     other_load = OtherLoad()
     request = checked_request(options, dict(os.environ))
-    with new_log_folder(log_dir, options) as log_folder:
+    with new_log_folder(
+        log_dir, options, [planned.folder for planned in request.plan.variants]
+    ) as log_folder:
         return _run(request, log_folder, other_load, finished=frozenset())
 
 
@@ -134,9 +136,7 @@ def _execute_all(
             console.say(
                 f"[{queue.finished + 1}/{len(queue.order)}] {_title(planned, repetition, options.repeat)}"
             )
-            folder = repetition_folder(
-                log_folder, planned.folder, planned.variant.name, repetition, options.repeat
-            )
+            folder = repetition_folder(log_folder, planned.folder, repetition, options.repeat)
             result = _run_one(planned, repetition, folder, git.of(planned), around, preparation)
             store(result, folder)
             queue.finished += 1

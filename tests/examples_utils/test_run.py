@@ -279,3 +279,37 @@ def test_a_run_in_a_used_log_folder_keeps_the_earlier_results(workplace):
     done = workplace.benchmark()
     assert list(done.results) == ["second"]
     assert len(list(done.log.glob("earlier_runs/*/first/first/variant_result.json"))) == 1
+
+
+def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
+    """As with --log-dir ., where the spec, its scripts and other runs' folders lie."""
+    workplace.log = workplace.folder
+    workplace.spec("a: {cmd: echo 1}\n")
+    (workplace.folder / "a").mkdir()
+    workplace.script("a/mine.txt", "mine")
+    workplace.command("benchmark", "--log-dir", "logs/other")
+    for _ in range(2):
+        assert list(workplace.benchmark().results) == ["a"]
+    assert (workplace.folder / "benchmarks.yml").exists()
+    assert (workplace.folder / "a/mine.txt").read_text() == "mine"
+    assert (workplace.folder / "logs/other/a/a/variant_result.json").exists()
+    assert len(list(workplace.folder.glob("earlier_runs/*/a/a/variant_result.json"))) == 1
+
+
+def test_a_disk_without_space_ends_the_run_with_a_message(workplace, monkeypatch):
+    from examples_utils import run
+
+    def no_space(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(run, "store", no_space)
+    workplace.spec("a: {cmd: echo 1}\n")
+    done = workplace.benchmark()
+    assert done.exitcode == 1
+    assert "No space left on device; finished results are in the log folder" in done.err
+
+
+def test_characters_that_cannot_be_stored_or_executed_fail_one_variant(workplace):
+    workplace.spec('a: {cmd: "echo \\0"}\nb: {cmd: echo b, env: {"A=B": x}}\nc: {cmd: echo c}\n')
+    done = workplace.benchmark()
+    assert [record["status"] for record in done.by_variant.values()] == ["failed", "failed", "passed"]

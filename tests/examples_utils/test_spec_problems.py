@@ -36,7 +36,7 @@ PROBLEMS = {
     "no regexp": ("a:\n  cmd: x\n  data: {t: {skip: 1}}", "3:13", "regexp is missing"),
     "bad skip": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', skip: -1}}", "3:35", "whole number from 0"),
     "bad reduction": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', reduction_type: p50}}", "3:45", "mean, final"),
-    "derived from": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)'}}\n  derived: {d: {expr: tt}}", "4:23", "did you mean t"),
+    "derived from": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)'}}\n  derived: {d: {expr: tt}}", "4:23", "you mean t"),
     "derived is no expression": ("a:\n  cmd: x\n  derived: {d: {expr: '1 +'}}", "3:23", "is no expression"),
     "timeout": ("a:\n  cmd: x\n  timeout: soon", "3:12", "a number of seconds above 0; got 'soon'"),
     "negative timeout": ("a:\n  cmd: x\n  timeout: -1", "3:12", "a number of seconds above 0"),
