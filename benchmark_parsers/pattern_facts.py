@@ -6,6 +6,7 @@ Both facts only save time: where the parser cannot be asked, the answers are "no
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 try:
@@ -18,6 +19,7 @@ _REPEATS = {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}
 _BOUNDARIES_OF_LINES = {"AT_BEGINNING", "AT_END", "AT_BOUNDARY"}
 
 
+@lru_cache(maxsize=256)
 def required_literal(regexp: str) -> str | None:
     """The longest text that every match surely contains, or None if none is known."""
     tree = _parse(regexp)
@@ -27,12 +29,14 @@ def required_literal(regexp: str) -> str | None:
     return max(runs, key=len, default="") or None
 
 
+@lru_cache(maxsize=256)
 def is_line_safe(regexp: str) -> bool:
     """Whether searching many lines at once (with re.MULTILINE) finds what searching each line alone would."""
     tree = _parse(regexp)
     return tree is not None and not tree.state.flags & (re.DOTALL | re.VERBOSE) and _stays_in_line(tree)
 
 
+@lru_cache(maxsize=256)
 def _parse(regexp: str) -> Any | None:
     try:
         return regex_parser.parse(regexp)

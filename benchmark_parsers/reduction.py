@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,13 +60,14 @@ class _Mean:
         self._matches += len(texts)
         if self._bad_text is not None or not texts:
             return
-        values, self._bad_text = _numbers(texts)
-        if self._skip:
-            values = [kept for value in values if (kept := self._push(value)) is not None]
         try:
-            self._sum = math.fsum([self._sum, *values])
-        except OverflowError:
-            self._sum = math.inf
+            # In one pass, as there may be millions: a sum is finite only if all that went into it are.
+            total = math.fsum(self._kept(map(float, texts)))
+        except (ValueError, OverflowError):
+            total = math.nan
+        if not math.isfinite(total):
+            self._bad_text = next((text for text in texts if not _is_finite_number(text)), None)
+        self._sum += total
 
     def result(self) -> Reduced:
         if self._bad_text is not None:
@@ -80,8 +81,16 @@ class _Mean:
             return Reduced(None, self._matches, "the sum of its figures is too large for a number")
         return Reduced(self._sum / kept, self._matches)
 
+    def _kept(self, values: Iterator[float]) -> Iterator[float]:
+        """What counts of the values so far: all but those that now wait in the heap."""
+        if not self._skip:
+            return values
+        return (kept for value in values if (kept := self._push(value)) is not None)
+
     def _push(self, value: float) -> float | None:
         """Takes one value; gives the one that now counts, if any."""
+        if not math.isfinite(value):
+            raise ValueError(value)
         # heapq keeps the smallest on top, so the values to drop (the smallest) are stored negated.
         entry = -value * self._sign
         if len(self._dropped) < self._skip:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,20 +11,15 @@ from typing import Any
 
 from benchmark_parsers.custom import CustomMetric, compute_custom_metric
 from benchmark_parsers.derived import derive
-from benchmark_parsers.lines import LineBlocks, line_blocks
-from benchmark_parsers.poplar import CompileTimeParser
 from benchmark_parsers.reduction import Reduced
 from benchmark_parsers.regex import RegexParser
 from examples_utils.checkpoint import latest_checkpoint
 from examples_utils.console import Console
+from examples_utils.follower import Follower
 from examples_utils.machine_state import OtherLoad, busy_warning, machine_state
 from examples_utils.plan import PlannedVariant
 from examples_utils.process import Outcome, run_process
 from examples_utils.record import FAILED, PASSED, SKIPPED, Results, VariantResult, duration_text
-
-_CHUNK_BYTES = 1 << 20
-# After so much, interruptions and the end of the command are looked for again.
-_MOST_BYTES_A_LOOK = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -56,7 +50,9 @@ def execute(
     if warning:
         around.console.warning(warning)
     metrics = () if around.compile_only else planned.benchmark.metrics
-    follower = _Follower(folder, RegexParser(metrics), around)
+    follower = Follower(
+        folder, RegexParser(metrics), around.console, around.check_interruption, around.trace_period_s
+    )
     environment = {**os.environ, **dict(command.env)}
     outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
     follower.finish()
@@ -141,86 +137,6 @@ def describe(
         "software": dict(around.software),
         "git": dict(git),
     }
-
-
-class _Follower:
-    """Shows and parses a command's output while it is written; memory does not grow with the output."""
-
-    def __init__(self, folder: Path, parser: RegexParser, around: Surroundings) -> None:
-        self._folder, self._parser, self._around = folder, parser, around
-        self._compile_time = CompileTimeParser()
-        self._blocks = LineBlocks()
-        self._stdout = _Tail(folder / "stdout")
-        self._stderr = _Tail(folder / "stderr")
-        self._started_s = self._traced_s = time.monotonic()
-
-    def look(self) -> bool:
-        """Takes what is new; says whether there was anything."""
-        self._around.check_interruption()
-        self._trace()
-        return self._take(_MOST_BYTES_A_LOOK)
-
-    def finish(self) -> None:
-        """Takes the rest of stdout, then parses stderr, which counts after it."""
-        while self._take(_MOST_BYTES_A_LOOK):
-            pass
-        self._parse(self._blocks.finish())
-        self._stdout.close()
-        self._stderr.close()
-        for block in line_blocks(self._folder / "stderr"):
-            self._parse(block)
-
-    def figures(self, mpi_instances: int) -> dict[str, tuple[str, Reduced]]:
-        """Metric name to the label of its reduction and its value."""
-        return self._parser.results(mpi_instances)
-
-    def compile_time_s(self) -> float | None:
-        """Seconds that Poplar's log lines say were spent compiling."""
-        return self._compile_time.total_s()
-
-    def _take(self, most_bytes: int) -> bool:
-        taken = 0
-        while taken < most_bytes:
-            out, err = self._stdout.read(), self._stderr.read()
-            if not (out or err):
-                break
-            taken += len(out) + len(err)
-            self._around.console.child_output(out)
-            self._around.console.child_output(err)
-            if out:
-                self._parse(self._blocks.feed(out))
-        return taken > 0
-
-    def _parse(self, block: str) -> None:
-        if block:
-            self._parser.feed(block)
-            self._compile_time.feed(block)
-
-    def _trace(self) -> None:
-        period_s, now_s = self._around.trace_period_s, time.monotonic()
-        if period_s is not None and now_s - self._traced_s >= period_s:
-            self._traced_s = now_s
-            self._around.console.say(f"    still running after {now_s - self._started_s:.0f} s")
-
-
-class _Tail:
-    """Reads a growing file from where it stopped; the file may not be there yet."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._descriptor: int | None = None
-
-    def read(self) -> bytes:
-        if self._descriptor is None:
-            try:
-                self._descriptor = os.open(self._file, os.O_RDONLY)
-            except FileNotFoundError:
-                return b""
-        return os.read(self._descriptor, _CHUNK_BYTES)
-
-    def close(self) -> None:
-        if self._descriptor is not None:
-            os.close(self._descriptor)
 
 
 def _add_derived(planned: PlannedVariant, figures: dict[str, tuple[str, Reduced]]) -> None:

@@ -6,18 +6,19 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from examples_utils.record import PASSED, VariantResult
+from examples_utils.record import PASSED, VariantResult, record_text
 
 
 def results_json(results: Sequence[VariantResult], additional_metrics: bool = False) -> str:
     """The file's text: ``{benchmark name: [record]}``."""
-    by_benchmark: dict[str, list[dict[str, Any]]] = {}
+    by_benchmark: dict[str, list[str]] = {}
     for result in results:
-        record = result.as_json()
-        if additional_metrics:
-            record.update(additional(result))
-        by_benchmark.setdefault(result.benchmark_name, []).append(record)
-    return json.dumps(by_benchmark, indent=2)
+        record = result.as_json() | (additional(result) if additional_metrics else {})
+        by_benchmark.setdefault(result.benchmark_name, []).append(record_text(record, indent="    "))
+    benchmarks = [
+        f"  {json.dumps(name)}: [\n" + ",\n".join(texts) + "\n  ]" for name, texts in by_benchmark.items()
+    ]
+    return "{\n" + ",\n".join(benchmarks) + "\n}\n"
 
 
 def additional(result: VariantResult) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from examples_utils.options import RunOptions
 from examples_utils.problems import RequestError
-from examples_utils.record import VariantResult
+from examples_utils.record import VariantResult, record_text
 
 RECORD_FILE = "variant_result.json"
 _RUN_FILE = "run.json"
@@ -78,8 +78,7 @@ def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: i
 
 def store(result: VariantResult, folder: Path) -> None:
     """Puts the record into its folder; when this returns it survives a crash of the machine."""
-    write_durably(folder / RECORD_FILE, json.dumps(result.as_json(), indent=2))
-    _sync_folder(folder.parent)
+    write_durably(folder / RECORD_FILE, record_text(result.as_json()))
 
 
 def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:

@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,14 @@ def cores() -> int:
 
 def governor() -> str | None:
     """The frequency governors in use, or None where the kernel does not tell."""
-    found = {text for file in _CPU.glob("cpu[0-9]*/cpufreq/scaling_governor") if (text := _read(file))}
+    found = {text for file in cpu_files("cpufreq/scaling_governor") if (text := _read(file))}
     return ",".join(sorted(found)) or None
+
+
+@cache
+def cpu_files(pattern: str) -> tuple[Path, ...]:
+    """The kernel's files of this name, one a core. Looking for them takes longer than reading them."""
+    return tuple(sorted(_CPU.glob(f"cpu[0-9]*/{pattern}")))
 
 
 def _cpu_model() -> str:

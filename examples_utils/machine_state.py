@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples_utils.machine import cores, governor
+from examples_utils.machine import cores, cpu_files, governor
 
 BUSY_TASKS_PER_CORE = 0.3
 # The kernel counts CPU time in steps of 10 ms, so a shorter look back would mostly see rounding.
 _WINDOW_S = 1.0
-_CPU = Path("/sys/devices/system/cpu")
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _busy_s() -> float:
 
 def _frequency_mhz() -> float | None:
     """The mean over the cores, of what the frequency driver says or else /proc/cpuinfo."""
-    khz = [_number(file) for file in _CPU.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")]
+    khz = [_number(file) for file in cpu_files("cpufreq/scaling_cur_freq")]
     known = [value / 1000 for value in khz if value]
     if not known:
         try:
@@ -101,7 +100,7 @@ def _frequency_mhz() -> float | None:
 
 
 def _throttle_events() -> int | None:
-    counts = [_number(file) for file in _CPU.glob("cpu[0-9]*/thermal_throttle/*_throttle_count")]
+    counts = [_number(file) for file in cpu_files("thermal_throttle/*_throttle_count")]
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 

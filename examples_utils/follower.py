@@ -1,0 +1,106 @@
+"""Following a command's output while it is written: on the terminal, and through the parsers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmark_parsers.lines import LineBlocks, line_blocks
+from benchmark_parsers.poplar import CompileTimeParser
+from benchmark_parsers.reduction import Reduced
+from benchmark_parsers.regex import RegexParser
+from examples_utils.console import Console
+
+_CHUNK_BYTES = 1 << 20
+# After so much, interruptions and the end of the command are looked for again.
+_MOST_BYTES_A_LOOK = 32 << 20
+
+
+class Follower:
+    """Shows and parses a command's output while it is written; memory does not grow with the output."""
+
+    def __init__(
+        self,
+        folder: Path,
+        parser: RegexParser,
+        console: Console,
+        check_interruption: Callable[[], None],
+        trace_period_s: float | None,
+    ) -> None:
+        self._folder, self._parser, self._console = folder, parser, console
+        self._check_interruption, self._trace_period_s = check_interruption, trace_period_s
+        self._compile_time = CompileTimeParser()
+        self._blocks = LineBlocks()
+        self._stdout = _Tail(folder / "stdout")
+        self._stderr = _Tail(folder / "stderr")
+        self._started_s = self._traced_s = time.monotonic()
+
+    def look(self) -> bool:
+        """Takes what is new; says whether there was anything."""
+        self._check_interruption()
+        self._trace()
+        return self._take(_MOST_BYTES_A_LOOK)
+
+    def finish(self) -> None:
+        """Takes the rest of stdout, then parses stderr, which counts after it."""
+        while self._take(_MOST_BYTES_A_LOOK):
+            pass
+        self._parse(self._blocks.finish())
+        self._stdout.close()
+        self._stderr.close()
+        for block in line_blocks(self._folder / "stderr"):
+            self._parse(block)
+
+    def figures(self, mpi_instances: int) -> dict[str, tuple[str, Reduced]]:
+        """Metric name to the label of its reduction and its value."""
+        return self._parser.results(mpi_instances)
+
+    def compile_time_s(self) -> float | None:
+        """Seconds that Poplar's log lines say were spent compiling."""
+        return self._compile_time.total_s()
+
+    def _take(self, most_bytes: int) -> bool:
+        taken = 0
+        while taken < most_bytes:
+            out, err = self._stdout.read(), self._stderr.read()
+            if not (out or err):
+                break
+            taken += len(out) + len(err)
+            self._console.child_output(out)
+            self._console.child_output(err)
+            if out:
+                self._parse(self._blocks.feed(out))
+        return taken > 0
+
+    def _parse(self, block: str) -> None:
+        if block:
+            self._parser.feed(block)
+            self._compile_time.feed(block)
+
+    def _trace(self) -> None:
+        period_s, now_s = self._trace_period_s, time.monotonic()
+        if period_s is not None and now_s - self._traced_s >= period_s:
+            self._traced_s = now_s
+            self._console.say(f"    still running after {now_s - self._started_s:.0f} s")
+
+
+class _Tail:
+    """Reads a growing file from where it stopped; the file may not be there yet."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._descriptor: int | None = None
+
+    def read(self) -> bytes:
+        if self._descriptor is None:
+            try:
+                self._descriptor = os.open(self._file, os.O_RDONLY)
+            except FileNotFoundError:
+                return b""
+        return os.read(self._descriptor, _CHUNK_BYTES)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
