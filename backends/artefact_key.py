@@ -1,0 +1,94 @@
+"""What an exported model depends on, as one key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from measurement.machine import available_cores, cpu_features, cpu_model
+
+if TYPE_CHECKING:
+    from backends.base import Batch
+    from measurement.settings import Settings
+
+# Settings that no exported model depends on. Whatever is not in this list is part of the key, so that
+# an option that is new here can at worst cost an export, and never give the wrong model.
+NOT_IN_THE_MODEL = frozenset(
+    {
+        "config",  # its values are in the key
+        "origin",
+        "weights",  # their content is in the key
+        "data",
+        "images",
+        "labels",
+        "cache_images",
+        "dataloader_worker",
+        "dataloader_rebatch_size",
+        "device_iterations",
+        "replicas",
+        "iterations",
+        "duration_s",
+        "warmup",
+        "threads",
+        "streams",
+        "model_cache_path",
+        "compile_only",
+        "profile",
+        "profile_path",
+    }
+)
+
+# What builds, exports and compiles models; the packages for CUDA have names of their own.
+PACKAGES = (
+    "torch",
+    "timm",
+    "safetensors",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "onnxruntime-gpu",
+    "openvino",
+)
+
+
+def artefact_key(
+    settings: Settings, example: Batch, model: Mapping[str, str], also: tuple[str, ...] = ()
+) -> str:
+    """SHA-256 in hexadecimal over everything that the exported model depends on.
+
+    `model` says what the settings do not: digest of the weights and of our own code, for instance.
+    `also` names settings of `NOT_IN_THE_MODEL` that count for this backend all the same.
+    """
+    named = {field.name for field in fields(settings)} - (NOT_IN_THE_MODEL - set(also))
+    known = {
+        "settings": {name: str(getattr(settings, name)) for name in named},
+        "model": dict(model),
+        "input": [list(example.shape), str(example.dtype)],
+        # Random weights are settled by computing with them, and sums over several threads may differ
+        # in the last bit: hence the cores.
+        "cpu": [cpu_model(), sorted(cpu_features()), available_cores()],
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def source_digest(*places: Path) -> str:
+    """SHA-256 over the Python sources in these files and folders: other code may build another model."""
+    digest = hashlib.sha256()
+    for place in places:
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(f"{file.relative_to(place.parent)}\0".encode())
+            digest.update(file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,119 @@
+"""From a model that may have to be built to an executable, by way of the model cache where there is one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from backends.artefact_key import artefact_key
+from backends.base import Artefact, Backend, Batch, Executable, KeepingBackend, engine_errors
+from backends.model_cache import Entry, ModelCache, UnusableEntry
+
+if TYPE_CHECKING:
+    import torch
+
+    from measurement.settings import Settings
+
+Build: TypeAlias = "Callable[[], tuple[torch.nn.Module, tuple[str, ...]]]"
+"""Builds the model, ready for its input; gives it with the warnings to print."""
+
+
+@dataclass(frozen=True)
+class Compilation:
+    """`model_cache` is `hit`, `miss` or `off`; the times are wall time, 0 for what was not needed.
+
+    `warnings` are single lines to print: the model's own, and the cache's.
+    """
+
+    executable: Executable
+    model_cache: str
+    build_s: float
+    compile_s: float
+    warnings: tuple[str, ...]
+
+
+def compile_model(
+    backend: Backend,
+    build: Build,
+    example: Batch,
+    settings: Settings,
+    cache: ModelCache | None = None,
+    identity: Callable[[], Mapping[str, str]] = dict,
+) -> Compilation:
+    """The executable for `settings`; with a `cache`, `build` is called only for what it does not hold.
+
+    `identity` says what tells the model from others beside the settings. Raises what `build` raises, `BackendError`
+    where the engine refuses the model, and `EngineError` where it fails.
+    """
+    start_s, timed = time.perf_counter(), _TimedBuild(build)
+    if cache is None:
+        executable, state, warnings = _compile(backend, timed, example, settings), "off", timed.warnings
+    elif not isinstance(backend, KeepingBackend):
+        executable, state = _compile(backend, timed, example, settings), "off"
+        warnings = (
+            *timed.warnings,
+            f"--model-cache-path has no effect with --backend {backend.name}, which exports nothing to keep",
+        )
+    else:
+        key = artefact_key(settings, example, identity(), backend.artefact_settings)
+        executable, state, warnings = _by_cache(backend, timed, example, settings, cache, key)
+    compile_s = time.perf_counter() - start_s - timed.seconds
+    return Compilation(executable, state, timed.seconds, compile_s, warnings)
+
+
+class _TimedBuild:
+    def __init__(self, build: Build) -> None:
+        self._build = build
+        self.seconds = 0.0
+        self.warnings: tuple[str, ...] = ()
+
+    def __call__(self) -> torch.nn.Module:
+        start_s = time.perf_counter()
+        module, self.warnings = self._build()
+        self.seconds = time.perf_counter() - start_s
+        return module
+
+
+def _compile(backend: Backend, build: _TimedBuild, example: Batch, settings: Settings) -> Executable:
+    module = build()
+    with engine_errors(settings, example.nbytes):
+        return backend.compile(module, example, settings)
+
+
+def _by_cache(
+    backend: KeepingBackend,
+    build: _TimedBuild,
+    example: Batch,
+    settings: Settings,
+    cache: ModelCache,
+    key: str,
+) -> tuple[Executable, str, tuple[str, ...]]:
+    name = f"{settings.model}-{backend.name}"
+    ignored: tuple[str, ...] = ()
+    try:
+        if entry := cache.read(name, key):
+            return _restored(backend, entry.artefact, build, example, settings), "hit", entry.warnings
+    except UnusableEntry as reason:
+        ignored = (f"{cache.path(name, key)} is ignored and written anew: {reason}",)
+    module = build()
+    with engine_errors(settings, example.nbytes):
+        executable, artefact = backend.compile_and_keep(module, example, settings)
+    try:
+        cache.write(name, key, Entry(artefact, build.warnings))
+    except OSError as error:
+        ignored += (f"the model could not be kept in --model-cache-path {cache.folder}: {error}",)
+    return executable, "miss", (*build.warnings, *ignored)
+
+
+def _restored(
+    backend: KeepingBackend, artefact: Artefact, build: _TimedBuild, example: Batch, settings: Settings
+) -> Executable:
+    try:
+        return backend.restore(artefact, build, example, settings)
+    # Engines share no exception type. An engine that fails for another reason will fail again on the
+    # model that is then built, and be quoted there.
+    except Exception as error:
+        words = " ".join(str(error).split())[:300]
+        raise UnusableEntry(f"{backend.name} cannot load it ({type(error).__name__}: {words})") from error

@@ -1,0 +1,135 @@
+"""A folder that keeps exported models: one file each, whole or not there at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import time
+import zipfile
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from backends.base import Artefact, BackendError
+
+FORMAT = 1
+CONTENTS = "contents.json"
+
+LEFTOVER_S = 3600.0
+"""Age at which an unfinished file must be of a process that was killed: writing one takes seconds."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An exported model, and the warnings that were printed when it was built."""
+
+    artefact: Artefact
+    warnings: tuple[str, ...]
+
+
+class UnusableEntry(ValueError):
+    """A file in the place of an entry that is none of ours, or no longer what was written."""
+
+
+@dataclass(frozen=True)
+class ModelCache:
+    """Entries are zip archives (stored, not compressed), so that the models in them can be taken out."""
+
+    folder: Path
+
+    def path(self, name: str, key: str) -> Path:
+        """The file of the entry `key`; `name` is for the reader of the folder."""
+        return self.folder / f"{name.replace('/', '-')}-{key[:24]}.zip"
+
+    def read(self, name: str, key: str) -> Entry | None:
+        """The entry, None where there is none. Raises `UnusableEntry` for a corrupt or foreign file."""
+        path = self.path(name, key)
+        try:
+            with zipfile.ZipFile(path) as archive:
+                contents = json.loads(archive.read(CONTENTS))
+                if (contents["format"], contents["key"]) != (FORMAT, key):
+                    raise UnusableEntry("it belongs to something else")
+                artefact = {part: archive.read(part) for part in contents["sha256"]}
+                warnings = tuple(map(str, contents["warnings"]))
+        except FileNotFoundError:
+            return None
+        except UnusableEntry:
+            raise
+        # A damaged archive makes zipfile and json raise nearly anything: BadZipFile, KeyError, TypeError,
+        # NotImplementedError, zlib.error, OSError.
+        except Exception as error:
+            raise UnusableEntry(f"{type(error).__name__}: {error}") from error
+        if _digests(artefact) != contents["sha256"]:
+            raise UnusableEntry("its content does not have the digest that was stored with it")
+        return Entry(artefact, warnings)
+
+    def write(self, name: str, key: str, entry: Entry) -> None:
+        """Puts the entry into its place in one step: readers see the old file or the new one, never a part.
+
+        Raises `OSError` where the folder cannot take it.
+        """
+        path = self.path(name, key)
+        unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.partial")
+        contents = {
+            "format": FORMAT,
+            "key": key,
+            "sha256": _digests(entry.artefact),
+            "warnings": list(entry.warnings),
+        }
+        try:
+            with unfinished.open("xb") as file:
+                with zipfile.ZipFile(file, "w") as archive:
+                    archive.writestr(CONTENTS, json.dumps(contents))
+                    for part, content in entry.artefact.items():
+                        archive.writestr(part, content)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        _sync_folder(self.folder)
+
+
+def open_cache(folder: Path) -> ModelCache:
+    """The cache in `folder`, which is made if need be.
+
+    Raises `BackendError`, naming the flag, where the folder cannot be made or written to.
+    """
+    probe = folder / f".{secrets.token_hex(8)}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe.touch(exist_ok=False)
+        probe.unlink()
+    except OSError as error:
+        raise BackendError(
+            f"--model-cache-path {folder}: cannot be written to ({error.strerror or error}); "
+            "give a folder that you may write to, or leave the option out"
+        ) from None
+    _remove_leftovers(folder)
+    return ModelCache(folder)
+
+
+def _digests(artefact: Artefact) -> dict[str, str]:
+    return {part: hashlib.sha256(content).hexdigest() for part, content in artefact.items()}
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """What writers left behind that were killed in the middle."""
+    oldest_s = time.time() - LEFTOVER_S
+    for path in folder.glob(".*.partial"):
+        with suppress(OSError):  # another process may be removing it, too
+            if path.stat().st_mtime < oldest_s:
+                path.unlink()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes a rename last through a power cut; not every file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

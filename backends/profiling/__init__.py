@@ -1,0 +1,1 @@
+"""What each layer costs, as the engines' own profilers tell it."""
