@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,17 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import torch
 
+    from backends.profiling.profile import Profile
     from measurement.settings import Settings
 
 Batch: TypeAlias = "NDArray[np.uint8] | NDArray[np.float16] | NDArray[np.float32]"
 """One micro-batch on the host: `(micro_batch_size, channels, height, width)`, C-contiguous."""
+
+Array: TypeAlias = "NDArray[Any]"
+"""A value that goes from one stage of a pipeline to the next, on the host and C-contiguous."""
+
+Artefact: TypeAlias = "Mapping[str, bytes]"
+"""An exported model as it is kept in a model cache: the content of each of its files, by name."""
 
 
 class BackendError(ValueError):
@@ -27,24 +34,42 @@ class EngineError(RuntimeError):
     """An engine that failed on a request that is in order, with the engine's own words."""
 
 
+OUT_OF_MEMORY = ("bad_alloc", "out of memory", "allocate memory", "failed to allocate", "bad allocation")
+"""How engines say it, in lower case; only some of them raise MemoryError."""
+
+
 @contextmanager
-def engine_errors(engine: str) -> Iterator[None]:
+def engine_errors(settings: Settings, micro_batch_bytes: int) -> Iterator[None]:
     """Turns whatever an engine raises inside into an `EngineError` that quotes it.
+
+    Where memory ran out, the message says how much the configuration needs at least.
 
     Engines share no exception type: RuntimeError, MemoryError and their own are all in use. Our own
     refusals, which are `ValueError`s with a remedy, pass.
     """
+    engine = settings.backend
     try:
         yield
     except (ValueError, EngineError):
         raise
-    except MemoryError as error:
-        raise EngineError(
-            f"{engine} ran out of memory {error}: lower --micro-batch-size or --device-iterations"
-        ) from error
     except Exception as error:
-        words = " ".join(str(error).split())
-        raise EngineError(f"{engine} failed with {type(error).__name__}: {words[:2000]}") from error
+        words = " ".join(str(error).split())[:2000]
+        if isinstance(error, MemoryError) or any(sign in words.lower() for sign in OUT_OF_MEMORY):
+            raise EngineError(
+                f"{engine} ran out of memory: a micro-batch of {settings.micro_batch_size} images takes "
+                f"{micro_batch_bytes / 2**20:.0f} MiB for its pixels alone, and many times that between its layers; "
+                f"lower --micro-batch-size (its words: {words or type(error).__name__})"
+            ) from error
+        raise EngineError(f"{engine} failed with {type(error).__name__}: {words}") from error
+
+
+def refuse_streams(backend: str, settings: Settings) -> None:
+    """For engines that compute one micro-batch after the other."""
+    if settings.streams not in (None, 1):
+        raise BackendError(
+            f"--streams {settings.streams}: {backend} computes one micro-batch after the other; "
+            f"use --replicas {settings.streams} for as many side by side, or --backend openvino"
+        )
 
 
 @dataclass(frozen=True)
@@ -102,6 +127,24 @@ class Executable(Protocol):
         """Gives threads and memory of the engine back; may be called twice."""
 
 
+class Stage(Protocol):
+    """A compiled part of a model: several values in, several out. It belongs to one thread."""
+
+    @property
+    def effective(self) -> Effective:
+        """The settings that the engine really uses."""
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        """Computes one micro-batch from `inputs` into `outputs`, in the order of the module's values.
+
+        Shapes and dtypes are those compiled for. The same few arrays come again and again, so what the
+        engine needs to read and write them in place may be kept.
+        """
+
+    def close(self) -> None:
+        """Gives threads and memory of the engine back; may be called twice."""
+
+
 class Backend(Protocol):
     """An engine: one file of this folder, one line of `registry`."""
 
@@ -125,4 +168,44 @@ class Backend(Protocol):
         `model` takes a tensor of the example's shape and dtype and is in `eval()`, in float32. It is
         the backend's from here on, which may convert it in place.
         Raises `BackendError` where the engine refuses the model.
+        """
+
+    def compile_stage(self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings) -> Stage:
+        """Builds one stage of a pipeline for inputs like `examples`, in the thread that will run it.
+
+        `stage` takes these as positional arguments and gives one tensor or a tuple of them. Where
+        `settings.threads` is not given, the stage uses the cores that the calling thread may use.
+        """
+
+
+@runtime_checkable
+class KeepingBackend(Backend, Protocol):
+    """A backend whose exported models can be kept, so that a later process need not export again."""
+
+    @property
+    def artefact_settings(self) -> tuple[str, ...]:
+        """Settings that say how a model runs, and that this backend's artefacts depend on nevertheless."""
+
+    def compile_and_keep(
+        self, model: torch.nn.Module, example: Batch, settings: Settings
+    ) -> tuple[Executable, Artefact]:
+        """What `compile` gives, and what `restore` needs."""
+
+    def restore(
+        self, artefact: Artefact, build: Callable[[], torch.nn.Module], example: Batch, settings: Settings
+    ) -> Executable:
+        """The executable that `compile_and_keep` gave for the same settings; its outputs are the same.
+
+        `build` makes the model again, for engines that keep compiled code without the weights.
+        """
+
+
+@runtime_checkable
+class ProfilingExecutable(Executable, Protocol):
+    """An executable that can tell what each layer costs, if it was compiled with `settings.profile`."""
+
+    def profile(self, batches: Sequence[Batch], host_calls: int) -> Profile:
+        """Runs `host_calls` host calls under the engine's own profiler, after one that is not in the profile.
+
+        Profiling costs time, so these host calls are no measurement.
         """

@@ -4,16 +4,52 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import torch
 
-    from backends.base import Batch
+    from backends.base import Array, Batch
 
 
 def export_onnx(model: torch.nn.Module, example: Batch) -> bytes:
     """The model in ONNX, with the static shape and dtype of `example` (input `pixels`, output `logits`)."""
+    return _exported(model, [example], ["pixels"], ["logits"])
+
+
+def export_stage_onnx(stage: torch.nn.Module, examples: Sequence[Array]) -> bytes:
+    """A stage of a pipeline in ONNX, with the static shapes and dtypes of its inputs `examples`."""
+    return _exported(stage, examples)
+
+
+def in_dtype(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
+    """`model` computing in `dtype`, with input and float32 output as before; itself for float32."""
+    import torch
+
+    if dtype == "float32":
+        return model
+
+    class InDtype(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = model.to(getattr(torch, dtype))
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            if pixels.dtype != torch.uint8:  # 8-bit pixels become numbers inside the model
+                pixels = pixels.to(getattr(torch, dtype))
+            logits: torch.Tensor = self.model(pixels)
+            return logits.float()
+
+    return InDtype().eval()
+
+
+def _exported(
+    model: torch.nn.Module,
+    examples: Sequence[Array],
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+) -> bytes:
     import torch
 
     # The exporter's notes on its own passes and on torchvision operators say nothing about this model.
@@ -22,11 +58,11 @@ def export_onnx(model: torch.nn.Module, example: Batch) -> bytes:
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             model,
-            (torch.from_numpy(example),),
+            tuple(torch.from_numpy(example) for example in examples),
             dynamo=True,
             verbose=False,
-            input_names=["pixels"],
-            output_names=["logits"],
+            input_names=input_names,
+            output_names=output_names,
         )
     assert program is not None
     return bytes(program.model_proto.SerializeToString())

@@ -14,45 +14,53 @@ MODULES = {
     "openvino": "backends.openvino",
     "onnxruntime": "backends.onnxruntime",
     "torch": "backends.torch",
+    "torch-compile": "backends.torch",
 }
 
-# On CPUs with 16-bit arithmetic only OpenVINO and torch use it, and OpenVINO is the faster by 1.5 to 6 times;
-# in float32 OpenVINO and ONNX Runtime are within 10% of each other, and OpenVINO starts without an ONNX export.
-AUTO_ORDER = ("openvino", "onnxruntime", "torch")
+# CUDA: inductor's kernels, which need no export, before eager ones. CPU, in 16 bits: only OpenVINO and torch
+# use such arithmetic, and OpenVINO is the faster by 1.5 to 6 times; in float32 OpenVINO and ONNX Runtime are
+# within 10% of each other, and OpenVINO needs no ONNX export. So one order a device serves both precisions.
+AUTO_ORDER = {
+    "cuda": ("torch-compile", "torch", "onnxruntime"),
+    "cpu": ("openvino", "onnxruntime", "torch"),
+}
 
 
-def choose(name: str, order: Sequence[str] = AUTO_ORDER) -> Backend:
-    """The backend called `name`; for `auto` the first usable one of `order`.
+def choose(name: str, device: str = "auto") -> Backend:
+    """The backend called `name` on `device` (`auto`, `cpu`, `cuda`).
 
-    Raises `BackendError` for an unknown name (with the near ones), and for an engine that is not
-    usable here (with what to install).
+    `auto` for the name is the first usable one of `AUTO_ORDER`; for both, CUDA comes before the CPU.
+    Raises `BackendError` for an unknown name (with the near ones), for an engine that is not usable
+    here (with what to install), and for a device that the engine does not run on.
     """
     if name == "auto":
-        return _first_usable(order)
+        return _first_usable([device] if device != "auto" else list(AUTO_ORDER))
     if name not in MODULES:
         near = difflib.get_close_matches(name, [*MODULES, "auto"], n=2, cutoff=0.4)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
         raise BackendError(
             f"--backend {name}: no such backend{meant} (there are: auto, {', '.join(MODULES)})"
         )
-    backend = load(name)
+    backend = load(name, device)
     state = backend.available()
     if not state.usable:
         raise BackendError(f"--backend {name}: {state.reason}; {state.remedy}")
     return backend
 
 
-def load(name: str) -> Backend:
+def load(name: str, device: str = "auto") -> Backend:
     """The backend `name` of `MODULES`, usable or not."""
-    return cast(Backend, importlib.import_module(MODULES[name]).BACKEND)
+    return cast(Backend, importlib.import_module(MODULES[name]).backend(name, device))
 
 
-def _first_usable(order: Sequence[str]) -> Backend:
+def _first_usable(devices: Sequence[str]) -> Backend:
     refused: dict[str, Availability] = {}
-    for name in order:
-        backend = load(name)
-        refused[name] = backend.available()
-        if refused[name].usable:
-            return backend
-    reasons = "; ".join(f"{name}: {state.reason} ({state.remedy})" for name, state in refused.items())
+    for device in devices:
+        for name in AUTO_ORDER[device]:
+            backend = load(name, device)
+            state = backend.available()
+            if state.usable:
+                return backend
+            refused[f"{name} on {device}"] = state
+    reasons = "; ".join(f"{what}: {state.reason} ({state.remedy})" for what, state in refused.items())
     raise BackendError(f"--backend auto: no backend is usable here: {reasons}")

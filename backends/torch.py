@@ -1,16 +1,22 @@
-"""PyTorch, eager, on the CPU: the reference that the other engines are compared with."""
+"""PyTorch, eager or compiled by inductor, on the CPU or on CUDA."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backends.base import Availability, Batch, Effective, HostCall
-from measurement.machine import available_cores, has_native_bfloat16
+from backends.base import Array, Availability, Backend, Batch, Effective, HostCall, refuse_streams
+from backends.device import compute_dtype, device_name, synchronize, torch_sees_cuda
+from backends.profiling.profile import Profile
+from backends.profiling.torch import profile_model
+from backends.torch_stage import TorchStage
+from measurement.machine import available_cores
 
 if TYPE_CHECKING:
     import torch
@@ -19,64 +25,110 @@ if TYPE_CHECKING:
 
 
 class TorchBackend:
-    name = "torch"
-    device_kind = "cpu"
+    """`name` is `torch` (eager) or `torch-compile` (inductor, with the weights frozen into the code)."""
+
+    def __init__(self, name: str, device_kind: str) -> None:
+        self.name, self.device_kind = name, device_kind
 
     def available(self) -> Availability:
         if find_spec("torch") is None:
             return Availability(False, "the package torch is not installed", "pip install torch")
+        if self.device_kind == "cuda" and not torch_sees_cuda():
+            return Availability(False, "torch finds no CUDA device", "check nvidia-smi, or give --device cpu")
+        if self.name == "torch-compile" and self.device_kind == "cpu" and not _compiler():
+            return Availability(False, "inductor finds no C++ compiler", "apt-get install g++, or set CXX")
         return Availability(True)
 
     def check(self, settings: Settings) -> None:
-        """Runs every combination of the settings."""
+        refuse_streams(self.name, settings)
 
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> TorchExecutable:
+        dtype = compute_dtype(self.device_kind, settings.precision)
+        run = self._placed(model, dtype, settings)
+        return TorchExecutable(self.name, run, dtype, self.device_kind, example, settings)
+
+    def compile_stage(
+        self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings
+    ) -> TorchStage:
+        dtype = compute_dtype(self.device_kind, settings.precision)
+        run = self._placed(stage, dtype, settings)
+        return TorchStage(run, dtype, _effective(self.name, dtype, self.device_kind))
+
+    def _placed(
+        self, model: torch.nn.Module, dtype: torch.dtype, settings: Settings
+    ) -> Callable[..., torch.Tensor]:
         import torch
 
         torch.set_num_threads(settings.threads or available_cores())
-        dtype = torch.bfloat16 if settings.precision == "16.16" and has_native_bfloat16() else torch.float32
-        return TorchExecutable(
-            model.to(dtype).to(memory_format=torch.channels_last), dtype, example, settings
-        )
+        # Channels last is never slower here: its convolutions are the engine's own, without reordering.
+        placed = model.to(self.device_kind).to(dtype).to(memory_format=torch.channels_last)
+        if self.name == "torch-compile":
+            return torch.compile(placed, dynamic=False, options={"freezing": True})
+        return placed
+
+
+def _compiler() -> str | None:
+    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+
+
+def _effective(name: str, dtype: torch.dtype, device: str) -> Effective:
+    import torch
+
+    return Effective(
+        engine=name,
+        version=torch.__version__,
+        device=device_name(device),
+        dtype=str(dtype).removeprefix("torch."),
+        threads=torch.get_num_threads(),
+        streams=1,
+        in_flight=1,
+        details={"memory_format": "channels_last"},
+    )
 
 
 class TorchExecutable:
     """Micro-batches one after the other in the caller's thread."""
 
     def __init__(
-        self, model: torch.nn.Module, dtype: torch.dtype, example: Batch, settings: Settings
+        self,
+        name: str,
+        run: Callable[[torch.Tensor], torch.Tensor],
+        dtype: torch.dtype,
+        device: str,
+        example: Batch,
+        settings: Settings,
     ) -> None:
         import torch
 
-        self.model, self._dtype = model, dtype
-        self._device_data = self._on_device(example) if settings.data == "synthetic" else None
-        with torch.inference_mode():
-            classes = model(self._on_device(example)).shape[-1]
-        shape = (settings.device_iterations, settings.micro_batch_size, classes)
+        self.model, self._dtype, self._device = run, dtype, device
+        pixels = self._on_device(example)
+        self._device_data = pixels if settings.data == "synthetic" else None
+        with torch.no_grad():
+            logits = run(pixels)  # the first call is where inductor compiles
+        shape = (settings.device_iterations, settings.micro_batch_size, logits.shape[-1])
         self._call = HostCall(np.zeros(shape, np.float32), np.zeros(settings.device_iterations, np.int64))
         self._outputs = [torch.from_numpy(output) for output in self._call.outputs]
-        self.effective = Effective(
-            engine="torch",
-            version=torch.__version__,
-            device="CPU",
-            dtype=str(next(model.parameters()).dtype).removeprefix("torch."),
-            threads=torch.get_num_threads(),
-            streams=1,
-            in_flight=1,
-            details={"memory_format": "channels_last"},
-        )
+        self.effective = _effective(name, logits.dtype, device)
 
     def run(self, batches: Sequence[Batch]) -> HostCall:
         import torch
 
         clock, round_trip_ns = time.perf_counter_ns, self._call.round_trip_ns
-        with torch.inference_mode():
+        # Not inference_mode: inductor's frozen code is made for no_grad alone.
+        with torch.no_grad():
             for slot, batch in enumerate(batches):
                 start_ns = clock()
                 pixels = self._on_device(batch) if self._device_data is None else self._device_data
                 self._outputs[slot].copy_(self.model(pixels))
+                synchronize(self._device)
                 round_trip_ns[slot] = clock() - start_ns
         return self._call
+
+    def profile(self, batches: Sequence[Batch], host_calls: int) -> Profile:
+        def inputs() -> list[torch.Tensor]:
+            return [self._on_device(batch) for batch in batches]
+
+        return profile_model(self.model, inputs, host_calls, self._device)
 
     def close(self) -> None:
         """Nothing outlives the object."""
@@ -87,7 +139,11 @@ class TorchExecutable:
         pixels = torch.from_numpy(batch)
         # 8-bit pixels stay so: the model itself turns them into numbers of its own dtype.
         dtype = pixels.dtype if pixels.dtype == torch.uint8 else self._dtype
-        return pixels.to(dtype, memory_format=torch.channels_last)
+        return pixels.to(self._device, dtype).contiguous(memory_format=torch.channels_last)
 
 
-BACKEND = TorchBackend()
+def backend(name: str, device: str) -> Backend:
+    """Eager or compiled torch on `device` (`auto`: CUDA where torch finds it)."""
+    if device == "auto":
+        device = "cuda" if find_spec("torch") and torch_sees_cuda() else "cpu"
+    return TorchBackend(name, device)

@@ -52,6 +52,7 @@ class TimedCall:
     """One timed host call, while it is fresh: for live output between two host calls."""
 
     index: int
+    start_ns: int
     host_call_ns: int
     round_trip_ns: NDArray[np.int64]
 
@@ -60,6 +61,7 @@ class TimedCall:
 class Measurement:
     """The raw figures of one run; warm-up and dropped host calls are not in it.
 
+    `start_ns`: int64 `(host_calls,)`, when each began, by the clock that all processes share.
     `host_call_ns`: int64 `(host_calls,)`, from asking for the data to the last output on the host.
     `decode_wait_ns`: int64 `(host_calls,)`, the part of it spent waiting for decoded images.
     `round_trip_ns`: int64 `(host_calls × device_iterations,)`, one per micro-batch; with
@@ -67,9 +69,11 @@ class Measurement:
     `warmup_host_calls`: all host calls before the first timed one.
     `correct`, `labelled`: top-1 hits among the images that have a label.
     `not_finite`: outputs that were NaN or infinite.
+    `replica`: int64 `(host_calls,)`, the number of the replica that made each host call; None for one replica.
     """
 
     samples_per_host_call: int
+    start_ns: NDArray[np.int64]
     host_call_ns: NDArray[np.int64]
     decode_wait_ns: NDArray[np.int64]
     round_trip_ns: NDArray[np.int64]
@@ -78,11 +82,24 @@ class Measurement:
     correct: int
     labelled: int
     not_finite: int
+    replica: NDArray[np.int64] | None = None
 
     @property
     def samples(self) -> int:
         """Images in the timed host calls."""
         return len(self.host_call_ns) * self.samples_per_host_call
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds of timed host calls; of several replicas, which share this time, their average."""
+        return float(self.host_call_ns.sum()) / 1e9 / len(self.by_replica)
+
+    @property
+    def by_replica(self) -> tuple[NDArray[np.int64], ...]:
+        """`host_call_ns` of each replica."""
+        if self.replica is None:
+            return (self.host_call_ns,)
+        return tuple(self.host_call_ns[self.replica == number] for number in np.unique(self.replica))
 
 
 def measure(
@@ -91,48 +108,57 @@ def measure(
     settings: Settings,
     on_call: Callable[[TimedCall], None] = lambda call: None,
     clock: Callable[[], int] = time.perf_counter_ns,
+    ended: Callable[[], bool] | None = None,
 ) -> Measurement:
     """Runs warm-up and timed host calls until `iterations` or `duration_s` is reached.
 
-    `on_call` is told of each timed host call, outside the timed region.
+    `on_call` is told of each timed host call, outside the timed region. With `ended`, this alone says
+    when to stop; it is asked after each timed host call.
     """
     warmup = settings.warmup + DROPPED_HOST_CALLS
     for _ in range(warmup):
         executable.run(source.next().micro_batches)
 
-    limit_ns = float("inf") if settings.duration_s is None else settings.duration_s * 1e9
-    limit_calls = float("inf") if settings.iterations is None else settings.iterations
+    start_ns: list[int] = []
     host_call_ns: list[int] = []
     decode_wait_ns: list[int] = []
     round_trips: list[NDArray[np.int64]] = []
     elapsed_ns = correct = labelled = not_finite = 0
-    call: HostCall | None = None
-    while len(host_call_ns) < limit_calls and elapsed_ns < limit_ns:
-        start_ns = clock()
+    while True:
+        began_ns = clock()
         batch = source.next()
         call = executable.run(batch.micro_batches)
-        took_ns = clock() - start_ns
+        took_ns = clock() - began_ns
 
         elapsed_ns += took_ns
+        start_ns.append(began_ns)
         host_call_ns.append(took_ns)
         decode_wait_ns.append(batch.decode_wait_ns)
         round_trips.append(call.round_trip_ns.copy())
         hits, known = _top1(call.outputs, batch.labels)
         correct, labelled = correct + hits, labelled + known
         not_finite += call.outputs.size - int(np.count_nonzero(np.isfinite(call.outputs)))
-        on_call(TimedCall(len(host_call_ns), took_ns, round_trips[-1]))
+        on_call(TimedCall(len(host_call_ns), began_ns, took_ns, round_trips[-1]))
+        if ended() if ended is not None else _reached(settings, len(host_call_ns), elapsed_ns):
+            break
 
     return Measurement(
         samples_per_host_call=settings.samples_per_host_call,
+        start_ns=np.array(start_ns, np.int64),
         host_call_ns=np.array(host_call_ns, np.int64),
         decode_wait_ns=np.array(decode_wait_ns, np.int64),
         round_trip_ns=np.concatenate(round_trips),
-        round_trip_is_range=call is not None and call.round_trip_is_range,
+        round_trip_is_range=call.round_trip_is_range,
         warmup_host_calls=warmup,
         correct=correct,
         labelled=labelled,
         not_finite=not_finite,
     )
+
+
+def _reached(settings: Settings, host_calls: int, elapsed_ns: int) -> bool:
+    by_count = settings.iterations is not None and host_calls >= settings.iterations
+    return by_count or (settings.duration_s is not None and elapsed_ns >= settings.duration_s * 1e9)
 
 
 def _top1(outputs: NDArray[np.float32], labels: NDArray[np.int64] | None) -> tuple[int, int]:

@@ -4,21 +4,49 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 
 def available_cores() -> int:
     """Cores that this process may use (its CPU affinity, not the machine's total)."""
+    return len(cores_in_use())
+
+
+def cores_in_use() -> tuple[int, ...]:
+    """Numbers of the cores that the calling thread may use, hyperthreads of one core side by side."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return tuple(sorted(os.sched_getaffinity(0), key=_place_of_core))
+    return tuple(range(os.cpu_count() or 1))
+
+
+def core_shares(cores: Sequence[int], parts: int) -> list[tuple[int, ...]]:
+    """`cores` in `parts` even shares of neighbours; what is left over belongs to nobody.
+
+    Raises `ValueError` where there are fewer cores than parts.
+    """
+    each = len(cores) // parts
+    if each == 0:
+        raise ValueError(f"{len(cores)} cores cannot be shared by {parts}")
+    return [tuple(cores[part * each : (part + 1) * each]) for part in range(parts)]
+
+
+def _place_of_core(core: int) -> tuple[int, int, int]:
+    """Package, physical core and number, so that sorting keeps hyperthreads together (Linux's sysfs)."""
+    topology = Path(f"/sys/devices/system/cpu/cpu{core}/topology")
+    try:
+        package = int((topology / "physical_package_id").read_text())
+        physical = int((topology / "core_id").read_text())
+    except (OSError, ValueError):
+        return 0, core, core
+    return package, physical, core
 
 
 @lru_cache(maxsize=1)
 def has_native_bfloat16() -> bool:
     """Whether the CPU multiplies bfloat16 itself (AVX512-BF16, AMX-BF16, or Arm's BF16 extension)."""
-    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(_cpu_features())
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpu_features())
 
 
 def cpu_model() -> str:
@@ -26,7 +54,8 @@ def cpu_model() -> str:
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
-def _cpu_features() -> frozenset[str]:
+def cpu_features() -> frozenset[str]:
+    """The CPU's features as the kernel names them (`avx2`, `avx512_bf16`, …)."""
     return frozenset((_cpuinfo("flags") or _cpuinfo("Features") or "").split())
 
 

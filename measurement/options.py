@@ -50,6 +50,14 @@ def count_or_zero(text: str) -> int:
     return value
 
 
+def io_tiles(text: str) -> int:
+    """0, or an even number of tiles from 32 to 192 (PopTorch's `TensorLocations.numIOTiles`)."""
+    value = _whole(text)
+    if value != 0 and (value % 2 or not 32 <= value <= 192):
+        raise ValueError(f"{text} is not a number of I/O tiles: expected 0, or an even number from 32 to 192")
+    return value
+
+
 def positive(text: str) -> float:
     """A finite number above 0."""
     try:
@@ -129,6 +137,21 @@ OPTIONS: tuple[Option, ...] = (
         metavar="N",
     ),
     Option(
+        "input_image_padding",
+        MODEL,
+        "pad the images, and the first convolution with them, to 4 channels",
+        default=False,
+        switch=True,
+    ),
+    Option(
+        "list_layers",
+        MODEL,
+        "print the layers of this model that --pipeline-splits takes, one a line, and end",
+        default=False,
+        switch=True,
+        in_config=False,
+    ),
+    Option(
         "data",
         DATA,
         "real: JPEG files decoded during the run; generated: one host batch handed over on "
@@ -144,7 +167,14 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
     ),
     Option("cache_images", DATA, "decode the photographs once, before timing", default=False, switch=True),
-    Option("dataloader_worker", DATA, "decoding workers (default: one a core)", count, metavar="N"),
+    Option("dataloader_worker", DATA, "decoding workers of each replica (default: one a core)", count, metavar="N"),
+    Option(
+        "dataloader_rebatch_size",
+        DATA,
+        "images that a worker takes at a time (default: 1, on an IPU the engine's choice)",
+        count,
+        metavar="N",
+    ),
     Option(
         "normalization_location",
         DATA,
@@ -156,7 +186,22 @@ OPTIONS: tuple[Option, ...] = (
     Option("eight_bit_io", DATA, "hand pixels over as 8-bit integers", default=False, switch=True),
     Option("micro_batch_size", RUN, "samples in one micro-batch", count, default=1, metavar="N"),
     Option("device_iterations", RUN, "micro-batches in one host call", count, default=1, metavar="N"),
-    Option("replicas", RUN, "copies of the model that run side by side", count, default=1, metavar="N"),
+    Option(
+        "replicas",
+        RUN,
+        "copies of the model that run side by side, each in a process and on cores of its own",
+        count,
+        default=1,
+        metavar="N",
+    ),
+    Option(
+        "pipeline_splits",
+        RUN,
+        "layers before which the model is cut into stages that run concurrently, each on cores of its own, "
+        "as layer2 layer3/0",
+        metavar="NAME",
+        many=True,
+    ),
     Option("iterations", RUN, "timed host calls (without --duration: 100)", count, metavar="N"),
     Option("duration", RUN, "stop after this many seconds of timed host calls", positive, metavar="SECONDS"),
     Option(
@@ -166,6 +211,21 @@ OPTIONS: tuple[Option, ...] = (
         count_or_zero,
         default=1,
         metavar="N",
+    ),
+    Option("compile_only", RUN, "compile the model, report the time it took, run nothing", default=False, switch=True),
+    Option(
+        "profile",
+        RUN,
+        "after the measured host calls, run a few under the engine's own profiler: "
+        "a Chrome trace, and the ten most expensive layers",
+        default=False,
+        switch=True,
+    ),
+    Option(
+        "profile_path",
+        RUN,
+        "folder for the files of --profile (default: profile/MODEL-BACKEND-TIME)",
+        metavar="DIR",
     ),
     Option(
         "precision",
@@ -181,7 +241,34 @@ OPTIONS: tuple[Option, ...] = (
         default="auto",
         metavar="NAME",
     ),
-    Option("threads", ENGINE, "compute threads of the engine (default: one a core)", count, metavar="N"),
+    Option(
+        "device",
+        ENGINE,
+        "auto: what the backend prefers of what is here",
+        default="auto",
+        choices=("auto", "cpu", "cuda"),
+    ),
+    Option(
+        "threads",
+        ENGINE,
+        "compute threads of the engine, in each replica and stage (default: one a core)",
+        count,
+        metavar="N",
+    ),
+    Option(
+        "streams",
+        ENGINE,
+        "micro-batches that the engine computes side by side, each with its share of the threads "
+        "(default: the engine's choice for throughput with several device iterations, else 1)",
+        count,
+        metavar="N",
+    ),
+    Option(
+        "model_cache_path",
+        ENGINE,
+        "keep exported and compiled models in this folder, and take them from there",
+        metavar="DIR",
+    ),
     Option("half_partial", IPU, "16-bit partial sums", default=False, switch=True, ipu_only=True),
     Option(
         "enable_fast_groupnorm",
@@ -189,6 +276,29 @@ OPTIONS: tuple[Option, ...] = (
         "strided channel grouping in group normalisation",
         default=False,
         switch=True,
+        ipu_only=True,
+    ),
+    Option(
+        "exchange_memory_target",
+        IPU,
+        "what the exchange between tiles is optimised for (default: the compiler's choice)",
+        choices=("cycles", "balanced", "memory"),
+        ipu_only=True,
+    ),
+    Option(
+        "num_io_tiles",
+        IPU,
+        "tiles set aside for input and output, which then overlap with computing: 0 (none) or even, 32 to 192",
+        io_tiles,
+        default=0,
+        metavar="N",
+        ipu_only=True,
+    ),
+    Option(
+        "offline_target_ipu_version",
+        IPU,
+        "compile for this version of the IPU where there is none (with --compile-only)",
+        choices=("1", "2", "21"),
         ipu_only=True,
     ),
 )

@@ -12,8 +12,8 @@ from measurement.settings import Settings
 
 
 @contextmanager
-def live_output(settings: Settings) -> Iterator[Callable[[TimedCall], None]]:
-    """Yields what `measure` calls after each timed host call; the bar is cleared at the end."""
+def live_output(settings: Settings) -> Iterator[Callable[[TimedCall, str], None]]:
+    """Yields what is called after each timed host call, with who made it; the bar is cleared at the end."""
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # no thread of the bar's own beside the measured ones
@@ -28,13 +28,14 @@ def live_output(settings: Settings) -> Iterator[Callable[[TimedCall], None]]:
         disable=not sys.stderr.isatty(),
     ) as bar:
 
-        def on_call(call: TimedCall) -> None:
-            line = call_line(call, settings.samples_per_host_call)
+        def on_call(call: TimedCall, maker: str = "") -> None:
+            line = call_line(call, settings.samples_per_host_call, maker)
             if bar.disable:
                 print(line, flush=True)
             else:
                 tqdm.write(line)
                 left = (bar.total or 0) - bar.n
-                bar.update(min(call.host_call_ns / 1e9 if in_seconds else 1, left))
+                share = (call.host_call_ns / 1e9 if in_seconds else 1) / settings.replicas
+                bar.update(min(share, left))
 
         yield on_call

@@ -23,16 +23,16 @@ class Facts:
     details: Mapping[str, str]
 
 
-def call_line(call: TimedCall, samples_per_host_call: int) -> str:
-    """`Throughput: X imgs/sec; Latency range: A..B ms` of one host call."""
+def call_line(call: TimedCall, samples_per_host_call: int, maker: str = "") -> str:
+    """`Throughput: X imgs/sec; Latency range: A..B ms` of one host call, after `maker` (`[replica 1/2] `)."""
     rate = samples_per_host_call * 1e9 / call.host_call_ns
     low, high = call.round_trip_ns.min() / 1e6, call.round_trip_ns.max() / 1e6
-    return f"Throughput: {rate:.2f} imgs/sec; Latency range: {low:.3f}..{high:.3f} ms"
+    return f"{maker}Throughput: {rate:.2f} imgs/sec; Latency range: {low:.3f}..{high:.3f} ms"
 
 
 def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
     """The lines that end a run."""
-    rate = throughput(measurement.host_call_ns, measurement.samples_per_host_call)
+    rate = throughput(measurement.samples_per_host_call, *measurement.by_replica)
     trip = latency(measurement)
     head = [
         f"{settings.model} results:",
@@ -52,13 +52,27 @@ def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
         "samples": str(measurement.samples),
         "host_calls": str(len(measurement.host_call_ns)),
         "device_iterations": str(settings.device_iterations),
-        "duration": f"{measurement.host_call_ns.sum() / 1e9:.3f} s",
+        "duration": f"{measurement.duration_s:.3f} s",
         "warmup_host_calls": str(measurement.warmup_host_calls),
         **_time_shares(measurement),
         **_top1(measurement),
         **facts.details,
     }
     return "\n\n".join(head) + "\n\n" + "\n".join(f"\t{key}: {value}" for key, value in more.items())
+
+
+def compile_summary(settings: Settings, facts: Facts) -> str:
+    """The lines that end a run which compiled and did nothing else."""
+    head = {
+        "micro_batch_size": settings.micro_batch_size,
+        "data_mode": settings.data,
+        "data_type": f"torch.{facts.dtype}",
+        "num_ipus": facts.num_ipus,
+        **({} if facts.num_ipus else {"num_devices": facts.num_devices}),
+        "device_iterations": settings.device_iterations,
+        **facts.details,
+    }
+    return f"{settings.model} compiled:\n\n" + "\n".join(f"\t{key}: {value}" for key, value in head.items())
 
 
 def _percentiles(trip: Latency) -> dict[str, str]:

@@ -8,16 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from measurement.configs import Config
+from measurement.errors import SettingsError
+from measurement.machine import available_cores
 from measurement.options import BY_KEY, OPTIONS
+from measurement.sharing import side_by_side
 
 DROPPED_HOST_CALLS = 2
 """Host calls that are never in the figures, whatever `--warmup` says: engines still allocate in them."""
 
 DEFAULT_ITERATIONS = 100
 
-
-class SettingsError(ValueError):
-    """A request that cannot be measured; the message names the flag, the value and the remedy."""
+REAL_DATA_OPTIONS = ("images", "labels", "cache_images", "dataloader_worker", "dataloader_rebatch_size")
 
 
 @dataclass(frozen=True)
@@ -39,30 +40,48 @@ class Settings:
     batchnorm_momentum: float | None
     efficientnet_expand_ratio: int
     efficientnet_group_dim: int
+    input_image_padding: bool
+    list_layers: bool
     data: str
     images: Path
     labels: Path | None
     cache_images: bool
     dataloader_worker: int | None
+    dataloader_rebatch_size: int | None
     normalization_location: str
     eight_bit_io: bool
     micro_batch_size: int
     device_iterations: int
     replicas: int
+    pipeline_splits: tuple[str, ...]
     iterations: int | None
     duration_s: float | None
     warmup: int
     precision: str
     backend: str
+    device: str
     threads: int | None
+    streams: int | None
+    model_cache_path: Path | None
+    compile_only: bool
+    profile: bool
+    profile_path: Path | None
     half_partial: bool
     enable_fast_groupnorm: bool
+    exchange_memory_target: str | None
+    num_io_tiles: int
+    offline_target_ipu_version: str | None
     origin: Mapping[str, str]
 
     @property
     def samples_per_host_call(self) -> int:
         """Images in one host call of one replica."""
         return self.micro_batch_size * self.device_iterations
+
+    @property
+    def stages(self) -> int:
+        """Parts of the model that run concurrently in one replica."""
+        return len(self.pipeline_splits) + 1
 
 
 def requested(key: str, flags: Mapping[str, object], config: Config | None) -> Any:
@@ -95,9 +114,10 @@ def resolve(
     warnings: list[str] = []
     values["weights"], origin["weights"] = _weights(layers)
     del values["random_weights"], origin["random_weights"]
-    values["backend"] = backend
+    values["backend"], values["device"] = backend, device_kind
     values["images"] = Path(values["images"])
-    values["labels"] = Path(values["labels"]) if values["labels"] else None
+    for key in ("labels", "model_cache_path", "profile_path"):
+        values[key] = Path(values[key]) if values[key] else None
     values["duration_s"], values["iterations"] = _length(values.pop("duration"), values["iterations"], layers)
     if values["eight_bit_io"] and values["normalization_location"] == "host":
         values["normalization_location"] = "ipu"
@@ -105,13 +125,35 @@ def resolve(
             "--eight-bit-io with --normalization-location host: pixels that are normalised on the host are no "
             "longer 8-bit, so normalisation moves into the compiled model (--normalization-location ipu)"
         )
-    if values["replicas"] > 1:
-        raise SettingsError(
-            f"--replicas {values['replicas']}: this driver runs one copy of the model: give 1, "
-            "and --threads for the cores it may use"
-        )
+    values["pipeline_splits"] = tuple(values["pipeline_splits"] or ())
+    if values["compile_only"] and values["replicas"] > 1:
+        warnings.append(f"no effect with --compile-only (one copy is compiled): --replicas {values['replicas']}")
+        values["replicas"] = 1
+    warnings += side_by_side(values, device_kind, available_cores())
+    _refuse_artefacts_that_cannot_be(values)
     warnings += _without_effect(values, origin, device_kind)
     return Settings(**values, origin=origin), tuple(warnings)
+
+
+def _refuse_artefacts_that_cannot_be(values: Mapping[str, Any]) -> None:
+    """Profiles and kept models are of one whole model, in one process."""
+    if values["profile"] and values["compile_only"]:
+        raise SettingsError(
+            "--profile and --compile-only exclude each other: a profile is of host calls, and --compile-only "
+            "runs none; give one of the two"
+        )
+    if values["profile"] and values["replicas"] > 1:
+        raise SettingsError(
+            f"--profile with --replicas {values['replicas']}: the profiles would be of processes that disturb "
+            "each other; give --replicas 1, or leave --profile out"
+        )
+    splits = values.get("pipeline_splits")
+    for key in ("profile", "model_cache_path"):
+        if splits and values[key]:
+            raise SettingsError(
+                f"{BY_KEY[key].flag} with --pipeline-splits {' '.join(splits)}: only whole models can be "
+                f"{'profiled' if key == 'profile' else 'kept'}; leave one of the two out"
+            )
 
 
 def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
@@ -151,9 +193,11 @@ def _without_effect(values: Mapping[str, Any], origin: Mapping[str, str], device
     ipu_only = [option.flag for option in given if option.ipu_only]
     if ipu_only and device_kind != "ipu":
         warnings.append(f"no effect on {device_kind} (IPU only): {', '.join(ipu_only)}")
-    real_only = [o.flag for o in given if o.key in ("images", "labels", "cache_images", "dataloader_worker")]
+    real_only = [option.flag for option in given if option.key in REAL_DATA_OPTIONS]
     if real_only and values["data"] != "real":
         warnings.append(f"no effect with --data {values['data']} (real data only): {', '.join(real_only)}")
+    if values["profile_path"] and not values["profile"]:
+        warnings.append("--profile-path has no effect without --profile")
     if values["cache_images"] and origin["dataloader_worker"] == "flag" and values["data"] == "real":
         warnings.append(
             "--dataloader-worker has no effect on the figures with --cache-images: "

@@ -34,11 +34,16 @@ class Latency:
     percentiles_ms: dict[float, float] | None
 
 
-def throughput(host_call_ns: NDArray[np.int64], samples_per_host_call: int) -> Throughput:
-    """Figures of host calls `(host_calls,)` int64 ns; `std` is the sample's (n - 1), 0 for one host call."""
-    per_call = samples_per_host_call * 1e9 / host_call_ns
+def throughput(samples_per_host_call: int, *host_call_ns: NDArray[np.int64]) -> Throughput:
+    """Figures of host calls `(host_calls,)` int64 ns, one array a replica; `std` is the sample's (n - 1).
+
+    Replicas compute side by side, so their rates add up: `mean` is the sum of their means; the rest is
+    over first host calls, second host calls and so on, as far as all replicas have them.
+    """
+    together = min(map(len, host_call_ns))
+    per_call = np.sum([samples_per_host_call * 1e9 / own[:together] for own in host_call_ns], axis=0)
     return Throughput(
-        mean=float(samples_per_host_call * len(host_call_ns) * 1e9 / host_call_ns.sum()),
+        mean=float(sum(samples_per_host_call * len(own) * 1e9 / own.sum() for own in host_call_ns)),
         median=float(np.median(per_call)),
         min=float(per_call.min()),
         max=float(per_call.max()),

@@ -45,6 +45,10 @@ def split(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 class _Tracer(fx.Tracer):
     """Looks inside everything but torch's own layers and those that timm says cannot be traced."""
 
+    # Normalisation asks its buffers for their type: recorded as a question, the answer is that of the type
+    # which a backend converts the stage to, and not the one at the time of tracing.
+    proxy_buffer_attributes = True
+
     def __init__(self) -> None:
         from timm.models import get_notrace_functions
 

@@ -42,7 +42,7 @@ def compiled(small_model: nn.Module) -> Any:
         random = np.random.default_rng(1)
         shape = (settings.device_iterations, settings.micro_batch_size, 3, 32, 32)
         batches = list(random.standard_normal(shape, np.float32))
-        executable = registry.choose(backend).compile(
+        executable = registry.choose(backend, "cpu").compile(
             copy.deepcopy(model or small_model), batches[0], settings
         )
         opened.append(executable)

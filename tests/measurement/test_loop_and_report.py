@@ -130,7 +130,7 @@ def test_outputs_that_are_no_numbers_are_counted() -> None:
 
 @given(st.lists(st.integers(1, 10**12), min_size=1, max_size=50), st.integers(1, 4096))
 def test_throughput_is_all_samples_over_all_time(times_ns: list[int], samples: int) -> None:
-    found = throughput(np.array(times_ns, np.int64), samples)
+    found = throughput(samples, np.array(times_ns, np.int64))
     rates = [samples / (ns / 1e9) for ns in times_ns]
     assert found.mean == pytest.approx(samples * len(times_ns) / (sum(times_ns) / 1e9))
     assert found.min == pytest.approx(min(rates))
@@ -168,7 +168,7 @@ def test_a_device_that_tells_only_a_range_has_no_percentiles() -> None:
 
 def test_specs_in_the_field_find_each_figure_exactly_once() -> None:
     text = report(a_measurement(host_call_ns=np.array([10**9, 3 * 10**9])))
-    text += "\n" + call_line(TimedCall(1, 10**9, np.array([10**6])), 8)
+    text += "\n" + call_line(TimedCall(1, 0, 10**9, np.array([10**6])), 8)
     assert re.findall(THROUGHPUT, text) == ["4.00"]
     assert re.findall(LATENCY, text) == ["2.000"]
 
@@ -206,6 +206,7 @@ def test_time_shares_and_top1_are_told() -> None:
 def a_measurement(**changes: Any) -> Measurement:
     values: dict[str, Any] = {
         "samples_per_host_call": 8,
+        "start_ns": np.array([0]),
         "host_call_ns": np.array([10**9]),
         "decode_wait_ns": np.array([0]),
         "round_trip_ns": np.array([10**6, 3 * 10**6]),

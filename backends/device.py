@@ -1,0 +1,52 @@
+"""CPU or CUDA: what the engines that run on both ask."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from measurement.machine import has_native_bfloat16
+
+if TYPE_CHECKING:
+    import torch
+
+
+def torch_sees_cuda() -> bool:
+    """Whether this torch was built for CUDA and finds a device and its driver. Loads torch."""
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def onnxruntime_sees_cuda() -> bool:
+    """Whether this ONNX Runtime has the CUDA provider (package onnxruntime-gpu) and torch finds a device."""
+    import onnxruntime as ort
+
+    return "CUDAExecutionProvider" in ort.get_available_providers() and torch_sees_cuda()
+
+
+def compute_dtype(device: str, precision: str) -> torch.dtype:
+    """The 16-bit type that the device multiplies natively where 16 bits are asked for, else float32."""
+    import torch
+
+    if precision == "32.32":
+        return torch.float32
+    if device == "cuda":
+        return torch.float16
+    return torch.bfloat16 if has_native_bfloat16() else torch.float32
+
+
+def device_name(device: str) -> str:
+    """The device as a reader knows it."""
+    if device == "cpu":
+        return "CPU"
+    import torch
+
+    return f"CUDA ({torch.cuda.get_device_name()})"
+
+
+def synchronize(device: str) -> None:
+    """Waits until the device has done all that it was given; a CPU has, when a call returns."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()

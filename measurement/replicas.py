@@ -1,0 +1,168 @@
+"""Copies of a job in pinned processes that start together, stop together, and end together whatever happens."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing import connection, resource_tracker
+from multiprocessing.context import SpawnProcess
+from typing import Any
+
+from measurement.errors import ReplicaError
+from measurement.loop import TimedCall
+from measurement.replica_link import Calls, Done, Failed, Link, Ready, go, replica_main, stop
+from measurement.settings import Settings
+from measurement.window import long_enough
+
+GRACE_S = 5.0
+"""How long a replica that was told to end may take before it is killed."""
+
+
+def run_replicas(
+    job: Callable[[Link], Any],
+    cores: Sequence[Sequence[int]],
+    settings: Settings,
+    on_ready: Callable[[Sequence[Any]], None],
+    on_call: Callable[[TimedCall, str], None],
+) -> list[Any]:
+    """What `job` returns in each of the processes, one for each share of `cores`.
+
+    `job` must be importable by name and its result be picklable. All wait for each other in
+    `link.begin`; `on_ready` gets what they said there. Raises `ReplicaError` where a replica dies, and
+    the `ValueError` of a replica that refuses the request; none is left running then or after Ctrl-C.
+    """
+    replicas: list[_Replica] = []
+    try:
+        for own in cores:
+            replicas.append(_start(job, len(replicas), len(cores), own))
+        return _attend(replicas, settings, on_ready, on_call)
+    finally:
+        _end(replicas)
+
+
+@dataclass
+class _Replica:
+    name: str
+    process: SpawnProcess
+    channel: connection.Connection
+    ready: Ready | None = None
+    starts_ns: list[int] = field(default_factory=list)
+    last_end_ns: int = 0
+    done: Done | None = None
+
+
+def _start(job: Callable[[Link], Any], rank: int, world_size: int, cores: Sequence[int]) -> _Replica:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=replica_main, args=(job, Link(rank, world_size, theirs)))
+    with _inherited(cores):
+        process.start()
+    # With our copy closed, reading gives an end of file as soon as the replica is gone.
+    theirs.close()
+    return _Replica(f"replica {rank + 1}/{world_size}", process, ours)
+
+
+@contextmanager
+def _inherited(cores: Sequence[int]) -> Iterator[None]:
+    """What a process started inside is born with, before any library in it counts cores or starts threads.
+
+    It may use `cores` alone, and does not feel Ctrl-C, which a terminal sends to all processes at once:
+    it is the parent that ends the replicas.
+    """
+    resource_tracker.ensure_running()  # it would be born with the same, and it unblocks the signals
+    before = os.sched_getaffinity(0)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _attend(
+    replicas: Sequence[_Replica],
+    settings: Settings,
+    on_ready: Callable[[Sequence[Any]], None],
+    on_call: Callable[[TimedCall, str], None],
+) -> list[Any]:
+    by_channel = {replica.channel: replica for replica in replicas}
+    told_to_stop = False
+    while any(replica.done is None for replica in replicas):
+        waited_for = [replica.channel for replica in replicas if replica.done is None]
+        for channel in connection.wait(waited_for):
+            assert isinstance(channel, connection.Connection)
+            replica = by_channel[channel]
+            match _received(replica):
+                case Ready() as ready:
+                    replica.ready = ready
+                    if all(other.ready for other in replicas):
+                        on_ready([other.ready.facts for other in replicas if other.ready])
+                        _tell(replicas, go)
+                case Calls(calls):
+                    replica.starts_ns += [call.start_ns for call in calls]
+                    replica.last_end_ns = calls[-1].start_ns + calls[-1].host_call_ns
+                    if not told_to_stop:
+                        for call in calls:
+                            on_call(call, f"[{replica.name}] ")
+                case Done() as done:
+                    replica.done = done
+                case Failed(error):
+                    raise error if isinstance(error, ValueError) else ReplicaError(f"{replica.name}: {error}")
+        if not told_to_stop and _may_stop(replicas, settings):
+            told_to_stop = True
+            _tell(replicas, stop)
+    return [replica.done.result for replica in replicas if replica.done]
+
+
+def _may_stop(replicas: Sequence[_Replica], settings: Settings) -> bool:
+    return long_enough(
+        [replica.starts_ns for replica in replicas],
+        [replica.last_end_ns for replica in replicas],
+        settings.iterations,
+        settings.duration_s,
+    )
+
+
+def _received(replica: _Replica) -> Ready | Calls | Done | Failed:
+    try:
+        message: Ready | Calls | Done | Failed = replica.channel.recv()
+    except (EOFError, OSError):
+        replica.process.join(GRACE_S)
+        raise ReplicaError(f"{replica.name} {_how_it_ended(replica.process.exitcode)}") from None
+    return message
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "closed its connection and does not end"
+    if exit_code >= 0:
+        return f"ended with exit code {exit_code} before it was done; its own words stand above"
+    name = signal.Signals(-exit_code).name
+    likely = " (the kernel does so where memory runs out: lower --replicas or --micro-batch-size)"
+    return f"was killed by {name}{likely if name == 'SIGKILL' else ''}"
+
+
+def _tell(replicas: Sequence[_Replica], word: str) -> None:
+    for replica in replicas:
+        try:
+            replica.channel.send(word)
+        except OSError:  # it is dead: reading from it will tell how it died
+            continue
+
+
+def _end(replicas: Sequence[_Replica]) -> None:
+    """Replicas that are done end by themselves; all others are ended."""
+    for replica in replicas:
+        if replica.done is None:
+            replica.process.terminate()
+    for replica in replicas:
+        replica.process.join(GRACE_S)
+        if replica.process.exitcode is None:
+            replica.process.kill()
+            replica.process.join()
+        replica.channel.close()

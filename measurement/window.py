@@ -1,0 +1,67 @@
+"""The time in which all replicas were running: nothing outside it is in the figures."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from measurement.loop import Measurement
+
+
+def long_enough(
+    starts_ns: Sequence[Sequence[int]],
+    last_end_ns: Sequence[int],
+    iterations: int | None,
+    duration_s: float | None,
+) -> bool:
+    """Whether the replicas may stop, from when their host calls so far began and when the last one ended.
+
+    Every replica must have `iterations` host calls in the window, or the window be `duration_s` long,
+    with a host call of every replica in it. All go on until then, so that none idles in the window.
+    """
+    if not all(starts_ns):
+        return False
+    opened_ns = max(starts[0] for starts in starts_ns)
+    fewest = min(len(starts) - bisect_left(starts, opened_ns) for starts in starts_ns)
+    if iterations is not None and fewest >= iterations:
+        return True
+    window_ns = min(last_end_ns) - opened_ns
+    return duration_s is not None and fewest >= 1 and window_ns >= duration_s * 1e9
+
+
+def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Measurement:
+    """The host calls of all replicas that lie wholly inside [latest first start, earliest last end].
+
+    With `iterations`, the first so many of each replica: what came later only kept the others company.
+    Top-1 and outputs that are not finite are counted over all timed host calls.
+    """
+    opened_ns = max(int(own.start_ns[0]) for own in replicas)
+    closed_ns = min(int(own.start_ns[-1] + own.host_call_ns[-1]) for own in replicas)
+    kept = [_between(own, opened_ns, closed_ns, iterations) for own in replicas]
+    return replace(
+        replicas[0],
+        start_ns=np.concatenate([own.start_ns for own in kept]),
+        host_call_ns=np.concatenate([own.host_call_ns for own in kept]),
+        decode_wait_ns=np.concatenate([own.decode_wait_ns for own in kept]),
+        round_trip_ns=np.concatenate([own.round_trip_ns for own in kept]),
+        replica=np.repeat(np.arange(len(kept)), [len(own.host_call_ns) for own in kept]),
+        correct=sum(own.correct for own in replicas),
+        labelled=sum(own.labelled for own in replicas),
+        not_finite=sum(own.not_finite for own in replicas),
+    )
+
+
+def _between(own: Measurement, opened_ns: int, closed_ns: int, iterations: int | None) -> Measurement:
+    inside = (own.start_ns >= opened_ns) & (own.start_ns + own.host_call_ns <= closed_ns)
+    chosen = np.flatnonzero(inside)[:iterations]
+    round_trips = own.round_trip_ns.reshape(len(own.host_call_ns), -1)
+    return replace(
+        own,
+        start_ns=own.start_ns[chosen],
+        host_call_ns=own.host_call_ns[chosen],
+        decode_wait_ns=own.decode_wait_ns[chosen],
+        round_trip_ns=round_trips[chosen].ravel(),
+    )
