@@ -1,30 +1,40 @@
-"""Speed and memory as ratios, measured side by side in one run; writes docs/performance.md."""
+"""Speed and memory as ratios, measured side by side in one run; writes its sections of docs/performance.md."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import re
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver
+from bench import driver, models
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
-PARTS: dict[str, Callable[[], Iterator[Ratio]]] = {"driver": driver.measure_all}
+HEAD = """# Performance
+
+Written by `make bench`, which takes the better part of an hour; `python3 -m bench PART` renews one section. Each
+ratio is the median over rounds in which both sides ran in turn, and the range is over the rounds. Ratios carry over
+to other machines, single figures do not.
+"""
+PARTS: dict[str, Callable[[], Iterator[Ratio]]] = {
+    "driver": driver.measure_all,
+    "models": models.measure_all,
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="only these parts, without the page")
-    parts = parser.parse_args().parts
-    lines = [_line(found) for part in parts or PARTS for found in PARTS[part]()]
-    if not parts:
-        PAGE.write_text("\n".join([*_head(), *lines]) + "\n", encoding="utf-8")
-        print(f"written: {PAGE}", file=sys.stderr)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
+    parts = parser.parse_args().parts or list(PARTS)
+    if unknown := [part for part in parts if part not in PARTS]:
+        parser.error(f"no such part: {', '.join(unknown)} (there are: {', '.join(PARTS)})")
+    for part in parts:
+        _renew(part, [_line(found) for found in PARTS[part]()])
     return 0
 
 
@@ -35,15 +45,23 @@ def _line(found: Ratio) -> str:
     return line
 
 
-def _head() -> list[str]:
+def _renew(part: str, lines: list[str]) -> None:
+    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
+    head, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    kept = {section.splitlines()[0].removeprefix("## "): section.strip() for section in sections}
+    kept[part] = "\n".join([*_section_head(part), *lines])
+    in_order = [kept[name] for name in PARTS if name in kept]
+    PAGE.write_text("\n\n".join([head.strip(), *in_order]) + "\n", encoding="utf-8")
+    print(f"written: {PAGE}", file=sys.stderr)
+
+
+def _section_head(part: str) -> list[str]:
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "openvino", "onnxruntime", "timm"))
     sixteen_bit = "with" if has_native_bfloat16() else "without"
     return [
-        "# Performance",
+        f"## {part}",
         "",
-        f"Written by `make bench` on {datetime.date.today()}: {cpu_model()}, {available_cores()} cores, "
-        f"{sixteen_bit} native bfloat16; {packages}. Each ratio is the median over rounds in which both sides "
-        "ran in turn; the range is over the rounds. Ratios carry over to other machines, single figures do not.",
+        f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores, {sixteen_bit} native bfloat16; {packages}.",
         "",
         "| what | ratio | range | wanted | medians |",
         "| --- | --- | --- | --- | --- |",

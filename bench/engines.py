@@ -30,6 +30,7 @@ class Subject:
 def subject(**flags: Any) -> Subject:
     """Compiles what `run_benchmark.py` would for these flags (generated data, random weights)."""
     flags = {"data": "generated", "weights": "random", "duration": ROUND_S, "warmup": 0, **flags}
+    flags = {key: value for key, value in flags.items() if value is not None}
     backend = registry.choose(str(flags.get("backend", "auto")))
     settings, _ = resolve(flags, None, backend.device_kind, backend.name)
     built = build_model(settings.model, weights="random")
@@ -57,7 +58,7 @@ def bare_throughput(of: Subject) -> Callable[[], float]:
         for _ in range(2):
             one_call()
         calls, start_s = 0, time.perf_counter()
-        while time.perf_counter() - start_s < ROUND_S:
+        while time.perf_counter() - start_s < (of.settings.duration_s or ROUND_S):
             one_call()
             calls += 1
         return calls * samples / (time.perf_counter() - start_s)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from datasets.errors import DataError
+from datasets.errors import MemoryShortage
 
 NO_LABEL = -1
 
@@ -79,7 +79,7 @@ class Repeating:
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, purpose: str, remedy: str) -> Array:
-    """Return a zeroed array, or raise DataError with its size if it does not fit into the free memory.
+    """Return a zeroed array, or raise MemoryShortage with its size if it does not fit into the free memory.
 
     torch's allocation starts on a 64-byte boundary, where engines can use the memory without copying it,
     and its pages are there at once, so that no page fault falls into the measured time.
@@ -87,7 +87,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, purpose: str, reme
     size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     free = _available_bytes()
     if free is not None and size > free:
-        raise DataError(
+        raise MemoryShortage(
             f"{purpose} need {size / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free: {remedy}"
         )
     return torch.zeros(shape, dtype=torch.from_numpy(np.empty(0, dtype)).dtype).numpy()

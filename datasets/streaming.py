@@ -26,11 +26,15 @@ def streaming(
     dtype: np.dtype[Any],
     normalize: Normalization | None,
     workers: int,
+    images_at_a_time: int = 1,
     prefetch_host_calls: int = 2,
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
     """Return a source that decodes the images in `workers` threads, ahead of their use.
+
+    A worker takes `images_at_a_time` successive images: more of them means fewer meetings at the lock, and
+    host calls that are complete later.
 
     Place i of the run gets image i of this rank's share, the set being repeated endlessly, so the host
     calls are the same whatever the number of workers. Images are written straight into a ring of
@@ -42,7 +46,7 @@ def streaming(
         raise DataError(f"--dataloader-worker {workers}: at least 1 worker is needed to decode images")
     share = partition(images, rank, world_size)
     call_size = micro_batch_size * device_iterations
-    slots = 1 + max(prefetch_host_calls, -(-2 * workers // call_size))
+    slots = 1 + max(prefetch_host_calls, -(-2 * workers * images_at_a_time // call_size))
     shape = (slots, device_iterations, micro_batch_size, channels, image_size, image_size)
     pixels = allocate(
         shape,
@@ -57,7 +61,7 @@ def streaming(
         for _ in range(workers)
     ]
     has_labels = any(label is not None for label in images.labels)
-    return _Ring(pixels, fills, has_labels)
+    return _Ring(pixels, fills, has_labels, images_at_a_time)
 
 
 class _Ring:
@@ -69,7 +73,7 @@ class _Ring:
     decoding takes is taken from the model.
     """
 
-    def __init__(self, pixels: Array, fills: Sequence[Fill], has_labels: bool) -> None:
+    def __init__(self, pixels: Array, fills: Sequence[Fill], has_labels: bool, images_at_a_time: int) -> None:
         self.decode_errors = 0
         slots, device_iterations, micro_batch_size = pixels.shape[:3]
         self._slots: int = slots
@@ -78,6 +82,7 @@ class _Ring:
         self._labels = np.full((slots, device_iterations, micro_batch_size), NO_LABEL, np.int64)
         self._flat_labels = self._labels.reshape(slots, self._call_size)
         self._has_labels = has_labels
+        self._images_at_a_time = images_at_a_time
         self._micro_batches = tuple(tuple(slot) for slot in pixels)
 
         # All below is read and written under the lock, which both conditions share.
@@ -146,26 +151,28 @@ class _Ring:
         use_one_intra_op_thread()
         self._started.wait()
         try:
-            while (place := self._take_place()) is not None:
-                slot, position = place // self._call_size % self._slots, place % self._call_size
-                label, replaced = fill(place, self._places[slot, position])
-                self._flat_labels[slot, position] = label
-                self._finish_place(slot, replaced)
+            while (places := self._take_places()) is not None:
+                for place in places:
+                    slot, position = place // self._call_size % self._slots, place % self._call_size
+                    label, replaced = fill(place, self._places[slot, position])
+                    self._flat_labels[slot, position] = label
+                    self._finish_place(slot, replaced)
         # Whatever it is, a thread that died silently would leave next() waiting for ever.
         except BaseException as error:
             with self._slot_filled:
                 self._failure = error
                 self._slot_filled.notify_all()
 
-    def _take_place(self) -> int | None:
-        """Return the next place to fill, once its slot is free; None when the source is closed."""
+    def _take_places(self) -> range | None:
+        """Return the next places to fill, once their slots are free; None when the source is closed."""
         with self._slot_freed:
-            while not self._closed and self._next_place >= self._free_until():
+            while not self._closed and self._next_place + self._images_at_a_time > self._free_until():
                 self._slot_freed.wait()
             if self._closed:
                 return None
-            self._next_place += 1
-            return self._next_place - 1
+            first = self._next_place
+            self._next_place += self._images_at_a_time
+            return range(first, self._next_place)
 
     def _free_until(self) -> int:
         return (self._calls_released + self._slots) * self._call_size

@@ -208,12 +208,12 @@ class TestRefusals:
     def test_an_engine_that_fails_is_quoted_and_ends_with_1(
         self, driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from backends.torch import BACKEND
+        from backends.torch import TorchBackend
 
         def broken(*_: object) -> None:
             raise RuntimeError("the device is on fire")
 
-        monkeypatch.setattr(type(BACKEND), "compile", broken)
+        monkeypatch.setattr(TorchBackend, "compile", broken)
         code, _, err = driver(*QUICK, "--data", "generated", "--backend", "torch")
         assert code == 1
         assert "error: torch failed with RuntimeError: the device is on fire" in err
