@@ -48,11 +48,11 @@ TABLE: dict[str, tuple[object, tuple[str, str, str, str]]] = {
             "backend": "auto",
             "device": "cpu",
             "threads": 1,
-            "pipeline_splits": ["layer3"],
         }.items()
     },
     "profile_path": ("folder", (WARNED,) * 4),  # alone, without --profile
     "eight_bit_io": (True, (WARNED,) * 4),  # normalisation moves from the host into the model
+    "pipeline_splits": (["layer3"], (WARNED,) * 4),  # with one micro-batch at a time nothing overlaps
     "half_partial": (True, (WARNED,) * 4),
     "enable_fast_groupnorm": (True, (WARNED,) * 4),
     "exchange_memory_target": ("cycles", (WARNED,) * 4),
