@@ -115,6 +115,7 @@ def test_the_run_ends_with_a_table_and_a_line_a_variant(mixed):
     assert "samples/sec" in header
     assert "latency(ms)" in header
     row = next(line for line in mixed.out.splitlines() if line.startswith("| last"))
+    assert len(row) == len(header)
     assert row.split("|")[2].strip() == "300.0"
 
 
@@ -313,3 +314,15 @@ def test_characters_that_cannot_be_stored_or_executed_fail_one_variant(workplace
     workplace.spec('a: {cmd: "echo \\0"}\nb: {cmd: echo b, env: {"A=B": x}}\nc: {cmd: echo c}\n')
     done = workplace.benchmark()
     assert [record["status"] for record in done.by_variant.values()] == ["failed", "failed", "passed"]
+
+
+def test_a_table_for_a_terminal_folds_and_loses_nothing(mixed):
+    from examples_utils.record import VariantResult
+    from examples_utils.summary import results_table
+
+    name = "a_very_long_name_" * 12
+    record = VariantResult.from_json(mixed.by_variant["last"] | {"variant_name": name})
+    folded = results_table([record], 60)
+    assert max(map(len, folded.splitlines())) <= 60
+    assert "".join(line.split("│")[1].strip() for line in folded.splitlines() if "│" in line).endswith(name)
+    assert name in results_table([record], None)
