@@ -1,0 +1,82 @@
+"""The suite's own spec: complete, and every command of it one that the driver understands."""
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from measurement.configs import read_config
+from measurement.options import parse_flags
+from models import input_spec, model_names
+
+ROOT = Path(__file__).parents[1]
+CONFIGURATIONS = (
+    "resnet50",
+    "efficientnet-b0",
+    "efficientnet-b4",
+    "mobilenet-v3-small",
+    "mobilenet-v3-large",
+    "efficientnet-b0-g16-gn",
+    "efficientnet-b4-g16-gn",
+)
+
+
+@pytest.fixture(scope="module")
+def variants() -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "examples_utils", "list", "--spec", "benchmarks.yml", "--format", "json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("kind", ["infer", "infer_gen", "infer_synth", "minlatency_infer_gen"])
+def test_every_model_and_configuration_has_its_entries(variants: list[dict[str, Any]], kind: str) -> None:
+    names = {variant["benchmark"] for variant in variants}
+    wanted = {f"pytorch_{name.replace('-', '_')}_{kind}" for name in {*model_names(), *CONFIGURATIONS}}
+    assert wanted - names == set()
+
+
+def test_the_quick_entries_are_the_seven_configurations_on_photographs(
+    variants: list[dict[str, Any]],
+) -> None:
+    quick = [flags(variant["command"]) for variant in variants if "quick" in variant["tags"]]
+    assert sorted(found["config"] for found in quick) == sorted(CONFIGURATIONS)
+    assert all(found["data"] == "real" for found in quick)
+
+
+def test_latency_is_measured_for_micro_batches_of_1_and_4_one_at_a_time(
+    variants: list[dict[str, Any]],
+) -> None:
+    found = [v for v in variants if v["benchmark"] == "pytorch_resnet50_minlatency_infer_gen"]
+    assert [v["params"] for v in found] == [{"micro_batch_size": "1"}, {"micro_batch_size": "4"}]
+    assert all(flags(v["command"])["device_iterations"] == 1 for v in found)
+
+
+def test_the_driver_understands_every_command(variants: list[dict[str, Any]]) -> None:
+    for variant in variants:
+        found = flags(variant["command"])
+        if "config" in found:
+            read_config(ROOT / "configs.yml", found["config"])
+        else:
+            input_spec(found["model"])
+
+
+def test_names_tell_the_kind_of_data(variants: list[dict[str, Any]]) -> None:
+    for variant in variants:
+        data = flags(variant["command"])["data"]
+        name = variant["benchmark"]
+        assert data == ("generated" if "_gen" in name else "synthetic" if "_synth" in name else "real"), name
+
+
+def test_entries_for_four_ipus_need_poprun(variants: list[dict[str, Any]]) -> None:
+    pod4 = [variant for variant in variants if variant["benchmark"].endswith("_pod4")]
+    assert len(pod4) == 2 * len(CONFIGURATIONS)
+    assert all(variant["requires"] == ["poprun"] for variant in pod4)
+
+
+def flags(command: str) -> dict[str, Any]:
+    words = shlex.split(command)
+    return parse_flags(words[words.index(str(ROOT / "run_benchmark.py")) + 1 :], "driver", "")
