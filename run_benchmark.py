@@ -291,7 +291,7 @@ def block_options(settings: Settings) -> EfficientNetOptions:
 def identity(weights: Weights) -> Callable[[], Mapping[str, str]]:
     """What tells one model from another beside the settings; found out only if a cache asks."""
     return lambda: {
-        "weights": f"{weights.kind} {weights_digest(weights)}",
+        "weights": f"{weights.kind.partition(':')[0]} {weights_digest(weights)}",
         "code": source_digest(ROOT / "models", ROOT / "backends", Path(__file__).resolve()),
     }
 

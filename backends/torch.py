@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from backends.base import Array, Availability, Backend, Batch, Effective, HostCall, refuse_streams
+from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
 from backends.device import compute_dtype, device_name, synchronize, torch_sees_cuda
+from backends.inductor_folder import inductor_folder
 from backends.profiling.profile import Profile
 from backends.profiling.torch import profile_model
 from backends.torch_stage import TorchStage
@@ -65,6 +66,24 @@ class TorchBackend:
         if self.name == "torch-compile":
             return torch.compile(placed, dynamic=False, options={"freezing": True})
         return placed
+
+
+class TorchCompileBackend(TorchBackend):
+    """Inductor's machine code can be kept; the weights, and so the model, are needed all the same."""
+
+    artefact_settings: tuple[str, ...] = ("threads",)  # they are in the code
+
+    def compile_and_keep(
+        self, model: torch.nn.Module, example: Batch, settings: Settings
+    ) -> tuple[TorchExecutable, Artefact]:
+        with inductor_folder({}) as content:
+            return self.compile(model, example, settings), content()
+
+    def restore(
+        self, artefact: Artefact, build: Callable[[], torch.nn.Module], example: Batch, settings: Settings
+    ) -> TorchExecutable:
+        with inductor_folder(artefact):
+            return self.compile(build(), example, settings)
 
 
 def _compiler() -> str | None:
@@ -146,4 +165,4 @@ def backend(name: str, device: str) -> Backend:
     """Eager or compiled torch on `device` (`auto`: CUDA where torch finds it)."""
     if device == "auto":
         device = "cuda" if find_spec("torch") and torch_sees_cuda() else "cpu"
-    return TorchBackend(name, device)
+    return TorchCompileBackend(name, device) if name == "torch-compile" else TorchBackend(name, device)

@@ -18,6 +18,7 @@ TraceEvent: TypeAlias = "Mapping[str, Any]"
 """An event of the Trace Event Format (Google, "Trace Event Format", 2016), times in microseconds."""
 
 SHOWN_LAYERS = 10
+LONGEST_NAME = 60
 
 PROFILED_MICRO_BATCHES = 10
 """Enough for layers that differ by a tenth to keep their order; a profiler costs memory for each."""
@@ -79,7 +80,7 @@ def table(profile: Profile) -> str:
     shown = profile.layers[:SHOWN_LAYERS]
     rows = [
         (
-            layer.layer,
+            layer.layer if len(layer.layer) <= LONGEST_NAME else f"{layer.layer[: LONGEST_NAME - 1]}…",
             layer.kind,
             f"{layer.time_us / 1e3 / profile.micro_batches:.3f}",
             f"{layer.time_us / whole_us:.1%}",
