@@ -1,0 +1,54 @@
+"""A first start that fills the model cache against a second one that finds the model there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.rounds import Ratio, ratio
+
+ROOT = Path(__file__).resolve().parents[1]
+ROUNDS = 3
+FLAGS = ["--model", "resnet50", "--micro-batch-size", "8", "--data", "generated", "--random-weights"]
+
+
+@dataclass(frozen=True)
+class Start:
+    """`reported_s`: building and compiling as the driver reports them; `process_s`: the whole process."""
+
+    reported_s: float
+    process_s: float
+
+
+def measure_all() -> Iterator[Ratio]:
+    """The lines on the model cache, one by one."""
+    for backend in ("openvino", "onnxruntime"):
+        pairs = [_first_and_second(backend) for _ in range(ROUNDS)]
+        what = f"second start / first: resnet50, {backend}"
+        reported = [(second.reported_s, first.reported_s) for first, second in pairs]
+        yield ratio(f"{what}, building and compiling", reported, "≤ 0.25", "s")
+        process = [(second.process_s, first.process_s) for first, second in pairs]
+        yield ratio(f"{what}, whole process", process, "(none)", "s")
+
+
+def _first_and_second(backend: str) -> tuple[Start, Start]:
+    with tempfile.TemporaryDirectory() as folder:
+        return _start(backend, folder, "miss"), _start(backend, folder, "hit")
+
+
+def _start(backend: str, cache: str, expected: str) -> Start:
+    command = [sys.executable, "run_benchmark.py", *FLAGS, "--iterations", "1"]
+    command += ["--backend", backend, "--model-cache-path", cache]
+    start_s = time.perf_counter()
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    process_s = time.perf_counter() - start_s
+    if f"\tmodel_cache: {expected}\n" not in done.stdout:
+        raise RuntimeError(f"expected a {expected} of the model cache:\n{done.stdout}{done.stderr}")
+    times = re.findall(r"^\t(?:build|compile)_time: ([\d.]+) s$", done.stdout, re.MULTILINE)
+    return Start(sum(map(float, times)), process_s)
