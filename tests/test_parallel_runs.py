@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 import run_benchmark
-from measurement.machine import available_cores
+from measurement.machine import available_cores, cores_in_use
 from measurement.settings import resolve
 from models import input_spec
 
@@ -195,6 +195,19 @@ class TestPipeline:
         assert code == 0, err
         assert len([line for line in err.splitlines() if "nothing overlaps" in line]) == 1
         assert figure(out, "in_flight") == "1 micro-batches"
+
+    @two_cores
+    def test_replicas_may_have_stages_of_their_own(self, driver, monkeypatch: pytest.MonkeyPatch) -> None:
+        # As if there were twice the cores, so that it can be run on two: the replicas then share them.
+        monkeypatch.setattr("measurement.settings.available_cores", lambda: 4)
+        monkeypatch.setattr("run_benchmark.cores_in_use", lambda: cores_in_use()[:2] * 2)
+        split = ["--pipeline-splits", "blocks/2", "--device-iterations", "4", "--iterations", "2"]
+        code, out, err = driver(*GENERATED, *split, *TWO)
+        assert code == 0, err
+        assert figure(out, "num_devices") == "4"
+        assert figure(out, "samples") == "32"
+        assert figure(out, "threads_per_stage") == "1, 1"
+        assert "2 replicas, each with 2 stages, 2 threads" in out
 
     @two_cores
     def test_an_unknown_layer_tells_the_near_names_and_how_to_list_them(self, driver) -> None:

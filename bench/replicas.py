@@ -1,0 +1,48 @@
+"""Two replicas of one thread against OpenVINO's own two streams, on the same model and cores."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.engines import ROUND_S, bare_throughput, subject
+from bench.rounds import Ratio, alternate, ratio
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def measure_all() -> Iterator[Ratio]:
+    """The lines on replicas, one by one."""
+    yield against_streams("resnet50", micro_batch_size=8)
+    yield against_streams("mobilenet-v3-large", micro_batch_size=8)
+
+
+def against_streams(model: str, micro_batch_size: int) -> Ratio:
+    """Whole runs of the driver with `--replicas 2` and a bare loop around one compiled model, in turn."""
+    shape = {"model": model, "micro_batch_size": micro_batch_size, "device_iterations": 8}
+    engine = {"backend": "openvino", "precision": "16.16"}
+    streams = subject(**shape, **engine, streams=2, threads=2)
+    effective = streams.executable.effective
+    pairs = alternate(lambda: _with_replicas({**shape, **engine}), bare_throughput(streams))
+    streams.executable.close()
+    what = (
+        f"2 replicas of 1 thread / OpenVINO's own {effective.streams} streams: {model}, "
+        f"micro-batch {micro_batch_size}, {effective.dtype}"
+    )
+    return ratio(what, pairs, "≥ 0.95", "samples/sec")
+
+
+def _with_replicas(options: dict[str, object]) -> float:
+    flags = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    flags += ["--replicas", "2", "--threads", "1", "--data", "generated", "--random-weights"]
+    done = subprocess.run(
+        [sys.executable, "run_benchmark.py", *flags, "--duration", f"{ROUND_S:.0f}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return float(re.findall(r"throughput: *(.*?) samples\/sec", done.stdout)[0])
