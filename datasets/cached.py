@@ -9,7 +9,7 @@ import numpy as np
 from datasets.filling import image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.host_batch import HostBatch, Repeating, Source, allocate
 from datasets.images import ImageSet, partition
-from datasets.preprocess import Normalization
+from datasets.pixels import Normalization
 
 
 def cached(

@@ -11,7 +11,8 @@ from datasets.decode import DecodeError
 from datasets.errors import DataError
 from datasets.host_batch import NO_LABEL, Array
 from datasets.images import ImageSet
-from datasets.preprocess import Normalization, pixel_writer, preprocess
+from datasets.pixels import Normalization, pixel_writer
+from datasets.preprocess import preprocess
 
 Fill = Callable[[int, Array], tuple[int, bool]]
 

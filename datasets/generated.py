@@ -1,12 +1,12 @@
-"""One host batch is made up once, and handed over on every call."""
+"""One host batch is made up once, and handed over on every call. Needs neither torch nor torchvision."""
 
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
 from datasets.host_batch import HostBatch, Repeating, Source, allocate
-from datasets.preprocess import Normalization, Pixels, pixel_writer
+from datasets.pixels import Normalization, Pixels, pixel_writer
 
 
 def generated(
@@ -39,8 +39,17 @@ def generated(
 
 def _blotches(random: np.random.Generator, image_size: int) -> Pixels:
     """Return pixels (3, image_size, image_size): like a photograph, smooth at large and grainy at small."""
-    colours = torch.from_numpy(random.uniform(16, 240, (1, 3, 8, 8)).astype(np.float32))
-    smooth = torch.nn.functional.interpolate(colours, (image_size, image_size), mode="bilinear")[0].numpy()
+    colours = random.uniform(16, 240, (3, 8, 8)).astype(np.float32)
+    between = _interpolation(len(colours[0]), image_size)
+    smooth = between @ colours @ between.T
     grain = random.integers(-12, 13, smooth.shape)
     pixels: Pixels = np.clip(smooth + grain, 0, 255).astype(np.uint8)
     return pixels
+
+
+def _interpolation(known: int, wanted: int) -> NDArray[np.float32]:
+    """Return the matrix (wanted, known) that takes `known` values to `wanted` ones linearly between them."""
+    places = np.clip((np.arange(wanted) + 0.5) * known / wanted - 0.5, 0, known - 1)
+    distances = np.abs(places[:, None] - np.arange(known))
+    weights: NDArray[np.float32] = np.maximum(0, 1 - distances).astype(np.float32)
+    return weights

@@ -12,7 +12,7 @@ from datasets.errors import DataError
 from datasets.filling import Fill, image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.host_batch import NO_LABEL, Array, HostBatch, Source, allocate
 from datasets.images import ImageSet, partition
-from datasets.preprocess import Normalization
+from datasets.pixels import Normalization
 
 
 def streaming(

@@ -53,6 +53,22 @@ class TestModelCache:
         assert started(out) == ("hit", "0.00 s")
         assert figure(out, "samples") == "4"
 
+    def test_a_second_start_on_generated_data_loads_neither_torch_nor_timm(
+        self, driver, tmp_path: Path
+    ) -> None:
+        argv = ["--model", "mobilenet-v3-small", *RANDOM[2:], "--backend", "openvino"]
+        argv += ["--model-cache-path", str(tmp_path)]
+        assert figure(driver(*argv)[1], "model_cache") == "miss"
+        code = (
+            f"import sys, run_benchmark; run_benchmark.main({argv!r}); "
+            "print('loaded:', {'torch', 'torchvision', 'timm'} & set(sys.modules))"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        assert started(done.stdout) == ("hit", "0.00 s")
+        assert "loaded: set()" in done.stdout
+
     def test_the_content_of_a_weights_file_tells_models_apart_and_its_name_does_not(
         self, driver, tmp_path: Path
     ) -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from datasets import DataError
-from datasets.preprocess import pixel_writer, preprocess
+from datasets.pixels import pixel_writer
+from datasets.preprocess import preprocess
 
 PILLOW_FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
 
