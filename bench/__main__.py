@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver, models
+from bench import driver, model_cache, models, replicas, runner_overhead
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
@@ -21,10 +21,6 @@ Written by `make bench`, which takes the better part of an hour; `python3 -m ben
 ratio is the median over rounds in which both sides ran in turn, and the range is over the rounds. Ratios carry over
 to other machines, single figures do not.
 """
-PARTS: dict[str, Callable[[], Iterator[Ratio]]] = {
-    "driver": driver.measure_all,
-    "models": models.measure_all,
-}
 
 
 def main() -> int:
@@ -34,15 +30,35 @@ def main() -> int:
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)} (there are: {', '.join(PARTS)})")
     for part in parts:
-        _renew(part, [_line(found) for found in PARTS[part]()])
+        lines = []
+        for line in PARTS[part]():
+            print(line, flush=True)
+            lines.append(line)
+        _renew(part, lines)
     return 0
 
 
-def _line(found: Ratio) -> str:
-    spread = f"{found.low:.3f} to {found.high:.3f}"
-    line = f"| {found.what} | {found.value:.3f} | {spread} | {found.wanted} | {found.details} |"
-    print(line, flush=True)
-    return line
+def _ratios(measure_all: Callable[[], Iterator[Ratio]]) -> Callable[[], Iterator[str]]:
+    def lines() -> Iterator[str]:
+        for found in measure_all():
+            spread = f"{found.low:.3f} to {found.high:.3f}"
+            yield f"| {found.what} | {found.value:.3f} | {spread} | {found.wanted} | {found.details} |"
+
+    return lines
+
+
+def _runner() -> Iterator[str]:
+    for figure, measured, bound in runner_overhead.measure_all():
+        yield f"| {figure} | {measured} | | ≤ {bound} | |"
+
+
+PARTS: dict[str, Callable[[], Iterator[str]]] = {
+    "driver": _ratios(driver.measure_all),
+    "models": _ratios(models.measure_all),
+    "replicas": _ratios(replicas.measure_all),
+    "model-cache": _ratios(model_cache.measure_all),
+    "runner": _runner,
+}
 
 
 def _renew(part: str, lines: list[str]) -> None:
@@ -61,7 +77,8 @@ def _section_head(part: str) -> list[str]:
     return [
         f"## {part}",
         "",
-        f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores, {sixteen_bit} native bfloat16; {packages}.",
+        f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores, {sixteen_bit} native bfloat16; "
+        f"{packages}.",
         "",
         "| what | ratio | range | wanted | medians |",
         "| --- | --- | --- | --- | --- |",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from torchvision.transforms import v2
+from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from backends import registry
 from datasets.decode import decode_rgb
@@ -115,7 +115,7 @@ def _logits(
     batches = pixels.reshape(-1, MICRO_BATCH_SIZE, *pixels.shape[1:])
     module = build_model(model).module
     executable = registry.choose(engine, "cpu").compile(module, batches[0], settings)
-    outputs = executable.run(batches).outputs.reshape(len(pixels), -1).copy()
+    outputs = executable.run(list(batches)).outputs.reshape(len(pixels), -1).copy()
     executable.close()
     return outputs, executable.effective.dtype
 

@@ -17,9 +17,9 @@ import psutil
 from bench.engines import ROUND_S, bare_throughput, driver_throughput, subject
 from bench.rounds import ROUNDS, Ratio, alternate, ratio
 from datasets.images import find_images
+from driver.data import open_source
 from measurement.loop import measure
 from models import input_spec
-from run_benchmark import open_source
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -68,7 +68,13 @@ def against_benchmark_app() -> Ratio:
         )
 
         def tool() -> float:
-            command = [Path(sys.executable).with_name("benchmark_app"), "-m", path, "-hint", "throughput"]
+            command = [
+                str(Path(sys.executable).with_name("benchmark_app")),
+                "-m",
+                str(path),
+                "-hint",
+                "throughput",
+            ]
             done = subprocess.run(
                 [*command, "-t", f"{ROUND_S:.0f}"], capture_output=True, text=True, check=True
             )

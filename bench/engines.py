@@ -10,10 +10,11 @@ from typing import Any
 from backends import registry
 from backends.base import Batch, Executable
 from datasets.images import ImageSet
+from driver.data import example_batch, open_source
+from driver.model import with_input
 from measurement.loop import measure
 from measurement.settings import Settings, resolve
 from models import build_model, input_spec
-from run_benchmark import example_batch, open_source, with_input
 
 ROUND_S = 3.0
 
@@ -44,7 +45,7 @@ def driver_throughput(of: Subject, images: ImageSet | None = None) -> Callable[[
     def run() -> float:
         with open_source(of.settings, input_spec(of.settings.model), images, "random") as source:
             found = measure(of.executable, source, of.settings)
-        return found.samples / (found.host_call_ns.sum() / 1e9)
+        return found.samples / (float(found.host_call_ns.sum()) / 1e9)
 
     return run
 

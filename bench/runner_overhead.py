@@ -1,16 +1,16 @@
-"""What the runner costs beyond the commands that it runs. Prints a Markdown table of ratios.
+"""What the runner costs beyond the commands that it runs.
 
 Each pair of figures is measured alternately in this one run, and the medians of the rounds are shown.
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -47,23 +47,14 @@ print("\\nthroughput: 1 samples/sec, latency: 2 ms")
 """
 
 
-def main() -> None:
-    """Measures everything and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--variants", type=int, default=200)
-    arguments = parser.parse_args()
-    print("| figure | measured | bound |")
-    print("| --- | --- | --- |")
+def measure_all(rounds: int = 5, variants: int = 200) -> Iterator[tuple[str, str, str]]:
+    """Rows of figure, measured value and bound, one by one."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for row in (
-            _help_row(arguments.rounds),
-            *_trivial_rows(folder, arguments.variants, arguments.rounds),
-            *_output_rows(folder, arguments.rounds),
-            *_list_rows(folder, arguments.rounds),
-        ):
-            print("| " + " | ".join(row) + " |", flush=True)
+        yield _help_row(rounds)
+        yield from _trivial_rows(folder, variants, rounds)
+        yield from _output_rows(folder, rounds)
+        yield from _list_rows(folder, rounds)
 
 
 def _help_row(rounds: int) -> tuple[str, str, str]:
@@ -79,7 +70,7 @@ def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[tuple[str, s
     runner_s, loop_s = [], []
     for number in range(rounds):
         loop_s.append(_seconds(lambda: _run(["sh", "-c", loop, sys.executable], folder)))
-        runner_s.append(_seconds(lambda number=number: _benchmark(folder, f"trivial_{number}")))  # type: ignore[misc]
+        runner_s.append(_seconds(partial(_benchmark, folder, f"trivial_{number}")))
     ratio, own_ms = median(runner_s) / median(loop_s), (median(runner_s) - median(loop_s)) / variants * 1000
     return [
         (f"{variants} trivial variants ÷ a shell loop of the same", f"{ratio:.2f}", "1.25"),
@@ -104,9 +95,7 @@ def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
         for number in range(rounds if title != "idle" else 1):
             with (folder / "alone").open("wb") as file:
                 words = [sys.executable, *command.split()[1:]]
-                alone_s.append(
-                    _seconds(lambda w=words, f=file: subprocess.run(w, cwd=folder, stdout=f, check=True))
-                )  # type: ignore[misc]
+                alone_s.append(_seconds(partial(subprocess.run, words, cwd=folder, stdout=file, check=True)))
             begun = time.perf_counter()
             peak_mib.append(_benchmark_peak_mib(folder, f"{len(title)}_{number}"))
             runner_s.append(time.perf_counter() - begun)
@@ -137,7 +126,7 @@ def _list_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
     for title, text in specs.items():
         _spec(folder, text)
         list_spec = [*_RUNNER, "list", "--spec", str(folder / "benchmarks.yml")]
-        times_s = [_seconds(lambda command=list_spec: _run(command)) for _ in range(rounds)]  # type: ignore[misc]
+        times_s = [_seconds(partial(_run, list_spec)) for _ in range(rounds)]
         rows.append((title, f"{median(times_s):.2f} s", "0.5 s"))
     return rows
 
@@ -171,7 +160,3 @@ def _seconds(action: Callable[[], object]) -> float:
     begun = time.perf_counter()
     action()
     return time.perf_counter() - begun
-
-
-if __name__ == "__main__":
-    main()

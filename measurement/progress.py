@@ -12,7 +12,7 @@ from measurement.settings import Settings
 
 
 @contextmanager
-def live_output(settings: Settings) -> Iterator[Callable[[TimedCall, str], None]]:
+def live_output(settings: Settings) -> Iterator[Callable[..., None]]:
     """Yields what is called after each timed host call, with who made it; the bar is cleared at the end."""
     from tqdm import tqdm
 

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-OURS = {"models", "datasets", "backends", "measurement", "benchmark_parsers", "examples_utils"}
+OURS = {"models", "datasets", "backends", "measurement", "driver", "benchmark_parsers", "examples_utils"}
 ALLOWED = {
     "measurement": {"measurement"},
     "models": {"models"},
     "datasets": {"datasets"},
     "backends": {"backends", "measurement"},
+    "driver": {"driver", "measurement", "models", "datasets", "backends"},
     "benchmark_parsers": {"benchmark_parsers"},
     "examples_utils": {"examples_utils", "benchmark_parsers"},
 }

@@ -14,9 +14,11 @@ import psutil
 import pytest
 
 import run_benchmark
+from driver.data import open_source
+from driver.model import build
 from measurement.machine import available_cores, cores_in_use
 from measurement.settings import resolve
-from models import input_spec
+from models import Weights, input_spec
 
 ROOT = Path(__file__).parents[1]
 MODEL = "timm/test_efficientnet.r160_in1k"
@@ -105,7 +107,7 @@ class TestReplicas:
         pixels = input_spec(MODEL)
         of_rank: list[np.ndarray] = []
         for rank, world_size in ((0, 2), (1, 2), (0, 1)):
-            with run_benchmark.open_source(settings, pixels, images, "random", rank, world_size) as source:
+            with open_source(settings, pixels, images, "random", rank, world_size) as source:
                 calls = 1 if world_size == 2 else 2
                 taken = [np.copy(source.next().micro_batches[0]) for _ in range(calls)]
                 of_rank.append(np.concatenate(taken))
@@ -200,7 +202,7 @@ class TestPipeline:
     def test_replicas_may_have_stages_of_their_own(self, driver, monkeypatch: pytest.MonkeyPatch) -> None:
         # As if there were twice the cores, so that it can be run on two: the replicas then share them.
         monkeypatch.setattr("measurement.settings.available_cores", lambda: 4)
-        monkeypatch.setattr("run_benchmark.cores_in_use", lambda: cores_in_use()[:2] * 2)
+        monkeypatch.setattr("driver.replicated.cores_in_use", lambda: cores_in_use()[:2] * 2)
         split = ["--pipeline-splits", "blocks/2", "--device-iterations", "4", "--iterations", "2"]
         code, out, err = driver(*GENERATED, *split, *TWO)
         assert code == 0, err
@@ -223,7 +225,7 @@ class TestPipeline:
         code, out, _ = driver("--list-layers", "--model", MODEL, "--norm-type", "none")
         assert code == 0
         settings = resolve({"model": MODEL, "norm_type": "none"}, None, "cpu", "torch")[0]
-        built = run_benchmark.build(settings, run_benchmark.Weights("random"))[0]
+        built = build(settings, Weights("random"))[0]
         assert out.splitlines() == list_layers(built)
         assert {"blocks/0", "blocks/2", "conv_head"} <= set(out.split())
 

@@ -1,0 +1,1 @@
+"""One run put together: the only folder that knows models, datasets, backends and measurement at once."""

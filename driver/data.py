@@ -1,0 +1,87 @@
+"""The driver's data side: photographs and host calls as the settings ask for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from driver.output import warn
+from measurement.machine import available_cores
+from models import InputSpec
+
+if TYPE_CHECKING:
+    from backends.base import Batch
+    from datasets.images import ImageSet
+    from datasets.sources import Source
+    from measurement.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def photographs(settings: Settings) -> ImageSet | None:
+    """The images of a run on real data, found before anything costly is done."""
+    if settings.data != "real":
+        return None
+    from datasets.images import find_images
+
+    default = settings.origin["images"] == "default"
+    images = find_images(ROOT / settings.images if default else settings.images, settings.labels)
+    warn(*images.warnings)
+    return images
+
+
+def example_batch(settings: Settings, pixels: InputSpec) -> Batch:
+    """A micro-batch of the right shape and dtype, with the pixels of generated data."""
+    from datasets.generated import generated
+
+    with generated(**input_format(settings, pixels)) as source:
+        return source.next().micro_batches[0]
+
+
+def open_source(
+    settings: Settings,
+    pixels: InputSpec,
+    images: ImageSet | None,
+    weights: str,
+    rank: int = 0,
+    world_size: int = 1,
+) -> Source:
+    """Where host calls come from. Random weights have no top-1, so they are not given the labels."""
+    layout = input_format(settings, pixels)
+    if images is None:
+        from datasets.generated import generated
+
+        return generated(**layout)
+    from datasets.sources import cached, streaming
+
+    if weights == "random":
+        images = replace(images, labels=(None,) * len(images.paths))
+    workers = settings.dataloader_worker or available_cores()
+    share = {"rank": rank, "world_size": world_size}
+    real = {"interpolation": pixels.interpolation, "workers": workers, **share, **layout}
+    if settings.cache_images:
+        return cached(images, **real)
+    return streaming(images, images_at_a_time=settings.dataloader_rebatch_size or 1, **real)
+
+
+def input_format(settings: Settings, pixels: InputSpec) -> dict[str, Any]:
+    """Shape and dtype of the host calls, as the sources take them."""
+    on_host = settings.normalization_location == "host"
+    return {
+        "image_size": pixels.image_size,
+        "channels": 4 if settings.input_image_padding else 3,
+        "micro_batch_size": settings.micro_batch_size,
+        "device_iterations": settings.device_iterations,
+        "dtype": np.dtype(np.uint8 if settings.eight_bit_io else np.float32),
+        "normalize": (pixels.mean, pixels.std) if on_host else None,
+    }
+
+
+def micro_batch_bytes(settings: Settings, pixels: InputSpec) -> int:
+    """What the pixels of one micro-batch take in memory."""
+    layout = input_format(settings, pixels)
+    values = settings.micro_batch_size * int(layout["channels"]) * pixels.image_size**2
+    return values * int(layout["dtype"].itemsize)

@@ -1,0 +1,116 @@
+"""The driver's model side: from settings to a module ready for its input, and to an executable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from backends import registry
+from backends.artefact_key import source_digest
+from backends.compilation import Compilation, compile_model
+from backends.model_cache import open_cache
+from backends.pipeline import Pipelined
+from driver.data import example_batch
+from driver.output import warn
+from models import (
+    BuiltModel,
+    EfficientNetOptions,
+    InputSpec,
+    NormOptions,
+    Weights,
+    build_with,
+    find_weights,
+    weights_digest,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from backends.base import Backend
+    from measurement.settings import Settings
+    from models.options import NormKind
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def weights_of(settings: Settings) -> Weights:
+    """The weights of the run, found before the model is built."""
+    weights = find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
+    warn(*weights.warnings)
+    return weights
+
+
+def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> Compilation:
+    cache = open_cache(settings.model_cache_path) if settings.model_cache_path else None
+    return compile_model(
+        backend_of(settings),
+        lambda: build(settings, weights),
+        example_batch(settings, pixels),
+        settings,
+        cache,
+        identity(weights),
+    )
+
+
+def backend_of(settings: Settings) -> Backend:
+    """The engine, which runs the model whole or in stages."""
+    backend = registry.choose(settings.backend, settings.device)
+    if not settings.pipeline_splits:
+        return backend
+
+    def in_stages(module: torch.nn.Module) -> Sequence[torch.nn.Module]:
+        from models.surgery import split
+
+        return split(module, settings.pipeline_splits)
+
+    return Pipelined(backend, in_stages)
+
+
+def build(settings: Settings, weights: Weights) -> tuple[torch.nn.Module, tuple[str, ...]]:
+    """The model, ready for its input, and the warnings to print."""
+    built = build_with(
+        weights, settings.model, norm=norm_options(settings), efficientnet=block_options(settings)
+    )
+    return with_input(built, settings), built.warnings
+
+
+def with_input(built: BuiltModel, settings: Settings) -> torch.nn.Module:
+    """The module that takes what the source hands out: raw pixels are turned into numbers inside it."""
+    from models.surgery import normalize_in_model, pad_input_channels
+
+    module = pad_input_channels(built.module) if settings.input_image_padding else built.module
+    eight_bit, pixels = settings.eight_bit_io, built.input_spec
+    if settings.normalization_location == "ipu":
+        return normalize_in_model(module, pixels.mean, pixels.std, eight_bit=eight_bit)
+    if eight_bit:
+        return normalize_in_model(module, (0.0,) * 3, (1.0,) * 3, eight_bit=True)
+    return module
+
+
+def layers(settings: Settings) -> Sequence[str]:
+    """The names that `--pipeline-splits` takes; they do not depend on the weights."""
+    from models.surgery import list_layers
+
+    return list_layers(build(settings, Weights("random"))[0])
+
+
+def norm_options(settings: Settings) -> NormOptions:
+    return NormOptions(
+        cast("NormKind", settings.norm_type),
+        settings.norm_eps,
+        settings.norm_num_groups,
+        settings.batchnorm_momentum,
+    )
+
+
+def block_options(settings: Settings) -> EfficientNetOptions:
+    return EfficientNetOptions(settings.efficientnet_expand_ratio, settings.efficientnet_group_dim)
+
+
+def identity(weights: Weights) -> Callable[[], Mapping[str, str]]:
+    """What tells one model from another beside the settings; found out only if a cache asks."""
+    return lambda: {
+        "weights": f"{weights.kind.partition(':')[0]} {weights_digest(weights)}",
+        "code": source_digest(ROOT / "models", ROOT / "backends", ROOT / "driver"),
+    }

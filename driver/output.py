@@ -1,0 +1,109 @@
+"""What the driver prints around the figures: warnings, what really runs, and the facts of the run."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends.base import BackendError, Batch, Effective, Executable, ProfilingExecutable
+from backends.profiling.profile import PROFILED_MICRO_BATCHES, table, write_trace
+from driver.outcome import Found, Made
+from measurement.machine import available_cores, cpu_model
+from measurement.report import Facts, summary
+
+if TYPE_CHECKING:
+    from measurement.settings import Settings
+    from models import Weights
+
+
+def warn(*lines: str) -> None:
+    for line in lines:
+        print(f"warning: {line}", file=sys.stderr, flush=True)
+
+
+def announce(settings: Settings, weights: Weights, made: Sequence[Made]) -> None:
+    """What really runs, before the figures; replicas are all made alike, and so are their warnings."""
+    warn(*dict.fromkeys(line for part in made for line in part.warnings))
+    print(effective_line(made[0].effective, settings, weights.kind), flush=True)
+
+
+def report(settings: Settings, weights: Weights, made: Made, found: Found) -> None:
+    if found.decode_errors:
+        warn(f"{found.decode_errors} images turned bad during the run; their successors took their place")
+    if found.measurement.not_finite:
+        warn(
+            f"{found.measurement.not_finite} outputs are NaN or infinite: "
+            "the figures are of a model that does not work"
+        )
+    lines = facts(settings, made, weights.kind, found.peak_mib)
+    print(summary(settings, found.measurement, lines), flush=True)
+
+
+def effective_line(engine: Effective, settings: Settings, weights: str) -> str:
+    """What really runs, in one line before the figures."""
+    replicas = f"{settings.replicas} replicas, each with " if settings.replicas > 1 else ""
+    stages = f"{settings.stages} stages, " if settings.stages > 1 else ""
+    return (
+        f"Running {settings.model} ({weights} weights) on {engine.engine} {engine.version}, {engine.device}: "
+        f"{engine.dtype}, {replicas}{stages}{engine.threads} threads, {engine.streams} streams; {settings.data} data, "
+        f"micro-batch {settings.micro_batch_size}, {settings.device_iterations} device iterations"
+    )
+
+
+def profiled(executable: Executable, example: Batch, settings: Settings, trace: Path) -> str:
+    """The most expensive layers, from host calls of their own; all of them as a trace in the file `trace`."""
+    if not isinstance(executable, ProfilingExecutable):
+        raise BackendError(f"--profile: {settings.backend} has no profiler; leave the option out")
+    host_calls = -(-PROFILED_MICRO_BATCHES // settings.device_iterations)
+    profile = executable.profile([example] * settings.device_iterations, host_calls)
+    write_trace(profile, trace)
+    return (
+        f"\nProfile of {profile.micro_batches} micro-batches in host calls of their own, after the measured ones "
+        f"(profiling costs time; the figures above are without it); trace: {trace}\n\n{table(profile)}"
+    )
+
+
+def peak_mib() -> float:
+    """The most memory that this process has used."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def facts(settings: Settings, made: Made, weights: str, memory_mib: float) -> Facts:
+    engine, several = made.effective, settings.replicas > 1
+    packages = {f"version_{name}": version(name) for name in ("torch", "torchvision", "timm", "numpy")}
+    origin = settings.origin["backend"]
+    return Facts(
+        dtype=engine.dtype,
+        num_ipus=0,
+        num_devices=settings.replicas * settings.stages,
+        details={
+            "configuration": settings.config or "none",
+            "backend": f"{engine.engine} {engine.version}",
+            "backend_requested": "auto" if origin == "default" else settings.backend,
+            "device": engine.device,
+            "precision_requested": settings.precision,
+            "precision_effective": engine.dtype,
+            "threads": str(engine.threads),
+            "streams": str(engine.streams),
+            "in_flight": f"{engine.in_flight} micro-batches",
+            "stages": str(settings.stages),
+            "replicas": str(settings.replicas),
+            **({"cores_per_replica": str(available_cores() // settings.replicas)} if several else {}),
+            "weights": weights,
+            "normalization_location": settings.normalization_location,
+            "eight_bit_io": str(settings.eight_bit_io).lower(),
+            **engine.details,
+            "build_time": f"{made.build_s:.2f} s",
+            "compile_time": f"{made.compile_s:.2f} s",
+            "model_cache": made.model_cache,
+            "peak_memory": f"{memory_mib:.0f} MiB" + f" (sum of {settings.replicas} replicas)" * several,
+            "cpu": f"{cpu_model()}, {available_cores()} cores",
+            "version_python": platform.python_version(),
+            **packages,
+        },
+    )

@@ -1,0 +1,60 @@
+"""A run of several replicas, each in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from backends.base import engine_errors
+from driver.data import micro_batch_bytes, open_source
+from driver.model import compiled_model
+from driver.outcome import Found, Made
+from driver.output import announce, peak_mib
+from measurement.loop import measure
+from measurement.machine import core_shares, cores_in_use
+from measurement.progress import live_output
+from measurement.replica_link import Link
+from measurement.replicas import run_replicas
+from measurement.window import within_window
+from models import Weights, input_spec
+
+if TYPE_CHECKING:
+    from datasets.images import ImageSet
+    from measurement.settings import Settings
+
+
+def measured_by_replicas(settings: Settings, images: ImageSet | None, weights: Weights) -> tuple[Made, Found]:
+    """What the replicas found in the window in which all were running, and how the first was made."""
+    made: list[Made] = []
+
+    def ready(parts: Sequence[Made]) -> None:
+        made.extend(parts)
+        announce(settings, weights, parts)
+
+    with live_output(settings) as on_call:
+        found: list[Found] = run_replicas(
+            partial(replica, settings, images, weights),
+            core_shares(cores_in_use(), settings.replicas),
+            settings,
+            ready,
+            on_call,
+        )
+    together = within_window([part.measurement for part in found], settings.iterations)
+    errors, memory = sum(part.decode_errors for part in found), sum(part.peak_mib for part in found)
+    return made[0], Found(together, errors, memory)
+
+
+def replica(settings: Settings, images: ImageSet | None, weights: Weights, link: Link) -> Found:
+    """One replica's process, from its own model to its own figures."""
+    pixels = input_spec(settings.model)
+    compiled = compiled_model(settings, pixels, weights)
+    with (
+        closing(compiled.executable) as executable,
+        engine_errors(settings, micro_batch_bytes(settings, pixels)),
+    ):
+        with open_source(settings, pixels, images, weights.kind, link.rank, link.world_size) as source:
+            link.begin(Made.of(compiled))
+            measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
+        return Found(measurement, source.decode_errors, peak_mib())
