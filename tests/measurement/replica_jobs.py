@@ -26,6 +26,7 @@ class Call:
     outputs: np.ndarray
     round_trip_ns: np.ndarray
     round_trip_is_range: bool = False
+    transfer_ns: np.ndarray | None = None
 
 
 class Batch:

@@ -101,6 +101,8 @@ class TestWindow:
         assert found.replica is not None
         assert found.replica.tolist() == [0, 1, 1]
         assert found.round_trip_ns.tolist() == [10, 11, 5, 6, 17, 18]
+        assert found.transfer_ns is not None
+        assert found.transfer_ns.tolist() == [20, 10, 34]
         assert found.samples == 3 * 4
 
     @given(
@@ -248,6 +250,7 @@ def measurement(starts: Any, takes: Any) -> Measurement:
         start_ns=start_ns,
         host_call_ns=np.broadcast_to(np.array(takes, np.int64), start_ns.shape).copy(),
         decode_wait_ns=np.zeros(len(start_ns), np.int64),
+        transfer_ns=start_ns * 2,
         round_trip_ns=np.repeat(start_ns, 2) + np.tile([0, 1], len(start_ns)),
         round_trip_is_range=False,
         warmup_host_calls=3,
