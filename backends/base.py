@@ -102,11 +102,14 @@ class HostCall:
     `outputs`: float32 `(device_iterations, micro_batch_size, classes)`.
     `round_trip_ns`: int64 `(device_iterations,)`, input handed over to output readable on the host, or,
     where the device tells only a range, `(3,)`: minimum, maximum and mean (`round_trip_is_range`).
+    `transfer_ns`: int64 `(device_iterations,)`, the part of each round trip in which the input was brought
+    to where the engine computes; None where the engine reads the caller's arrays in place.
     """
 
     outputs: NDArray[np.float32]
     round_trip_ns: NDArray[np.int64]
     round_trip_is_range: bool = False
+    transfer_ns: NDArray[np.int64] | None = None
 
 
 class Executable(Protocol):

@@ -123,7 +123,11 @@ class OnnxRuntimeExecutable:
         self._input, self._output = session.get_inputs()[0].name, session.get_outputs()[0]
         classes = int(self._output.shape[-1])
         shape = (settings.device_iterations, settings.micro_batch_size, classes)
-        self._call = HostCall(np.zeros(shape, np.float32), np.zeros(settings.device_iterations, np.int64))
+        round_trip_ns, transfer_ns = np.zeros((2, settings.device_iterations), np.int64)
+        copied = settings.device == "cuda"
+        self._call = HostCall(
+            np.zeros(shape, np.float32), round_trip_ns, transfer_ns=transfer_ns if copied else None
+        )
         self._bindings: dict[tuple[int, int], tuple[Batch, ort.IOBinding]] = {}
         # Nothing is handed over for synthetic data: every slot stays bound to an array made here.
         self._device_data = (
@@ -141,6 +145,7 @@ class OnnxRuntimeExecutable:
             _, binding = bindings.get((slot, id(batch))) or self._bind(slot, batch)
             if copied:  # a binding copies to the device when it is made, not when it is run
                 binding.bind_cpu_input(self._input, batch)
+                self._call.transfer_ns[slot] = clock() - start_ns  # type: ignore[index]
             run(binding)
             if on_cuda:
                 binding.synchronize_outputs()

@@ -76,7 +76,6 @@ def peak_mib() -> float:
 def facts(settings: Settings, made: Made, weights: str, memory_mib: float) -> Facts:
     engine, several = made.effective, settings.replicas > 1
     packages = {f"version_{name}": version(name) for name in ("torch", "torchvision", "timm", "numpy")}
-    origin = settings.origin["backend"]
     return Facts(
         dtype=engine.dtype,
         num_ipus=0,
@@ -84,7 +83,7 @@ def facts(settings: Settings, made: Made, weights: str, memory_mib: float) -> Fa
         details={
             "configuration": settings.config or "none",
             "backend": f"{engine.engine} {engine.version}",
-            "backend_requested": "auto" if origin == "default" else settings.backend,
+            "backend_requested": settings.backend_requested,
             "device": engine.device,
             "precision_requested": settings.precision,
             "precision_effective": engine.dtype,

@@ -39,6 +39,8 @@ class HostCall(Protocol):
     def round_trip_ns(self) -> NDArray[np.int64]: ...
     @property
     def round_trip_is_range(self) -> bool: ...
+    @property
+    def transfer_ns(self) -> NDArray[np.int64] | None: ...
 
 
 class Executable(Protocol):
@@ -64,6 +66,8 @@ class Measurement:
     `start_ns`: int64 `(host_calls,)`, when each began, by the clock that all processes share.
     `host_call_ns`: int64 `(host_calls,)`, from asking for the data to the last output on the host.
     `decode_wait_ns`: int64 `(host_calls,)`, the part of it spent waiting for decoded images.
+    `transfer_ns`: int64 `(host_calls,)`, the part spent bringing inputs to the engine; None where that is no
+    step of its own.
     `round_trip_ns`: int64 `(host_calls × device_iterations,)`, one per micro-batch; with
     `round_trip_is_range`, `(host_calls × 3,)`: minimum, maximum and mean of each host call.
     `warmup_host_calls`: all host calls before the first timed one.
@@ -76,6 +80,7 @@ class Measurement:
     start_ns: NDArray[np.int64]
     host_call_ns: NDArray[np.int64]
     decode_wait_ns: NDArray[np.int64]
+    transfer_ns: NDArray[np.int64] | None
     round_trip_ns: NDArray[np.int64]
     round_trip_is_range: bool
     warmup_host_calls: int
@@ -122,6 +127,7 @@ def measure(
     start_ns: list[int] = []
     host_call_ns: list[int] = []
     decode_wait_ns: list[int] = []
+    transfer_ns: list[int | None] = []
     round_trips: list[NDArray[np.int64]] = []
     elapsed_ns = correct = labelled = not_finite = 0
     while True:
@@ -135,6 +141,7 @@ def measure(
         host_call_ns.append(took_ns)
         decode_wait_ns.append(batch.decode_wait_ns)
         round_trips.append(call.round_trip_ns.copy())
+        transfer_ns.append(None if call.transfer_ns is None else int(call.transfer_ns.sum()))
         hits, known = _top1(call.outputs, batch.labels)
         correct, labelled = correct + hits, labelled + known
         not_finite += call.outputs.size - int(np.count_nonzero(np.isfinite(call.outputs)))
@@ -147,6 +154,7 @@ def measure(
         start_ns=np.array(start_ns, np.int64),
         host_call_ns=np.array(host_call_ns, np.int64),
         decode_wait_ns=np.array(decode_wait_ns, np.int64),
+        transfer_ns=None if None in transfer_ns else np.array(transfer_ns, np.int64),
         round_trip_ns=np.concatenate(round_trips),
         round_trip_is_range=call.round_trip_is_range,
         warmup_host_calls=warmup,

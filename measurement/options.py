@@ -167,7 +167,13 @@ OPTIONS: tuple[Option, ...] = (
         metavar="FILE",
     ),
     Option("cache_images", DATA, "decode the photographs once, before timing", default=False, switch=True),
-    Option("dataloader_worker", DATA, "decoding workers of each replica (default: one a core)", count, metavar="N"),
+    Option(
+        "dataloader_worker",
+        DATA,
+        "decoding workers of each replica (default: one a core)",
+        count,
+        metavar="N",
+    ),
     Option(
         "dataloader_rebatch_size",
         DATA,
@@ -212,7 +218,13 @@ OPTIONS: tuple[Option, ...] = (
         default=1,
         metavar="N",
     ),
-    Option("compile_only", RUN, "compile the model, report the time it took, run nothing", default=False, switch=True),
+    Option(
+        "compile_only",
+        RUN,
+        "compile the model, report the time it took, run nothing",
+        default=False,
+        switch=True,
+    ),
     Option(
         "profile",
         RUN,

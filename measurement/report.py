@@ -87,8 +87,14 @@ def _percentiles(trip: Latency) -> dict[str, str]:
 
 
 def _time_shares(measurement: Measurement) -> dict[str, str]:
-    wait = measurement.decode_wait_ns.sum() / measurement.host_call_ns.sum()
-    return {"time_share_decode_wait": f"{wait:.1%}", "time_share_compute": f"{1 - wait:.1%}"}
+    whole = measurement.host_call_ns.sum()
+    wait = measurement.decode_wait_ns.sum() / whole
+    transfer = None if measurement.transfer_ns is None else measurement.transfer_ns.sum() / whole
+    return {
+        "time_share_decode_wait": f"{wait:.1%}",
+        "time_share_transfer": "n/a (no step of its own)" if transfer is None else f"{transfer:.1%}",
+        "time_share_compute": f"{1 - wait - (transfer or 0):.1%}",
+    }
 
 
 def _top1(measurement: Measurement) -> dict[str, str]:

@@ -59,6 +59,7 @@ class Settings:
     warmup: int
     precision: str
     backend: str
+    backend_requested: str
     device: str
     threads: int | None
     streams: int | None
@@ -114,6 +115,7 @@ def resolve(
     warnings: list[str] = []
     values["weights"], origin["weights"] = _weights(layers)
     del values["random_weights"], origin["random_weights"]
+    values["backend_requested"] = values["backend"]
     values["backend"], values["device"] = backend, device_kind
     values["images"] = Path(values["images"])
     for key in ("labels", "model_cache_path", "profile_path"):
@@ -127,7 +129,9 @@ def resolve(
         )
     values["pipeline_splits"] = tuple(values["pipeline_splits"] or ())
     if values["compile_only"] and values["replicas"] > 1:
-        warnings.append(f"no effect with --compile-only (one copy is compiled): --replicas {values['replicas']}")
+        warnings.append(
+            f"no effect with --compile-only (one copy is compiled): --replicas {values['replicas']}"
+        )
         values["replicas"] = 1
     warnings += side_by_side(values, device_kind, available_cores())
     _refuse_artefacts_that_cannot_be(values)

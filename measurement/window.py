@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from measurement.loop import Measurement
 
@@ -46,6 +47,7 @@ def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Me
         start_ns=np.concatenate([own.start_ns for own in kept]),
         host_call_ns=np.concatenate([own.host_call_ns for own in kept]),
         decode_wait_ns=np.concatenate([own.decode_wait_ns for own in kept]),
+        transfer_ns=_joined([own.transfer_ns for own in kept]),
         round_trip_ns=np.concatenate([own.round_trip_ns for own in kept]),
         replica=np.repeat(np.arange(len(kept)), [len(own.host_call_ns) for own in kept]),
         correct=sum(own.correct for own in replicas),
@@ -63,5 +65,11 @@ def _between(own: Measurement, opened_ns: int, closed_ns: int, iterations: int |
         start_ns=own.start_ns[chosen],
         host_call_ns=own.host_call_ns[chosen],
         decode_wait_ns=own.decode_wait_ns[chosen],
+        transfer_ns=None if own.transfer_ns is None else own.transfer_ns[chosen],
         round_trip_ns=round_trips[chosen].ravel(),
     )
+
+
+def _joined(parts: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

@@ -8,7 +8,6 @@ from backends import onnxruntime, openvino, registry, torch
 from backends.base import Availability, BackendError, EngineError, engine_errors
 from measurement.settings import resolve
 
-
 OPENVINO = resolve({"micro_batch_size": 8}, None, "cpu", "openvino")[0]
 TORCH = resolve({"micro_batch_size": 8}, None, "cpu", "torch")[0]
 

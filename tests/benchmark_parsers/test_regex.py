@@ -27,7 +27,18 @@ FIELD_REGEXPS = [
     r"(.*)",
     r"(x)?throughput",
 ]
-FIGURE_PIECES = ["throughput: ", "12.5", " samples/sec", "latency: ", "3 ms", "loss:0.5 ", "):", "nan", "42", "%"]
+FIGURE_PIECES = [
+    "throughput: ",
+    "12.5",
+    " samples/sec",
+    "latency: ",
+    "3 ms",
+    "loss:0.5 ",
+    "):",
+    "nan",
+    "42",
+    "%",
+]
 PIECES = st.sampled_from([*FIGURE_PIECES, "\n", "\r\n", "\r", " ", "a", "b", "é", "Accuracy (MLM NSP): 0.9"])
 
 

@@ -39,6 +39,7 @@ class Call:
     outputs: np.ndarray
     round_trip_ns: np.ndarray
     round_trip_is_range: bool = False
+    transfer_ns: np.ndarray | None = None
 
 
 class Source:
@@ -193,12 +194,15 @@ def test_time_shares_and_top1_are_told() -> None:
     found = a_measurement(
         host_call_ns=np.array([100, 100]),
         decode_wait_ns=np.array([30, 20]),
+        transfer_ns=np.array([5, 5]),
         correct=3,
         labelled=4,
         not_finite=7,
     )
     text = report(found)
     assert "\ttime_share_decode_wait: 25.0%" in text
+    assert "\ttime_share_transfer: 5.0%" in text
+    assert "\ttime_share_compute: 70.0%" in text
     assert "\ttop1: 75.00% (3 of 4 labelled images)" in text
     assert "\tnot_finite_outputs: 7" in text
 
@@ -209,6 +213,7 @@ def a_measurement(**changes: Any) -> Measurement:
         "start_ns": np.array([0]),
         "host_call_ns": np.array([10**9]),
         "decode_wait_ns": np.array([0]),
+        "transfer_ns": None,
         "round_trip_ns": np.array([10**6, 3 * 10**6]),
         "round_trip_is_range": False,
         "warmup_host_calls": 3,
