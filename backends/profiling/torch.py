@@ -45,7 +45,7 @@ def profile_model(
             if device == "cuda":
                 torch.cuda.synchronize()
     events = profiler.events() or []
-    times = _kernel_times(events, device) if compiled else _module_times(events, device)
+    times = _kernel_times(events, device) if compiled else module_times(events, device)
     return profile_of(times, micro_batches, _trace_events(profiler))
 
 
@@ -88,7 +88,7 @@ def _marked_modules(model: Any) -> Iterator[None]:
             hook.remove()
 
 
-def _module_times(events: Sequence[Any], device: str) -> Iterator[LayerTime]:
+def module_times(events: Sequence[Any], device: str) -> Iterator[LayerTime]:
     """Time of each module without that of the modules inside it."""
     own_us: dict[int, float] = {}
     marked = [event for event in events if event.name.startswith(MARK) and _is_on_cpu(event)]

@@ -184,8 +184,10 @@ class TestCompilation:
         compiled.executable.close()
         return found
 
-    @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
-    @pytest.mark.parametrize(("precision", "device_iterations"), [("32.32", 3), ("16.16", 1)])
+    @pytest.mark.parametrize(
+        ("backend", "precision", "device_iterations"),
+        [("openvino", "32.32", 3), ("openvino", "16.16", 1), ("onnxruntime", "32.32", 3)],
+    )
     def test_a_hit_gives_the_same_outputs_bit_for_bit_and_builds_nothing(
         self, backend: str, precision: str, device_iterations: int, small_model: nn.Module, tmp_path: Path
     ) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from torch import nn
 from backends.base import ProfilingExecutable
 from backends.profiling.onnxruntime import read_profile
 from backends.profiling.profile import SHOWN_LAYERS, LayerTime, profile_of, table, write_trace
+from backends.profiling.torch import MARK, module_times
 from tests.backends.conftest import BACKENDS, CompileFixture
 
 TIMES = st.lists(
@@ -25,26 +27,18 @@ TIMES = st.lists(
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("device_iterations", [1, 3])
 class TestEngines:
-    def test_every_micro_batch_is_profiled_and_the_convolution_is_among_the_layers(
-        self, backend: str, device_iterations: int, compiled: CompileFixture
+    def test_every_micro_batch_is_profiled_and_the_trace_has_what_viewers_need(
+        self, backend: str, device_iterations: int, compiled: CompileFixture, tmp_path: Path
     ) -> None:
         run = compiled(backend, profile=True, threads=1, device_iterations=device_iterations)
         assert isinstance(run.executable, ProfilingExecutable)
         profile = run.executable.profile(run.batches, 4)
         assert profile.micro_batches == 4 * device_iterations
         assert any("Conv" in layer.kind for layer in profile.layers)
-        assert all(layer.time_us >= 0 for layer in profile.layers[:3])
-
-    def test_the_trace_has_what_viewers_need(
-        self, backend: str, device_iterations: int, compiled: CompileFixture, tmp_path: Path
-    ) -> None:
-        run = compiled(backend, profile=True, threads=1, device_iterations=device_iterations)
-        assert isinstance(run.executable, ProfilingExecutable)
-        profile = run.executable.profile(run.batches, 2)
         write_trace(profile, tmp_path / "trace.json")
         trace = json.loads((tmp_path / "trace.json").read_text())
         spans = [event for event in trace["traceEvents"] if event["ph"] == "X"]
-        assert len(spans) >= 2 * device_iterations
+        assert len(spans) >= 4 * device_iterations
         for span in spans:
             assert isinstance(span["name"], str)
             assert span["ts"] >= 0
@@ -66,15 +60,28 @@ class TestEngines:
             assert not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
 
 
-def test_a_module_is_not_charged_for_the_modules_inside_it(compiled: CompileFixture) -> None:
-    heavy = nn.Sequential(nn.Conv2d(3, 64, 5), nn.Conv2d(64, 64, 5))
-    model = nn.Sequential(heavy, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
-    run = compiled("torch", model=model, profile=True, threads=1)
+def test_torchs_layers_are_the_models_modules(compiled: CompileFixture) -> None:
+    inner = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU())
+    run = compiled("torch", model=nn.Sequential(inner, nn.Flatten()).eval(), profile=True, threads=1)
     assert isinstance(run.executable, ProfilingExecutable)
-    layers = {layer.layer: layer for layer in run.executable.profile(run.batches, 3).layers}
-    assert layers.keys() == {"model", "0", "0/0", "0/1", "1", "2"}
-    assert layers["0/1"].kind == "Conv2d"
-    assert layers["0"].time_us < layers["0/1"].time_us
+    kinds = {layer.layer: layer.kind for layer in run.executable.profile(run.batches, 2).layers}
+    expected = {"model": "Sequential", "0": "Sequential", "0/0": "Conv2d", "0/1": "ReLU", "1": "Flatten"}
+    assert kinds == expected
+
+
+def test_a_module_is_not_charged_for_the_modules_inside_it() -> None:
+    def event(number: int, name: str, parent: SimpleNamespace | None, us: float) -> SimpleNamespace:
+        span = SimpleNamespace(elapsed_us=lambda: us)
+        return SimpleNamespace(
+            id=number, name=name, cpu_parent=parent, time_range=span, device_type="DeviceType.CPU"
+        )
+
+    block = event(1, f"{MARK}block Block", None, 100)
+    operator = event(2, "aten::something", block, 90)
+    inner = event(3, f"{MARK}block/conv Conv2d", operator, 70)
+    innermost = event(4, f"{MARK}block/conv/pad Pad", inner, 20)
+    times = {time.layer: time.time_us for time in module_times([block, operator, inner, innermost], "cpu")}
+    assert times == {"block": 30, "block/conv": 50, "block/conv/pad": 20}
 
 
 class TestTable:
