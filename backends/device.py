@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from measurement.machine import has_native_bfloat16
@@ -10,8 +12,14 @@ if TYPE_CHECKING:
     import torch
 
 
+DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl")
+"""What NVIDIA's driver shows on Linux, in WSL and on Jetson; without it, torch need not be asked."""
+
+
 def torch_sees_cuda() -> bool:
-    """Whether this torch was built for CUDA and finds a device and its driver. Loads torch."""
+    """Whether this torch was built for CUDA and finds a device. Loads torch only where there is a driver."""
+    if sys.platform == "linux" and not any(Path(file).exists() for file in DRIVER_FILES):
+        return False
     import torch
 
     return torch.cuda.is_available()

@@ -1,4 +1,4 @@
-"""Every example of the README runs as it is written."""
+"""Every example of the README, and of the driver's page, runs as it is written."""
 
 import re
 import shlex
@@ -13,14 +13,19 @@ from examples_utils.cli import main as runner
 from measurement.options import parse_flags
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+README = ROOT / "README.md"
+DRIVER_PAGE = ROOT / "docs" / "driver.md"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: Path = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
-COMMANDS = [line[2:] for block in blocks("console") for line in block.splitlines()]
+def commands(page: Path) -> list[str]:
+    return [line[2:] for block in blocks("console", page) for line in block.splitlines()]
+
+
+COMMANDS = commands(README)
 DRIVER = [c for c in COMMANDS if c.startswith("python3 run_benchmark.py")]
 RUNNER = [c for c in COMMANDS if c.startswith("python3 -m examples_utils")]
 
@@ -37,18 +42,23 @@ def test_the_make_targets_exist(target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", DRIVER)
-def test_the_drivers_examples_run_as_written(command: str, photographs: Path) -> None:
-    """In full but for their length: a second is enough."""
+@pytest.mark.parametrize("command", [*DRIVER, *commands(DRIVER_PAGE)])
+def test_the_drivers_examples_run_as_written(command: str, photographs: Path, tmp_path: Path) -> None:
+    """In full but for their length, and for the folders that they use."""
     argv = shlex.split(command)[2:]
     given: dict[str, object] = {} if "--help" in argv else parse_flags(argv, "driver", "")
-    shorter = ["--iterations", "1", "--warmup", "0", "--images", str(photographs)]
-    if given.get("data") == "generated":
-        shorter = shorter[:-2]
+    shorter = ["--iterations", "1", "--warmup", "0", "--threads", "1"]
+    if given.get("data", "real") == "real":
+        shorter += ["--images", str(photographs)]
+    if "model_cache_path" in given:
+        shorter += ["--model-cache-path", str(tmp_path)]
+    if "profile" in given:
+        shorter += ["--profile-path", str(tmp_path)]
     code = f"import sys, run_benchmark; sys.exit(run_benchmark.main({[*argv, *shorter]!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert ("usage:" if "--help" in argv else "throughput:") in done.stdout
+    shown = {"--help": "usage:", "--list-layers": "layer3/0", "--compile-only": "compile_time:"}
+    assert next((text for flag, text in shown.items() if flag in argv), "throughput:") in done.stdout
 
 
 @pytest.mark.parametrize("command", RUNNER)
