@@ -90,7 +90,12 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, purpose: str, reme
         raise MemoryShortage(
             f"{purpose} need {size / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free: {remedy}"
         )
-    memory = np.empty(size + ALIGNMENT, np.uint8)
+    try:
+        memory = np.empty(size + ALIGNMENT, np.uint8)
+    except MemoryError as error:  # a limit below the free memory, such as ulimit -v
+        raise MemoryShortage(
+            f"{purpose} need {size / 2**30:.1f} GiB of memory, which the system refuses: {remedy}"
+        ) from error
     first = -memory.ctypes.data % ALIGNMENT
     memory.fill(0)
     return memory[first : first + size].view(dtype).reshape(shape)

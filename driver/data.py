@@ -75,9 +75,19 @@ def input_format(settings: Settings, pixels: InputSpec) -> dict[str, Any]:
         "channels": 4 if settings.input_image_padding else 3,
         "micro_batch_size": settings.micro_batch_size,
         "device_iterations": settings.device_iterations,
-        "dtype": np.dtype(np.uint8 if settings.eight_bit_io else np.float32),
+        "dtype": pixel_dtype(settings),
         "normalize": (pixels.mean, pixels.std) if on_host else None,
     }
+
+
+def pixel_dtype(settings: Settings) -> np.dtype[Any]:
+    """8 bits where asked for; 16 where the device computes in float16, so that half is transferred; else 32.
+
+    numpy has no bfloat16: a CPU that computes in it is handed float32.
+    """
+    if settings.eight_bit_io:
+        return np.dtype(np.uint8)
+    return np.dtype(np.float16 if settings.precision == "16.16" and settings.device == "cuda" else np.float32)
 
 
 def micro_batch_bytes(settings: Settings, pixels: InputSpec) -> int:

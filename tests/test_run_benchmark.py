@@ -205,6 +205,23 @@ class TestRefusals:
         assert warnings[0].startswith("warning: ")
         assert "1" in warnings[0]
 
+    @pytest.mark.parametrize(
+        ("micro_batch_size", "needed"), [("10000000", "5607.6 GiB"), ("12500", "7.0 GiB")]
+    )
+    def test_a_lack_of_memory_says_how_much_is_needed_and_ends_with_1(
+        self, micro_batch_size: str, needed: str
+    ) -> None:
+        """More than is free, and more than a limit on the process allows."""
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (7 * 2**30, 7 * 2**30))"
+        argv = ["--model", "resnet18", "--random-weights", "--data", "generated", "--backend", "torch"]
+        argv += ["--micro-batch-size", micro_batch_size, "--precision", "32.32"]
+        code = f"{limit}; import sys, run_benchmark; sys.exit(run_benchmark.main({argv!r}))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 1, done.stderr
+        assert needed in done.stderr
+        assert "--micro-batch-size" in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_an_engine_that_fails_is_quoted_and_ends_with_1(
         self, driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
