@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 def measured_by_replicas(settings: Settings, images: ImageSet | None, weights: Weights) -> tuple[Made, Found]:
     """What the replicas found in the window in which all were running, and how the first was made."""
     made: list[Made] = []
+    with ExitStack() as live:
 
-    def ready(parts: Sequence[Made]) -> None:
-        made.extend(parts)
-        announce(settings, weights, parts)
+        def ready(parts: Sequence[Made]) -> Callable[..., None]:
+            made.extend(parts)
+            announce(settings, weights, parts)
+            return live.enter_context(live_output(settings))
 
-    with live_output(settings) as on_call:
         found: list[Found] = run_replicas(
             partial(replica, settings, images, weights),
             core_shares(cores_in_use(), settings.replicas),
             settings,
             ready,
-            on_call,
         )
     together = within_window([part.measurement for part in found], settings.iterations)
     errors, memory = sum(part.decode_errors for part in found), sum(part.peak_mib for part in found)

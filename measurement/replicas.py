@@ -26,20 +26,20 @@ def run_replicas(
     job: Callable[[Link], Any],
     cores: Sequence[Sequence[int]],
     settings: Settings,
-    on_ready: Callable[[Sequence[Any]], None],
-    on_call: Callable[[TimedCall, str], None],
+    on_ready: Callable[[Sequence[Any]], Callable[[TimedCall, str], None]],
 ) -> list[Any]:
     """What `job` returns in each of the processes, one for each share of `cores`.
 
     `job` must be importable by name and its result be picklable. All wait for each other in
-    `link.begin`; `on_ready` gets what they said there. Raises `ReplicaError` where a replica dies, and
+    `link.begin`; `on_ready` gets what they said there, and gives what is then told of each timed host call
+    and of who made it. Raises `ReplicaError` where a replica dies, and
     the `ValueError` of a replica that refuses the request; none is left running then or after Ctrl-C.
     """
     replicas: list[_Replica] = []
     try:
         for own in cores:
             replicas.append(_start(job, len(replicas), len(cores), own))
-        return _attend(replicas, settings, on_ready, on_call)
+        return _attend(replicas, settings, on_ready)
     finally:
         _end(replicas)
 
@@ -87,10 +87,10 @@ def _inherited(cores: Sequence[int]) -> Iterator[None]:
 def _attend(
     replicas: Sequence[_Replica],
     settings: Settings,
-    on_ready: Callable[[Sequence[Any]], None],
-    on_call: Callable[[TimedCall, str], None],
+    on_ready: Callable[[Sequence[Any]], Callable[[TimedCall, str], None]],
 ) -> list[Any]:
     by_channel = {replica.channel: replica for replica in replicas}
+    on_call: Callable[[TimedCall, str], None] | None = None
     told_to_stop = False
     while any(replica.done is None for replica in replicas):
         waited_for = [replica.channel for replica in replicas if replica.done is None]
@@ -101,12 +101,12 @@ def _attend(
                 case Ready() as ready:
                     replica.ready = ready
                     if all(other.ready for other in replicas):
-                        on_ready([other.ready.facts for other in replicas if other.ready])
+                        on_call = on_ready([other.ready.facts for other in replicas if other.ready])
                         _tell(replicas, go)
                 case Calls(calls):
                     replica.starts_ns += [call.start_ns for call in calls]
                     replica.last_end_ns = calls[-1].start_ns + calls[-1].host_call_ns
-                    if not told_to_stop:
+                    if on_call is not None and not told_to_stop:
                         for call in calls:
                             on_call(call, f"[{replica.name}] ")
                 case Done() as done:

@@ -19,6 +19,7 @@ from driver.model import build
 from measurement.machine import available_cores, cores_in_use
 from measurement.settings import resolve
 from models import Weights, input_spec
+from tests.test_run_benchmark import on_a_terminal
 
 ROOT = Path(__file__).parents[1]
 MODEL = "timm/test_efficientnet.r160_in1k"
@@ -85,6 +86,11 @@ class TestReplicas:
         assert re.fullmatch(r"\d+ MiB \(sum of 2 replicas\)", figure(done.stdout, "peak_memory"))
         assert done.stdout.count("Running ") == 1
         assert "2 replicas, each with 1 threads" in done.stdout
+
+    def test_a_terminal_shows_one_bar_for_all_after_what_runs(self) -> None:
+        shown = on_a_terminal([sys.executable, "run_benchmark.py", *GENERATED, *TWO, "--iterations", "3"])
+        assert re.search(r"^Running .*device iterations\r$", shown, re.MULTILINE)
+        assert "/3 host calls" in shown
 
     def test_photographs_are_shared_out_and_top1_is_of_all(self, driver, photographs: Path) -> None:
         argv = ["--model", "efficientnet-lite0", "--backend", "torch", "--images", str(photographs)]

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -28,20 +28,24 @@ one_core = cores_in_use()[:1]
 
 def run(job: Any, cores: Sequence[Sequence[int]] = (one_core, one_core), **flags: object) -> list[Any]:
     settings = resolve({"data": "generated", **flags}, None, "cpu", "torch")[0]
-    return run_replicas(job, cores, settings, lambda facts: None, lambda call, maker: None)
+    return run_replicas(job, cores, settings, lambda facts: lambda call, maker: None)
 
 
 class TestProcesses:
     def test_all_count_the_same_time_and_none_idles_in_it(self) -> None:
         told: list[tuple[str, TimedCall]] = []
         ready: list[str] = []
+
+        def on_ready(facts: Sequence[str]) -> Callable[[TimedCall, str], None]:
+            ready.extend(facts)
+            return lambda call, maker: told.append((maker, call))
+
         settings = resolve({"data": "generated", "iterations": 12}, None, "cpu", "torch")[0]
         found: list[Found] = run_replicas(
             partial(measures, (0.02, 0.001)),
             [one_core, one_core],
             settings,
-            ready.extend,
-            lambda call, maker: told.append((maker, call)),
+            on_ready,
         )
         slow, fast = (part.measurement for part in found)
         assert ready == ["facts of 0", "facts of 1"]
