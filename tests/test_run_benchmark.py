@@ -1,12 +1,15 @@
 """The driver as its users meet it: flags in, report lines and exit codes out."""
 
+import fcntl
 import os
 import pty
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -160,7 +163,7 @@ class TestRefusals:
             (["--micro-batch-size", "0"], "--micro-batch-size: 0 is too small"),
             (["--micro-batch-size", "many"], "--micro-batch-size: 'many' is not a whole number"),
             (["--weights", "no/such/file.pth"], "--weights no/such/file.pth"),
-            (["--replicas", "2"], "--replicas 2"),
+            (["--replicas", "1000"], "--replicas 1000"),
             (
                 ["--model", "resnet18", "--efficientnet-group-dim", "16", "--data", "generated"],
                 "--efficientnet-group-dim",
@@ -265,7 +268,8 @@ class TestProcess:
 def on_a_terminal(argv: list[str]) -> str:
     """What `argv` shows on a terminal of 100 columns."""
     master, slave = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "100", "TERM": "xterm"}
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    environment = {**os.environ, "TERM": "xterm"}
     process = subprocess.Popen(argv, cwd=ROOT, stdout=slave, stderr=slave, stdin=slave, env=environment)
     os.close(slave)
     shown = b""
