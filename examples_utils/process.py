@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from examples_utils.process_group import MARK, end_all, has_members
+from examples_utils.process_group import MARK, end_all, outlived
 
 TIMED_OUT_EXITCODE = 124
 _NOT_FOUND_EXITCODE = 127
@@ -79,7 +79,7 @@ def run_process(
     if not in_time:
         _end(process, mark)
         _append(output_folder / "stderr", f"\nTimeout ({timeout_s:g})")
-    elif has_members(process.pid):
+    elif outlived(process.pid, mark):
         leftovers = end_all(process.pid, mark)
     exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE
     return Outcome(exitcode, start, end, duration_s, timed_out=not in_time, leftovers=leftovers)

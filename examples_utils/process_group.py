@@ -17,8 +17,25 @@ _POLL_S = 0.02
 _AFTER_KILL_S = 2.0
 
 
-def has_members(group: int) -> bool:
-    """Whether any process, perhaps a zombie, is left in the process group."""
+def outlived(group: int, mark: str) -> bool:
+    """Whether any process is left of the group, or of those that left it but carry ``mark``.
+
+    Quick, as it is asked after every command: it reads environments and builds no tree of processes.
+    """
+    return _has_members(group) or any(_carries(pid, mark) for pid in _other_processes())
+
+
+def _other_processes() -> list[int]:
+    # Elsewhere than on Linux the process group has to do.
+    proc = Path("/proc")
+    if not proc.is_dir():
+        return []
+    return [
+        int(entry.name) for entry in proc.iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()
+    ]
+
+
+def _has_members(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:

@@ -70,6 +70,15 @@ def test_a_timeout_ends_the_command_with_all_its_children_and_the_run_goes_on(wo
     assert processes_in(workplace.folder) == []
 
 
+def test_a_child_that_left_the_session_is_ended_too_when_its_command_ends_well(workplace):
+    workplace.spec("leaves:\n  cmd: sh -c 'setsid sleep 613.25 & sleep 0.2; echo done'\n")
+    done = workplace.benchmark()
+    record = done.by_variant["leaves"]
+    assert record["status"] == "passed"
+    assert "outlived the command" in record["warnings"][-1]
+    assert [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "613.25"]] == []
+
+
 def test_a_child_that_outlives_its_command_is_ended_and_does_not_hold_up_the_run(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec(f"leaves:\n  cmd: python3 stubborn.py leave{FIGURES}")
