@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -98,6 +99,11 @@ def _short(value: Any) -> str:
 
 
 def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
+    if not math.isfinite(entry.get("timeout") or 0):  # a schema cannot tell .nan and .inf from numbers
+        yield (
+            ("timeout",),
+            f"expected a number of seconds above 0; got {entry['timeout']}; leave it out for no limit",
+        )
     yield from _command_problems(entry)
     known_parameters: tuple[str, ...] | None = None
     try:

@@ -11,6 +11,7 @@ from examples_utils.spec import load_spec
 
 # Each: the spec, where the problem is, and what the message must say.
 PROBLEMS = {
+    "a timeout that is no number": ("r:\n  cmd: x\n  timeout: .nan\n", "3:12", "a number of seconds above 0"),
     "bad YAML": ("a: [1\nb: 2", "2:2", "not valid YAML"),
     "tab": ("a:\n\tcmd: x", "2:1", "not valid YAML"),
     "duplicate entry": ("a: {cmd: x}\nb: {cmd: y}\na: {cmd: z}", "3:1", "duplicate key, first given in line 1"),
