@@ -17,3 +17,21 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
     copy_packaged_photographs(folder)
     return folder
+
+
+@pytest.fixture
+def driver(capfd: pytest.CaptureFixture[str]):
+    """`driver(*argv)`: exit code, stdout and stderr of the driver, run in this process."""
+
+    def run(*argv: str) -> tuple[int, str, str]:
+        import run_benchmark
+
+        try:
+            code = run_benchmark.main(argv)
+        except SystemExit as ended:
+            code = ended.code
+        out, err = capfd.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    return run

@@ -13,12 +13,12 @@ import numpy as np
 import psutil
 import pytest
 
-import run_benchmark
 from driver.data import open_source
 from driver.model import build
 from measurement.machine import available_cores, cores_in_use
 from measurement.settings import resolve
 from models import Weights, input_spec
+from tests.report_lines import figure
 from tests.test_run_benchmark import on_a_terminal
 
 ROOT = Path(__file__).parents[1]
@@ -39,28 +39,6 @@ TWO = ["--replicas", "2"]
 PATIENCE_S = 120
 
 two_cores = pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
-
-
-@pytest.fixture
-def driver(capfd: pytest.CaptureFixture[str]):
-    """`driver(*argv)`: exit code, stdout and stderr of the driver, run in this process."""
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        try:
-            code = run_benchmark.main(argv)
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
-
-
-def figure(text: str, key: str) -> str:
-    found = re.findall(rf"^\t{key}: (.*)$", text, re.MULTILINE)
-    assert len(found) == 1, f"{key}: {found}"
-    return found[0]
 
 
 @two_cores

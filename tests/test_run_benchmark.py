@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-import run_benchmark
+from tests.report_lines import figure
 
 ROOT = Path(__file__).parents[1]
 QUICK = [
@@ -28,28 +28,6 @@ QUICK = [
     "--threads",
     "1",
 ]
-
-
-@pytest.fixture
-def driver(capfd: pytest.CaptureFixture[str]):
-    """`driver(*argv)`: exit code, stdout and stderr of the driver, run in this process."""
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        try:
-            code = run_benchmark.main(argv)
-        except SystemExit as ended:
-            code = ended.code
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
-
-
-def figure(text: str, key: str) -> str:
-    found = re.findall(rf"^\t{key}: (.*)$", text, re.MULTILINE)
-    assert len(found) == 1, f"{key}: {found}"
-    return found[0]
 
 
 class TestData:

@@ -6,21 +6,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from datasets.packaged_photographs import copy_packaged_photographs
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    # torchvision says on every call that its decoders will move to TorchCodec one day.
-    config.addinivalue_line("filterwarnings", "ignore:The image decoding and encoding:DeprecationWarning")
-
-
-@pytest.fixture(scope="session")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of all packaged photographs with their labels.csv. To be read only."""
-    folder = tmp_path_factory.mktemp("photographs")
-    copy_packaged_photographs(folder)
-    return folder
-
 
 @pytest.fixture
 def few(photographs: Path, tmp_path: Path) -> Path:
