@@ -1,6 +1,11 @@
 """``python3 -m examples_utils``."""
 
-from examples_utils.cli import main
+import sys
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        from examples_utils.cli import main
+
+        sys.exit(main())
+    except KeyboardInterrupt:  # also while modules are being loaded
+        sys.exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import NoReturn
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FORMATS = ("tree", "json", "yaml")
@@ -10,9 +11,16 @@ _FORMATS = ("tree", "json", "yaml")
 _Group = argparse._ActionsContainer
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong without the usage before it, which is a screenful."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; {self.prog} -h shows what can be given\n")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all commands; the parsed ``command`` is the command's name."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python3 -m examples_utils",
         description="Run declarative benchmarks and keep their results.",
         epilog="Exit codes: 0 all passed, 1 a benchmark failed, 2 the request is wrong, 130 stopped by Ctrl-C.",

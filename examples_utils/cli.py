@@ -128,7 +128,7 @@ def _validate(parsed: argparse.Namespace) -> int:
 
 def _collect(parsed: argparse.Namespace) -> int:
     from examples_utils.exports import collect
-    from examples_utils.record import FAILED
+    from examples_utils.record import FAILED, NOT_RUN
     from examples_utils.summary import results_table, summary_lines
 
     folder = Path(parsed.log_dir)
@@ -140,8 +140,8 @@ def _collect(parsed: argparse.Namespace) -> int:
     if not results:
         return _refuse(f"collect {folder}: holds no result of a variant; name a run's --log-dir")
     print(results_table(results, None))
-    print("\n".join(summary_lines(results, 0, sum(result.duration_s or 0 for result in results))))
-    return int(any(result.status == FAILED for result in results))
+    print("\n".join(summary_lines(results, sum(result.duration_s or 0 for result in results))))
+    return int(any(result.status in (FAILED, NOT_RUN) for result in results))
 
 
 def _refuse(message: str) -> int:

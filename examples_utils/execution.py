@@ -19,7 +19,15 @@ from examples_utils.follower import Follower
 from examples_utils.machine_state import OtherLoad, busy_warning, machine_state
 from examples_utils.plan import PlannedVariant
 from examples_utils.process import Outcome, run_process
-from examples_utils.record import FAILED, PASSED, SKIPPED, Results, VariantResult, duration_text
+from examples_utils.record import (
+    FAILED,
+    PASSED,
+    SKIPPED,
+    Results,
+    VariantResult,
+    duration_text,
+    no_results,
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +77,8 @@ def execute(
     for text in later_warnings:
         around.console.warning(text)
     reason = _failure_reason(outcome, command.timeout_s, figures)
-    record = describe(planned, repetition, git, around)
     return VariantResult(
-        **record,
+        **_described(planned, repetition, git, around),
         results=results,
         start_time=str(outcome.start),
         end_time=str(outcome.end),
@@ -102,10 +109,10 @@ def not_executed(
     """The record of a variant that was skipped, or whose preparation failed."""
     now = str(datetime.now())
     return VariantResult(
-        **describe(planned, repetition, git, around),
+        **_described(planned, repetition, git, around),
         start_time=now,
         end_time=now,
-        results={"total_compiling_time": {"mean": None}},
+        results=no_results(),
         compilation_end_time=str(None),
         exitcode=None if status == SKIPPED else 1,
         status=status,
@@ -113,26 +120,14 @@ def not_executed(
     )
 
 
-def describe(
+def _described(
     planned: PlannedVariant, repetition: int, git: Mapping[str, Any], around: Surroundings
 ) -> dict[str, Any]:
-    """What is known of a variant before it runs, as keys of its record."""
-    benchmark, variant, command = planned.benchmark, planned.variant, planned.command
     return {
-        "benchmark_path": str(benchmark.place.file),
-        "benchmark_name": benchmark.name,
-        "variant_name": variant.name,
-        "params": dict(variant.params),
-        "command": command.text,
+        **planned.described(),
         "sdk_path": around.software["sdk_path"],
         "sdk_version": around.software["sdk_version"],
         "repetition": repetition,
-        "env": dict(command.env),
-        "folder": str(command.folder),
-        "description": benchmark.description,
-        "tags": list(benchmark.tags),
-        "requires": list(benchmark.requires),
-        "output": [list(column) for column in benchmark.output],
         "machine": dict(around.machine),
         "software": dict(around.software),
         "git": dict(git),

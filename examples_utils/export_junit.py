@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples_utils.record import FAILED, SKIPPED, VariantResult
+from examples_utils.record import FAILED, NOT_RUN, SKIPPED, VariantResult
 
 if TYPE_CHECKING:
     from junitparser import TestCase
@@ -42,7 +42,9 @@ def _cases(results: Iterable[VariantResult]) -> list[TestCase]:
             failure.text = _clean(f"{result.reason}\nexit code {result.exitcode}\n{_stderr_tail(result)}")
             case.result = [failure]
         elif result.status == SKIPPED:
-            case.result = [Skipped(_clean(result.reason or "skipped"))]
+            case.result = [Skipped(_clean(result.reason or SKIPPED))]
+        elif result.status == NOT_RUN:
+            case.result = [Skipped(_clean(f"not run: {result.reason}"))]
         cases.append(case)
     return cases
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,14 @@ _LONGEST_NAME = 120
 
 
 @contextlib.contextmanager
-def new_log_folder(wished: str | None, options: RunOptions, variant_folders: Sequence[str]) -> Iterator[Path]:
+def new_log_folder(
+    wished: str | None, options: RunOptions, variants: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Path]:
     """A folder for a fresh run, held by this process alone. An earlier run in it is moved aside, not lost.
 
-    ``variant_folders`` (see ``variant_folder``) are noted, so that a later run moves these and nothing else:
-    the folder may well be one that holds other things.
+    ``variants`` are those of the plan, by their folder (see ``variant_folder``). They are noted, so that none
+    is forgotten if the run is stopped, and so that a later run moves their folders and nothing else: the log
+    folder may well be one that holds other things.
 
     Raises:
         RequestError: the folder cannot be written, or another run is using it.
@@ -41,8 +44,8 @@ def new_log_folder(wished: str | None, options: RunOptions, variant_folders: Seq
         raise RequestError(f"--log-dir {folder}: cannot be made: {error.strerror}") from None
     with _held(folder.absolute()) as held:
         _move_earlier_run_aside(held)
-        run = {"options": options.as_json(), "variant_folders": sorted(set(variant_folders))}
-        write_durably(held / _RUN_FILE, json.dumps(run, indent=2))
+        run = {"options": options.as_json(), "variants": variants}
+        write_durably(held / _RUN_FILE, record_text(run))
         yield held
 
 
@@ -64,6 +67,11 @@ def stored_options(folder: Path) -> RunOptions | None:
         return RunOptions.from_json(json.loads((folder / _RUN_FILE).read_text("utf-8"))["options"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def planned_variants(folder: Path) -> list[dict[str, Any]]:
+    """What the run in this folder was to run, as keys of records; empty if that cannot be read."""
+    return [variant for variant in _noted_variants(folder / _RUN_FILE).values() if isinstance(variant, dict)]
 
 
 def variant_folder(benchmark_folder: str, variant: str) -> str:
@@ -134,7 +142,7 @@ def _move_earlier_run_aside(folder: Path) -> None:
     when = datetime.fromtimestamp(run.stat().st_mtime).strftime("%Y-%m-%d-%H.%M.%S")
     aside = _unused(folder / _EARLIER / when)
     aside.mkdir(parents=True)
-    for name in _stored_variant_folders(run):
+    for name in _noted_variants(run):
         if (folder / name).is_dir():
             (aside / name).parent.mkdir(exist_ok=True)
             (folder / name).rename(aside / name)
@@ -146,14 +154,14 @@ def _move_earlier_run_aside(folder: Path) -> None:
             entry.rename(aside / entry.name)
 
 
-def _stored_variant_folders(run: Path) -> list[str]:
+def _noted_variants(run: Path) -> dict[str, Any]:
     try:
-        names = json.loads(run.read_text("utf-8"))["variant_folders"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [
-        name for name in names if isinstance(name, str) and len(Path(name).parts) == 2 and ".." not in name
-    ]
+        variants = json.loads(run.read_text("utf-8"))["variants"].items()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+    return {
+        folder: variant for folder, variant in variants if len(Path(folder).parts) == 2 and ".." not in folder
+    }
 
 
 def _time_stamped(parent: Path) -> Path:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from hashlib import sha256
+from typing import Any
 
 from examples_utils.command import Command, build_command
 from examples_utils.environment import additions, uses_variable
@@ -36,6 +37,22 @@ class PlannedVariant:
     def identity(self) -> tuple[str, str, str]:
         """The same as that of the records made from it."""
         return str(self.benchmark.place.file), self.benchmark.name, self.variant.name
+
+    def described(self) -> dict[str, Any]:
+        """What is known of the variant before it runs, as keys of its record."""
+        return {
+            "benchmark_path": str(self.benchmark.place.file),
+            "benchmark_name": self.benchmark.name,
+            "variant_name": self.variant.name,
+            "params": dict(self.variant.params),
+            "command": self.command.text,
+            "env": dict(self.command.env),
+            "folder": str(self.command.folder),
+            "description": self.benchmark.description,
+            "tags": list(self.benchmark.tags),
+            "requires": list(self.benchmark.requires),
+            "output": [list(column) for column in self.benchmark.output],
+        }
 
 
 @dataclass(frozen=True)
@@ -110,7 +127,12 @@ def refuse_missing_datasets(plan: Plan, environment: Mapping[str, str]) -> None:
     lacking: dict[str, str] = {}
     for planned in plan.variants:
         benchmark = planned.benchmark
-        texts = [benchmark.cmd or "", *dict(benchmark.env).values(), *dict(planned.variant.params).values()]
+        texts = [
+            benchmark.cmd or "",
+            *benchmark.pre_run_commands,
+            *dict(benchmark.env).values(),
+            *dict(planned.variant.params).values(),
+        ]
         given = any(name == _DATASETS for name, _ in benchmark.env)
         needed = not (benchmark.needs_no_dataset or planned.skip_reason or given)
         if needed and any(uses_variable(_DATASETS, text) for text in texts):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+_SHOWN = 12  # known words in a message
+
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -48,8 +50,15 @@ class SpecError(RequestError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A remedy that names the nearest of the known words, or all of them when they are few."""
+    """A remedy that names the nearest of the known words, else all of them, or the first of very many."""
+    if near := nearest(word, known):
+        return near
+    if len(known) > _SHOWN:
+        return f"known: {', '.join(known[:_SHOWN])}, ... ({len(known)} in all)"
+    return f"known: {', '.join(known)}" if known else ""
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """A question that names the nearest of the known words; empty if none is near."""
     near = get_close_matches(word, known, n=3, cutoff=0.5)
-    if near:
-        return f"did you mean {' or '.join(near)}?"
-    return f"known: {', '.join(known)}" if 0 < len(known) <= 12 else ""
+    return f"did you mean {' or '.join(near)}?" if near else ""

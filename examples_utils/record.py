@@ -9,7 +9,7 @@ from datetime import timedelta
 from statistics import median
 from typing import Any
 
-PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
 Results = dict[str, dict[str, float | None]]
 
 
@@ -79,6 +79,11 @@ class VariantResult:
         return VariantResult(**{name: stored[name] for name in _FIELDS if name in stored})
 
 
+def no_results() -> dict[str, dict[str, Any]]:
+    """The figures of a variant that was not executed: only the one that every record has."""
+    return {"total_compiling_time": {"mean": None}}
+
+
 _FIELDS = tuple(field.name for field in fields(VariantResult))
 
 
@@ -97,8 +102,10 @@ _PER_REPETITION = ("repetition", "status", "reason", "exitcode", "timed_out", "r
                    "test_duration", "duration_s", "machine_state", "warnings", "log_paths")  # fmt: skip
 
 
-def combine(results: Sequence[VariantResult]) -> VariantResult:
+def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:
     """One record for all repetitions of a variant, which it lists under ``repetitions``.
+
+    ``repeat`` is how many were wanted: a warning says if the run ended before all were made.
 
     Each figure is the median over the repetitions that have it. The variant passed if all of them did;
     if not, the first failure gives the status, the reason and the exit code, and figures stay as they are.
@@ -106,13 +113,14 @@ def combine(results: Sequence[VariantResult]) -> VariantResult:
     ordered = sorted(results, key=lambda result: result.repetition)
     failures = [result for result in ordered if result.status == FAILED]
     shown = (failures or ordered)[0]
+    few = [f"{len(ordered)} of {repeat} repetitions were run"] if len(ordered) < repeat else []
     return replace(
         shown,
         results=_medians(ordered) if len(ordered) > 1 else shown.results,
         start_time=ordered[0].start_time,
         end_time=ordered[-1].end_time,
         repetition=1,
-        warnings=list(dict.fromkeys(warning for result in ordered for warning in result.warnings)),
+        warnings=[*few, *dict.fromkeys(warning for result in ordered for warning in result.warnings)],
         repetitions=[{key: getattr(result, key) for key in _PER_REPETITION} for result in ordered],
     )
 

@@ -12,7 +12,7 @@ from examples_utils.custom_metrics import load_custom_metrics
 from examples_utils.hosts import must_copy
 from examples_utils.options import RunOptions
 from examples_utils.plan import Plan, make_plan, refuse_missing_datasets
-from examples_utils.problems import RequestError
+from examples_utils.problems import RequestError, did_you_mean
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Request:
     plan: Plan
     custom_metrics: Mapping[str, CustomMetric]
     copies_to_hosts: bool
+    warnings: tuple[str, ...]
 
 
 def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Request:
@@ -37,7 +38,26 @@ def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Requ
 
         refuse_without_plot()
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
-    return Request(options, plan, load_custom_metrics(options.custom_metrics_files), copies)
+    custom_metrics = load_custom_metrics(options.custom_metrics_files)
+    warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
+    warnings += _unknown_csv_metrics(options, plan, custom_metrics)
+    return Request(options, plan, custom_metrics, copies, tuple(warnings))
+
+
+def _unknown_csv_metrics(
+    options: RunOptions, plan: Plan, custom_metrics: Mapping[str, CustomMetric]
+) -> list[str]:
+    """One list of columns may serve several specs, so a metric that this one has not is no error."""
+    known = {*custom_metrics, "total_compiling_time"}
+    for planned in plan.variants:
+        known.update(metric.name for metric in planned.benchmark.metrics)
+        known.update(metric.name for metric in planned.benchmark.derived)
+    return [
+        f"--csv-metrics {name}: no chosen benchmark has this metric, so its column stays empty; "
+        + did_you_mean(name, sorted(known))
+        for name in options.csv_metrics
+        if name not in known
+    ]
 
 
 def _refuse_missing_wandb(options: RunOptions, plan: Plan) -> None:

@@ -43,9 +43,8 @@ def run_benchmarks(options: RunOptions, log_dir: str | None) -> int:
     """
     other_load = OtherLoad()
     request = checked_request(options, dict(os.environ))
-    with new_log_folder(
-        log_dir, options, [planned.folder for planned in request.plan.variants]
-    ) as log_folder:
+    variants = {planned.folder: planned.described() for planned in request.plan.variants}
+    with new_log_folder(log_dir, options, variants) as log_folder:
         return _run(request, log_folder, other_load, finished=frozenset())
 
 
@@ -80,8 +79,8 @@ def _run(
         console.info(f"results go to {log_folder}")
         if finished:
             console.say(f"{len(finished)} finished results are there already and are not run again")
-        for warning in request.plan.warnings:
-            console.warning(f"{warning.place}: {warning.key}: {warning.message}")
+        for warning in request.warnings:
+            console.warning(warning)
         interruption = Interruption()
         queue = _Queue(order)
         with interruption.catching(), _monitored(options, log_folder):
@@ -89,7 +88,7 @@ def _run(
                 _execute_all(queue, request, log_folder, other_load, console, interruption.check)
             except Interrupted as error:
                 stopped = error
-        failed = _sum_up(log_folder, console, queue.left, time.monotonic() - begun_s, stopped)
+        failed = _sum_up(log_folder, console, time.monotonic() - begun_s, stopped)
     finally:
         console.close()
     return stopped.exitcode if stopped else int(failed)
@@ -97,14 +96,10 @@ def _run(
 
 @dataclass
 class _Queue:
-    """What is still to be run; ``left`` counts what was not finished."""
+    """What is to be run, and how much of it has been."""
 
     order: list[tuple[PlannedVariant, int]]
     finished: int = 0
-
-    @property
-    def left(self) -> int:
-        return len(self.order) - self.finished
 
 
 def _execute_all(
@@ -188,9 +183,7 @@ def _monitored(options: RunOptions, log_folder: Path) -> contextlib.AbstractCont
     return monitoring(log_folder)
 
 
-def _sum_up(
-    log_folder: Path, console: Console, left: int, duration_s: float, stopped: Interrupted | None
-) -> bool:
+def _sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Interrupted | None) -> bool:
     """Writes the result files and shows the table; whether any variant failed."""
     results, unreadable = collect(log_folder)
     for complaint in unreadable:
@@ -200,7 +193,7 @@ def _sum_up(
     if results:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         console.say("\n" + results_table(results, width))
-    console.say("\n" + "\n".join(summary_lines(results, left, duration_s)))
+    console.say("\n" + "\n".join(summary_lines(results, duration_s)))
     console.say(f"results: {log_folder / 'benchmark_results.json'}")
     return any(result.status == FAILED for result in results)
 

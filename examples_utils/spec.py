@@ -56,38 +56,37 @@ class Benchmark:
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """One file's benchmarks that can run, and the problems of those that cannot, by benchmark name."""
+    """One file's benchmarks that can run, and what is wrong, by the name of the entry or shared block.
+
+    ``names`` are those of all entries, also of those with errors, in the order of the file.
+    """
 
     file: Path
+    names: tuple[str, ...]
     benchmarks: tuple[Benchmark, ...]
     problems: tuple[tuple[str, Problem], ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of all entries, also of those with errors, in the order of the file."""
-        faulty = [name for name, problem in self.problems if not problem.is_warning]
-        return tuple(dict.fromkeys([*(benchmark.name for benchmark in self.benchmarks), *faulty]))
 
 
 def load_spec(file: Path) -> Spec:
     """Reads and checks one spec.
 
     Raises:
-        SpecError: the file cannot be read, is no YAML, has a duplicate key, or is no mapping of entries.
+        SpecError: the file cannot be read, is no YAML, or is no mapping of entries.
     """
     document = read_document(file.absolute())
-    if problems := [*document.problems, *check_file(document)]:
+    if problems := check_file(document):
         raise SpecError(problems)
-    benchmarks = []
+    names, benchmarks = [], []
     found: list[tuple[str, Problem]] = []
     for name, (key, node) in (document.root.pairs or {}).items():
-        if _is_shared_block(document, name, node):
-            continue
-        problems = check_entry(document, name, key, node)
+        problems = list(node.faults)
+        if not _is_shared_block(document, name, node):
+            names.append(name)
+            problems += check_entry(document, name, key, node)
+            if all(problem.is_warning for problem in problems):
+                benchmarks.append(_benchmark(document, name, key, node))
         found += [(name, problem) for problem in problems]
-        if all(problem.is_warning for problem in problems):
-            benchmarks.append(_benchmark(document, name, key, node))
-    return Spec(document.file, tuple(benchmarks), tuple(found))
+    return Spec(document.file, tuple(names), tuple(benchmarks), tuple(found))
 
 
 def load_specs(files: Sequence[Path]) -> list[Spec]:

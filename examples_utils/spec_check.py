@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark_parsers.derived import names_in
 from examples_utils.placeholders import fill, placeholders
-from examples_utils.problems import Problem, did_you_mean
+from examples_utils.problems import Problem, did_you_mean, nearest
 from examples_utils.requirements import explain_bad_requirement
 from examples_utils.variants import VariantError, parameter_names, parameter_rows
 from examples_utils.words import split_words
@@ -39,6 +39,7 @@ def check_entry(document: Document, name: str, key: Node, node: Node) -> list[Pr
             Problem(document.place(node.at(steps) if steps else key), _dotted(name, steps), message)
             for steps, message in _semantic_problems(entry)
         ]
+        problems = problems or _unknown_sources(document, name, node, entry)
     return problems + _unknown_keys(document, name, node)
 
 
@@ -90,7 +91,15 @@ def _explain(error: Any) -> str:
         unknown = next(key for key in error.instance if key not in known)
         return f"unknown key {unknown}; {did_you_mean(unknown, known)}"
     expected = error.schema.get("description", f"{error.validator} {error.validator_value}")
-    return f"expected {expected}; got {_short(error.instance)}"
+    return f"expected {expected}; got {_short(error.instance)}{_number_hint(error.instance)}"
+
+
+def _number_hint(value: Any) -> str:
+    """YAML 1.1 takes 1e3 for text: its floats need a dot and a sign in the exponent."""
+    number = _number_of(value) if isinstance(value, str) else None
+    if number is None or not math.isfinite(number):
+        return ""
+    return f", which YAML reads as text; write {number:g} without quotes"
 
 
 def _short(value: Any) -> str:
@@ -202,13 +211,34 @@ def _regexp_fault(regexp: str) -> str | None:
     return None
 
 
+def _unknown_sources(document: Document, name: str, node: Node, entry: dict[str, Any]) -> list[Problem]:
+    """A custom metric, which a spec does not know, may be meant by an ``output`` column: so these are warnings."""
+    known = [*(entry.get("data") or {}), *(entry.get("derived") or {}), "total_compiling_time"]
+    known += parameter_names(entry.get("parameters"))
+    problems = []
+    for index, column in enumerate(entry.get("output") or ()):
+        source = str(column[1] if isinstance(column, list) else next(iter(column.values())))
+        if source not in known and _number_of(source) is None:
+            message = f"{source} is no metric or parameter of this entry; {did_you_mean(source, known)}"
+            place = document.place(node.at(("output", index)))
+            problems.append(Problem(place, f"{name}.output.{index}", message, is_warning=True))
+    return problems
+
+
+def _number_of(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _unknown_keys(document: Document, name: str, node: Node) -> list[Problem]:
     """Specs in the field carry keys of their own, so a key that nobody knows is a warning."""
     known = list(_entry_schema()["properties"])
     problems = []
     for key, (key_node, _) in (node.pairs or {}).items():
         if key not in known:
-            remedy = did_you_mean(key, known)
+            remedy = nearest(key, known)
             message = f"unknown key, which has no effect{'; ' + remedy if remedy else ''}"
             problems.append(Problem(document.place(key_node), f"{name}.{key}", message, is_warning=True))
     return problems

@@ -5,19 +5,22 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
-from examples_utils.record import FAILED, PASSED, SKIPPED, VariantResult
+from examples_utils.record import FAILED, NOT_RUN, PASSED, SKIPPED, VariantResult
+
+_SHOWN_NOT_RUN = 10
 
 
 def results_table(results: Sequence[VariantResult], width: int | None) -> str:
-    """A row a variant, with the columns that the entries' ``output`` names.
+    """A row a variant that was run or skipped, with the columns that the entries' ``output`` names.
 
     Args:
         results: the variants in the order in which they ran.
         width: of the terminal; None for a file or a pipe, where nothing is cut or wrapped.
     """
-    columns = list(dict.fromkeys(label for result in results for label, _ in _output(result)))
+    shown = [result for result in results if result.status != NOT_RUN]
+    columns = list(dict.fromkeys(label for result in shown for label, _ in _output(result)))
     header = ["variant", *columns, "status", "time"]
-    rows = [_row(result, columns) for result in results]
+    rows = [_row(result, columns) for result in shown]
     return _plain_table(header, rows) if width is None else _terminal_table(header, rows, width)
 
 
@@ -59,18 +62,21 @@ def _terminal_table(header: Sequence[str], rows: Sequence[Sequence[str]], width:
     return text.getvalue().rstrip()
 
 
-def summary_lines(results: Sequence[VariantResult], not_run: int, duration_s: float) -> list[str]:
+def summary_lines(results: Sequence[VariantResult], duration_s: float) -> list[str]:
     """PASSED, SKIPPED and FAILED lines, failures last so that they stay in sight, and the counts."""
-    lines = []
+    not_run = [result.title for result in results if result.status == NOT_RUN]
+    lines = [f"NOT RUN {title}" for title in not_run[:_SHOWN_NOT_RUN]]
+    if len(not_run) > _SHOWN_NOT_RUN:
+        lines.append(f"NOT RUN: {len(not_run) - _SHOWN_NOT_RUN} more, which the result files name")
     for status in (PASSED, SKIPPED, FAILED):
         for result in results:
             if result.status == status:
                 reason = f" - {result.reason}" if result.reason and status != PASSED else ""
                 lines.append(f"{status.upper()} {result.title}{reason}")
     counts = [
-        (sum(result.status == status for result in results), status) for status in (FAILED, PASSED, SKIPPED)
+        (sum(result.status == status for result in results), status)
+        for status in (FAILED, PASSED, SKIPPED, NOT_RUN)
     ]
-    counts.append((not_run, "not run"))
     said = ", ".join(f"{count} {status}" for count, status in counts if count) or "nothing ran"
     return [*lines, f"{said} in {duration_s:.1f} s"]
 

@@ -27,15 +27,19 @@ Pairs = dict[str, tuple["Node", "Node"]]
 
 
 class Node:
-    """A scalar (``value``), a sequence (``items``) or a mapping (``pairs``: key to both nodes)."""
+    """A scalar (``value``), a sequence (``items``) or a mapping (``pairs``: key to both nodes).
 
-    __slots__ = ("_plain", "anchored", "column", "items", "line", "pairs", "value")
+    ``faults`` are those found while composing it, with those of all that it holds, aliases and merges.
+    """
+
+    __slots__ = ("_plain", "anchored", "column", "faults", "items", "line", "pairs", "value")
 
     def __init__(self, line: int, column: int, anchored: bool = False) -> None:
         self.line, self.column, self.anchored = line, column, anchored
         self.value: Any = None
         self.items: list[Node] | None = None
         self.pairs: Pairs | None = None
+        self.faults: tuple[Problem, ...] = ()
         self._plain: Any = None
 
     def plain(self) -> Any:
@@ -65,12 +69,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Document:
-    """A file's root node, the mappings that others merge, and the faults found while composing."""
+    """A file's root node, and the mappings that others merge."""
 
     file: Path
     root: Node
     merged: frozenset[int]
-    problems: tuple[Problem, ...]
 
     def is_merged(self, node: Node) -> bool:
         """Whether some other mapping takes this one over with ``<<``."""
@@ -102,7 +105,7 @@ def read_document(file: Path) -> Document:
         said = getattr(error, "reason", None) or str(error).splitlines()[0]
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
         raise _unreadable(file, f"is not valid YAML: {said}", line) from None
-    return Document(file, root, frozenset(composer.merged), tuple(composer.problems))
+    return Document(file, root, frozenset(composer.merged))
 
 
 def _unreadable(file: Path, message: str, line: int = 1, column: int = 1) -> SpecError:
@@ -114,8 +117,8 @@ class _Composer:
 
     def __init__(self, file: Path) -> None:
         self.merged: set[int] = set()
-        self.problems: list[Problem] = []
         self._file = file
+        self._way: list[str] = []  # the keys that lead to what is being composed
         self._anchors: dict[str, Node] = {}
 
     def compose(self, events: Iterator[Any]) -> Node:
@@ -170,27 +173,35 @@ class _Composer:
         if isinstance(start, yaml.SequenceStartEvent):
             node.items = []
             while type(event := next(events)) is not yaml.SequenceEndEvent:
-                node.items.append(self._node(event, events, depth))
+                item = self._node(event, events, depth)
+                node.items.append(item)
+                node.faults += item.faults
         else:
-            node.pairs = self._pairs(events, depth)
+            node.pairs = self._pairs(node, events, depth)
 
-    def _pairs(self, events: Iterator[Any], depth: int) -> Pairs:
+    def _pairs(self, node: Node, events: Iterator[Any], depth: int) -> Pairs:
         own: Pairs = {}
         merged: Pairs = {}
         while type(event := next(events)) is not yaml.MappingEndEvent:
             key = self._node(event, events, depth)
-            value = self._node(next(events), events, depth)
             if _is_merge_key(event):
-                merged.update(self._merged_pairs(event, value))
+                sources = self._node(next(events), events, depth)
+                merged.update(self._merged_pairs(event, sources))
+                node.faults += sources.faults
                 continue
             name = self._key_name(event, key)
+            self._way.append(name)
+            value = self._node(next(events), events, depth)
             if name in own:
-                first = own[name][0].line
-                self._report(
-                    key, name, f"duplicate key, first given in line {first}; take one of the two away"
-                )
+                value.faults += (*own[name][1].faults, self._duplicate(own[name][0], key))
+            self._way.pop()
             own[name] = (key, value)
+            node.faults += value.faults
         return {**merged, **own} if merged else own
+
+    def _duplicate(self, first: Node, second: Node) -> Problem:
+        message = f"duplicate key, first given in line {first.line}; take one of the two away"
+        return Problem(Place(self._file, second.line, second.column), ".".join(self._way), message)
 
     def _merged_pairs(self, event: Any, value: Node) -> Pairs:
         """What ``<<`` brings in: of a list of mappings the earlier one wins."""
@@ -209,9 +220,6 @@ class _Composer:
         if key.pairs is not None or key.items is not None or key.value is None:
             raise self._refusal(event, "a key must be text")
         return key.value if isinstance(key.value, str) else str(event.value)
-
-    def _report(self, node: Node, key: str, message: str) -> None:
-        self.problems.append(Problem(Place(self._file, node.line, node.column), key, message))
 
     def _refusal(self, event: Any, message: str) -> SpecError:
         mark = event.start_mark

@@ -58,6 +58,7 @@ def test_benchmarks_are_chosen_by_name_and_tag(workplace, arguments, expected):
     [
         (["--benchmark", "aa"], "no such benchmark; did you mean a?"),
         (["--tag", "quik"], "did you mean quick?"),
+        (["--tag", "none"], "known: "),
         (["--tag", "cpu", "--exclude-tag", "quick"], "leave no benchmark"),
         (["--requirements-file", "absent.txt"], "--requirements-file"),
         (["--custom-metrics-files", "absent.py"], "absent.py: no such file"),
@@ -77,6 +78,7 @@ def test_a_wrong_request_is_refused_with_what_to_do(workplace, arguments, messag
     done = workplace.command("benchmark", *arguments)
     assert done.exitcode == 2
     assert message in done.err
+    assert done.err.count("\n") == 1
     assert not (workplace.folder / "logs").exists()
 
 
@@ -100,6 +102,7 @@ def test_convergence_tests_run_only_when_asked_for(workplace):
 def test_datasets_dir_must_be_set_for_entries_that_use_it(workplace, monkeypatch):
     workplace.spec(
         "real: {cmd: echo $DATASETS_DIR/x}\nvalues: {cmd: 'echo {p}', parameters: [[p], ['${DATASETS_DIR}/y']]}\n"
+        "prepared: {cmd: echo a, pre_run_commands: [ls $DATASETS_DIR]}\n"
         "infer_gen: {cmd: echo $DATASETS_DIR}\nmade: {cmd: echo $DATASETS_DIR, synthetic: true}\n"
         "own: {cmd: echo $DATASETS_DIR, env: {DATASETS_DIR: /d}}\nelsewhere: {cmd: x $DATASETS_DIR, requires: [n_]}\n"
     )
@@ -107,6 +110,7 @@ def test_datasets_dir_must_be_set_for_entries_that_use_it(workplace, monkeypatch
     assert done.exitcode == 2
     assert "real: uses $DATASETS_DIR" in done.err
     assert "values: uses $DATASETS_DIR" in done.err
+    assert "prepared: uses $DATASETS_DIR" in done.err
     assert "export DATASETS_DIR=" in done.err
     assert not workplace.log.exists()
     assert workplace.benchmark("--benchmark", "infer_gen", "made", "own", "elsewhere").exitcode == 0
@@ -147,12 +151,32 @@ def test_shuffle_is_another_order_that_the_seed_decides(workplace):
     assert sorted(orders[2]) == [f"s_n_{n}" for n in range(1, 9)]
 
 
-def test_stop_on_error_leaves_the_rest(workplace):
-    workplace.spec("a: {cmd: 'false'}\nb: {cmd: echo b}\n")
+def test_stop_on_error_leaves_the_rest_and_every_file_says_so(workplace):
+    workplace.spec("a: {cmd: 'false'}\nb: {cmd: 'echo {n}', parameters: {n: '1,2'}}\n")
     done = workplace.benchmark("--stop-on-error")
     assert done.exitcode == 1
-    assert list(done.results) == ["a"]
-    assert "1 failed, 1 not run" in done.out
+    assert {name: record["status"] for name, record in done.by_variant.items()} == {
+        "a": "failed",
+        "b_n_1": "not run",
+        "b_n_2": "not run",
+    }
+    assert "NOT RUN b::b_n_1\nNOT RUN b::b_n_2\nFAILED a::a" in done.out
+    assert "1 failed, 2 not run" in done.out
+    rows = list(csv.DictReader((done.log / "benchmark_results.csv").open()))
+    assert [row["status"] for row in rows] == ["failed", "not run", "not run"]
+    assert 'skipped message="not run: ' in (done.log / "benchmark_results.xml").read_text()
+    assert "1 failed, 2 not run" in workplace.command("collect", str(done.log)).out
+    assert workplace.command("benchmark", "--resume", str(done.log)).exitcode == 1
+    assert "1 failed, 2 passed" in workplace.command("collect", str(done.log)).out
+
+
+def test_a_csv_metric_that_no_chosen_benchmark_has_is_told(workplace):
+    workplace.spec(f"a:\n  cmd: 'echo \"throughput: 7 samples/sec latency: 2 ms\"'{FIGURES}")
+    done = workplace.benchmark("--csv-metrics", "latency", "throughputs")
+    assert done.exitcode == 0
+    assert "--csv-metrics throughputs: no chosen benchmark has this metric" in done.out
+    assert "did you mean throughput?" in done.out
+    assert "csv-metrics latency" not in done.out
 
 
 def test_additional_and_csv_metrics_shape_the_files(workplace):

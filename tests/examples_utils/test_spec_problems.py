@@ -15,7 +15,10 @@ PROBLEMS = {
     "bad YAML": ("a: [1\nb: 2", "2:2", "not valid YAML"),
     "tab": ("a:\n\tcmd: x", "2:1", "not valid YAML"),
     "duplicate entry": ("a: {cmd: x}\nb: {cmd: y}\na: {cmd: z}", "3:1", "duplicate key, first given in line 1"),
-    "duplicate key": ("a:\n  cmd: x\n  timeout: 1\n  cmd: y", "4:3", "duplicate key, first given in line 2"),
+    "duplicate key": ("a:\n  cmd: x\n  timeout: 1\n  cmd: y", "4:3", "a.cmd: duplicate key, first given in line 2"),
+    "duplicate key below": ("a:\n  cmd: x\n  env: {A: 1, A: 2}", "3:15", "a.env.A: duplicate key"),
+    "duplicate key in a merged block": ("x_options: &x {timeout: 1, timeout: 2}\na: {<<: *x, cmd: x}", "1:28", "dupl"),
+    "exponent without a dot": ("a:\n  cmd: x\n  timeout: 1e3", "3:12", "YAML reads as text; write 1000"),
     "no mapping": ("- a\n- b", "1:1", "mapping of benchmark names"),
     "empty file": ("", "1:1", "mapping of benchmark names"),
     "two documents": ("a: {cmd: x}\n---\nb: {cmd: y}", "2:1", "second document"),
@@ -89,10 +92,38 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_right_key(workplace):
     assert "a.paramters: unknown key" in ran.out
 
 
-def test_a_faulty_entry_does_not_stand_in_the_way_of_another_that_is_named(workplace):
-    workplace.spec("good: {cmd: echo hi}\nbad: {cmd: [x]}\n")
+@pytest.mark.parametrize(
+    "bad",
+    ["bad: {cmd: [x]}", "bad: {cmd: x, cmd: y}", "b: &b {timeout: 1, timeout: 2}\nbad: {<<: *b, cmd: x}"],
+)
+def test_a_faulty_entry_does_not_stand_in_the_way_of_another_that_is_named(workplace, bad):
+    workplace.spec(f"{bad}\ngood: {{cmd: echo hi}}\n")
     assert workplace.benchmark("--benchmark", "good").exitcode == 0
     assert workplace.benchmark("--benchmark", "bad").exitcode == 2
+    assert workplace.benchmark().exitcode == 2
+
+
+def test_a_duplicate_key_does_not_hide_the_other_problems(workplace):
+    workplace.spec(
+        "a: {cmd: x, cmd: y, timeout: soon}\nb: {cmd: 'y {n}'}\nb_options: {tags: [x], tags: [y]}\n"
+    )
+    done = workplace.command("validate")
+    assert done.out.count(" error: ") == 4
+    assert "2 benchmarks" in done.out
+
+
+def test_an_output_column_of_nothing_known_is_a_warning(workplace):
+    workplace.spec(
+        "a:\n  cmd: echo v=1 {p}\n  parameters: {p: 7}\n  data: {value: {regexp: 'v=(.)'}}\n"
+        "  output: [[v, value], [p, p], [batch, 16], [x, valu]]\n"
+    )
+    done = workplace.command("validate")
+    assert done.exitcode == 0
+    assert "0 errors, 1 warnings" in done.out
+    assert (
+        "5:45: warning: a.output.3: valu is no metric or parameter of this entry; did you mean value?"
+        in done.out
+    )
 
 
 @pytest.mark.parametrize(
