@@ -25,14 +25,13 @@ def outlived(group: int, mark: str) -> bool:
     return _has_members(group) or any(_carries(pid, mark) for pid in _other_processes())
 
 
-def _other_processes() -> list[int]:
-    # Elsewhere than on Linux the process group has to do.
-    proc = Path("/proc")
-    if not proc.is_dir():
+def _other_processes() -> list[str]:
+    try:
+        names = os.listdir("/proc")
+    except OSError:  # elsewhere than on Linux the process group has to do
         return []
-    return [
-        int(entry.name) for entry in proc.iterdir() if entry.name.isdigit() and int(entry.name) != os.getpid()
-    ]
+    own = str(os.getpid())
+    return [name for name in names if name.isdigit() and name != own]
 
 
 def _has_members(group: int) -> bool:
@@ -94,10 +93,11 @@ def members_of(group: int | None, mark: str) -> set[int]:
     return members | _descendants(members, parents)
 
 
-def _carries(pid: int, mark: str) -> bool:
+def _carries(pid: int | str, mark: str) -> bool:
     # The environment of another user's process cannot be read; it is none of ours then.
     try:
-        return f"{MARK}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as environment:
+            return f"{MARK}={mark}".encode() in environment.readall()
     except OSError:
         return False
 
