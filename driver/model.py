@@ -38,6 +38,13 @@ def weights_of(settings: Settings) -> Weights:
     """The weights of the run, found before the model is built."""
     weights = find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
     warn(*weights.warnings)
+    if (
+        weights.kind == "random"
+        and settings.weights != "random"
+        and settings.labels
+        and settings.data == "real"
+    ):
+        warn("no effect with random weights, which have no top-1: --labels")
     return weights
 
 

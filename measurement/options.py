@@ -13,7 +13,8 @@ class Option:
     """One option: `--micro-batch-size` on the command line, `micro_batch_size` in configs.yml.
 
     `parse` turns the text of either into the value and raises `ValueError` with what was expected.
-    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`).
+    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`). Without `in_config` it is for the command
+    line alone: it says what is done with a configuration, and not what is measured.
     """
 
     key: str
@@ -224,6 +225,7 @@ OPTIONS: tuple[Option, ...] = (
         "compile the model, report the time it took, run nothing",
         default=False,
         switch=True,
+        in_config=False,
     ),
     Option(
         "profile",
@@ -232,12 +234,14 @@ OPTIONS: tuple[Option, ...] = (
         "a Chrome trace, and the ten most expensive layers",
         default=False,
         switch=True,
+        in_config=False,
     ),
     Option(
         "profile_path",
         RUN,
         "folder for the files of --profile (default: profile/MODEL-BACKEND-TIME)",
         metavar="DIR",
+        in_config=False,
     ),
     Option(
         "precision",
