@@ -84,9 +84,10 @@ def _is_torchscript(file: Path) -> bool:
 
 def _read_torch(file: Path) -> object:
     try:
-        with safe_globals(list(_HARMLESS)), warnings.catch_warnings():
+        # Opened here, as torch would go by the end of the name.
+        with file.open("rb") as content, safe_globals(list(_HARMLESS)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return torch.load(file, map_location="cpu", weights_only=True)
+            return torch.load(content, map_location="cpu", weights_only=True)
     # torch's own words advise to load the file unsafely, so they are not quoted.
     except Exception as error:
         if objects := _objects(file):

@@ -18,26 +18,29 @@ class MemoryNeed:
 
 
 def memory_of(name: str, norm: NormOptions, efficientnet: EfficientNetOptions) -> MemoryNeed:
-    """What the model ``name`` needs at least, whatever engine runs it: no engine computes a layer in less.
+    """What the model ``name`` needs at least, whatever engine runs it.
 
-    It is built and run on torch's meta device, where tensors have shapes and no content.
+    Engines merge norms and activations into the layer before them, yet none computes a convolution or a pooling
+    without its whole input and output. The model is built and run on torch's meta device, where tensors have
+    shapes and no content.
     """
     import torch
+    from torch import nn
 
     from models.build import architecture
 
+    whole_layers = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d)
     layer_bytes = [0]
 
-    def look(_: torch.nn.Module, given: tuple[object, ...], output: object) -> None:
-        # By identity: an activation in place gives what it was given.
-        tensors = {id(value): value for value in (*given, output) if isinstance(value, torch.Tensor)}
-        layer_bytes.append(sum(tensor.nbytes for tensor in tensors.values()))
+    def look(_: nn.Module, given: tuple[object, ...], output: object) -> None:
+        tensors = [value for value in (*given, output) if isinstance(value, torch.Tensor)]
+        layer_bytes.append(sum(tensor.nbytes for tensor in tensors))
 
     size = input_spec(name).image_size
     with torch.device("meta"), torch.no_grad():
         module = architecture(timm_name(name), norm, efficientnet, seed=0).eval()
         for layer in module.modules():
-            if not any(layer.children()):
+            if isinstance(layer, whole_layers):
                 layer.register_forward_hook(look)
         outputs = module(torch.zeros(1, 3, size, size))
     weights_bytes = sum(tensor.nbytes for tensor in module.state_dict().values())

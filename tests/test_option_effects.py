@@ -74,10 +74,10 @@ def test_every_option_that_works_here_has_a_test_of_its_effect() -> None:
     assert set(EFFECTS) == {option.key for option in OPTIONS if not option.ipu_only}
     for key, place in EFFECTS.items():
         file, _, test = place.partition("::")
-        assert test in tests_in(ROOT / file), f"{key}: {place}"
+        assert test in names_of_tests(ROOT / file), f"{key}: {place}"
 
 
-def tests_in(file: Path) -> set[str]:
+def names_of_tests(file: Path) -> set[str]:
     return {node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)}
 
 
@@ -144,6 +144,10 @@ class TestModel:
             )
             example = example_batch(settings, input_spec(settings.model))
             assert example.dtype == (np.uint8 if "--eight-bit-io" in argv else np.float32)
+            normalised_on_the_host = (
+                "host" in argv and not eight_bit
+            )  # 8-bit pixels are normalised in the model
+            assert (example.min() < 0) == normalised_on_the_host
             with torch.no_grad():
                 module(torch.from_numpy(example))
             return torch.Tensor(caught[0])
