@@ -64,8 +64,8 @@ def _unwrapped(content: object, file: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-def _wrapped(content: object) -> Mapping[object, object] | None:
-    """What lies under one of the usual keys, or else the only state dict under any key."""
+def _wrapped(content: object) -> object:
+    """What lies under one of the usual keys, or else the only state dict under any key; None where nothing does."""
     if not isinstance(content, Mapping):
         return None
     usual = [content[key] for key in _WRAPPER_KEYS if isinstance(content.get(key), Mapping)]
