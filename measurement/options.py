@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -332,7 +333,18 @@ def parse_flags(argv: Sequence[str] | None, prog: str, description: str) -> dict
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in OPTIONS)}
     for option in OPTIONS:
         _add(groups[option.group], option)
-    return vars(parser.parse_args(argv))
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_near_flags(unknown)}")
+    return vars(given)
+
+
+def _near_flags(unknown: Sequence[str]) -> str:
+    flags = [option.flag for option in OPTIONS]
+    words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    near = [difflib.get_close_matches(word, flags, n=2, cutoff=0.6) for word in words]
+    meant = list(dict.fromkeys(flag for found in near for flag in found))
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,6 +3,7 @@
 import ast
 import csv
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 import torch
 from torch import nn
 
-from driver.data import open_source, photographs
+from driver.data import open_source
+from driver.data import photographs as photographs_of
 from driver.model import build, example_batch
 from measurement.options import OPTIONS, parse_flags
 from measurement.settings import Settings, resolve
@@ -181,7 +183,7 @@ def decoded(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[st
 class TestData:
     def source(self, *argv: str) -> Any:
         settings = settings_of("--model", SMALL[1], *argv)
-        return open_source(settings, input_spec(settings.model), photographs(settings), "pretrained")
+        return open_source(settings, input_spec(settings.model), photographs_of(settings), "pretrained")
 
     def test_the_kind_of_data_says_what_is_handed_over(self, photographs: Path) -> None:
         with self.source("--images", str(photographs), "--micro-batch-size", "2") as real:
@@ -211,6 +213,12 @@ class TestData:
             for _ in range(2 * before):
                 source.next()
             assert len(decoded) == before == len(list(photographs.glob("*.jpg")))
+
+    def test_labels_are_not_held_against_a_model_of_other_classes(self, photographs: Path) -> None:
+        settings = settings_of("--model", SMALL[1], "--images", str(photographs))
+        others = replace(input_spec(settings.model), num_classes=11821)
+        with open_source(settings, others, photographs_of(settings), "pretrained") as source:
+            assert source.next().labels is None
 
     @pytest.mark.parametrize("workers", [1, 3])
     def test_so_many_workers_decode(self, photographs: Path, workers: int) -> None:

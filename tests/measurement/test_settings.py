@@ -114,6 +114,8 @@ class TestFlags:
             (["--warmup", "-1"], "--warmup"),
             (["--precision", "8.8"], "--precision"),
             (["--no-such-flag"], "--no-such-flag"),
+            (["--micro-batchsize", "3"], "did you mean --micro-batch-size"),
+            (["--precison=32.32"], "did you mean --precision"),
         ],
     )
     def test_a_bad_flag_ends_with_exit_code_2_and_its_name(
