@@ -342,7 +342,7 @@ def parse_flags(argv: Sequence[str] | None, prog: str, description: str) -> dict
 def _near_flags(unknown: Sequence[str]) -> str:
     flags = [option.flag for option in OPTIONS]
     words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
-    near = [difflib.get_close_matches(word, flags, n=2, cutoff=0.6) for word in words]
+    near = [difflib.get_close_matches(word, flags, n=1, cutoff=0.6) for word in words]
     meant = list(dict.fromkeys(flag for found in near for flag in found))
     return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
