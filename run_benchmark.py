@@ -14,9 +14,10 @@ from backends.model_cache import open_cache
 from backends.profiling.profile import trace_path
 from datasets.errors import DataError, MemoryShortage
 from driver.data import example_batch, micro_batch_bytes, open_source, photographs
+from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of
 from driver.outcome import Found, Made
-from driver.output import announce, facts, peak_mib, profiled, report, warn
+from driver.output import abandon_output, announce, facts, peak_mib, profiled, report, warn
 from driver.replicated import measured_by_replicas
 from measurement.configs import ConfigError, read_config
 from measurement.errors import ReplicaError, SettingsError
@@ -39,11 +40,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run(flags)
     except (EngineError, ReplicaError, MemoryShortage) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error}{memory_needed(error)}", file=sys.stderr)
         return 1
     except (SettingsError, ConfigError, BackendError, ModelError, DataError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except (ImportError, MemoryError) as error:  # of packages, which are loaded when they are first needed
+        print(
+            f"error: {type(error).__name__}: {error}: free memory, or mend the installation", file=sys.stderr
+        )
+        return 1
+    except BrokenPipeError:
+        abandon_output()  # whoever read it has seen enough, as `head` has
+        return 1
+    except OSError as error:
+        print(f"error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+        abandon_output()
+        return 1
     except KeyboardInterrupt:
         print("interrupted: the run is not complete, so there are no figures", file=sys.stderr)
         return 130

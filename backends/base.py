@@ -34,33 +34,64 @@ class EngineError(RuntimeError):
     """An engine that failed on a request that is in order, with the engine's own words."""
 
 
-OUT_OF_MEMORY = ("bad_alloc", "out of memory", "allocate memory", "failed to allocate", "bad allocation")
+class OutOfMemory(EngineError):
+    """Memory ran out while a configuration was compiled or run; `settings` say which."""
+
+    def __init__(self, message: str, settings: Settings) -> None:
+        super().__init__(message)
+        self.settings = settings
+
+
+OUT_OF_MEMORY = (
+    "bad_alloc",
+    "out of memory",
+    "allocate memory",
+    "failed to allocate",
+    "bad allocation",
+    "failed to map segment",  # of a library that is loaded when it is first needed
+)
 """How engines say it, in lower case; only some of them raise MemoryError."""
 
 
 @contextmanager
-def engine_errors(settings: Settings, micro_batch_bytes: int) -> Iterator[None]:
-    """Turns whatever an engine raises inside into an `EngineError` that quotes it.
+def engine_errors(settings: Settings, micro_batch_bytes: int, engine: str = "") -> Iterator[None]:
+    """Turns whatever `engine` (the backend's, if not named) raises inside into an `EngineError` that quotes it.
 
-    Where memory ran out, the message says how much the configuration needs at least.
+    Where memory ran out, it is an `OutOfMemory`, which says what a micro-batch takes at least.
 
     Engines share no exception type: RuntimeError, MemoryError and their own are all in use. Our own
-    refusals, which are `ValueError`s with a remedy, pass.
+    refusals, which are `ValueError`s with a remedy, pass; so does the end of the reader of our output.
     """
-    engine = settings.backend
+    engine = engine or settings.backend
     try:
         yield
-    except (ValueError, EngineError):
+    except (ValueError, EngineError, BrokenPipeError):
         raise
     except Exception as error:
-        words = " ".join(str(error).split())[:2000]
-        if isinstance(error, MemoryError) or any(sign in words.lower() for sign in OUT_OF_MEMORY):
-            raise EngineError(
+        words = _words(error)
+        if _ran_out_of_memory(error):
+            raise OutOfMemory(
                 f"{engine} ran out of memory: a micro-batch of {settings.micro_batch_size} images takes "
                 f"{micro_batch_bytes / 2**20:.0f} MiB for its pixels alone, and many times that between its layers; "
-                f"lower --micro-batch-size (its words: {words or type(error).__name__})"
+                f"lower --micro-batch-size{' or --device-iterations' * (settings.device_iterations > 1)} "
+                f"(its words: {words})",
+                settings,
             ) from error
         raise EngineError(f"{engine} failed with {type(error).__name__}: {words}") from error
+
+
+def _words(error: BaseException) -> str:
+    return " ".join(str(error).split())[:2000] or type(error).__name__
+
+
+def _ran_out_of_memory(error: BaseException | None) -> bool:
+    """Whether it did here, or in whatever this error came of: exporters wrap what stopped them."""
+    while error is not None:
+        words = str(error).lower()
+        if isinstance(error, MemoryError) or any(sign in words for sign in OUT_OF_MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def refuse_streams(backend: str, settings: Settings) -> None:

@@ -47,7 +47,7 @@ def compile_model(
     `identity` says what tells the model from others beside the settings. Raises what `build` raises, `BackendError`
     where the engine refuses the model, and `EngineError` where it fails.
     """
-    start_s, timed = time.perf_counter(), _TimedBuild(build)
+    start_s, timed = time.perf_counter(), _TimedBuild(build, settings, example.nbytes)
     if cache is None:
         executable, state, warnings = _compile(backend, timed, example, settings), "off", timed.warnings
     elif not isinstance(backend, KeepingBackend):
@@ -64,14 +64,15 @@ def compile_model(
 
 
 class _TimedBuild:
-    def __init__(self, build: Build) -> None:
-        self._build = build
+    def __init__(self, build: Build, settings: Settings, micro_batch_bytes: int) -> None:
+        self._build, self._settings, self._micro_batch_bytes = build, settings, micro_batch_bytes
         self.seconds = 0.0
         self.warnings: tuple[str, ...] = ()
 
     def __call__(self) -> torch.nn.Module:
         start_s = time.perf_counter()
-        module, self.warnings = self._build()
+        with engine_errors(self._settings, self._micro_batch_bytes, "timm"):
+            module, self.warnings = self._build()
         self.seconds = time.perf_counter() - start_s
         return module
 

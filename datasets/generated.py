@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from datasets.errors import MemoryShortage
 from datasets.host_batch import HostBatch, Repeating, Source, allocate
 from datasets.pixels import Normalization, Pixels, pixel_writer
 
@@ -34,7 +35,14 @@ def generated(
     random = np.random.default_rng(seed)
     for place in micro_batch:
         write(_blotches(random, image_size), place[:3])
-    return Repeating((HostBatch((micro_batch,) * device_iterations, labels=None, decode_wait_ns=0),))
+    try:
+        micro_batches = (micro_batch,) * device_iterations
+    except (MemoryError, OverflowError) as error:
+        raise MemoryShortage(
+            f"--device-iterations {device_iterations}: so many micro-batches need {device_iterations * 8 / 2**30:.0f} "
+            "GiB for their list alone: give fewer"
+        ) from error
+    return Repeating((HostBatch(micro_batches, labels=None, decode_wait_ns=0),))
 
 
 def _blotches(random: np.random.Generator, image_size: int) -> Pixels:

@@ -1,5 +1,6 @@
 """The contract of every source of images: what one host call is fed."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -84,7 +85,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, purpose: str, reme
     It starts on a 64-byte boundary, where engines can use the memory without copying it, and its pages
     are there at once, so that no page fault falls into the measured time.
     """
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    size = math.prod(shape) * dtype.itemsize
     free = _available_bytes()
     if free is not None and size > free:
         raise MemoryShortage(

@@ -46,13 +46,16 @@ def streaming(
         raise DataError(f"--dataloader-worker {workers}: at least 1 worker is needed to decode images")
     share = partition(images, rank, world_size)
     call_size = micro_batch_size * device_iterations
-    slots = 1 + max(prefetch_host_calls, -(-2 * workers * images_at_a_time // call_size))
+    for_workers = -(-2 * workers * images_at_a_time // call_size)
+    slots = 1 + max(prefetch_host_calls, for_workers)
     shape = (slots, device_iterations, micro_batch_size, channels, image_size, image_size)
     pixels = allocate(
         shape,
         np.dtype(dtype),
         purpose=f"{slots} host calls of {call_size} decoded images",
-        remedy="lower --micro-batch-size or --device-iterations, or use --eight-bit-io",
+        remedy="lower --dataloader-worker or --dataloader-rebatch-size"
+        if for_workers > prefetch_host_calls
+        else "lower --micro-batch-size or --device-iterations, or use --eight-bit-io",
     )
     fills = [
         image_filler(

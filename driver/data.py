@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 
+LABELLED_CLASSES = 1000
+
 
 def photographs(settings: Settings) -> ImageSet | None:
     """The images of a run on real data, found before anything costly is done."""
@@ -49,7 +51,7 @@ def open_source(
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
-    """Where host calls come from. Random weights have no top-1, so they are not given the labels."""
+    """Where host calls come from. A model that has no top-1 is not given the labels."""
     layout = input_format(settings, pixels)
     if images is None:
         from datasets.generated import generated
@@ -57,7 +59,7 @@ def open_source(
         return generated(**layout)
     from datasets.sources import cached, streaming
 
-    if weights == "random":
+    if not has_top1(pixels, weights):
         images = replace(images, labels=(None,) * len(images.paths))
     workers = settings.dataloader_worker or available_cores()
     share = {"rank": rank, "world_size": world_size}
@@ -65,6 +67,11 @@ def open_source(
     if settings.cache_images:
         return cached(images, **real)
     return streaming(images, images_at_a_time=settings.dataloader_rebatch_size or 1, **real)
+
+
+def has_top1(pixels: InputSpec, weights: str) -> bool:
+    """Whether the classes that the model tells are those that labels count: ImageNet's 1000."""
+    return weights != "random" and pixels.num_classes == LABELLED_CLASSES
 
 
 def input_format(settings: Settings, pixels: InputSpec) -> dict[str, Any]:

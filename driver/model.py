@@ -11,7 +11,7 @@ from backends.artefact_key import source_digest
 from backends.compilation import Compilation, compile_model
 from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
-from driver.data import example_batch
+from driver.data import LABELLED_CLASSES, example_batch
 from driver.output import warn
 from models import (
     BuiltModel,
@@ -21,6 +21,7 @@ from models import (
     Weights,
     build_with,
     find_weights,
+    input_spec,
     weights_digest,
 )
 
@@ -38,7 +39,22 @@ def weights_of(settings: Settings) -> Weights:
     """The weights of the run, found before the model is built."""
     weights = find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
     warn(*weights.warnings)
+    if settings.labels and settings.data == "real":
+        warn(*_labels_without_effect(settings, weights))
     return weights
+
+
+def _labels_without_effect(settings: Settings, weights: Weights) -> tuple[str, ...]:
+    if weights.kind == "random":
+        # Where random weights were asked for, the settings have said so already.
+        told = settings.weights == "random"
+        return () if told else ("no effect with random weights, which have no top-1: --labels",)
+    classes = input_spec(settings.model).num_classes
+    if classes != LABELLED_CLASSES:
+        return (
+            f"no effect with --model {settings.model} (it has {classes} classes and not {LABELLED_CLASSES}): --labels",
+        )
+    return ()
 
 
 def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> Compilation:

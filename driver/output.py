@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import resource
 import sys
@@ -29,7 +30,10 @@ def warn(*lines: str) -> None:
 def announce(settings: Settings, weights: Weights, made: Sequence[Made]) -> None:
     """What really runs, before the figures; replicas are all made alike, and so are their warnings."""
     warn(*dict.fromkeys(line for part in made for line in part.warnings))
-    print(effective_line(made[0].effective, settings, weights.kind), flush=True)
+    engine = made[0].effective
+    if settings.precision == "16.16" and settings.origin["precision"] == "flag" and engine.dtype == "float32":
+        warn(f"no effect with {engine.engine} on {engine.device} (it computes in float32): --precision 16.16")
+    print(effective_line(engine, settings, weights.kind), flush=True)
 
 
 def report(settings: Settings, weights: Weights, made: Made, found: Found) -> None:
@@ -66,6 +70,11 @@ def profiled(executable: Executable, example: Batch, settings: Settings, trace: 
         f"\nProfile of {profile.micro_batches} micro-batches in host calls of their own, after the measured ones "
         f"(profiling costs time; the figures above are without it); trace: {trace}\n\n{table(profile)}"
     )
+
+
+def abandon_output() -> None:
+    """Lets what is left in the buffer of stdout go nowhere: the interpreter would fail on it once more at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def peak_mib() -> float:

@@ -7,8 +7,9 @@ from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from backends.base import engine_errors
+from backends.base import EngineError, OutOfMemory, engine_errors
 from driver.data import micro_batch_bytes, open_source
+from driver.memory import memory_needed
 from driver.model import compiled_model
 from driver.outcome import Found, Made
 from driver.output import announce, peak_mib
@@ -48,6 +49,13 @@ def measured_by_replicas(settings: Settings, images: ImageSet | None, weights: W
 
 def replica(settings: Settings, images: ImageSet | None, weights: Weights, link: Link) -> Found:
     """One replica's process, from its own model to its own figures."""
+    try:
+        return _measured(settings, images, weights, link)
+    except OutOfMemory as error:  # its settings do not go from process to process, so all is said here
+        raise EngineError(f"{error}{memory_needed(error)}") from error
+
+
+def _measured(settings: Settings, images: ImageSet | None, weights: Weights, link: Link) -> Found:
     pixels = input_spec(settings.model)
     compiled = compiled_model(settings, pixels, weights)
     with (

@@ -103,16 +103,27 @@ def _config(path: Path, name: str, located: _Located) -> Config:
 
 def _value(path: Path, line: int, key: str, located: _Located) -> object:
     option = BY_KEY.get(key)
-    if option is None or not option.in_config:
-        keys = [o.key for o in BY_KEY.values() if o.in_config] + list(DEVICE_KINDS)
-        near = difflib.get_close_matches(key, keys, n=1, cutoff=0.0)
-        raise ConfigError(f"{path}:{line}: unknown key {key}: did you mean {near[0]}?")
+    if option is None:
+        raise ConfigError(f"{path}:{line}: unknown key {key}{_near_keys(key)}")
+    if not option.in_config:
+        raise ConfigError(
+            f"{path}:{line}: {key} does not belong in a configuration, which says what is measured: "
+            f"give {option.flag} on the command line"
+        )
     loader, node = located
     raw = loader.construct_object(node, deep=True)
     try:
         return _parse(option, raw)
     except ValueError as error:
         raise ConfigError(f"{path}:{line}: {key}: {error}") from None
+
+
+def _near_keys(key: str) -> str:
+    keys = [option.key for option in BY_KEY.values() if option.in_config] + list(DEVICE_KINDS)
+    near = difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
+    if near:
+        return f": did you mean {' or '.join(near)}?"
+    return f" (there are: {', '.join(keys)})"
 
 
 def _parse(option: Option, raw: object) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -13,7 +14,8 @@ class Option:
     """One option: `--micro-batch-size` on the command line, `micro_batch_size` in configs.yml.
 
     `parse` turns the text of either into the value and raises `ValueError` with what was expected.
-    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`).
+    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`). Without `in_config` it is for the command
+    line alone: it says what is done with a configuration, and not what is measured.
     """
 
     key: str
@@ -224,6 +226,7 @@ OPTIONS: tuple[Option, ...] = (
         "compile the model, report the time it took, run nothing",
         default=False,
         switch=True,
+        in_config=False,
     ),
     Option(
         "profile",
@@ -232,12 +235,14 @@ OPTIONS: tuple[Option, ...] = (
         "a Chrome trace, and the ten most expensive layers",
         default=False,
         switch=True,
+        in_config=False,
     ),
     Option(
         "profile_path",
         RUN,
         "folder for the files of --profile (default: profile/MODEL-BACKEND-TIME)",
         metavar="DIR",
+        in_config=False,
     ),
     Option(
         "precision",
@@ -328,7 +333,18 @@ def parse_flags(argv: Sequence[str] | None, prog: str, description: str) -> dict
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in OPTIONS)}
     for option in OPTIONS:
         _add(groups[option.group], option)
-    return vars(parser.parse_args(argv))
+    given, unknown = parser.parse_known_args(argv)
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_near_flags(unknown)}")
+    return vars(given)
+
+
+def _near_flags(unknown: Sequence[str]) -> str:
+    flags = [option.flag for option in OPTIONS]
+    words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+    near = [difflib.get_close_matches(word, flags, n=1, cutoff=0.6) for word in words]
+    meant = list(dict.fromkeys(flag for found in near for flag in found))
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -10,6 +10,7 @@ from typing import Any
 from measurement.configs import Config
 from measurement.errors import SettingsError
 from measurement.machine import available_cores
+from measurement.no_effect import without_effect
 from measurement.options import BY_KEY, OPTIONS
 from measurement.sharing import side_by_side
 
@@ -17,8 +18,6 @@ DROPPED_HOST_CALLS = 2
 """Host calls that are never in the figures, whatever `--warmup` says: engines still allocate in them."""
 
 DEFAULT_ITERATIONS = 100
-
-REAL_DATA_OPTIONS = ("images", "labels", "cache_images", "dataloader_worker", "dataloader_rebatch_size")
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def resolve(
         values["replicas"] = 1
     warnings += side_by_side(values, device_kind, available_cores())
     _refuse_artefacts_that_cannot_be(values)
-    warnings += _without_effect(values, origin, device_kind)
+    warnings += without_effect({**values, "duration": values["duration_s"]}, origin)
     return Settings(**values, origin=origin), tuple(warnings)
 
 
@@ -167,6 +166,10 @@ def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
             raise SettingsError(
                 f"--random-weights and --weights {named} exclude each other: give one of the two"
             )
+        if random is False and named == "random":
+            raise SettingsError(
+                "--no-random-weights and --weights random exclude each other: give one of the two"
+            )
         if random:
             return "random", where
         if named is not None:
@@ -188,23 +191,3 @@ def _length(
     if duration_s is None and iterations is None:
         return None, DEFAULT_ITERATIONS
     return duration_s, iterations
-
-
-def _without_effect(values: Mapping[str, Any], origin: Mapping[str, str], device_kind: str) -> list[str]:
-    """Warnings for options that were given, yet do nothing in this run."""
-    warnings: list[str] = []
-    given = [o for o in OPTIONS if o.key in origin and origin[o.key] != "default" and values.get(o.key)]
-    ipu_only = [option.flag for option in given if option.ipu_only]
-    if ipu_only and device_kind != "ipu":
-        warnings.append(f"no effect on {device_kind} (IPU only): {', '.join(ipu_only)}")
-    real_only = [option.flag for option in given if option.key in REAL_DATA_OPTIONS]
-    if real_only and values["data"] != "real":
-        warnings.append(f"no effect with --data {values['data']} (real data only): {', '.join(real_only)}")
-    if values["profile_path"] and not values["profile"]:
-        warnings.append("--profile-path has no effect without --profile")
-    if values["cache_images"] and origin["dataloader_worker"] == "flag" and values["data"] == "real":
-        warnings.append(
-            "--dataloader-worker has no effect on the figures with --cache-images: "
-            "photographs are decoded before timing"
-        )
-    return warnings

@@ -12,11 +12,16 @@ def side_by_side(values: Mapping[str, Any], device_kind: str, cores: int) -> lis
     """Warnings about `--replicas` and `--pipeline-splits` on a machine with so many `cores`.
 
     Raises `SettingsError` where there are fewer cores than there would be stages or threads. More
-    stages than cores could run, yet in turns: that would measure the scheduler and not a pipeline.
+    of them than cores could run, yet in turns: that would measure the scheduler and not a pipeline.
     An IPU has neither of these limits.
     """
     replicas, splits, threads = values["replicas"], values["pipeline_splits"], values["threads"]
     engines = replicas * (len(splits) + 1)
+    if engines == 1 and device_kind == "cpu" and threads is not None and threads > cores:
+        raise SettingsError(
+            f"--threads {threads}: this process may use {cores} cores, and more threads than that would take turns; "
+            f"give --threads {cores} or fewer, or leave it out"
+        )
     if engines == 1 or device_kind == "ipu":
         return []
     asked = _asked(replicas, splits)

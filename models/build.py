@@ -82,7 +82,7 @@ def _pretrained(name: str, file: Path, norm: NormOptions) -> BuiltModel:
 def _random(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> BuiltModel:
     from models.initialisation import settle_random_weights
 
-    module = _architecture(timm_name(name), norm, efficientnet, seed)
+    module = architecture(timm_name(name), norm, efficientnet, seed)
     settle_random_weights(module, input_spec(name).image_size, seed)
     return _finished(name, module, "random", ())
 
@@ -92,7 +92,7 @@ def _from_file(
 ) -> BuiltModel:
     from models.checkpoint import load_checkpoint
 
-    module = _architecture(timm_name(name), norm, efficientnet, seed)
+    module = architecture(timm_name(name), norm, efficientnet, seed)
     load_checkpoint(module, file, timm_name(name), own_eps=norm.eps is None)
     return _finished(name, module, f"file:{file.name}", ())
 
@@ -101,7 +101,8 @@ def _finished(name: str, module: nn.Module, weights: str, warnings: tuple[str, .
     return BuiltModel(module.eval().requires_grad_(False), input_spec(name), weights, warnings)
 
 
-def _architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> nn.Module:
+def architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> nn.Module:
+    """timm's model ``name``, changed as asked for, with the weights that timm draws with ``seed``."""
     import timm
     import torch
 

@@ -1,18 +1,15 @@
-"""State dicts in files: read safely, recognised, and loaded into a model."""
+"""State dicts in files: recognised, and loaded into a model."""
 
 from __future__ import annotations
 
-import pickle
-import struct
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeGuard
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
+from models.checkpoint_file import read_checkpoint
 from models.errors import ModelError
 
 _WRAPPER_KEYS = ("state_dict", "state_dict_ema", "model_state_dict", "model", "model_ema")
@@ -35,7 +32,7 @@ def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: b
     get the epsilon that torchvision's weights were trained with. Raises ModelError for a file that
     is no checkpoint, and for one that does not fit, listing the keys.
     """
-    weights = _unwrapped(_read(file), file)
+    weights = _unwrapped(read_checkpoint(file), file)
     target = module.state_dict()
     naming = _foreign_naming(weights)
     if naming and not weights.keys() & target.keys() - {"classifier.weight", "classifier.bias"}:
@@ -47,63 +44,43 @@ def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: b
     module.load_state_dict(dict(weights), strict=False)
 
 
-def _read(file: Path) -> object:
-    try:
-        if _is_safetensors(file):
-            return load_file(file)
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except SafetensorError as error:
-        raise _not_a_checkpoint(file, error) from error
-    except pickle.UnpicklingError as error:
-        raise _not_a_checkpoint(file, error) from error
-    except (
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-        IndexError,
-        struct.error,
-        zipfile.BadZipFile,
-    ) as error:
-        raise _not_a_checkpoint(file, error) from error
-    except OSError as error:
-        raise ModelError(f"--weights {file}: cannot be read ({error.strerror or error}).") from error
-
-
-def _is_safetensors(file: Path) -> bool:
-    return file.suffix == ".safetensors"
-
-
-def _not_a_checkpoint(file: Path, error: Exception) -> ModelError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-    return ModelError(
-        f"--weights {file}: not a checkpoint that can be loaded safely ({reason}). Expected a state dict of "
-        "tensors, saved with torch.save (.pth) or safetensors (.safetensors)."
-    )
-
-
 def _unwrapped(content: object, file: Path) -> dict[str, torch.Tensor]:
     """The state dict in ``content``, out of a training script's wrapping."""
-    found = content
-    if isinstance(found, Mapping):
-        for key in _WRAPPER_KEYS:
-            if isinstance(found.get(key), Mapping):
-                found = found[key]
-                break
-    if not isinstance(found, Mapping) or not found or not all(map(_is_entry, found.items())):
+    found: object = content
+    while not _is_state_dict(found):
+        inner = _wrapped(found)
+        if inner is None:
+            break
+        found = inner
+    if not _is_state_dict(found):
         raise ModelError(
             f"--weights {file}: holds {_described(content)}, not a state dict. "
             'Expected names and tensors, or these under "state_dict".'
         )
-    weights = dict(found)
+    weights: dict[str, torch.Tensor] = dict(found)
     for prefix in _NAME_PREFIXES:
         if all(key.startswith(prefix) for key in weights):
             weights = {key.removeprefix(prefix): tensor for key, tensor in weights.items()}
     return weights
 
 
-def _is_entry(item: tuple[object, object]) -> bool:
-    return isinstance(item[0], str) and isinstance(item[1], torch.Tensor)
+def _wrapped(content: object) -> object:
+    """What lies under one of the usual keys, or else the only state dict under any key; None where nothing does."""
+    if not isinstance(content, Mapping):
+        return None
+    usual = [content[key] for key in _WRAPPER_KEYS if isinstance(content.get(key), Mapping)]
+    if usual:
+        return usual[0]
+    held = [value for value in content.values() if _is_state_dict(value)]
+    return held[0] if len(held) == 1 else None
+
+
+def _is_state_dict(content: object) -> TypeGuard[Mapping[str, torch.Tensor]]:
+    return (
+        isinstance(content, Mapping)
+        and bool(content)
+        and all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items())
+    )
 
 
 def _described(content: object) -> str:

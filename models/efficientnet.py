@@ -54,10 +54,10 @@ def build_efficientnet(timm_name: str, options: EfficientNetOptions) -> torch.nn
     Raises ModelError for a model that is not of the family, and for numbers that cannot be built.
     """
     if timm_name not in _FAMILY:
-        flag, value = _changed_flag(options)
+        flag, value, usual = _changed_flag(options)
         raise ModelError(
             f"{flag} {value}: only for efficientnet-b0, efficientnet-b4 and efficientnet-lite0, "
-            f"not {timm_name}. Leave {flag} out, or choose one of these with --model."
+            f"not {timm_name}. Give {flag} {usual}, or choose one of these with --model."
         )
     _require_positive("--efficientnet-expand-ratio", options.expand_ratio)
     _require_positive("--efficientnet-group-dim", options.group_dim)
@@ -83,10 +83,12 @@ def build_efficientnet(timm_name: str, options: EfficientNetOptions) -> torch.nn
     )
 
 
-def _changed_flag(options: EfficientNetOptions) -> tuple[str, int]:
-    if options.group_dim != EfficientNetOptions().group_dim:
-        return "--efficientnet-group-dim", options.group_dim
-    return "--efficientnet-expand-ratio", options.expand_ratio
+def _changed_flag(options: EfficientNetOptions) -> tuple[str, int, int]:
+    """A flag that differs from the usual blocks, its value and the usual one."""
+    usual = EfficientNetOptions()
+    if options.group_dim != usual.group_dim:
+        return "--efficientnet-group-dim", options.group_dim, usual.group_dim
+    return "--efficientnet-expand-ratio", options.expand_ratio, usual.expand_ratio
 
 
 def _require_positive(flag: str, value: int) -> None:

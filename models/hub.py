@@ -145,8 +145,9 @@ def _require_answer(url: str) -> None:
         problem = f"no answer within {PROBE_TIMEOUT_S:g} s"
     if problem:
         parts = urlsplit(url)
+        hub = f"{parts.scheme}://{parts.netloc}" if parts.netloc else url
         raise WeightsUnavailable(
-            f"the hub at {parts.scheme}://{parts.netloc} cannot be reached: {problem}",
+            f"the hub at {hub} cannot be reached: {problem}",
             "Check the network and HF_ENDPOINT, or use --weights random or a file.",
         )
 

@@ -175,7 +175,7 @@ class TestProfile:
 
     def test_a_path_without_profile_is_told_to_have_no_effect(self, driver, tmp_path: Path) -> None:
         _, _, err = driver(*RANDOM, "--backend", "torch", "--profile-path", str(tmp_path / "profile"))
-        assert "warning: --profile-path has no effect without --profile" in err
+        assert "warning: no effect without --profile: --profile-path" in err
         assert not (tmp_path / "profile").exists()
 
 

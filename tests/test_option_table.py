@@ -1,88 +1,186 @@
-"""Every option with every backend: it works, or one warning says that it does not, or it is refused.
+"""Every option with every backend on every kind of data: it works, or one line says why not, or it is refused.
 
-That those which work have their effect is tested where the effect is.
+That those which work have their effect is tested where the effect is: tests/test_option_effects.py lists where.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from backends import registry
 from backends.base import BackendError
+from backends.pipeline import Pipelined
+from measurement.configs import Config
 from measurement.options import OPTIONS
 from measurement.settings import resolve
 
 WORKS, WARNED, REFUSED = "works", "warned", "refused"
-ENGINES = ("openvino", "onnxruntime", "torch", "torch-compile")
+ENGINES = (
+    ("openvino", "cpu"),
+    ("onnxruntime", "cpu"),
+    ("torch", "cpu"),
+    ("torch-compile", "cpu"),
+    ("onnxruntime", "cuda"),
+    ("torch", "cuda"),
+    ("torch-compile", "cuda"),
+)
+DATA = ("real", "generated", "synthetic")
 
-# option -> (value, what is expected of each engine on the CPU, in the order of ENGINES)
-TABLE: dict[str, tuple[object, tuple[str, str, str, str]]] = {
-    **{
-        key: (value, (WORKS,) * 4)
-        for key, value in {
-            "config": "resnet50",
-            "model": "resnet34",
-            "weights": "random",
-            "random_weights": True,
-            "norm_type": "group",
-            "norm_eps": 1e-3,
-            "norm_num_groups": 8,
-            "batchnorm_momentum": 0.2,
-            "efficientnet_expand_ratio": 4,
-            "efficientnet_group_dim": 16,
-            "input_image_padding": True,
-            "list_layers": True,
-            "data": "synthetic",
-            "images": "photographs",
-            "labels": "labels.csv",
-            "cache_images": True,
-            "dataloader_worker": 2,
-            "dataloader_rebatch_size": 4,
-            "normalization_location": "ipu",
-            "micro_batch_size": 4,
-            "device_iterations": 4,
-            "iterations": 3,
-            "duration": 1.0,
-            "warmup": 0,
-            "compile_only": True,
-            "profile": True,
-            "precision": "32.32",
-            "backend": "auto",
-            "device": "cpu",
-            "threads": 1,
-        }.items()
-    },
-    "profile_path": ("folder", (WARNED,) * 4),  # alone, without --profile
-    "eight_bit_io": (True, (WARNED,) * 4),  # normalisation moves from the host into the model
-    "pipeline_splits": (["layer3"], (WARNED,) * 4),  # with one micro-batch at a time nothing overlaps
-    "half_partial": (True, (WARNED,) * 4),
-    "enable_fast_groupnorm": (True, (WARNED,) * 4),
-    "exchange_memory_target": ("cycles", (WARNED,) * 4),
-    "num_io_tiles": (32, (WARNED,) * 4),
-    "offline_target_ipu_version": ("2", (WARNED,) * 4),
-    "streams": (2, (REFUSED,) * 4),  # more than the one micro-batch of a host call
-    "replicas": (1000, (REFUSED,) * 4),  # more than there are cores
+
+@dataclass(frozen=True)
+class Row:
+    """`value` of an option, given together with `beside`: `expected`, but for the engines, devices and kinds of
+    data in `but`."""
+
+    value: object
+    expected: str = WORKS
+    but: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, object] = field(default_factory=dict)
+
+
+REAL_ONLY = {"generated": WARNED, "synthetic": WARNED}
+CPU_ONLY = {"cuda": REFUSED}
+
+TABLE: dict[str, tuple[Row, ...]] = {
+    "config": (Row("resnet50"),),
+    "model": (Row("resnet34"),),
+    "weights": (Row("random"), Row("w.pth", REFUSED, beside={"random_weights": True})),
+    "random_weights": (Row(True), Row(False, REFUSED, beside={"weights": "random"})),
+    "norm_type": (Row("group"), Row("none")),
+    "norm_eps": (
+        Row(1e-3),
+        Row(1e-3, beside={"norm_type": "group"}),
+        Row(1e-3, WARNED, beside={"norm_type": "none"}),
+    ),
+    "norm_num_groups": (
+        Row(8, beside={"norm_type": "group"}),
+        Row(32, WARNED),  # the default, yet asked for
+        Row(8, WARNED, beside={"norm_type": "none"}),
+    ),
+    "batchnorm_momentum": (Row(0.2, WARNED), Row(0.0, WARNED, beside={"norm_type": "group"})),
+    "efficientnet_expand_ratio": (
+        Row(4, beside={"model": "efficientnet-b0"}),
+        Row(6, beside={"model": "timm/efficientnet_b0"}),
+        Row(6, WARNED),
+    ),
+    "efficientnet_group_dim": (Row(16, beside={"model": "efficientnet-b4"}), Row(1, WARNED)),
+    "input_image_padding": (Row(True),),
+    "list_layers": (
+        Row(True, but=REAL_ONLY),  # --data is then named, too
+        Row(True, but=REAL_ONLY, beside={"normalization_location": "ipu", "norm_type": "none"}),
+    ),
+    "data": (Row("real"), Row("generated"), Row("synthetic")),
+    "images": (Row("photographs", but=REAL_ONLY), Row("photographs", WARNED, beside={"compile_only": True})),
+    "labels": (
+        Row("labels.csv", but=REAL_ONLY),
+        Row("labels.csv", WARNED, beside={"random_weights": True}),
+    ),
+    "cache_images": (Row(True, but=REAL_ONLY), Row(False)),
+    "dataloader_worker": (Row(2, but=REAL_ONLY), Row(2, WARNED, beside={"cache_images": True})),
+    "dataloader_rebatch_size": (Row(4, but=REAL_ONLY), Row(4, WARNED, beside={"cache_images": True})),
+    "normalization_location": (Row("ipu"), Row("none"), Row("host")),
+    "eight_bit_io": (
+        Row(True, beside={"normalization_location": "ipu"}),
+        Row(True, beside={"normalization_location": "none"}),
+        Row(True, WARNED, beside={"normalization_location": "host"}),  # moves into the model
+    ),
+    "micro_batch_size": (Row(4),),
+    "device_iterations": (Row(4),),
+    "replicas": (
+        Row(2, but=CPU_ONLY),
+        Row(1000, REFUSED),
+        Row(2, WARNED, beside={"compile_only": True}),
+    ),
+    "pipeline_splits": (
+        Row(["layer3"], but=CPU_ONLY, beside={"device_iterations": 4}),
+        Row(["layer3"], WARNED, but=CPU_ONLY),  # one micro-batch at a time: nothing overlaps
+        Row(["layer3"], REFUSED, beside={"streams": 2, "device_iterations": 4}),
+        Row(["layer3"], REFUSED, beside={"profile": True, "device_iterations": 4}),
+    ),
+    "iterations": (Row(3), Row(3, beside={"duration": 1.0}), Row(3, WARNED, beside={"compile_only": True})),
+    "duration": (
+        Row(1.0),
+        Row(1.0, beside={"iterations": 3}),  # whichever is reached first
+        Row(1.0, WARNED, beside={"compile_only": True}),
+    ),
+    "warmup": (Row(3), Row(0), Row(0, WARNED, beside={"compile_only": True})),
+    "compile_only": (Row(True), Row(True, WARNED, beside={"list_layers": True})),
+    "profile": (
+        Row(True),
+        Row(True, REFUSED, beside={"compile_only": True}),
+        Row(True, REFUSED, beside={"replicas": 2}),
+    ),
+    "profile_path": (Row("folder", beside={"profile": True}), Row("folder", WARNED)),
+    "precision": (Row("32.32"), Row("16.16")),
+    "backend": (Row("auto"), Row("torch", WARNED, beside={"list_layers": True, "threads": 1})),
+    "device": (Row("auto"),),
+    "threads": (
+        Row(1, but={"cuda": WARNED}),
+        Row(4, but={"cuda": WARNED}),
+        Row(5, REFUSED, but={"cuda": WARNED}),  # more than the cores
+        Row(3, REFUSED, beside={"replicas": 2}),
+    ),
+    "streams": (
+        Row(1),
+        Row(2, REFUSED),  # more than the one micro-batch of a host call
+        Row(2, REFUSED, but={"openvino": WORKS}, beside={"device_iterations": 4}),
+        Row(2, REFUSED, beside={"device_iterations": 4, "threads": 1}),
+    ),
+    # Whether a backend can keep its models is told when it compiles: tests/backends/test_model_cache.py.
+    "model_cache_path": (Row("folder"), Row("folder", REFUSED, beside={"pipeline_splits": ["layer3"]})),
+    "half_partial": (Row(True, WARNED), Row(False)),
+    "enable_fast_groupnorm": (Row(True, WARNED),),
+    "exchange_memory_target": (Row("cycles", WARNED),),
+    "num_io_tiles": (Row(32, WARNED), Row(0)),
+    "offline_target_ipu_version": (Row("2", WARNED),),
 }
 
-
-def test_every_option_is_in_the_table() -> None:
-    # Whether a model can be kept is told when it is compiled: tests/backends/test_model_cache.py.
-    assert {option.key for option in OPTIONS} - set(TABLE) == {"model_cache_path"}
+ROWS = [(key, row) for key, rows in TABLE.items() for row in rows]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("key", TABLE)
-def test_an_option_works_or_says_why_not(key: str, engine: str) -> None:
-    value, expected = TABLE[key]
-    outcome, words = met(key, value, engine)
-    assert outcome == expected[ENGINES.index(engine)], words
-    if outcome != WORKS:
-        flag = "--" + key.replace("_", "-")
-        assert any(flag in line for line in words), words
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for user in ("measurement.settings", "backends.openvino"):
+        monkeypatch.setattr(f"{user}.available_cores", lambda: 4)
 
 
-def met(key: str, value: object, engine: str) -> tuple[str, list[str]]:
+def test_every_option_is_in_the_table_and_no_other() -> None:
+    assert set(TABLE) == {option.key for option in OPTIONS}
+
+
+def test_every_option_works_somewhere_but_those_that_are_for_other_devices_or_for_training() -> None:
+    never = {key for key, rows in TABLE.items() if not any(row.expected == WORKS for row in rows)}
+    assert never <= {option.key for option in OPTIONS if option.ipu_only} | {"batchnorm_momentum"}
+
+
+@pytest.mark.parametrize(
+    ("key", "row"), ROWS, ids=[f"{key}-{row.value}-{number}" for number, (key, row) in enumerate(ROWS)]
+)
+def test_an_option_works_or_says_why_not(key: str, row: Row) -> None:
+    for engine, device in ENGINES:
+        for data in DATA:
+            given = {} if data == "real" else {"data": data}
+            flags = {**given, **row.beside, key: row.value}
+            place = (data, engine, device)
+            expected = next((row.but[name] for name in place if name in row.but), row.expected)
+            outcome, words = met(flags, engine, device)
+            assert outcome == expected, (engine, device, data, words)
+            if outcome != WORKS:
+                flags = ["--" + name.replace("_", "-") for name in (key, *row.beside)]
+                assert any(flag in line for line in words for flag in flags), words
+            assert not any("\n" in line for line in words)
+
+
+def met(flags: Mapping[str, Any], engine: str, device: str) -> tuple[str, list[str]]:
+    """What becomes of a request; the device need not be here for it."""
     try:
-        settings, warnings = resolve({"data": "real", key: value}, None, "cpu", engine)
-        registry.choose(engine, "cpu").check(settings)
+        settings, warnings = resolve(flags, None, device, engine)
+        backend = registry.load(engine, device)
+        if settings.pipeline_splits:
+            backend = Pipelined(backend, lambda module: [module])
+        backend.check(settings)
     except (BackendError, ValueError) as refusal:
         return REFUSED, [str(refusal)]
     return (WARNED, list(warnings)) if warnings else (WORKS, [])
@@ -98,6 +196,7 @@ def met(key: str, value: object, engine: str) -> tuple[str, list[str]]:
         ({"compile_only": True, "profile": True}, "--profile"),
         ({"profile": True, "replicas": 2}, "--replicas 1"),
         ({"model_cache_path": "folder", "pipeline_splits": ["layer3"]}, "leave one of the two out"),
+        ({"threads": 5}, "give --threads 4 or fewer"),
     ],
 )
 def test_two_options_that_cannot_work_together_are_refused_with_the_remedy(
@@ -106,3 +205,44 @@ def test_two_options_that_cannot_work_together_are_refused_with_the_remedy(
     engine = str(flags.get("backend", "torch"))
     with pytest.raises((BackendError, ValueError), match=remedy):
         registry.choose(engine, "cpu").check(resolve({"data": "generated", **flags}, None, "cpu", engine)[0])
+
+
+class TestLines:
+    """How options without effect are told."""
+
+    def told(self, flags: dict[str, object], config: dict[str, object] | None = None) -> tuple[str, ...]:
+        return resolve(flags, Config("c", config, {}) if config else None, "cpu", "torch")[1]
+
+    def test_flags_that_share_a_reason_share_a_line_and_each_is_told_once(self) -> None:
+        flags = {
+            "data": "generated",
+            "images": "i",
+            "labels": "l",
+            "cache_images": True,
+            "dataloader_worker": 2,
+        }
+        assert self.told({**flags, "norm_num_groups": 8, "random_weights": True}) == (
+            "no effect with --data generated (real data only): --images, --labels, --cache-images, --dataloader-worker",
+            "no effect with --norm-type batch (group norms only): --norm-num-groups",
+        )
+
+    def test_listing_layers_names_all_that_is_only_for_measuring_in_one_line(self) -> None:
+        flags = {
+            "list_layers": True,
+            "weights": "random",
+            "threads": 1,
+            "warmup": 0,
+            "images": "i",
+            "duration": 1.0,
+        }
+        (line,) = self.told(flags)
+        assert line.endswith(": --weights, --images, --duration, --warmup, --threads")
+
+    def test_a_configurations_value_that_a_flag_makes_idle_is_not_told(self) -> None:
+        group = {"norm_type": "group", "norm_num_groups": 4, "norm_eps": 1e-3, "duration": 8.0}
+        assert self.told({"norm_type": "none"}, group) == ()
+        assert self.told({"compile_only": True}, group) == ()
+        assert self.told({"norm_type": "none", "norm_eps": 1e-3}, group) != ()
+
+    def test_a_configuration_that_contradicts_itself_is_told(self) -> None:
+        assert self.told({}, {"norm_num_groups": 4}) != ()

@@ -203,6 +203,30 @@ class TestRefusals:
         assert "--micro-batch-size" in done.stderr
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
+    def test_what_a_configuration_needs_is_told_whichever_engine_ran_out_of_memory(
+        self, backend: str
+    ) -> None:
+        """A micro-batch of which the pixels fit, and what the layers hand on does not."""
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (7 * 2**30, 7 * 2**30))"
+        argv = ["--model", "resnet18", "--random-weights", "--data", "generated", "--backend", backend]
+        argv += ["--micro-batch-size", "2000", "--precision", "32.32", "--threads", "1"]
+        code = f"{limit}; import sys, run_benchmark; sys.exit(run_benchmark.main({argv!r}))"
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 1, done.stderr
+        assert f"{backend} ran out of memory" in done.stderr
+        # The pooling behind the stem: 64 channels of 112² in, 64 of 56² out, 4 bytes, 2000 images.
+        assert "7,656 MiB for input and output of the largest layer" in done.stderr
+
+    @pytest.mark.parametrize(
+        "argv", [["--micro-batch-size", "1" + "0" * 20], ["--device-iterations", "1" + "0" * 20]]
+    )
+    def test_absurd_sizes_are_a_lack_of_memory_and_no_traceback(self, driver, argv: list[str]) -> None:
+        code, _, err = driver(*QUICK, "--data", "generated", "--backend", "torch", *argv)
+        assert code == 1
+        assert argv[0] in err
+        assert "GiB" in err
+
     def test_an_engine_that_fails_is_quoted_and_ends_with_1(
         self, driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -233,6 +257,25 @@ class TestProcess:
         assert process.returncode == 130
         assert "results:" not in out
         assert "Traceback" not in err
+
+    def test_a_reader_that_has_seen_enough_ends_the_run_quietly(self) -> None:
+        process = subprocess.Popen(
+            [*self.command, "--duration", "600"],
+            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=60) == 1
+        assert [line for line in process.stderr.read().splitlines() if not line.startswith("warning: ")] == []
+
+    def test_output_that_cannot_be_written_is_told(self) -> None:
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run([*self.command], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 1
+        assert "error: the output cannot be written: No space left on device" in done.stderr
+        assert "Traceback" not in done.stderr
 
     def test_a_pipe_gets_plain_lines_and_a_terminal_a_progress_bar(self) -> None:
         argv = [*self.command, "--iterations", "3"]

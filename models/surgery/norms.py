@@ -26,7 +26,7 @@ def replace_norms(module: nn.Module, options: NormOptions) -> nn.Module:
     norms = [(name, child) for name, child in copied.named_modules() if isinstance(child, nn.BatchNorm2d)]
     if not norms and options != NormOptions():
         raise ModelError(
-            f"--norm-type {options.kind}: this model has no batch normalisation to change. "
+            f"{_asked(options)}: this model has no batch normalisation to change. "
             "Leave the --norm and --batchnorm options out, or choose another model."
         )
     if options.kind == "group":
@@ -34,6 +34,16 @@ def replace_norms(module: nn.Module, options: NormOptions) -> nn.Module:
     for name, norm in norms:
         copied = replace_module(copied, name, _replacement(norm, options))
     return copied
+
+
+def _asked(options: NormOptions) -> str:
+    if options.kind != "batch":
+        return f"--norm-type {options.kind}"
+    if options.eps is not None:
+        return f"--norm-eps {options.eps:g}"
+    if options.momentum is not None:
+        return f"--batchnorm-momentum {options.momentum:g}"
+    return f"--norm-num-groups {options.num_groups}"
 
 
 def _check(options: NormOptions) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 from torch import fx, nn
 
@@ -55,6 +56,17 @@ class _Tracer(fx.Tracer):
         functions = get_notrace_functions()  # type: ignore[no-untyped-call]
         super().__init__(autowrap_functions=tuple(functions))
 
+    def create_args_for_root(
+        self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
+    ) -> tuple[Any, list[Any]]:
+        # Pixels are all that comes in. A stand-in for an optional parameter, such as vision transformers have
+        # for a mask, would be taken for one that is given.
+        def pixels_alone(module: nn.Module, pixels: Any) -> Any:
+            return root_fn(module, pixels)
+
+        found: tuple[Any, list[Any]] = super().create_args_for_root(pixels_alone, is_module, concrete_args)
+        return found
+
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         from timm.models import is_notrace_module
 
@@ -85,15 +97,11 @@ def _cut_positions(traced: fx.GraphModule, module: nn.Module) -> dict[str, int]:
     prefix = "model." if isinstance(module, NormalizedInput) else ""
     positions: dict[str, int] = {}
     for index, node in enumerate(_computed_nodes(traced)):
-        for qualified_name, _ in node.meta.get("nn_module_stack", {}).values():
+        for qualified_name, kind in node.meta.get("nn_module_stack", {}).values():
             name = qualified_name.removeprefix(prefix).replace(".", "/")
-            if f"{qualified_name}." != prefix and not _does_nothing(traced, qualified_name):
+            if f"{qualified_name}." != prefix and kind is not nn.Identity:
                 positions.setdefault(name, index)
     return positions
-
-
-def _does_nothing(traced: fx.GraphModule, qualified_name: str) -> bool:
-    return isinstance(traced.get_submodule(qualified_name), nn.Identity)
 
 
 def _bounds(positions: dict[str, int], names: Sequence[str]) -> list[int]:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from backends import onnxruntime, openvino, registry, torch
-from backends.base import Availability, BackendError, EngineError, engine_errors
+from backends.base import Availability, BackendError, EngineError, OutOfMemory, engine_errors
 from measurement.settings import resolve
 
 OPENVINO = resolve({"micro_batch_size": 8}, None, "cpu", "openvino")[0]
@@ -98,6 +98,8 @@ def test_what_an_engine_raises_becomes_one_error_that_quotes_it() -> None:
         engine_errors(OPENVINO, 2**20),
     ):
         raise RuntimeError("std::bad_alloc")
+    with pytest.raises(OutOfMemory, match="openvino ran out of memory"), engine_errors(OPENVINO, 2**20):
+        raise RuntimeError("the pass failed") from MemoryError()
     with pytest.raises(BackendError, match="refused"), engine_errors(TORCH, 2**20):
         raise BackendError("refused")
 

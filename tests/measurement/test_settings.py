@@ -114,6 +114,8 @@ class TestFlags:
             (["--warmup", "-1"], "--warmup"),
             (["--precision", "8.8"], "--precision"),
             (["--no-such-flag"], "--no-such-flag"),
+            (["--micro-batchsize", "3"], "did you mean --micro-batch-size"),
+            (["--precison=32.32"], "did you mean --precision"),
         ],
     )
     def test_a_bad_flag_ends_with_exit_code_2_and_its_name(
@@ -177,7 +179,14 @@ class TestConfigurations:
                 "3: unknown key micro_batchsize: did you mean micro_batch_size",
             ),
             ("a:\n  cpu:\n    modle: x\n", "3: unknown key modle: did you mean model"),
-            ("a:\n  config: b\n", "2: unknown key config"),
+            ("a:\n  quux: 1\n", "2: unknown key quux .there are: model, weights, "),
+            ("a:\n  config: b\n", "2: config does not belong in a configuration.*--config"),
+            ("a:\n  list_layers: true\n", "2: list_layers does not belong in a configuration.*--list-layers"),
+            (
+                "a:\n  compile_only: true\n",
+                "2: compile_only does not belong in a configuration.*--compile-only",
+            ),
+            ("a:\n  cpu: {profile: true}\n", "2: profile does not belong in a configuration.*--profile"),
             ("a:\n  model: x\n  model: y\n", "3: model is given twice in a .first in line 2"),
             ("a: {}\na: {}\n", "2: a is given twice"),
             ("a:\n  micro_batch_size: 0\n", "2: micro_batch_size: 0 is too small"),

@@ -200,9 +200,17 @@ def test_norm_options_out_of_range_are_refused(options: NormOptions, flag: str) 
         replace_norms(_model("resnet18"), options)
 
 
-def test_a_model_without_batch_norms_cannot_have_another_kind() -> None:
-    with pytest.raises(ModelError, match="--norm-type group: this model has no batch normalisation"):
-        build_model("timm/vit_tiny_patch16_224", weights="random", norm=NormOptions("group"))
+@pytest.mark.parametrize(
+    ("norm", "flag"),
+    [
+        (NormOptions("group"), "--norm-type group"),
+        (NormOptions(eps=1e-3), "--norm-eps 0.001"),
+        (NormOptions(momentum=0.2), "--batchnorm-momentum 0.2"),
+    ],
+)
+def test_a_model_without_batch_norms_has_nothing_to_change(norm: NormOptions, flag: str) -> None:
+    with pytest.raises(ModelError, match=f"{flag}: this model has no batch normalisation"):
+        build_model("timm/test_vit", weights="random", norm=norm)
 
 
 @pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-b4", "efficientnet-lite0"])
@@ -265,6 +273,20 @@ def test_a_model_cut_anywhere_computes_the_same(name: str) -> None:
     stages = split(_model(name), names)
     assert len(stages) == 5
     _assert_equal(_through(stages, pictures), expected)
+
+
+@pytest.mark.parametrize(
+    ("name", "cut"),
+    [
+        ("timm/test_vit", "blocks/2"),
+        ("timm/test_convnext", "stages/1"),
+        ("timm/swin_tiny_patch4_window7_224", "layers/1"),
+    ],
+)
+def test_transformers_are_cut_too(name: str, cut: str) -> None:
+    built = build_model(name, weights="random")
+    pictures = torch.rand(1, 3, built.input_spec.image_size, built.input_spec.image_size)
+    _assert_equal(_through(split(built.module, [cut]), pictures), _run(built.module, pictures))
 
 
 @cache

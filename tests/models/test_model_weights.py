@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
+import io
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torchvision
-from safetensors.torch import save_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 from torch import nn
 
 from models import EfficientNetOptions, ModelError, NormOptions, build_model, model_names
+from models.checkpoint_file import read_checkpoint
 
 SMALL = "mobilenet-v3-small"
 
@@ -199,6 +208,91 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, suffix: str, co
     file.write_bytes(content)
     with pytest.raises(ModelError, match=rf"--weights .*junk{suffix}: not a checkpoint"):
         build_model(SMALL, weights=str(file))
+
+
+def test_what_is_said_of_junk_is_our_own_advice(tmp_path: Path) -> None:
+    file = tmp_path / "readme.pth"
+    file.write_text("# A page about something\n")
+    with pytest.raises(ModelError) as refused:
+        build_model(SMALL, weights=str(file))
+    message = str(refused.value)
+    assert "it begins with b'# A page" in message
+    assert "torch.save(model.state_dict(), file)" in message
+    assert "weights_only" not in message
+    assert "\n" not in message
+
+
+def test_a_pickled_whole_model_is_refused_by_the_names_of_what_it_holds(
+    tmp_path: Path, small: nn.Module
+) -> None:
+    torch.save(small, tmp_path / "whole.pth")
+    with pytest.raises(
+        ModelError, match=r"no tensors \(.*timm\..*\), such as a whole pickled model"
+    ) as refused:
+        build_model(SMALL, weights=str(tmp_path / "whole.pth"))
+    assert "weights_only" not in str(refused.value)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_checkpoint_that_is_cut_off_is_refused(tmp_path: Path, small: nn.Module, suffix: str) -> None:
+    file = tmp_path / f"cut{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(small.state_dict(), file)
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(ModelError, match=r"not a checkpoint that can be loaded safely: it is .*cut off"):
+        build_model(SMALL, weights=str(file))
+
+
+def test_the_content_of_a_file_counts_and_not_the_end_of_its_name(tmp_path: Path, small: nn.Module) -> None:
+    save_file(small.state_dict(), tmp_path / "a.pth")
+    torch.save(small.state_dict(), tmp_path / "b.safetensors")
+    torch.save(small.state_dict(), tmp_path / "c.bin", _use_new_zipfile_serialization=False)
+    for name in ("a.pth", "b.safetensors", "c.bin"):
+        torch.testing.assert_close(
+            _logits(build_model(SMALL, weights=str(tmp_path / name)).module), _logits(small)
+        )
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        lambda weights: {"epoch": 3, "args": argparse.Namespace(lr=0.1), "state_dict": weights},
+        lambda weights: {"best": np.float64(0.7), "model": {"state_dict": weights}},
+        lambda weights: {"net": weights, "optim": {"state": {0: {"momentum": torch.zeros(1)}}, "lr": 0.1}},
+        lambda weights: {"model": {f"module.{key}": value for key, value in weights.items()}, "epoch": 1},
+    ],
+    ids=["arguments", "nested", "other-name", "data-parallel"],
+)
+def test_weights_are_found_in_what_training_scripts_save(
+    tmp_path: Path, small: nn.Module, wrapped: Any
+) -> None:
+    optimizer = torch.optim.SGD(small.parameters(), lr=0.1)
+    content = wrapped(small.state_dict()) | {"optimizer": optimizer.state_dict()}
+    torch.save(content, tmp_path / "training.pth")
+    built = build_model(SMALL, weights=str(tmp_path / "training.pth"))
+    torch.testing.assert_close(_logits(built.module), _logits(small))
+
+
+@cache
+def _small_files() -> tuple[bytes, ...]:
+    weights = {"a.weight": torch.arange(6.0), "b.bias": torch.ones(2, 2)}
+    files = [io.BytesIO(), io.BytesIO()]
+    torch.save(weights, files[0])
+    torch.save({"state_dict": weights}, files[1], _use_new_zipfile_serialization=False)
+    return files[0].getvalue(), files[1].getvalue(), save(weights)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    content = bytearray(data.draw(st.sampled_from(_small_files())))
+    for _ in range(data.draw(st.integers(0, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    file = tmp_path_factory.getbasetemp() / "damaged.pth"
+    file.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    with contextlib.suppress(ModelError):
+        read_checkpoint(file)
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:

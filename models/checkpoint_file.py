@@ -1,0 +1,116 @@
+"""What is in a checkpoint's file: recognised by its first bytes, and read without running anything in it."""
+
+from __future__ import annotations
+
+import argparse
+import struct
+import warnings
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from models.errors import ModelError
+
+_EXPECTED = (
+    "Expected a state dict of tensors, saved with torch.save(model.state_dict(), file) or by safetensors."
+)
+
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_NAMED = 4
+
+# What training scripts put beside the weights: their arguments, and a metric. None of them does anything
+# when it is loaded. The last is where numpy's scalars say which number they are.
+_HARMLESS: Sequence[Any] = (
+    argparse.Namespace,
+    np.dtype,
+    np._core.multiarray.scalar,  # type: ignore[attr-defined]
+    *(type(np.dtype(name)) for name in ("float64", "float32", "int64")),
+)
+
+
+def read_checkpoint(file: Path) -> object:
+    """The object in ``file``: tensors in containers, on the CPU. No code in the file is run.
+
+    A file of safetensors or of ``torch.save``, whatever its name ends in. Raises ModelError for all else.
+    """
+    try:
+        with file.open("rb") as content:
+            beginning = content.read(16)
+        size = file.stat().st_size
+    except OSError as error:
+        raise ModelError(f"--weights {file}: cannot be read ({error.strerror or error}).") from error
+    if not beginning:
+        raise _not_a_checkpoint(file, "it is empty")
+    if _is_safetensors(beginning, size):
+        return _read_safetensors(file)
+    if beginning.startswith(_ZIP) and _is_torchscript(file):
+        raise _not_a_checkpoint(file, "it is a TorchScript program")
+    if beginning.startswith((_ZIP, _PICKLE)):
+        return _read_torch(file)
+    raise _not_a_checkpoint(file, f"it begins with {beginning!r}, as no checkpoint does")
+
+
+def _is_safetensors(beginning: bytes, size: int) -> bool:
+    """The format begins with the length of its header, 8 bytes little-endian, and the header with a brace."""
+    if len(beginning) < 9:
+        return False
+    (length,) = struct.unpack("<Q", beginning[:8])
+    return 0 < length <= size and beginning[8:9] == b"{"
+
+
+def _read_safetensors(file: Path) -> object:
+    try:
+        return load_file(file)
+    # A damaged file makes the readers raise nearly anything; whatever it is, the file is to blame.
+    except Exception as error:
+        raise _not_a_checkpoint(
+            file, f"it is a safetensors file that is damaged or cut off: {error}"
+        ) from error
+
+
+def _is_torchscript(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.endswith("/constants.pkl") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def _read_torch(file: Path) -> object:
+    try:
+        # Opened here, as torch would go by the end of the name.
+        with file.open("rb") as content, safe_globals(list(_HARMLESS)), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(content, map_location="cpu", weights_only=True)
+    # torch's own words advise to load the file unsafely, so they are not quoted.
+    except Exception as error:
+        if objects := _objects(file):
+            raise _not_a_checkpoint(
+                file,
+                f"it holds objects that are no tensors ({objects}), such as a whole pickled model, "
+                "and loading these could run any code",
+            ) from error
+        raise _not_a_checkpoint(
+            file, "it is damaged, cut off, or holds objects that are no tensors"
+        ) from error
+
+
+def _objects(file: Path) -> str:
+    """Classes and functions that the file would load, by name; empty where it does not tell."""
+    try:
+        with safe_globals(list(_HARMLESS)):
+            names = sorted(get_unsafe_globals_in_checkpoint(str(file)))
+    except Exception:
+        return ""
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _not_a_checkpoint(file: Path, reason: str) -> ModelError:
+    return ModelError(f"--weights {file}: not a checkpoint that can be loaded safely: {reason}. {_EXPECTED}")
