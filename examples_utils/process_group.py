@@ -27,7 +27,7 @@ def outlived(group: int, mark: str) -> bool:
 
 def _other_processes() -> list[str]:
     try:
-        names = os.listdir("/proc")
+        names = os.listdir("/proc")  # noqa: PTH208 - paths as objects would take most of the time
     except OSError:  # elsewhere than on Linux the process group has to do
         return []
     own = str(os.getpid())
@@ -96,7 +96,7 @@ def members_of(group: int | None, mark: str) -> set[int]:
 def _carries(pid: int | str, mark: str) -> bool:
     # The environment of another user's process cannot be read; it is none of ours then.
     try:
-        with open(f"/proc/{pid}/environ", "rb", buffering=0) as environment:
+        with open(f"/proc/{pid}/environ", "rb", buffering=0) as environment:  # noqa: PTH123 - as above
             return f"{MARK}={mark}".encode() in environment.readall()
     except OSError:
         return False
