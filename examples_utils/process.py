@@ -79,7 +79,7 @@ def run_process(
     if not in_time:
         _end(process, mark)
         _append(output_folder / "stderr", f"\nTimeout ({timeout_s:g})")
-    elif outlived(process.pid, mark):
+    elif outlived(process.pid, mark, duration_s):
         leftovers = end_all(process.pid, mark)
     exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE
     return Outcome(exitcode, start, end, duration_s, timed_out=not in_time, leftovers=leftovers)
