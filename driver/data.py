@@ -66,7 +66,16 @@ def open_source(
     real = {"interpolation": pixels.interpolation, "workers": workers, **share, **layout}
     if settings.cache_images:
         return cached(images, **real)
-    return streaming(images, images_at_a_time=settings.dataloader_rebatch_size or 1, **real)
+    at_a_time = settings.dataloader_rebatch_size or images_at_a_time(settings.samples_per_host_call, workers)
+    return streaming(images, images_at_a_time=at_a_time, **real)
+
+
+def images_at_a_time(samples_per_host_call: int, workers: int) -> int:
+    """Up to four, so that workers meet seldom, but so that all of them have work in every host call.
+
+    Four against one, decoding beside mobilenet-v3-large on two cores: 1.05 times the throughput.
+    """
+    return max(1, min(4, samples_per_host_call // workers))
 
 
 def has_top1(pixels: InputSpec, weights: str) -> bool:
