@@ -18,8 +18,9 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 HEAD = """# Performance
 
 Written by `make bench`, which takes the better part of an hour; `python3 -m bench PART` renews one section. Each
-ratio is the median over rounds in which both sides ran in turn, and the range is over the rounds. Ratios carry over
-to other machines, single figures do not.
+ratio is the median over rounds in which both sides ran in turn, and the range is over the rounds; in `models`, where
+a round is one host call of each side, it is that of the middle half. Ratios carry over to other machines, single
+figures do not.
 """
 
 

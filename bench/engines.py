@@ -52,7 +52,7 @@ def driver_throughput(of: Subject, images: ImageSet | None = None) -> Callable[[
 
 def bare_throughput(of: Subject) -> Callable[[], float]:
     """One round of the shortest loop that the engine's manual would write, on the same compiled model."""
-    one_call = _bare_host_call(of)
+    one_call = bare_host_call(of)
     samples = of.settings.samples_per_host_call
 
     def run() -> float:
@@ -67,7 +67,8 @@ def bare_throughput(of: Subject) -> Callable[[], float]:
     return run
 
 
-def _bare_host_call(of: Subject) -> Callable[[], object]:
+def bare_host_call(of: Subject) -> Callable[[], object]:
+    """One host call as the engine's manual would write it."""
     makers = {"openvino": _bare_openvino, "onnxruntime": _bare_onnxruntime, "torch": _bare_torch}
     return makers[of.executable.effective.engine](of)
 
