@@ -118,10 +118,9 @@ class _Loaded:
                 "none of the images can be decoded any more: were they moved or deleted during the run? "
                 "Run datasets/get_images.sh, or give a folder with --images DIR"
             )
-        by_micro_batch = (-1, self._micro_batch_size)
         return HostBatch(
-            micro_batches=in_one_block(pixels.unflatten(0, by_micro_batch).numpy()),
-            labels=labels.unflatten(0, by_micro_batch).numpy() if self._has_labels else None,
+            micro_batches=in_one_block(pixels.view(-1, self._micro_batch_size, *pixels.shape[1:]).numpy()),
+            labels=labels.view(-1, self._micro_batch_size).numpy() if self._has_labels else None,
             decode_wait_ns=waited_ns,
         )
 

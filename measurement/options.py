@@ -179,7 +179,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "dataloader_rebatch_size",
         DATA,
-        "images that a worker takes at a time (default: 4, or fewer in small host calls; on an IPU the engine's choice)",
+        "images that a worker takes at a time "
+        "(default: 4, or fewer in small host calls; on an IPU the engine's choice)",
         count,
         metavar="N",
     ),

@@ -1,12 +1,7 @@
-"""A machine with IPUs, as far as tests/doubles has it."""
+"""A small model on an IPU."""
 
-import importlib
-import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,44 +10,8 @@ from torch import nn
 
 from backends import registry
 from backends.base import Executable
-from backends.poprun import poprun_instance
 from measurement.settings import Settings, resolve
-
-DOUBLES = Path(__file__).parents[1] / "doubles"
-PACKAGES = ("poptorch", "popdist", "horovod")
-
-
-@dataclass(frozen=True)
-class Ipus:
-    """`environment` is what makes another process see the same machine."""
-
-    record: Path
-    environment: dict[str, str]
-
-    def events(self, event: str) -> list[dict[str, Any]]:
-        """What was asked of PopTorch so far."""
-        lines = self.record.read_text().splitlines() if self.record.exists() else []
-        return [known for known in map(json.loads, lines) if known["event"] == event]
-
-    def the(self, event: str) -> dict[str, Any]:
-        (found,) = self.events(event)
-        return found
-
-
-@pytest.fixture
-def ipus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ipus]:
-    """Four IPUs, in this process and, by their environment, in others."""
-    record = tmp_path / "poptorch-double.jsonl"
-    environment = {"POPTORCH_DOUBLE_IPUS": "4", "POPTORCH_DOUBLE_RECORD": str(record)}
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.syspath_prepend(str(DOUBLES))
-    poprun_instance.cache_clear()
-    yield Ipus(record, {**environment, "PYTHONPATH": str(DOUBLES)})
-    poprun_instance.cache_clear()
-    for name in [name for name in sys.modules if name.partition(".")[0] in PACKAGES]:
-        del sys.modules[name]
-    importlib.invalidate_caches()
+from tests.poptorch_double import Ipus
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from tests.ipu.conftest import Compiled, Ipus
+from tests.ipu.conftest import Compiled
+from tests.poptorch_double import Ipus
 
 Compile = Callable[..., Compiled]
 

@@ -13,7 +13,7 @@ from datasets.sources import HostBatch, cached, loaded, streaming
 from measurement.settings import resolve
 from models import build_model, input_spec
 from models.surgery import normalize_in_model
-from tests.ipu.conftest import Ipus
+from tests.poptorch_double import Ipus
 from tests.report_lines import figure
 
 LAYOUT = {

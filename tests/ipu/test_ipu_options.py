@@ -9,7 +9,8 @@ import pytest
 from backends.base import BackendError
 from measurement.errors import SettingsError
 from measurement.settings import resolve
-from tests.ipu.conftest import Compiled, Ipus
+from tests.ipu.conftest import Compiled
+from tests.poptorch_double import Ipus
 
 Compile = Callable[..., Compiled]
 PORTABLE = {"target.deterministicWorkers": "portable"}

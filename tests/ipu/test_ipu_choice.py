@@ -4,7 +4,7 @@ import pytest
 
 from backends import registry
 from backends.base import BackendError
-from tests.ipu.conftest import Ipus
+from tests.poptorch_double import Ipus
 
 
 def test_auto_takes_an_ipu_where_there_is_one(ipus: Ipus) -> None:

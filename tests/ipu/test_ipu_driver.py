@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from measurement.configs import read_config
-from tests.ipu.conftest import Ipus
+from tests.poptorch_double import Ipus
 from tests.report_lines import figure
 
 ROOT = Path(__file__).parents[2]

@@ -1,0 +1,72 @@
+"""Command lines for IPUs as users type them, each a process of its own.
+
+Three are shortened, as the double computes on the CPU: --config resnet50 has fewer and smaller host calls (200
+of 11,520 images), and those on generated data fewer.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.poptorch_double import Ipus
+from tests.report_lines import figure
+
+ROOT = Path(__file__).parents[2]
+GENERATED = "--random-weights --data generated --iterations 1 --warmup 0"
+
+
+def run(words: str, ipus: Ipus, folder: Path) -> tuple[int, str, str]:
+    argv = [sys.executable, str(ROOT / "run_benchmark.py"), *words.split()]
+    done = subprocess.run(
+        argv, env={**os.environ, **ipus.environment}, cwd=folder, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_io_tiles(ipus: Ipus, tmp_path: Path) -> None:
+    shortened = "--iterations 2 --micro-batch-size 1 --device-iterations 2 --warmup 0"
+    words = f"--config resnet50 --num-io-tiles 64 --dataloader-worker 16 --data generated {shortened}"
+    code, out, err = run(words, ipus, tmp_path)
+    assert code == 0, err
+    options = ipus.the("compile")["options"]
+    assert (options["num_io_tiles"], options["execution"]) == (64, "sharded")
+    assert figure(out, "data_type") == "torch.float16"
+    assert "no effect with --data generated (real data only): --dataloader-worker" in err
+
+
+def test_pipeline_splits_on_synthetic_data(ipus: Ipus, tmp_path: Path) -> None:
+    words = "--model resnet18 --pipeline-splits layer3/0 --device-iterations 4 --data synthetic"
+    code, out, err = run(words, ipus, tmp_path)
+    assert code == 0, err
+    assert ipus.the("compile")["blocks"] == {"layer3.0": 1}
+    assert ipus.the("compile")["options"]["synthetic_data"]
+    assert figure(out, "num_ipus") == "2"
+    assert figure(out, "host_calls") == "100"
+
+
+@pytest.mark.parametrize("words", ["--norm-type group", "--norm-type none", "--precision 32.32"])
+def test_norms_and_precision(words: str, ipus: Ipus, tmp_path: Path) -> None:
+    code, out, err = run(f"{words} {GENERATED}", ipus, tmp_path)
+    assert (code, err) == (0, "")
+    assert figure(out, "num_ipus") == "1"
+    assert figure(out, "data_type") == ("torch.float32" if "32.32" in words else "torch.float16")
+
+
+def test_compile_only(ipus: Ipus, tmp_path: Path) -> None:
+    code, out, err = run("--compile-only --random-weights", ipus, tmp_path)
+    assert (code, err) == (0, "")
+    assert ipus.the("compile")["options"]["offline_target"] == 2
+    assert not ipus.events("call")
+    assert figure(out, "num_ipus") == "1"
+
+
+def test_profile(ipus: Ipus, tmp_path: Path) -> None:
+    code, _, err = run(f"--profile {GENERATED}", ipus, tmp_path)
+    assert code == 0, err
+    folder = ipus.the("compile")["options"]["engineOptions"]["autoReport.directory"]
+    assert (tmp_path / folder).is_dir()
+    assert folder.startswith("profile/resnet18-poptorch-")
