@@ -106,7 +106,9 @@ def _cut_positions(traced: fx.GraphModule, module: nn.Module) -> dict[str, int]:
     prefix = _prefix(module)
     positions: dict[str, int] = {}
     for index, node in enumerate(_computed_nodes(traced)):
-        for qualified_name, kind in node.meta.get("nn_module_stack", {}).values():
+        for key, value in node.meta.get("nn_module_stack", {}).items():
+            # torch 2.0, which PopTorch is for, has {name: type}; later ones have {key: (name, type)}.
+            qualified_name, kind = value if isinstance(value, tuple) else (key, value)
             name = qualified_name.removeprefix(prefix).replace(".", "/")
             if f"{qualified_name}." != prefix and kind is not nn.Identity:
                 positions.setdefault(name, index)

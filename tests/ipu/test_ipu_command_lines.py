@@ -5,6 +5,7 @@ of 11,520 images), and those on generated data fewer.
 """
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,3 +71,29 @@ def test_profile(ipus: Ipus, tmp_path: Path) -> None:
     folder = ipus.the("compile")["options"]["engineOptions"]["autoReport.directory"]
     assert (tmp_path / folder).is_dir()
     assert folder.startswith("profile/resnet18-poptorch-")
+
+
+def examples() -> list[str]:
+    page = (ROOT / "docs" / "ipu.md").read_text()
+    (block,) = re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    return [line.removeprefix("$ python3 run_benchmark.py ") for line in block.splitlines()]
+
+
+@pytest.mark.parametrize("words", examples())
+def test_the_pages_examples_run_in_short(
+    words: str, driver, photographs: Path, ipus: Ipus, tmp_path: Path
+) -> None:
+    """With fewer and smaller host calls, a random MobileNet, and folders of the test's own."""
+    argv = [*words.split(), "--iterations", "1", "--warmup", "0", "--random-weights"]
+    argv += ["--micro-batch-size", "2", "--device-iterations", "4", "--dataloader-worker", "1"]
+    if "--pipeline-splits" not in argv and "--norm-type" not in argv:
+        argv += ["--model", "mobilenet-v3-small"]
+    if "--data" not in argv:
+        argv += ["--images", str(photographs)]
+    if "--dataloader-rebatch-size" in argv:
+        argv += ["--dataloader-rebatch-size", "3"]
+    if "--profile" in argv:
+        argv += ["--profile-path", str(tmp_path)]
+    code, out, err = driver(*argv)
+    assert code == 0, err
+    assert ("compiled:" if "--compile-only" in argv else "throughput:") in out
