@@ -57,7 +57,7 @@ def _decode_with_torchvision(encoded: NDArray[np.uint8]) -> torch.Tensor:
             torch.from_numpy(encoded), mode=ImageReadMode.RGB, apply_exif_orientation=True
         )
         return turned
-    with Image.open(BytesIO(encoded)) as header:
+    with Image.open(BytesIO(encoded.data)) as header:
         if header.getexif().get(ExifTags.Base.Orientation, 1) != 1:
             raise RuntimeError("this torchvision does not turn images upright")
     pixels: torch.Tensor = decode_image(torch.from_numpy(encoded), mode=ImageReadMode.RGB)
