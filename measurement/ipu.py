@@ -60,7 +60,7 @@ def ipu_warnings(values: Mapping[str, Any]) -> list[str]:
             f"{asked} with --device-iterations {values['device_iterations']}: the {stages} stages of the pipeline are "
             f"never all at work; give --device-iterations {8 * stages} or more"
         )
-    if values["profile"]:
+    if values["profile"] and not values["compile_only"]:
         warnings.append(
             "--profile: Poplar instruments the program that is measured, which costs time and memory on the IPU; "
             "take no figures from this run"

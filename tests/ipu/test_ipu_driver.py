@@ -9,8 +9,9 @@ from tests.poptorch_double import Ipus
 from tests.report_lines import figure
 
 ROOT = Path(__file__).parents[2]
-SMALL = ["--model", "mobilenet-v3-small", "--random-weights", "--warmup", "0", "--backend", "poptorch"]
-GENERATED = [*SMALL, "--data", "generated", "--iterations", "1"]
+SMALL = ["--model", "mobilenet-v3-small", "--random-weights", "--backend", "poptorch"]
+GENERATED = [*SMALL, "--data", "generated", "--iterations", "1", "--warmup", "0"]
+COMPILED = [*SMALL, "--data", "generated", "--compile-only"]
 
 CONFIGURATIONS = {
     # name -> micro-batch size, device iterations, model's side of the picture
@@ -138,7 +139,7 @@ def test_other_norms_run_in_half(argv: list[str], driver, ipus: Ipus) -> None:
 def test_compiled_models_are_kept_by_the_engine_alone(driver, ipus: Ipus, tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     for _ in range(2):
-        code, out, err = driver(*GENERATED, "--compile-only", "--model-cache-path", str(folder))
+        code, out, err = driver(*COMPILED, "--model-cache-path", str(folder))
         assert (code, err) == (0, "")
         assert figure(out, "model_cache") == "the engine's own"
     assert [file.suffix for file in folder.iterdir()] == [".popef"]
@@ -166,8 +167,7 @@ def test_ipu_options_take_effect_without_a_warning(driver, ipus: Ipus) -> None:
     argv = ["--half-partial", "--exchange-memory-target", "memory", "--num-io-tiles", "32"]
     code, _, err = driver(*GENERATED, *argv, "--enable-fast-groupnorm")
     assert (code, err) == (0, "")
-    argv = ["--compile-only", "--offline-target-ipu-version", "21"]
-    assert driver(*GENERATED, *argv)[::2] == (0, "")
+    assert driver(*COMPILED, "--offline-target-ipu-version", "21")[::2] == (0, "")
 
 
 def test_the_overrides_of_other_devices_do_not_hold() -> None:

@@ -130,6 +130,7 @@ def test_an_ipu_sees_in_every_photograph_what_a_cpu_sees(photographs: Path, ipus
         "normalize": None,
     }
     flags = {"micro_batch_size": 4, "device_iterations": 5, "dataloader_worker": 1, "eight_bit_io": True}
+    flags["threads"] = 1
     ((pixels, _),) = taken(loaded(images, loader=loader_for(**flags, replicas=1), **layout), 1)
     logits = {}
     for name, kind, precision in (
@@ -151,6 +152,7 @@ def test_an_ipu_sees_in_every_photograph_what_a_cpu_sees(photographs: Path, ipus
 def test_top1_of_a_run_on_photographs_is_that_of_a_cpu(driver, photographs: Path, ipus: Ipus) -> None:
     argv = ["--model", "efficientnet-lite0", "--images", str(photographs), "--micro-batch-size", "5"]
     argv += ["--device-iterations", "4", "--iterations", "1", "--warmup", "0", "--dataloader-worker", "1"]
+    argv += ["--threads", "1"]
     told = {}
     for backend in ("poptorch", "torch"):
         code, out, _ = driver(*argv, "--backend", backend)
