@@ -6,14 +6,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from backends import registry
 from backends.base import BackendError, EngineError, engine_errors
 from backends.model_cache import open_cache
-from backends.profiling.profile import trace_path
+from backends.profiling.profile import profile_folder
 from datasets.errors import DataError, MemoryShortage
 from driver.data import example_batch, micro_batch_bytes, open_source, photographs
+from driver.launcher import launched_replicas
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of
 from driver.outcome import Found, Made
@@ -67,7 +69,9 @@ def run(flags: Mapping[str, object]) -> None:
     """Settings, then photographs, model and engine, then the measurement, then the report."""
     config = read_config(ROOT / "configs.yml", str(flags["config"])) if "config" in flags else None
     chosen = registry.choose(requested("backend", flags, config), requested("device", flags, config))
-    settings, warnings = resolve(flags, config, chosen.device_kind, chosen.name)
+    settings, warnings = resolve(
+        flags, config, chosen.device_kind, chosen.name, launched_replicas(chosen.device_kind)
+    )
     backend_of(settings).check(settings)
     pixels = input_spec(settings.model)
     warn(*warnings)
@@ -77,10 +81,11 @@ def run(flags: Mapping[str, object]) -> None:
 
     if settings.model_cache_path:
         open_cache(settings.model_cache_path)  # refused before anything costly is done
-    trace = trace_path(settings) if settings.profile else None
+    if settings.profile:
+        settings = replace(settings, profile_path=profile_folder(settings))
     images = None if settings.compile_only else photographs(settings)
     weights = weights_of(settings)
-    if settings.replicas > 1 and not settings.compile_only:
+    if settings.replica_processes > 1 and not settings.compile_only:
         report(settings, weights, *measured_by_replicas(settings, images, weights))
         return
     compiled = compiled_model(settings, pixels, weights)
@@ -98,9 +103,11 @@ def run(flags: Mapping[str, object]) -> None:
             live_output(settings) as on_call,
         ):
             measurement = measure(executable, source, settings, on_call)
-        report(settings, weights, made, Found(measurement, source.decode_errors, peak_mib()))
-        if trace:
-            print(profiled(executable, example_batch(settings, pixels), settings, trace))
+        found = Found(measurement, source.decode_errors, peak_mib())
+        made = Made.of(compiled)  # some engines know more of themselves once they ran
+        report(settings, weights, made, found)
+        if settings.profile_path and settings.profile and settings.device != "ipu":
+            print(profiled(executable, example_batch(settings, pixels), settings, settings.profile_path))
 
 
 if __name__ == "__main__":

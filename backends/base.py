@@ -105,23 +105,30 @@ def refuse_streams(backend: str, settings: Settings) -> None:
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether an engine can be used here, and if not, why and what to install."""
+    """Whether an engine can be used here, and if not, why and what to install.
+
+    `device_absent`: the engine itself is usable, but not chosen by `auto`, as its device is not here.
+    """
 
     usable: bool
     reason: str = ""
     remedy: str = ""
+    device_absent: bool = False
 
 
 @dataclass(frozen=True)
 class Effective:
-    """What the engine really does, read back from it where it tells."""
+    """What the engine really does, read back from it where it tells.
+
+    `threads` and `streams` are None where the engine's device has no such things.
+    """
 
     engine: str
     version: str
     device: str
     dtype: str  # "float32", "bfloat16", "float16": what it computes in
-    threads: int
-    streams: int
+    threads: int | None
+    streams: int | None
     in_flight: int  # micro-batches that the engine works on or queues at once
     details: Mapping[str, str] = field(default_factory=dict)
 
@@ -130,14 +137,15 @@ class Effective:
 class HostCall:
     """What one host call gave; both arrays belong to the executable and hold until its next `run`.
 
-    `outputs`: float32 `(device_iterations, micro_batch_size, classes)`.
+    `outputs`: float32, or float16 where the engine gives that, `(device_iterations, micro_batch_size, classes)`;
+    empty along its first axis where the device hands nothing out (an IPU with `--data synthetic`).
     `round_trip_ns`: int64 `(device_iterations,)`, input handed over to output readable on the host, or,
     where the device tells only a range, `(3,)`: minimum, maximum and mean (`round_trip_is_range`).
     `transfer_ns`: int64 `(device_iterations,)`, the part of each round trip in which the input was brought
     to where the engine computes; None where the engine reads the caller's arrays in place.
     """
 
-    outputs: NDArray[np.float32]
+    outputs: NDArray[np.float32] | NDArray[np.float16]
     round_trip_ns: NDArray[np.int64]
     round_trip_is_range: bool = False
     transfer_ns: NDArray[np.int64] | None = None
@@ -232,6 +240,30 @@ class KeepingBackend(Backend, Protocol):
 
         `build` makes the model again, for engines that keep compiled code without the weights.
         """
+
+
+class Loader(Protocol):
+    """An engine's own loader: an endless or finite iterable of host calls, each item's values concatenated."""
+
+    def __iter__(self) -> Iterator[Sequence[torch.Tensor]]: ...
+
+    def terminate(self) -> None:
+        """Ends its workers."""
+
+
+@runtime_checkable
+class AutonomousBackend(Backend, Protocol):
+    """An engine that replicates, cuts, keeps and feeds models by itself, on devices of its own.
+
+    In one host call its executables take the micro-batches of all replicas, `device_iterations` of each, best as one
+    array. The driver starts no replica, cuts no model and keeps no artefact for it.
+    """
+
+    def mark_stages(self, layers: Sequence[torch.nn.Module]) -> None:
+        """Makes a stage of the pipeline begin at each of `layers`, modules of the model compiled next, in place."""
+
+    def loader(self, dataset: torch.utils.data.Dataset[Any], settings: Settings) -> Loader:
+        """Loads `dataset` in host calls, in order, by worker processes."""
 
 
 @runtime_checkable

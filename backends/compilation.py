@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from backends.artefact_key import artefact_key
-from backends.base import Artefact, Backend, Batch, Executable, KeepingBackend, engine_errors
+from backends.base import (
+    Artefact,
+    AutonomousBackend,
+    Backend,
+    Batch,
+    Executable,
+    KeepingBackend,
+    engine_errors,
+)
 from backends.model_cache import Entry, ModelCache, UnusableEntry
 
 if TYPE_CHECKING:
@@ -22,7 +30,7 @@ Build: TypeAlias = "Callable[[], tuple[torch.nn.Module, tuple[str, ...]]]"
 
 @dataclass(frozen=True)
 class Compilation:
-    """`model_cache` is `hit`, `miss` or `off`; the times are wall time, 0 for what was not needed.
+    """`model_cache` is `hit`, `miss`, `off` or `the engine's own`; the times are wall time, 0 for what was not needed.
 
     `warnings` are single lines to print: the model's own, and the cache's.
     """
@@ -50,6 +58,9 @@ def compile_model(
     start_s, timed = time.perf_counter(), _TimedBuild(build, settings, example.nbytes)
     if cache is None:
         executable, state, warnings = _compile(backend, timed, example, settings), "off", timed.warnings
+    elif isinstance(backend, AutonomousBackend):
+        executable, state = _compile(backend, timed, example, settings), "the engine's own"
+        warnings = timed.warnings
     elif not isinstance(backend, KeepingBackend):
         executable, state = _compile(backend, timed, example, settings), "off"
         warnings = (

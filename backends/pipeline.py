@@ -149,7 +149,7 @@ def _effective(threads: Sequence[_StageThread], settings: Settings) -> Effective
     first = threads[0].effective
     return replace(
         first,
-        threads=sum(thread.effective.threads for thread in threads),
+        threads=sum(thread.effective.threads or 0 for thread in threads),
         in_flight=min(len(threads), settings.device_iterations),
         details={
             **first.details,

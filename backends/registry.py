@@ -15,21 +15,24 @@ MODULES = {
     "onnxruntime": "backends.onnxruntime",
     "torch": "backends.torch",
     "torch-compile": "backends.torch",
+    "poptorch": "backends.poptorch",
 }
 
-# CUDA: inductor's kernels, which need no export, before eager ones. CPU, in 16 bits: only OpenVINO and torch
-# use such arithmetic, and OpenVINO is the faster by 1.5 to 6 times; in float32 OpenVINO and ONNX Runtime are
-# within 10% of each other, and OpenVINO needs no ONNX export. So one order a device serves both precisions.
+# IPU and CUDA before the CPU: who has one means it. CUDA: inductor's kernels, which need no export, before
+# eager ones. CPU, in 16 bits: only OpenVINO and torch use such arithmetic, and OpenVINO is the faster by 1.5
+# to 6 times; in float32 OpenVINO and ONNX Runtime are within 10% of each other, and OpenVINO needs no ONNX
+# export. So one order a device serves both precisions.
 AUTO_ORDER = {
+    "ipu": ("poptorch",),
     "cuda": ("torch-compile", "torch", "onnxruntime"),
     "cpu": ("openvino", "onnxruntime", "torch"),
 }
 
 
 def choose(name: str, device: str = "auto") -> Backend:
-    """The backend called `name` on `device` (`auto`, `cpu`, `cuda`).
+    """The backend called `name` on `device` (`auto`, `cpu`, `cuda`, `ipu`).
 
-    `auto` for the name is the first usable one of `AUTO_ORDER`; for both, CUDA comes before the CPU.
+    `auto` for the name is the first usable one of `AUTO_ORDER`, which for both is also that of the devices.
     Raises `BackendError` for an unknown name (with the near ones), for an engine that is not usable
     here (with what to install), and for a device that the engine does not run on.
     """
@@ -50,6 +53,10 @@ def choose(name: str, device: str = "auto") -> Backend:
 
 def load(name: str, device: str = "auto") -> Backend:
     """The backend `name` of `MODULES`, usable or not."""
+    if device == "ipu" and name not in AUTO_ORDER["ipu"]:
+        raise BackendError(
+            f"--device ipu: {name} does not run there; give --backend poptorch, or another device"
+        )
     return cast(Backend, importlib.import_module(MODULES[name]).backend(name, device))
 
 
@@ -59,7 +66,7 @@ def _first_usable(devices: Sequence[str]) -> Backend:
         for name in AUTO_ORDER[device]:
             backend = load(name, device)
             state = backend.available()
-            if state.usable:
+            if state.usable and not state.device_absent:
                 return backend
             refused[f"{name} on {device}"] = state
     reasons = "; ".join(f"{what}: {state.reason} ({state.remedy})" for what, state in refused.items())

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from datasets.filling import image_filler, intra_op_threads_kept, use_one_intra_op_thread
-from datasets.host_batch import HostBatch, Repeating, Source, allocate
+from datasets.host_batch import HostBatch, Repeating, Source, allocate, in_one_block
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 
@@ -23,22 +23,24 @@ def cached(
     dtype: np.dtype[Any],
     normalize: Normalization | None,
     workers: int | None = None,
+    one_block: bool = False,
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
     """Decode this rank's share of the images once, each file a single time, and return a source of them.
 
     As many host calls are made as cover the share once, the last one filled up from its beginning; then
-    they repeat. Micro-batches that hold the same images are one array. So memory is needed for the share
-    and at most one host call more. `workers` defaults to the number of cores.
+    they repeat. Micro-batches that hold the same images are one array, unless each host call is wanted in
+    `one_block`. So memory is needed for the share and at most one host call more. `workers` defaults to the
+    number of cores.
     Raises DataError if that does not fit into the free memory.
     """
     share = partition(images, rank, world_size)
     total = len(share.paths)
     host_calls = -(-total // (micro_batch_size * device_iterations))
-    # A micro-batch is known by the number of its first image.
+    # A micro-batch is known by the number of its first image; in a block, each has a place of its own.
     firsts = [(n * micro_batch_size) % total for n in range(host_calls * device_iterations)]
-    distinct = list(dict.fromkeys(firsts))
+    distinct = firsts if one_block else list(dict.fromkeys(firsts))
 
     pixels = allocate(
         (len(distinct), micro_batch_size, channels, image_size, image_size),
@@ -75,10 +77,13 @@ def cached(
     label_rows = labels.reshape(-1, micro_batch_size)
     calls = []
     for call in range(host_calls):
-        rows = [row_of[first] for first in firsts[call * device_iterations : (call + 1) * device_iterations]]
+        wanted = slice(call * device_iterations, (call + 1) * device_iterations)
+        rows = [row_of[first] for first in firsts[wanted]]
         calls.append(
             HostBatch(
-                micro_batches=tuple(pixels[row] for row in rows),
+                micro_batches=in_one_block(pixels[wanted])
+                if one_block
+                else tuple(pixels[row] for row in rows),
                 labels=label_rows[rows] if has_labels else None,
                 decode_wait_ns=0,
             )

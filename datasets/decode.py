@@ -1,13 +1,19 @@
 """An image file becomes RGB pixels, upright."""
 
+from inspect import signature
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps
 from torchvision.io import ImageReadMode, decode_image  # type: ignore[import-untyped]
 
 from datasets.errors import DataError
+
+TORCHVISION_TURNS = "apply_exif_orientation" in signature(decode_image).parameters
+"""Not so in torchvision 0.15, which is the one for PopTorch's torch 2.0.1."""
 
 
 class DecodeError(DataError):
@@ -34,15 +40,27 @@ def decode_rgb(path: Path) -> torch.Tensor:
     if not encoded.size:
         raise DecodeError(path, "the file is empty")
     try:
-        pixels: torch.Tensor = decode_image(
-            torch.from_numpy(encoded), mode=ImageReadMode.RGB, apply_exif_orientation=True
-        )
-    except RuntimeError:
+        pixels = _decode_with_torchvision(encoded)
+    except (RuntimeError, OSError):
         return _decode_with_pillow(path)
     if pixels.ndim == 4:
         pixels = pixels[0]
-    if pixels.dtype == torch.uint16:
+    if pixels.dtype != torch.uint8:  # 16 bits
         return (pixels.to(torch.int32) >> 8).to(torch.uint8)
+    return pixels
+
+
+def _decode_with_torchvision(encoded: NDArray[np.uint8]) -> torch.Tensor:
+    """Decode an image upright, or raise RuntimeError or OSError for what torchvision cannot decode."""
+    if TORCHVISION_TURNS:
+        turned: torch.Tensor = decode_image(
+            torch.from_numpy(encoded), mode=ImageReadMode.RGB, apply_exif_orientation=True
+        )
+        return turned
+    with Image.open(BytesIO(encoded.data)) as header:
+        if header.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            raise RuntimeError("this torchvision does not turn images upright")
+    pixels: torch.Tensor = decode_image(torch.from_numpy(encoded), mode=ImageReadMode.RGB)
     return pixels
 
 

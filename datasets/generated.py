@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.errors import MemoryShortage
-from datasets.host_batch import HostBatch, Repeating, Source, allocate
+from datasets.host_batch import HostBatch, Repeating, Source, allocate, in_one_block
 from datasets.pixels import Normalization, Pixels, pixel_writer
 
 
@@ -18,25 +18,30 @@ def generated(
     device_iterations: int,
     dtype: np.dtype[Any],
     normalize: Normalization | None,
+    one_block: bool = False,
     seed: int = 0,
 ) -> Source:
     """Return a source of images made of random blotches, converted as photographs would be.
 
-    All micro-batches of a host call are one array, so memory does not grow with `device_iterations`.
-    The same seed gives the same pixels. Raises DataError if a micro-batch does not fit into the memory.
+    All micro-batches of a host call are the same array, so memory does not grow with `device_iterations`;
+    with `one_block` they are copies of it in one array.
+    The same seed gives the same pixels. Raises DataError if this does not fit into the memory.
     """
     write = pixel_writer(image_size, dtype, normalize)
-    micro_batch = allocate(
-        (micro_batch_size, channels, image_size, image_size),
+    copies = device_iterations if one_block else 1
+    block = allocate(
+        (copies, micro_batch_size, channels, image_size, image_size),
         np.dtype(dtype),
-        purpose=f"{micro_batch_size} generated images",
-        remedy="lower --micro-batch-size",
+        purpose=f"{copies * micro_batch_size} generated images",
+        remedy="lower --micro-batch-size" + " or --device-iterations, or use --eight-bit-io" * one_block,
     )
+    micro_batch = block[0]
     random = np.random.default_rng(seed)
     for place in micro_batch:
         write(_blotches(random, image_size), place[:3])
+    block[1:] = micro_batch
     try:
-        micro_batches = (micro_batch,) * device_iterations
+        micro_batches = in_one_block(block) if one_block else (micro_batch,) * device_iterations
     except (MemoryError, OverflowError) as error:
         raise MemoryShortage(
             f"--device-iterations {device_iterations}: so many micro-batches need {device_iterations * 8 / 2**30:.0f} "

@@ -1,10 +1,11 @@
 """The contract of every source of images: what one host call is fed."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,14 +23,20 @@ class HostBatch:
     """The input of one host call.
 
     `micro_batches` are `device_iterations` arrays of shape (micro_batch_size, channels, H, W), which may be
-    the same object several times over: read them, never write. `labels` has the shape
+    the same object several times over: read them, never write. It may be a single array with one more
+    dimension (`in_one_block`), for engines that take a host call in one piece. `labels` has the shape
     (device_iterations, micro_batch_size), with -1 where an image has none, or is None if no image has one.
     `decode_wait_ns` is the time that `next()` waited for images.
     """
 
-    micro_batches: tuple[Array, ...]
+    micro_batches: Sequence[Array]
     labels: NDArray[np.int64] | None
     decode_wait_ns: int
+
+
+def in_one_block(pixels: Array) -> Sequence[Array]:
+    """Return the array itself, which is a sequence in all but its type."""
+    return cast("Sequence[Array]", pixels)
 
 
 class Source(Protocol):

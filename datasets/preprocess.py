@@ -1,14 +1,19 @@
 """An image file becomes pixels of the size that a model is fed: decoded, resized and cropped."""
 
+import warnings
 from pathlib import Path
 
 import torch
-from torchvision.transforms.v2 import InterpolationMode  # type: ignore[import-untyped]
-from torchvision.transforms.v2 import functional as transforms
 
 from datasets.decode import decode_rgb
 from datasets.errors import DataError
 from datasets.pixels import Pixels
+
+with warnings.catch_warnings():
+    # torchvision 0.15, the one for PopTorch's torch, says at length that this might change one day.
+    warnings.simplefilter("ignore", UserWarning)
+    from torchvision.transforms.v2 import InterpolationMode  # type: ignore[import-untyped]
+    from torchvision.transforms.v2 import functional as transforms
 
 INTERPOLATIONS = {"bilinear": InterpolationMode.BILINEAR, "bicubic": InterpolationMode.BICUBIC}
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from backends import registry
+from backends.base import AutonomousBackend
 from driver.output import warn
 from measurement.machine import available_cores
 from models import InputSpec
@@ -56,18 +59,21 @@ def open_source(
     if images is None:
         from datasets.generated import generated
 
-        return generated(**layout)
-    from datasets.sources import cached, streaming
+        return generated(one_block=in_one_block(settings), **layout)
+    from datasets.sources import cached, loaded, streaming
 
     if not has_top1(pixels, weights):
         images = replace(images, labels=(None,) * len(images.paths))
     workers = settings.dataloader_worker or available_cores()
     share = {"rank": rank, "world_size": world_size}
-    real = {"interpolation": pixels.interpolation, "workers": workers, **share, **layout}
+    real = {"interpolation": pixels.interpolation, **share, **layout}
     if settings.cache_images:
-        return cached(images, **real)
+        return cached(images, workers=workers, one_block=in_one_block(settings), **real)
+    backend = registry.choose(settings.backend, settings.device)
+    if isinstance(backend, AutonomousBackend):
+        return loaded(images, loader=partial(backend.loader, settings=settings), **real)
     at_a_time = settings.dataloader_rebatch_size or images_at_a_time(settings.samples_per_host_call, workers)
-    return streaming(images, images_at_a_time=at_a_time, **real)
+    return streaming(images, workers=workers, images_at_a_time=at_a_time, **real)
 
 
 def images_at_a_time(samples_per_host_call: int, workers: int) -> int:
@@ -84,16 +90,21 @@ def has_top1(pixels: InputSpec, weights: str) -> bool:
 
 
 def input_format(settings: Settings, pixels: InputSpec) -> dict[str, Any]:
-    """Shape and dtype of the host calls, as the sources take them."""
+    """Shape and dtype of the host calls, as the sources take them: with the micro-batches of all replicas in it."""
     on_host = settings.normalization_location == "host"
     return {
         "image_size": pixels.image_size,
         "channels": 4 if settings.input_image_padding else 3,
         "micro_batch_size": settings.micro_batch_size,
-        "device_iterations": settings.device_iterations,
+        "device_iterations": settings.micro_batches_per_host_call,
         "dtype": pixel_dtype(settings),
         "normalize": (pixels.mean, pixels.std) if on_host else None,
     }
+
+
+def in_one_block(settings: Settings) -> bool:
+    """Whether the engine takes the micro-batches of a host call as one array; of synthetic data it takes none."""
+    return settings.device == "ipu" and settings.data != "synthetic"
 
 
 def pixel_dtype(settings: Settings) -> np.dtype[Any]:
@@ -103,7 +114,7 @@ def pixel_dtype(settings: Settings) -> np.dtype[Any]:
     """
     if settings.eight_bit_io:
         return np.dtype(np.uint8)
-    return np.dtype(np.float16 if settings.precision == "16.16" and settings.device == "cuda" else np.float32)
+    return np.dtype(np.float16 if settings.precision == "16.16" and settings.device != "cpu" else np.float32)
 
 
 def micro_batch_bytes(settings: Settings, pixels: InputSpec) -> int:

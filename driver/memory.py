@@ -28,7 +28,7 @@ def _sentence(settings: Settings) -> str:
         need.largest_layer_bytes * settings.micro_batch_size,
         need.outputs_bytes * settings.samples_per_host_call,
     )
-    engines = settings.replicas
+    engines = settings.replica_processes
     whole = engines * (need.weights_bytes + layer + outputs)
     return (
         f". In float32 this configuration needs at least {_mib(whole)}: {_mib(need.weights_bytes)} for the weights, "

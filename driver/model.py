@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from backends import registry
 from backends.artefact_key import source_digest
+from backends.base import AutonomousBackend
 from backends.compilation import Compilation, compile_model
 from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
@@ -59,9 +60,19 @@ def _labels_without_effect(settings: Settings, weights: Weights) -> tuple[str, .
 
 def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> Compilation:
     cache = open_cache(settings.model_cache_path) if settings.model_cache_path else None
+    backend = backend_of(settings)
+
+    def ready_for_backend() -> tuple[torch.nn.Module, tuple[str, ...]]:
+        module, warnings = build(settings, weights)
+        if settings.pipeline_splits and isinstance(backend, AutonomousBackend):
+            from models.surgery import stage_starts
+
+            backend.mark_stages(stage_starts(module, settings.pipeline_splits))
+        return module, warnings
+
     return compile_model(
-        backend_of(settings),
-        lambda: build(settings, weights),
+        backend,
+        ready_for_backend,
         example_batch(settings, pixels),
         settings,
         cache,
@@ -72,7 +83,7 @@ def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> C
 def backend_of(settings: Settings) -> Backend:
     """The engine, which runs the model whole or in stages."""
     backend = registry.choose(settings.backend, settings.device)
-    if not settings.pipeline_splits:
+    if not settings.pipeline_splits or isinstance(backend, AutonomousBackend):
         return backend
 
     def in_stages(module: torch.nn.Module) -> Sequence[torch.nn.Module]:

@@ -50,22 +50,25 @@ def report(settings: Settings, weights: Weights, made: Made, found: Found) -> No
 
 def effective_line(engine: Effective, settings: Settings, weights: str) -> str:
     """What really runs, in one line before the figures."""
-    replicas = f"{settings.replicas} replicas, each with " if settings.replicas > 1 else ""
-    stages = f"{settings.stages} stages, " if settings.stages > 1 else ""
+    stages = [f"{settings.stages} stages"] if settings.stages > 1 else []
+    threads = [f"{engine.threads} threads, {engine.streams} streams"] if engine.threads is not None else []
+    shape = ", ".join([*stages, *threads])
+    if settings.replicas > 1:
+        shape = f"{settings.replicas} replicas" + (f", each with {shape}" if shape else "")
     return (
         f"Running {settings.model} ({weights} weights) on {engine.engine} {engine.version}, {engine.device}: "
-        f"{engine.dtype}, {replicas}{stages}{engine.threads} threads, {engine.streams} streams; {settings.data} data, "
+        f"{engine.dtype}{', ' * bool(shape)}{shape}; {settings.data} data, "
         f"micro-batch {settings.micro_batch_size}, {settings.device_iterations} device iterations"
     )
 
 
-def profiled(executable: Executable, example: Batch, settings: Settings, trace: Path) -> str:
-    """The most expensive layers, from host calls of their own; all of them as a trace in the file `trace`."""
+def profiled(executable: Executable, example: Batch, settings: Settings, folder: Path) -> str:
+    """The most expensive layers, from host calls of their own; all of them as a trace in `folder`."""
     if not isinstance(executable, ProfilingExecutable):
         raise BackendError(f"--profile: {settings.backend} has no profiler; leave the option out")
     host_calls = -(-PROFILED_MICRO_BATCHES // settings.device_iterations)
     profile = executable.profile([example] * settings.device_iterations, host_calls)
-    write_trace(profile, trace)
+    trace = write_trace(profile, folder)
     return (
         f"\nProfile of {profile.micro_batches} micro-batches in host calls of their own, after the measured ones "
         f"(profiling costs time; the figures above are without it); trace: {trace}\n\n{table(profile)}"
@@ -83,12 +86,13 @@ def peak_mib() -> float:
 
 
 def facts(settings: Settings, made: Made, weights: str, memory_mib: float) -> Facts:
-    engine, several = made.effective, settings.replicas > 1
+    engine, several = made.effective, settings.replica_processes > 1
+    devices = settings.replicas * settings.stages
     packages = {f"version_{name}": version(name) for name in ("torch", "torchvision", "timm", "numpy")}
     return Facts(
         dtype=engine.dtype,
-        num_ipus=0,
-        num_devices=settings.replicas * settings.stages,
+        num_ipus=devices if settings.device == "ipu" else 0,
+        num_devices=devices,
         details={
             "configuration": settings.config or "none",
             "backend": f"{engine.engine} {engine.version}",
@@ -96,8 +100,8 @@ def facts(settings: Settings, made: Made, weights: str, memory_mib: float) -> Fa
             "device": engine.device,
             "precision_requested": settings.precision,
             "precision_effective": engine.dtype,
-            "threads": str(engine.threads),
-            "streams": str(engine.streams),
+            "threads": _or_not_there(engine.threads),
+            "streams": _or_not_there(engine.streams),
             "in_flight": f"{engine.in_flight} micro-batches",
             "stages": str(settings.stages),
             "replicas": str(settings.replicas),
@@ -115,3 +119,7 @@ def facts(settings: Settings, made: Made, weights: str, memory_mib: float) -> Fa
             **packages,
         },
     )
+
+
+def _or_not_there(number: int | None) -> str:
+    return "n/a" if number is None else str(number)

@@ -34,7 +34,7 @@ class HostCall(Protocol):
     """What one host call gave."""
 
     @property
-    def outputs(self) -> NDArray[np.float32]: ...
+    def outputs(self) -> NDArray[np.float32] | NDArray[np.float16]: ...
     @property
     def round_trip_ns(self) -> NDArray[np.int64]: ...
     @property
@@ -169,7 +169,9 @@ def _reached(settings: Settings, host_calls: int, elapsed_ns: int) -> bool:
     return by_count or (settings.duration_s is not None and elapsed_ns >= settings.duration_s * 1e9)
 
 
-def _top1(outputs: NDArray[np.float32], labels: NDArray[np.int64] | None) -> tuple[int, int]:
+def _top1(
+    outputs: NDArray[np.float32] | NDArray[np.float16], labels: NDArray[np.int64] | None
+) -> tuple[int, int]:
     """Hits and labelled images; `outputs` `(calls, samples, classes)`, `labels` `(calls, samples)`, -1: none."""
     if labels is None:
         return 0, 0

@@ -91,6 +91,7 @@ RULES = (
         "model",
     ),
     Rule(("threads",), "on cuda (the CPU's threads do not compute)", lambda v: v["device"] == "cuda"),
+    Rule(("threads", "streams"), "on an IPU (all of its tiles compute)", lambda v: v["device"] == "ipu"),
     Rule(("profile_path",), "without --profile", lambda v: not v["profile"], "profile"),
 )
 

@@ -179,7 +179,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "dataloader_rebatch_size",
         DATA,
-        "images a worker takes at a time (default: 4, fewer in small host calls; on an IPU the engine's choice)",
+        "images that a worker takes at a time "
+        "(default: 4, or fewer in small host calls; on an IPU the engine's choice)",
         count,
         metavar="N",
     ),
@@ -197,7 +198,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "replicas",
         RUN,
-        "copies of the model that run side by side, each in a process and on cores of its own",
+        "copies of the model that run side by side: on a CPU each in a process and on cores of its own, "
+        "on IPUs each on one of its own (replication factor)",
         count,
         default=1,
         metavar="N",
@@ -205,8 +207,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "pipeline_splits",
         RUN,
-        "layers before which the model is cut into stages that run concurrently, each on cores of its own, "
-        "as layer2 layer3/0",
+        "layers before which the model is cut into stages that run concurrently, each on cores (or an IPU) "
+        "of its own, as layer2 layer3/0",
         metavar="NAME",
         many=True,
     ),
@@ -232,7 +234,7 @@ OPTIONS: tuple[Option, ...] = (
         "profile",
         RUN,
         "after the measured host calls, run a few under the engine's own profiler: "
-        "a Chrome trace, and the ten most expensive layers",
+        "a Chrome trace, and the ten most expensive layers; on an IPU, Poplar's report of the run itself",
         default=False,
         switch=True,
         in_config=False,
@@ -263,7 +265,7 @@ OPTIONS: tuple[Option, ...] = (
         ENGINE,
         "auto: what the backend prefers of what is here",
         default="auto",
-        choices=("auto", "cpu", "cuda"),
+        choices=("auto", "cpu", "cuda", "ipu"),
     ),
     Option(
         "threads",

@@ -35,7 +35,7 @@ def live_output(settings: Settings) -> Iterator[Callable[..., None]]:
             else:
                 tqdm.write(line)
                 left = (bar.total or 0) - bar.n
-                share = (call.host_call_ns / 1e9 if in_seconds else 1) / settings.replicas
+                share = (call.host_call_ns / 1e9 if in_seconds else 1) / settings.replica_processes
                 bar.update(min(share, left))
 
         yield on_call

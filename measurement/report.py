@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from measurement.loop import Measurement, TimedCall
 from measurement.settings import Settings
-from measurement.statistics import Latency, latency, samples_needed, throughput
+from measurement.statistics import PERCENTILES, Latency, latency, samples_needed, throughput
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,8 @@ def compile_summary(settings: Settings, facts: Facts) -> str:
 
 def _percentiles(trip: Latency) -> dict[str, str]:
     if trip.percentiles_ms is None:
-        return {}
+        reason = "n/a (the device tells only minimum, maximum and mean of a host call)"
+        return {f"latency_p{percentile:g}": reason for percentile in PERCENTILES}
     return {
         f"latency_p{percentile:g}": f"{value:.3f} ms"
         if trip.samples >= samples_needed(percentile)

@@ -9,6 +9,7 @@ from typing import Any
 
 from measurement.configs import Config
 from measurement.errors import SettingsError
+from measurement.ipu import LaunchedReplicas, check_ipu_options, ipu_warnings, replicas_of_launcher
 from measurement.machine import available_cores
 from measurement.no_effect import without_effect
 from measurement.options import BY_KEY, OPTIONS
@@ -74,9 +75,19 @@ class Settings:
     origin: Mapping[str, str]
 
     @property
+    def replica_processes(self) -> int:
+        """Replicas that are processes of their own; an IPU's are all in one."""
+        return 1 if self.device == "ipu" else self.replicas
+
+    @property
+    def micro_batches_per_host_call(self) -> int:
+        """Micro-batches in one host call of one process."""
+        return self.device_iterations * (self.replicas // self.replica_processes)
+
+    @property
     def samples_per_host_call(self) -> int:
-        """Images in one host call of one replica."""
-        return self.micro_batch_size * self.device_iterations
+        """Images in one host call of one process."""
+        return self.micro_batch_size * self.micro_batches_per_host_call
 
     @property
     def stages(self) -> int:
@@ -94,12 +105,16 @@ def requested(key: str, flags: Mapping[str, object], config: Config | None) -> A
 
 
 def resolve(
-    flags: Mapping[str, object], config: Config | None, device_kind: str, backend: str
+    flags: Mapping[str, object],
+    config: Config | None,
+    device_kind: str,
+    backend: str,
+    launched: LaunchedReplicas | None = None,
 ) -> tuple[Settings, tuple[str, ...]]:
     """The settings of a run on `backend`, and the one-line warnings that go with them.
 
-    `device_kind` (`cpu`, `cuda`, `ipu`) selects the configuration's overrides. Raises `SettingsError`
-    where two options cannot work together.
+    `device_kind` (`cpu`, `cuda`, `ipu`) selects the configuration's overrides; `launched` replicas beat
+    `--replicas`. Raises `SettingsError` where two options cannot work together.
     """
     layers: list[tuple[str, Mapping[str, object]]] = [("flag", flags)]
     if config is not None:
@@ -127,19 +142,26 @@ def resolve(
             "longer 8-bit, so normalisation moves into the compiled model (--normalization-location ipu)"
         )
     values["pipeline_splits"] = tuple(values["pipeline_splits"] or ())
-    if values["compile_only"] and values["replicas"] > 1:
+    if values["compile_only"] and values["replicas"] > 1 and device_kind != "ipu":
         warnings.append(
             f"no effect with --compile-only (one copy is compiled): --replicas {values['replicas']}"
         )
         values["replicas"] = 1
+    if launched is not None:
+        warnings += replicas_of_launcher(values, launched)
+        values["replicas"], origin["replicas"] = launched.local, "launcher"
     warnings += side_by_side(values, device_kind, available_cores())
-    _refuse_artefacts_that_cannot_be(values)
+    if device_kind == "ipu":
+        check_ipu_options(values)
+        warnings += ipu_warnings(values)
+    else:
+        _refuse_artefacts_that_cannot_be(values)
     warnings += without_effect({**values, "duration": values["duration_s"]}, origin)
     return Settings(**values, origin=origin), tuple(warnings)
 
 
 def _refuse_artefacts_that_cannot_be(values: Mapping[str, Any]) -> None:
-    """Profiles and kept models are of one whole model, in one process."""
+    """Profiles and kept models are of one whole model, in one process, where the driver makes them."""
     if values["profile"] and values["compile_only"]:
         raise SettingsError(
             "--profile and --compile-only exclude each other: a profile is of host calls, and --compile-only "

@@ -8,7 +8,10 @@ import pytest
 # Tests run side by side: OpenMP threads that spin while they wait for each other would stop them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Iterator
+
 from datasets.packaged_photographs import copy_packaged_photographs
+from tests.poptorch_double import Ipus, machine_with_ipus
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +38,9 @@ def driver(capfd: pytest.CaptureFixture[str]):
         return code, out, err
 
     return run
+
+
+@pytest.fixture
+def ipus(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Ipus]:
+    """A machine with four IPUs, and the record of what was asked of them."""
+    yield from machine_with_ipus(monkeypatch, tmp_path)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+ENGINES = {"torch", "timm", "onnxruntime", "openvino", "poptorch", "popdist", "horovod"}
 OURS = {"models", "datasets", "backends", "measurement", "driver", "benchmark_parsers", "examples_utils"}
 ALLOWED = {
     "measurement": {"measurement"},
@@ -51,6 +52,6 @@ def test_backends_know_of_measuring_only_settings_and_machine() -> None:
     "module", ["examples_utils.cli", "benchmark_parsers", "run_benchmark", "models", "measurement.options"]
 )
 def test_nothing_loads_an_engine_before_it_is_chosen(module: str) -> None:
-    code = f"import sys, {module}; print({{'torch', 'timm', 'onnxruntime', 'openvino'}} & set(sys.modules))"
+    code = f"import sys, {module}; print({ENGINES} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

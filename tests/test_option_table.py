@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backends import registry
-from backends.base import BackendError
+from backends.base import AutonomousBackend, BackendError
 from backends.pipeline import Pipelined
 from measurement.configs import Config
 from measurement.options import OPTIONS
@@ -25,6 +25,7 @@ ENGINES = (
     ("onnxruntime", "cuda"),
     ("torch", "cuda"),
     ("torch-compile", "cuda"),
+    ("poptorch", "ipu"),
 )
 DATA = ("real", "generated", "synthetic")
 
@@ -42,6 +43,7 @@ class Row:
 
 REAL_ONLY = {"generated": WARNED, "synthetic": WARNED}
 CPU_ONLY = {"cuda": REFUSED}
+CPU_OR_IPU = {"cuda": REFUSED, "ipu": WORKS}
 
 TABLE: dict[str, tuple[Row, ...]] = {
     "config": (Row("resnet50"),),
@@ -79,7 +81,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
     ),
     "cache_images": (Row(True, but=REAL_ONLY), Row(False)),
     "dataloader_worker": (Row(2, but=REAL_ONLY), Row(2, WARNED, beside={"cache_images": True})),
-    "dataloader_rebatch_size": (Row(4, but=REAL_ONLY), Row(4, WARNED, beside={"cache_images": True})),
+    "dataloader_rebatch_size": (
+        Row(4, but={**REAL_ONLY, "ipu": WORKS}, beside={"micro_batch_size": 4}),
+        Row(4, but={**REAL_ONLY, "ipu": REFUSED}),  # more than a host call has
+        Row(4, WARNED, beside={"cache_images": True}),
+    ),
     "normalization_location": (Row("ipu"), Row("none"), Row("host")),
     "eight_bit_io": (
         Row(True, beside={"normalization_location": "ipu"}),
@@ -89,15 +95,15 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "micro_batch_size": (Row(4),),
     "device_iterations": (Row(4),),
     "replicas": (
-        Row(2, but=CPU_ONLY),
+        Row(2, but=CPU_OR_IPU),
         Row(1000, REFUSED),
-        Row(2, WARNED, beside={"compile_only": True}),
+        Row(2, WARNED, but={"ipu": WORKS}, beside={"compile_only": True}),
     ),
     "pipeline_splits": (
-        Row(["layer3"], but=CPU_ONLY, beside={"device_iterations": 4}),
+        Row(["layer3"], but=CPU_OR_IPU, beside={"device_iterations": 4}),
         Row(["layer3"], WARNED, but=CPU_ONLY),  # one micro-batch at a time: nothing overlaps
-        Row(["layer3"], REFUSED, beside={"streams": 2, "device_iterations": 4}),
-        Row(["layer3"], REFUSED, beside={"profile": True, "device_iterations": 4}),
+        Row(["layer3"], REFUSED, but={"ipu": WARNED}, beside={"streams": 2, "device_iterations": 4}),
+        Row(["layer3"], REFUSED, but={"ipu": WARNED}, beside={"profile": True, "device_iterations": 4}),
     ),
     "iterations": (Row(3), Row(3, beside={"duration": 1.0}), Row(3, WARNED, beside={"compile_only": True})),
     "duration": (
@@ -108,33 +114,48 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "warmup": (Row(3), Row(0), Row(0, WARNED, beside={"compile_only": True})),
     "compile_only": (Row(True), Row(True, WARNED, beside={"list_layers": True})),
     "profile": (
-        Row(True),
-        Row(True, REFUSED, beside={"compile_only": True}),
-        Row(True, REFUSED, beside={"replicas": 2}),
+        Row(True, but={"ipu": WARNED}),  # there, it is the measured run that is profiled
+        Row(True, REFUSED, but={"ipu": WORKS}, beside={"compile_only": True}),
+        Row(True, REFUSED, but={"ipu": WARNED}, beside={"replicas": 2}),
     ),
-    "profile_path": (Row("folder", beside={"profile": True}), Row("folder", WARNED)),
+    "profile_path": (Row("folder", but={"ipu": WARNED}, beside={"profile": True}), Row("folder", WARNED)),
     "precision": (Row("32.32"), Row("16.16")),
     "backend": (Row("auto"), Row("torch", WARNED, beside={"list_layers": True, "threads": 1})),
     "device": (Row("auto"),),
     "threads": (
-        Row(1, but={"cuda": WARNED}),
-        Row(4, but={"cuda": WARNED}),
-        Row(5, REFUSED, but={"cuda": WARNED}),  # more than the cores
-        Row(3, REFUSED, beside={"replicas": 2}),
+        Row(1, but={"cuda": WARNED, "ipu": WARNED}),
+        Row(4, but={"cuda": WARNED, "ipu": WARNED}),
+        Row(5, REFUSED, but={"cuda": WARNED, "ipu": WARNED}),  # more than the cores
+        Row(3, REFUSED, but={"ipu": WARNED}, beside={"replicas": 2}),
     ),
     "streams": (
-        Row(1),
-        Row(2, REFUSED),  # more than the one micro-batch of a host call
-        Row(2, REFUSED, but={"openvino": WORKS}, beside={"device_iterations": 4}),
-        Row(2, REFUSED, beside={"device_iterations": 4, "threads": 1}),
+        Row(1, but={"ipu": WARNED}),
+        Row(2, REFUSED, but={"ipu": WARNED}),  # more than the one micro-batch of a host call
+        Row(2, REFUSED, but={"openvino": WORKS, "ipu": WARNED}, beside={"device_iterations": 4}),
+        Row(2, REFUSED, but={"ipu": WARNED}, beside={"device_iterations": 4, "threads": 1}),
     ),
     # Whether a backend can keep its models is told when it compiles: tests/backends/test_model_cache.py.
-    "model_cache_path": (Row("folder"), Row("folder", REFUSED, beside={"pipeline_splits": ["layer3"]})),
-    "half_partial": (Row(True, WARNED), Row(False)),
-    "enable_fast_groupnorm": (Row(True, WARNED),),
-    "exchange_memory_target": (Row("cycles", WARNED),),
-    "num_io_tiles": (Row(32, WARNED), Row(0)),
-    "offline_target_ipu_version": (Row("2", WARNED),),
+    "model_cache_path": (
+        Row("folder"),
+        Row(
+            "folder",
+            REFUSED,
+            but={"ipu": WORKS},
+            beside={"pipeline_splits": ["layer3"], "device_iterations": 4},
+        ),
+    ),
+    "half_partial": (Row(True, WARNED, but={"ipu": WORKS}), Row(False)),
+    "enable_fast_groupnorm": (Row(True, WARNED, but={"ipu": WORKS}),),
+    "exchange_memory_target": (Row("cycles", WARNED, but={"ipu": WORKS}),),
+    "num_io_tiles": (
+        Row(32, WARNED, but={"ipu": WORKS}),
+        Row(0),
+        Row(32, WARNED, but=CPU_ONLY, beside={"pipeline_splits": ["layer3"], "device_iterations": 4}),
+    ),
+    "offline_target_ipu_version": (
+        Row("2", WARNED, but={"ipu": REFUSED}),  # what is compiled for an absent IPU cannot be run
+        Row("2", WARNED, but={"ipu": WORKS}, beside={"compile_only": True}),
+    ),
 }
 
 ROWS = [(key, row) for key, rows in TABLE.items() for row in rows]
@@ -158,6 +179,7 @@ def test_every_option_works_somewhere_but_those_that_are_for_other_devices_or_fo
 @pytest.mark.parametrize(
     ("key", "row"), ROWS, ids=[f"{key}-{row.value}-{number}" for number, (key, row) in enumerate(ROWS)]
 )
+@pytest.mark.usefixtures("ipus")
 def test_an_option_works_or_says_why_not(key: str, row: Row) -> None:
     for engine, device in ENGINES:
         for data in DATA:
@@ -178,7 +200,7 @@ def met(flags: Mapping[str, Any], engine: str, device: str) -> tuple[str, list[s
     try:
         settings, warnings = resolve(flags, None, device, engine)
         backend = registry.load(engine, device)
-        if settings.pipeline_splits:
+        if settings.pipeline_splits and not isinstance(backend, AutonomousBackend):
             backend = Pipelined(backend, lambda module: [module])
         backend.check(settings)
     except (BackendError, ValueError) as refusal:

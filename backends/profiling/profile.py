@@ -51,8 +51,8 @@ def profile_of(times: Iterable[LayerTime], micro_batches: int, events: Sequence[
     return Profile(tuple(sorted(layers, key=lambda layer: -layer.time_us)), micro_batches, events)
 
 
-def trace_path(settings: Settings) -> Path:
-    """The file for the trace, in a folder that is made now, before anything costly is done.
+def profile_folder(settings: Settings) -> Path:
+    """The folder for the files of a profile, made now, before anything costly is done.
 
     Raises `BackendError`, naming the flag, where the folder cannot be made or written to.
     """
@@ -65,13 +65,15 @@ def trace_path(settings: Settings) -> Path:
             f"--profile-path {folder}: cannot be made ({error.strerror or error}); "
             "give a folder that you may write to"
         ) from None
-    return folder / "trace.json"
+    return folder
 
 
-def write_trace(profile: Profile, path: Path) -> None:
+def write_trace(profile: Profile, folder: Path) -> Path:
     """Writes the trace as JSON that chrome://tracing and ui.perfetto.dev open. Raises `OSError`."""
     trace = {"traceEvents": list(profile.events), "displayTimeUnit": "ms"}
+    path = folder / "trace.json"
     path.write_text(json.dumps(trace), encoding="utf-8")
+    return path
 
 
 def table(profile: Profile) -> str:

@@ -5,7 +5,7 @@ The new module shares the weights of the old one, so that nothing large is copie
 
 from models.surgery.input import NormalizedInput, normalize_in_model, pad_input_channels
 from models.surgery.norms import replace_norms
-from models.surgery.stages import list_layers, split
+from models.surgery.stages import list_layers, split, stage_starts
 
 __all__ = [
     "NormalizedInput",
@@ -14,4 +14,5 @@ __all__ = [
     "pad_input_channels",
     "replace_norms",
     "split",
+    "stage_starts",
 ]

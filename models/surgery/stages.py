@@ -43,6 +43,16 @@ def split(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
     ]
 
 
+def stage_starts(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
+    """The layers ``names`` of ``module`` in the order of ``names``, for engines that cut a model themselves.
+
+    Raises ModelError for whatever ``split`` refuses.
+    """
+    _bounds(_cut_positions(_trace(module), module), names)
+    prefix = _prefix(module)
+    return [module.get_submodule(prefix + name.replace("/", ".")) for name in names]
+
+
 class _Tracer(fx.Tracer):
     """Looks inside everything but torch's own layers and those that timm says cannot be traced."""
 
@@ -93,15 +103,21 @@ def _computed_nodes(traced: fx.GraphModule) -> list[fx.Node]:
 
 def _cut_positions(traced: fx.GraphModule, module: nn.Module) -> dict[str, int]:
     """Index of the first computed node of each module, by its name with slashes."""
-    # Names are the model's own, whether or not normalisation was put before it.
-    prefix = "model." if isinstance(module, NormalizedInput) else ""
+    prefix = _prefix(module)
     positions: dict[str, int] = {}
     for index, node in enumerate(_computed_nodes(traced)):
-        for qualified_name, kind in node.meta.get("nn_module_stack", {}).values():
+        for key, value in node.meta.get("nn_module_stack", {}).items():
+            # torch 2.0, which PopTorch is for, has {name: type}; later ones have {key: (name, type)}.
+            qualified_name, kind = value if isinstance(value, tuple) else (key, value)
             name = qualified_name.removeprefix(prefix).replace(".", "/")
             if f"{qualified_name}." != prefix and kind is not nn.Identity:
                 positions.setdefault(name, index)
     return positions
+
+
+def _prefix(module: nn.Module) -> str:
+    """Names are the model's own, whether or not normalisation was put before it."""
+    return "model." if isinstance(module, NormalizedInput) else ""
 
 
 def _bounds(positions: dict[str, int], names: Sequence[str]) -> list[int]:

@@ -35,7 +35,7 @@ class TestEngines:
         profile = run.executable.profile(run.batches, 4)
         assert profile.micro_batches == 4 * device_iterations
         assert any("Conv" in layer.kind for layer in profile.layers)
-        write_trace(profile, tmp_path / "trace.json")
+        write_trace(profile, tmp_path)
         trace = json.loads((tmp_path / "trace.json").read_text())
         spans = [event for event in trace["traceEvents"] if event["ph"] == "X"]
         assert len(spans) >= 4 * device_iterations

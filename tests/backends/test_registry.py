@@ -105,4 +105,5 @@ def test_what_an_engine_raises_becomes_one_error_that_quotes_it() -> None:
 
 
 def test_the_tested_packages_are_really_here() -> None:
-    assert all(registry.load(name).available().usable for name in registry.MODULES), sys.path
+    installed = set(registry.MODULES) - {"poptorch"}  # comes with an SDK, and has a double in tests/doubles
+    assert all(registry.load(name).available().usable for name in installed), sys.path

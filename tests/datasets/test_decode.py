@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from datasets import decode
 from datasets.decode import DecodeError, decode_rgb
 
 ORIENTATION = 0x0112
@@ -44,10 +45,12 @@ def test_every_colour_mode_and_format_becomes_the_rgb_that_pillow_sees(
     assert np.abs(pixels - as_pillow_decodes(path)).max() <= 1
 
 
+@pytest.mark.parametrize("torchvision_turns", [True, False])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_photographs_are_turned_upright_by_their_exif_orientation(
-    saved: Callable[..., Path], orientation: int
+    saved: Callable[..., Path], orientation: int, torchvision_turns: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(decode, "TORCHVISION_TURNS", torchvision_turns)
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     path = saved("turned.jpg", exif=exif)

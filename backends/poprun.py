@@ -1,0 +1,35 @@
+"""What poprun, the launcher of the Poplar SDK, made of this process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+
+
+@dataclass(frozen=True)
+class PoprunInstance:
+    """This process is `index` of `count`; the model's replicas are spread over all of them."""
+
+    index: int
+    count: int
+    local_replicas: int
+    total_replicas: int
+
+
+@lru_cache(maxsize=1)
+def poprun_instance() -> PoprunInstance | None:
+    """The place of this process in a run of poprun; None outside one. popdist is initialised once."""
+    if find_spec("popdist") is None:
+        return None
+    import popdist
+
+    if not popdist.isPopdistEnvSet():
+        return None
+    popdist.init()
+    return PoprunInstance(
+        index=popdist.getInstanceIndex(),
+        count=popdist.getNumInstances(),
+        local_replicas=popdist.getNumLocalReplicas(),
+        total_replicas=popdist.getNumTotalReplicas(),
+    )

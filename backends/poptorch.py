@@ -1,0 +1,167 @@
+"""Graphcore IPUs by PopTorch, from the Poplar SDK (docs/ipu.md holds this file against its facts)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.base import (
+    Array,
+    Availability,
+    Backend,
+    BackendError,
+    Batch,
+    Effective,
+    HostCall,
+    Loader,
+    Stage,
+)
+from backends.poptorch_device import ipu_name, poptorch_availability, poptorch_version, refuse_absent_ipus
+from backends.poptorch_options import poptorch_options, profiles_here
+from measurement.machine import available_cores
+
+if TYPE_CHECKING:
+    import poptorch
+    import torch
+
+    from measurement.settings import Settings
+
+
+class PoptorchBackend:
+    """One process computes on all replicas and stages (under poprun, on those of its instance)."""
+
+    name, device_kind = "poptorch", "ipu"
+
+    def available(self) -> Availability:
+        return poptorch_availability()
+
+    def check(self, settings: Settings) -> None:
+        refuse_absent_ipus(settings)
+
+    def mark_stages(self, layers: Sequence[torch.nn.Module]) -> None:
+        import poptorch
+
+        # What comes before the first of them is on IPU 0.
+        for ipu, layer in enumerate(layers, start=1):
+            poptorch.BeginBlock(layer, ipu_id=ipu)
+
+    def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> PoptorchExecutable:
+        import poptorch
+
+        if settings.precision == "16.16":
+            model = model.half()
+        dtype = next(model.parameters()).dtype
+        if settings.num_io_tiles:
+            from backends.poptorch_overlap import OverlappedIO
+
+            model = OverlappedIO(model)
+        executor = poptorch.inferenceModel(model.eval(), poptorch_options(settings))
+        return PoptorchExecutable(executor, dtype, example, settings)
+
+    def compile_stage(self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings) -> Stage:
+        raise BackendError("--pipeline-splits: PopTorch cuts models itself, so it compiles no single stage")
+
+    def loader(self, dataset: torch.utils.data.Dataset[Any], settings: Settings) -> Loader:
+        import poptorch
+
+        rebatched = settings.dataloader_rebatch_size
+        modes = poptorch.DataLoaderMode
+        loader: Loader = poptorch.DataLoader(
+            poptorch_options(settings),
+            dataset,
+            batch_size=settings.micro_batch_size,
+            num_workers=settings.dataloader_worker or available_cores(),
+            # The dataset already is this instance's share, by the same rule as on other devices.
+            auto_distributed_partitioning=False,
+            mode=modes.AsyncRebatched if rebatched else modes.Async,
+            async_options={"load_indefinitely": True},
+            rebatched_worker_size=rebatched,
+        )
+        return loader
+
+
+class PoptorchExecutable:
+    """Micro-batches of all replicas in one piece, in one call."""
+
+    def __init__(
+        self, executor: poptorch.PoplarExecutor, dtype: torch.dtype, example: Batch, settings: Settings
+    ) -> None:
+        import torch
+
+        self._executor, self._dtype, self._settings = executor, dtype, settings
+        self._device, self._closed = ipu_name(settings), False
+        # Zeros are memory that is not there until it is written, so compiling for a host call takes none.
+        shape = (settings.samples_per_host_call, *example.shape[1:])
+        placeholder = torch.zeros(shape, dtype=torch.from_numpy(example[:1]).dtype)
+        executor.compile(placeholder)
+        self._device_data = placeholder if settings.data == "synthetic" else None
+        self._round_trip_ns: NDArray[np.int64] = np.zeros(3, np.int64)
+
+    @property
+    def effective(self) -> Effective:
+        """`dtype` is that of the weights until there are outputs, and theirs from then on."""
+        settings = self._settings
+        return Effective(
+            engine="poptorch",
+            version=poptorch_version(),
+            device=self._device,
+            dtype=str(self._dtype).removeprefix("torch."),
+            threads=None,
+            streams=None,
+            in_flight=settings.micro_batches_per_host_call,
+            details={
+                "partials": "float16" if settings.half_partial else "float32",
+                "execution": "sharded" if settings.num_io_tiles else "pipelined",
+                "latency_source": "host call's time per micro-batch (PopTorch tells none for synthetic data)"
+                if self._device_data is not None
+                else "PopTorch's getLatency",
+                **self._report(),
+            },
+        )
+
+    def run(self, batches: Sequence[Batch]) -> HostCall:
+        import torch
+
+        start_ns = time.perf_counter_ns()
+        pixels = self._device_data
+        if pixels is None:
+            pixels = torch.from_numpy(np.asarray(batches)).flatten(0, 1)
+        logits = self._executor(pixels)
+        self._dtype = logits.dtype
+        if self._device_data is None:
+            np.multiply(self._executor.getLatency(), 1e9, out=self._round_trip_ns, casting="unsafe")
+        else:
+            self._round_trip_ns[:] = self._time_of_micro_batch(time.perf_counter_ns() - start_ns)
+            logits = logits[:0]  # the device handed nothing out
+        by_micro_batch = logits.view(-1, self._settings.micro_batch_size, logits.shape[-1])
+        return HostCall(by_micro_batch.numpy(), self._round_trip_ns, round_trip_is_range=True)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._executor.destroy()
+        self._closed = True
+
+    def _report(self) -> dict[str, str]:
+        if not profiles_here(self._settings):
+            return {}
+        return {
+            "profile": f"{self._settings.profile_path} (Poplar's report, for the PopVision Graph Analyser)"
+        }
+
+    def _time_of_micro_batch(self, host_call_ns: int) -> int:
+        """Of n micro-batches in a pipeline of s stages, each takes s of the n + s - 1 steps of a host call."""
+        stages = 1 if self._settings.num_io_tiles else self._settings.stages
+        return host_call_ns * stages // (self._settings.device_iterations + stages - 1)
+
+
+def backend(name: str, device: str) -> Backend:
+    """PopTorch, on IPUs alone."""
+    if device not in ("auto", "ipu"):
+        raise BackendError(
+            f"--device {device}: {name} runs on IPUs alone; leave --device out, or give another backend"
+        )
+    return PoptorchBackend()

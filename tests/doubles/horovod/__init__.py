@@ -1,0 +1,1 @@
+"""A strict double of Horovod, as it comes with the Poplar SDK."""

@@ -1,0 +1,111 @@
+"""A process of poprun: popdist says what it is, and PopTorch's options come from popdist."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from backends.poprun import PoprunInstance, poprun_instance
+from measurement.ipu import LaunchedReplicas
+from measurement.settings import resolve
+from tests.ipu.conftest import Compiled
+from tests.poptorch_double import Ipus
+from tests.report_lines import figure
+
+Compile = Callable[..., Compiled]
+
+
+@pytest.fixture
+def second_of_two(ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second of two instances that have four replicas between them."""
+    monkeypatch.setenv("POPDIST_INSTANCE_INDEX", "1")
+    monkeypatch.setenv("POPDIST_NUM_INSTANCES", "2")
+    monkeypatch.setenv("POPDIST_NUM_TOTAL_REPLICAS", "4")
+
+
+def test_outside_of_poprun_there_is_no_instance(ipus: Ipus) -> None:
+    assert poprun_instance() is None
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_popdist_tells_which_process_this_is() -> None:
+    assert poprun_instance() == PoprunInstance(index=1, count=2, local_replicas=2, total_replicas=4)
+    assert poprun_instance() is not None  # popdist is initialised once
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_options_are_popdists_for_as_many_ipus_as_there_are_stages(compiled: Compile, ipus: Ipus) -> None:
+    compiled(replicas=2)
+    options = ipus.the("compile")["options"]
+    assert options["ipus_per_replica"] == 1
+    assert options["replication_factor"] == 2
+    assert (options["processes"], options["process"]) == (2, 1)
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_popdists_options_take_no_number_of_replicas() -> None:
+    poprun_instance()
+    import popdist.poptorch
+
+    options = popdist.poptorch.Options(ipus_per_replica=1)
+    for call in (options.replicationFactor, options.useIpuId):
+        with pytest.raises(RuntimeError):
+            call(2)
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_only_the_first_instance_writes_a_profile(compiled: Compile, ipus: Ipus, tmp_path: Path) -> None:
+    compiled(profile=True, profile_path=str(tmp_path), replicas=2)
+    assert ipus.the("compile")["options"]["engineOptions"] == {"target.deterministicWorkers": "portable"}
+
+
+@pytest.mark.parametrize(("asked", "warned"), [(None, True), (2, True), (4, False)])
+def test_replicas_are_those_of_poprun_with_a_warning_if_others_were_asked_for(
+    asked: int | None, warned: bool
+) -> None:
+    flags = {"data": "generated"} | ({"replicas": asked} if asked else {})
+    settings, warnings = resolve(flags, None, "ipu", "poptorch", LaunchedReplicas(total=4, local=2))
+    assert settings.replicas == 2
+    assert any("--replicas" in line and "4 replicas in all" in line for line in warnings) == warned
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_an_instance_computes_on_its_own_replicas(driver, ipus: Ipus) -> None:
+    argv = ["--model", "mobilenet-v3-small", "--random-weights", "--data", "generated", "--warmup", "0"]
+    code, out, err = driver(*argv, "--iterations", "1")
+    assert code == 0
+    assert "poprun started this run with 4 replicas in all" in err
+    assert figure(out, "samples") == "2"
+
+
+HOROVOD = """
+import popdist, torch, horovod.torch as hvd
+popdist.init()
+hvd.init()
+rank = popdist.getInstanceIndex()
+assert (hvd.rank(), hvd.size()) == (rank, 2)
+print(hvd.allgather(torch.arange(rank + 1)).tolist(), hvd.allreduce(torch.tensor([rank + 1]), op=hvd.Sum).tolist())
+"""
+
+
+def test_the_double_of_horovod_gathers_and_sums_over_processes(ipus: Ipus, tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        **ipus.environment,
+        "POPDIST_NUM_INSTANCES": "2",
+        "POPDIST_NUM_TOTAL_REPLICAS": "2",
+        "HOROVOD_DOUBLE_STORE": str(tmp_path / "store"),
+    }
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", HOROVOD],
+            env={**environment, "POPDIST_INSTANCE_INDEX": str(index)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    assert {process.communicate()[0] for process in processes} == {"[0, 0, 1] [3]\n"}
