@@ -12,7 +12,6 @@ from backends.compilation import Compilation, compile_model
 from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
 from driver.data import example_batch
-from driver.output import warn
 from models import (
     BuiltModel,
     EfficientNetOptions,
@@ -36,9 +35,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def weights_of(settings: Settings) -> Weights:
     """The weights of the run, found before the model is built."""
-    weights = find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
-    warn(*weights.warnings)
-    return weights
+    return find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
 
 
 def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> Compilation:
