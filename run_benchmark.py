@@ -58,7 +58,7 @@ def run(flags: Mapping[str, object], group: Group) -> None:
     pixels = input_spec(settings.model)
     refuse_what_cannot_be_shared(settings, group)
     speaks = group.index == 0  # all instances would say the same
-    warn(*warnings if speaks else ())
+    warn(*(*group.remarks, *warnings) if speaks else ())
     if settings.list_layers:
         if speaks:
             print(*layers(settings), sep="\n")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 from driver.instances.errors import LaunchError
@@ -47,25 +49,20 @@ def own_cores(places: Sequence[Place], index: int) -> tuple[int, ...]:
     return core_shares(mine.cores, len(sharers))[sharers.index(index)]
 
 
-def remarks(places: Sequence[Place], index: int) -> list[str]:
-    """Warnings about cores that instance `index` leaves idle or has in common with others."""
-    mine = places[index]
-    here = [other for other in places if other.host == mine.host]
-    alike = sum(set(other.cores) == set(mine.cores) for other in here)
-    overlapping = [
-        other for other in here if set(other.cores) != set(mine.cores) and {*other.cores} & {*mine.cores}
+def remarks(places: Sequence[Place]) -> tuple[str, ...]:
+    """Warnings about cores that instances leave idle or have in common with others, on any host."""
+    alike = Counter((place.host, frozenset(place.cores)) for place in places)
+    lines = [
+        f"{sharers} instances share {len(cores)} cores evenly, so {idle} of them stay{'s' * (idle == 1)} idle"
+        for (_, cores), sharers in alike.items()
+        if (idle := len(cores) % sharers)
     ]
-    lines = []
-    if idle := len(mine.cores) % alike:
-        lines.append(
-            f"{alike} instances share {len(mine.cores)} cores evenly, so {idle} of them stay{'s' * (idle == 1)} idle"
-        )
-    if overlapping:
+    if any(host == other and cores & more for (host, cores), (other, more) in combinations(alike, 2)):
         lines.append(
             "the launcher bound instances to overlapping sets of cores, so they disturb each other: "
             "have it bind none, or each to cores of its own"
         )
-    return lines
+    return tuple(dict.fromkeys(lines))
 
 
 def use_only(cores: Sequence[int]) -> None:

@@ -1,4 +1,7 @@
-"""Instances that torchrun, mpirun, srun or a person started, over torch.distributed's gloo."""
+"""Instances that torchrun, mpirun, srun or a person started, over torch.distributed's gloo.
+
+Gloo's own thread wakes up 100 times a second, measured host calls or not; that is about 0.1 % of one core.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +38,7 @@ class GlooGroup:
     count: int
     local_index: int
     local_count: int
+    remarks: tuple[str, ...]
     lifeline: Lifeline
 
     @staticmethod
@@ -56,6 +60,7 @@ class GlooGroup:
             launch.count,
             hosts[: launch.index].count(here),
             hosts.count(here),
+            cores.remarks(places),
             lifeline,
         )
 

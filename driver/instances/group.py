@@ -27,6 +27,9 @@ class Group(Protocol):
     def local_index(self) -> int: ...
     @property
     def local_count(self) -> int: ...
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Warnings about how the instances were started."""
 
     def gather(self, value: T) -> list[T]:
         """Everyone's `value`, which must be picklable, in the order of their indices, at every instance."""
@@ -50,6 +53,7 @@ class Alone:
     count: int = 1
     local_index: int = 0
     local_count: int = 1
+    remarks: tuple[str, ...] = ()
 
     def gather(self, value: T) -> list[T]:
         return [value]

@@ -1,7 +1,7 @@
 """Connections from every instance to instance 0, by which each learns at once of another one's end.
 
 The kernel closes the connections of a process that ends, however it ends, and says so at the other end. So
-threads that are blocked in reading are all that is needed: nothing wakes up while host calls are timed.
+threads that are blocked in reading are all that is needed, and none of them wakes up while host calls are timed.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ class PopdistGroup:
     local_count: int
     horovod: Any
     launcher: str = "poprun"
+    remarks: tuple[str, ...] = ()
 
     @staticmethod
     def join(certain: bool) -> PopdistGroup | None:
