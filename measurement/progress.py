@@ -34,7 +34,10 @@ def live_output(settings: Settings, instance: str = "") -> Iterator[Callable[...
         def on_call(call: TimedCall, maker: str = "") -> None:
             line = call_line(call, settings.samples_per_host_call, instance + maker)
             if bar.disable:
-                print(line, flush=True)
+                # As one piece: torchrun's processes are unbuffered, and print would give them the line's end apart,
+                # after which another process's line may have come.
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
             else:
                 tqdm.write(line)
                 left = (bar.total or 0) - bar.n

@@ -25,6 +25,9 @@ OnLost = Callable[[str, int], None]
 GRACE_S = 3.0
 """How long an instance may take to find by itself what another one gave up for: its own words are better."""
 
+HELLO_S = 5.0
+"""How long a connection may take to say who it is: it does so at once."""
+
 KEEPALIVE = ((socket.TCP_KEEPIDLE, 10), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 """Seconds, seconds and probes until the kernel gives up a host that is gone without a word: 25 s."""
 
@@ -41,7 +44,8 @@ class Lifeline(Protocol):
 
 def stop_process(words: str, code: int) -> None:
     """Ends this process from any thread: an engine may not react for minutes."""
-    print(f"error: {words}", file=sys.stderr, flush=True)
+    sys.stderr.write(f"error: {words}\n")  # as one piece, whoever else writes
+    sys.stderr.flush()
     os._exit(code)
 
 
@@ -62,7 +66,7 @@ class _Line:
     def send(self, event: str, **more: Any) -> None:
         try:
             self.socket.sendall((json.dumps({"event": event, **more}) + "\n").encode())
-        except OSError:  # It is gone, which reading tells.
+        except OSError:  # it is gone, which reading tells
             return
 
     def messages(self) -> Iterator[dict[str, Any]]:
@@ -130,12 +134,15 @@ class Hub:
                     line = _Line(server.accept()[0])
                 except TimeoutError:
                     break
-                hello = line.first(max(left_s, 1.0))
-                if hello is None or hello.get("event") != "hello" or hello["index"] in {0, *lines}:
-                    line.close()
-                    continue
-                lines[hello["index"]] = line
-                names[hello["index"]] = f"{instance_name(hello['index'], count)} ({hello['process']})"
+                hello = line.first(max(min(left_s, HELLO_S), 1.0))
+                match hello:
+                    case {"event": "hello", "index": int(index), "process": str(process)} if (
+                        0 < index < count
+                    ):
+                        lines[index] = line
+                        names[index] = f"{instance_name(index, count)} ({process})"
+                    case _:  # a stranger at the port
+                        line.close()
         missing = [instance_name(index, count) for index in range(1, count) if index not in lines]
         if missing:
             words = f"{', '.join(missing)} did not join in time: ended, or never started"
