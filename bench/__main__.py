@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver, model_cache, models, replicas, runner_overhead
+from bench import driver, instances, model_cache, models, replicas, runner_overhead
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
@@ -57,6 +57,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "driver": _ratios(driver.measure_all),
     "models": _ratios(models.measure_all),
     "replicas": _ratios(replicas.measure_all),
+    "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _runner,
 }

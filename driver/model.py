@@ -13,7 +13,6 @@ from backends.compilation import Compilation, compile_model
 from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
 from driver.data import LABELLED_CLASSES, example_batch
-from driver.output import warn
 from models import (
     BuiltModel,
     EfficientNetOptions,
@@ -38,11 +37,13 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def weights_of(settings: Settings) -> Weights:
     """The weights of the run, found before the model is built."""
-    weights = find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
-    warn(*weights.warnings)
-    if settings.labels and settings.data == "real":
-        warn(*_labels_without_effect(settings, weights))
-    return weights
+    return find_weights(settings.model, settings.weights, norm_options(settings), block_options(settings))
+
+
+def weights_warnings(settings: Settings, weights: Weights) -> tuple[str, ...]:
+    """How the weights came to be, and what has no effect with them."""
+    labels = _labels_without_effect(settings, weights) if settings.labels and settings.data == "real" else ()
+    return (*weights.warnings, *labels)
 
 
 def _labels_without_effect(settings: Settings, weights: Weights) -> tuple[str, ...]:

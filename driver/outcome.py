@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from backends.base import Effective
 from backends.compilation import Compilation
+from measurement.instances import together
 from measurement.loop import Measurement
 
 
@@ -32,8 +34,16 @@ class Made:
 
 @dataclass(frozen=True)
 class Found:
-    """What a process found out with it; of replicas, what they found together."""
+    """What a process found out with it; of replicas and of instances, what they found together."""
 
     measurement: Measurement
     decode_errors: int
     peak_mib: float
+
+    @staticmethod
+    def by_all(instances: Sequence[Found]) -> Found:
+        return Found(
+            together([part.measurement for part in instances]),
+            sum(part.decode_errors for part in instances),
+            sum(part.peak_mib for part in instances),
+        )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from backends.base import EngineError, OutOfMemory, engine_errors
 from driver.data import micro_batch_bytes, open_source
+from driver.instances.group import Group, line_prefix
 from driver.memory import memory_needed
 from driver.model import compiled_model
 from driver.outcome import Found, Made
@@ -26,43 +27,53 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 
-def measured_by_replicas(settings: Settings, images: ImageSet | None, weights: Weights) -> tuple[Made, Found]:
+def measured_by_replicas(
+    settings: Settings, images: ImageSet | None, weights: Weights, group: Group
+) -> tuple[Made, Found]:
     """What the replicas found in the window in which all were running, and how the first was made."""
     made: list[Made] = []
     with ExitStack() as live:
 
         def ready(parts: Sequence[Made]) -> Callable[..., None]:
             made.extend(parts)
-            announce(settings, weights, parts)
-            return live.enter_context(live_output(settings))
+            announce(settings, weights, parts, group)
+            on_call = live.enter_context(live_output(settings, line_prefix(group)))
+            group.barrier()
+            return on_call
 
         found: list[Found] = run_replicas(
-            partial(replica, settings, images, weights),
+            partial(replica, settings, images, weights, group.index, group.count),
             core_shares(cores_in_use(), settings.replicas),
             settings,
             ready,
+            group.all_reached,
         )
     together = within_window([part.measurement for part in found], settings.iterations)
     errors, memory = sum(part.decode_errors for part in found), sum(part.peak_mib for part in found)
     return made[0], Found(together, errors, memory)
 
 
-def replica(settings: Settings, images: ImageSet | None, weights: Weights, link: Link) -> Found:
+def replica(
+    settings: Settings, images: ImageSet | None, weights: Weights, instance: int, instances: int, link: Link
+) -> Found:
     """One replica's process, from its own model to its own figures."""
+    rank, world_size = instance * link.world_size + link.rank, instances * link.world_size
     try:
-        return _measured(settings, images, weights, link)
+        return _measured(settings, images, weights, link, rank, world_size)
     except OutOfMemory as error:  # its settings do not go from process to process, so all is said here
         raise EngineError(f"{error}{memory_needed(error)}") from error
 
 
-def _measured(settings: Settings, images: ImageSet | None, weights: Weights, link: Link) -> Found:
+def _measured(
+    settings: Settings, images: ImageSet | None, weights: Weights, link: Link, rank: int, world_size: int
+) -> Found:
     pixels = input_spec(settings.model)
     compiled = compiled_model(settings, pixels, weights)
     with (
         closing(compiled.executable) as executable,
         engine_errors(settings, micro_batch_bytes(settings, pixels)),
     ):
-        with open_source(settings, pixels, images, weights.kind, link.rank, link.world_size) as source:
+        with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
             link.begin(Made.of(compiled))
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
         return Found(measurement, source.decode_errors, peak_mib())

@@ -49,6 +49,16 @@ class Executable(Protocol):
     def run(self, batches: Sequence[NDArray[Any]]) -> HostCall: ...
 
 
+class Others(Protocol):
+    """The other processes of a run of many, in whose company a measurement begins and ends."""
+
+    def barrier(self) -> None:
+        """Returns when all have called it."""
+
+    def all_reached(self) -> bool:
+        """Tells that this process has its figures, and says whether all have theirs."""
+
+
 @dataclass(frozen=True)
 class TimedCall:
     """One timed host call, while it is fresh: for live output between two host calls."""
@@ -114,15 +124,19 @@ def measure(
     on_call: Callable[[TimedCall], None] = lambda call: None,
     clock: Callable[[], int] = time.perf_counter_ns,
     ended: Callable[[], bool] | None = None,
+    others: Others | None = None,
 ) -> Measurement:
     """Runs warm-up and timed host calls until `iterations` or `duration_s` is reached.
 
     `on_call` is told of each timed host call, outside the timed region. With `ended`, this alone says
-    when to stop; it is asked after each timed host call.
+    when to stop; it is asked after each timed host call. `others` begin their timed host calls together,
+    and go on with host calls that are not timed until the last one has its figures.
     """
     warmup = settings.warmup + DROPPED_HOST_CALLS
     for _ in range(warmup):
         executable.run(source.next().micro_batches)
+    if others is not None:
+        others.barrier()
 
     start_ns: list[int] = []
     host_call_ns: list[int] = []
@@ -148,6 +162,8 @@ def measure(
         on_call(TimedCall(len(host_call_ns), began_ns, took_ns, round_trips[-1]))
         if ended() if ended is not None else _reached(settings, len(host_call_ns), elapsed_ns):
             break
+    while others is not None and not others.all_reached():
+        executable.run(source.next().micro_batches)
 
     return Measurement(
         samples_per_host_call=settings.samples_per_host_call,

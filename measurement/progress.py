@@ -12,8 +12,11 @@ from measurement.settings import Settings
 
 
 @contextmanager
-def live_output(settings: Settings) -> Iterator[Callable[..., None]]:
-    """Yields what is called after each timed host call, with who made it; the bar is cleared at the end."""
+def live_output(settings: Settings, instance: str = "") -> Iterator[Callable[..., None]]:
+    """Yields what is called after each timed host call, with who made it; the bar is cleared at the end.
+
+    Of many processes at one terminal, each says which `instance` it is, and none draws a bar.
+    """
     from tqdm import tqdm
 
     tqdm.monitor_interval = 0  # no thread of the bar's own beside the measured ones
@@ -25,13 +28,16 @@ def live_output(settings: Settings) -> Iterator[Callable[..., None]]:
         + ("s" if in_seconds else "host calls"),
         desc=settings.model,
         leave=False,
-        disable=not sys.stderr.isatty(),
+        disable=bool(instance) or not sys.stderr.isatty(),
     ) as bar:
 
         def on_call(call: TimedCall, maker: str = "") -> None:
-            line = call_line(call, settings.samples_per_host_call, maker)
+            line = call_line(call, settings.samples_per_host_call, instance + maker)
             if bar.disable:
-                print(line, flush=True)
+                # As one piece: torchrun's processes are unbuffered, and print would give them the line's end apart,
+                # after which another process's line may have come.
+                sys.stdout.write(f"{line}\n")
+                sys.stdout.flush()
             else:
                 tqdm.write(line)
                 left = (bar.total or 0) - bar.n

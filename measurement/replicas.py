@@ -27,19 +27,21 @@ def run_replicas(
     cores: Sequence[Sequence[int]],
     settings: Settings,
     on_ready: Callable[[Sequence[Any]], Callable[[TimedCall, str], None]],
+    all_reached: Callable[[], bool] = lambda: True,
 ) -> list[Any]:
     """What `job` returns in each of the processes, one for each share of `cores`.
 
     `job` must be importable by name and its result be picklable. All wait for each other in
     `link.begin`; `on_ready` gets what they said there, and gives what is then told of each timed host call
-    and of who made it. Raises `ReplicaError` where a replica dies, and
+    and of who made it. Once they have their figures they go on until `all_reached`, which is asked again and
+    again. Raises `ReplicaError` where a replica dies, and
     the `ValueError` of a replica that refuses the request; none is left running then or after Ctrl-C.
     """
     replicas: list[_Replica] = []
     try:
         for own in cores:
             replicas.append(_start(job, len(replicas), len(cores), own))
-        return _attend(replicas, settings, on_ready)
+        return _attend(replicas, settings, on_ready, all_reached)
     finally:
         _end(replicas)
 
@@ -88,6 +90,7 @@ def _attend(
     replicas: Sequence[_Replica],
     settings: Settings,
     on_ready: Callable[[Sequence[Any]], Callable[[TimedCall, str], None]],
+    all_reached: Callable[[], bool],
 ) -> list[Any]:
     by_channel = {replica.channel: replica for replica in replicas}
     on_call: Callable[[TimedCall, str], None] | None = None
@@ -113,7 +116,7 @@ def _attend(
                     replica.done = done
                 case Failed(error):
                     raise error if isinstance(error, ValueError) else ReplicaError(f"{replica.name}: {error}")
-        if not told_to_stop and _may_stop(replicas, settings):
+        if not told_to_stop and _may_stop(replicas, settings) and all_reached():
             told_to_stop = True
             _tell(replicas, stop)
     return [replica.done.result for replica in replicas if replica.done]

@@ -79,4 +79,5 @@ def test_entries_for_four_ipus_need_poprun(variants: list[dict[str, Any]]) -> No
 
 def flags(command: str) -> dict[str, Any]:
     words = shlex.split(command)
-    return parse_flags(words[words.index(str(ROOT / "run_benchmark.py")) + 1 :], "driver", "")
+    script = next(n for n, word in enumerate(words) if Path(word).name == "run_benchmark.py")
+    return parse_flags(words[script + 1 :], "driver", "")

@@ -1,0 +1,1 @@
+"""Runs of many processes: who started them, how they find each other, talk, and end together."""

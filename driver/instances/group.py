@@ -1,0 +1,114 @@
+"""The instances of a run, as the driver sees them: one interface, whoever started them."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from driver.instances.errors import LaunchError
+from driver.instances.launch import detect, under_poprun
+
+T = TypeVar("T")
+
+
+class Group(Protocol):
+    """All instances of a run; `index` and `local_index` (on this host) count from 0."""
+
+    @property
+    def launcher(self) -> str: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def local_index(self) -> int: ...
+    @property
+    def local_count(self) -> int: ...
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Warnings about how the instances were started."""
+
+    def gather(self, value: T) -> list[T]:
+        """Everyone's `value`, which must be picklable, in the order of their indices, at every instance."""
+
+    def barrier(self) -> None:
+        """Returns when all have called it."""
+
+    def all_reached(self) -> bool:
+        """Tells the others that this instance has its figures, and says whether all have theirs."""
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Leaves the others: after the last `gather`, or because of an `error`, which they are told."""
+
+
+@dataclass(frozen=True)
+class Alone:
+    """An ordinary run: one process."""
+
+    launcher: str = "none"
+    index: int = 0
+    count: int = 1
+    local_index: int = 0
+    local_count: int = 1
+    remarks: tuple[str, ...] = ()
+
+    def gather(self, value: T) -> list[T]:
+        return [value]
+
+    def barrier(self) -> None:
+        pass
+
+    def all_reached(self) -> bool:
+        return True
+
+    def close(self, error: BaseException | None = None) -> None:
+        pass
+
+
+def line_prefix(group: Group) -> str:
+    """What stands before the lines of each host call; nothing in an ordinary run."""
+    return f"[instance{group.index + 1}/{group.count}] " if group.count > 1 else ""
+
+
+@contextmanager
+def joined(environment: Mapping[str, str]) -> Iterator[Group]:
+    """The group that this process belongs to, joined; left at the end, with the error if there is one.
+
+    Raises `LaunchError` for an environment that cannot work, `InstanceLost` where others do not come.
+    """
+    group = _join(environment)
+    try:
+        yield group
+    except BaseException as error:
+        group.close(error)
+        raise
+    group.close()
+
+
+def _join(environment: Mapping[str, str]) -> Group:
+    if _popdist_is_asked(environment):
+        from driver.instances.poprun import PopdistGroup
+
+        popdist = PopdistGroup.join(certain=under_poprun(environment))
+        if popdist is not None:
+            return popdist
+    launch = detect(environment)
+    if launch is None:
+        return Alone()
+    from driver.instances.gloo import GlooGroup
+
+    return GlooGroup.join(launch)
+
+
+def _popdist_is_asked(environment: Mapping[str, str]) -> bool:
+    """popdist alone knows its environment for certain; poprun starts processes by way of Open MPI."""
+    installed = importlib.util.find_spec("popdist") is not None
+    if under_poprun(environment) and not installed:
+        raise LaunchError(
+            "poprun started this process (POPDIST_… is set), and there is no popdist to import: enable the Poplar SDK "
+            "(source SDK/enable) for IPUs; on the CPU use torchrun, mpirun or srun instead of poprun"
+        )
+    return installed and (under_poprun(environment) or "OMPI_COMM_WORLD_RANK" in environment)

@@ -1,0 +1,81 @@
+"""Instances that poprun started, over popdist and Horovod of the Poplar SDK."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from backends.poprun import poprun_instance
+from driver.instances.cores import host_name
+from driver.instances.errors import LaunchError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class PopdistGroup:
+    """poprun binds the instances to cores itself, and ends all of them where one dies."""
+
+    index: int
+    count: int
+    local_index: int
+    local_count: int
+    horovod: Any
+    launcher: str = "poprun"
+    remarks: tuple[str, ...] = ()
+
+    @staticmethod
+    def join(certain: bool) -> PopdistGroup | None:
+        """The group of this process; None where popdist says that poprun did not start it.
+
+        Raises `LaunchError` where popdist does not import, and it is `certain` that it is needed.
+        """
+        try:
+            import horovod.torch as hvd
+            import popdist  # noqa: F401 - says why, where it cannot be imported
+        except (ImportError, AssertionError, OSError) as error:
+            if not certain:
+                return None
+            raise LaunchError(
+                f"poprun started this process, and popdist and horovod.torch do not import ({error}): enable the "
+                "Poplar SDK (source SDK/enable) and use its torch; on the CPU use torchrun, mpirun or srun"
+            ) from error
+        instance = poprun_instance()
+        if instance is None:
+            return None
+        hvd.init()
+        index = instance.index
+        hosts = _gathered(hvd, index, host_name())
+        return PopdistGroup(
+            index, instance.count, hosts[:index].count(hosts[index]), hosts.count(hosts[index]), hvd
+        )
+
+    def gather(self, value: T) -> list[T]:
+        return _gathered(self.horovod, self.index, value)
+
+    def barrier(self) -> None:
+        import torch
+
+        self.horovod.allreduce(torch.zeros(1), op=self.horovod.Sum)
+
+    def all_reached(self) -> bool:
+        """Always: instances on IPUs of their own do not speed up where another one ends."""
+        return True
+
+    def close(self, error: BaseException | None = None) -> None:
+        """Nothing to do: with an `error` this process ends with its code, and poprun ends the others."""
+
+
+def _gathered(horovod: Any, index: int, value: T) -> list[T]:
+    """Objects travel as bytes. Horovod joins tensors of different lengths along the first dimension."""
+    import torch
+
+    content = torch.frombuffer(bytearray(pickle.dumps((index, value))), dtype=torch.uint8)
+    lengths = horovod.allgather(torch.tensor([len(content)])).tolist()
+    joined = horovod.allgather(content).numpy().tobytes()
+    starts = [sum(lengths[:n]) for n in range(len(lengths))]
+    parts = [
+        pickle.loads(joined[start : start + length]) for start, length in zip(starts, lengths, strict=True)
+    ]
+    return [part for _, part in sorted(parts, key=lambda part: part[0])]
