@@ -51,7 +51,7 @@ class _NotANumber:
 
 
 def check_results(file: Path) -> CheckedFile:
-    """Checks a ``benchmark_results.json`` or the ``variant_result.json`` of one variant; never raises for its content."""
+    """Checks a ``benchmark_results.json``, or the ``variant_result.json`` of one variant. Raises for no content."""
     try:
         document = _read(file)
         return _check(file, document)
@@ -69,7 +69,9 @@ def result_schema() -> dict[str, Any]:
 
 def _check(file: Path, document: Any) -> CheckedFile:
     records = list(_records(document))
-    found: dict[Steps, str] = {steps: f"{value} is no number of JSON" for steps, value in _not_numbers(document)}
+    found: dict[Steps, str] = {
+        steps: f"{value} is no number of JSON" for steps, value in _not_numbers(document)
+    }
     for steps, message in _problems(document, records):
         found.setdefault(steps, message)
     problems = tuple(ResultProblem(file, _pointer(steps), message) for steps, message in found.items())
@@ -89,8 +91,8 @@ def _read(file: Path) -> Any:
             raise _UnusableError("is no file; name a benchmark_results.json")
         if state.st_size > LARGEST_FILE_BYTES:
             raise _UnusableError(
-                f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read: results of one "
-                f"run take a few megabytes, so this is hardly one; check the variant_result.json of its variants instead"
+                f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read, as the results "
+                f"of a run take a few; check the variant_result.json of its variants instead"
             )
         text = file.read_bytes().decode("utf-8")
         if not text.strip():
@@ -101,8 +103,12 @@ def _read(file: Path) -> Any:
     except UnicodeDecodeError as error:
         raise _UnusableError(f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
-        remedy = "; it is cut off: rebuild it with collect LOG_DIR" if error.pos >= len(error.doc.rstrip()) else ""
-        raise _UnusableError(f"is not valid JSON: {error.msg}{remedy}", f"{error.lineno}:{error.colno}") from None
+        remedy = (
+            "; it is cut off: rebuild it with collect LOG_DIR" if error.pos >= len(error.doc.rstrip()) else ""
+        )
+        raise _UnusableError(
+            f"is not valid JSON: {error.msg}{remedy}", f"{error.lineno}:{error.colno}"
+        ) from None
     except ValueError as error:  # a number of too many digits
         raise _UnusableError(f"is not a result file: {error}") from None
 
