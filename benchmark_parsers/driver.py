@@ -8,7 +8,9 @@ from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
 from benchmark_parsers.samples import EvenSample, few, summarise
 from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, canonical, convert
 
-_CALL = re.compile(r"Throughput: (\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms\n")
+# A line of a host call, from behind its first word on.
+_CALL_START, _CALL_MIDDLE = "Throughput: ", " imgs/sec; Latency range: "
+_CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms$", re.MULTILINE)
 _HEADER = re.compile(r"^\S+ (results|compiled):$")
 _LINE = re.compile(r"^\t([a-z][\w. ]*): (.+)$")
 _FIGURE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
@@ -35,14 +37,14 @@ class DriverParser:
     """
 
     def __init__(self) -> None:
-        self._calls: EvenSample[tuple[str, str, str]] = EvenSample()
+        self._calls: EvenSample[tuple[float, ...] | None] = EvenSample()
         self._headers: list[str] = []
         self._lines: dict[str, str] = {}
 
     def feed(self, block: str) -> None:
         """Takes whole lines."""
-        if "Throughput: " in block:
-            self._calls.add(_CALL.findall(block))
+        if _CALL_START in block:
+            self._calls.add(_calls_in(block), _call)
         if self._headers or " results:" in block or " compiled:" in block:
             self._read(block)
 
@@ -60,7 +62,7 @@ class DriverParser:
                 settings[key], versions[text.split()[0]] = text.split(maxsplit=1)
             else:
                 settings[key] = text
-        return Parsed({**metrics, **self._host_calls()}, settings, versions, self._problems(metrics.keys()))
+        return Parsed({**metrics, **self._host_calls()}, settings, versions, self._problems())
 
     def _read(self, block: str) -> None:
         for line in block.splitlines():
@@ -71,11 +73,10 @@ class DriverParser:
                 self._headers.append(header[1])
 
     def _host_calls(self) -> dict[str, Metric]:
-        if not self._calls.kept:
+        calls = [call for call in self._calls.kept if call]
+        if not calls:
             return {}
-        rates, lows, highs = (
-            [float(text) for text in column] for column in zip(*self._calls.kept, strict=True)
-        )
+        rates, lows, highs = (list(column) for column in zip(*calls, strict=True))
         return {
             "host_call_throughput": self._series(rates, SAMPLES_PER_SEC, HIGHER),
             "host_call_latency_min": self._series(lows, MS, LOWER),
@@ -86,7 +87,7 @@ class DriverParser:
         summary = summarise(figures, self._calls.seen)
         return Metric(summary["mean"], unit, direction, "mean", few(figures), summary)
 
-    def _problems(self, found: object) -> tuple[str, ...]:
+    def _problems(self) -> tuple[str, ...]:
         if not self._headers:
             return ("holds no results of run_benchmark.py: the driver did not come to its end",)
         if len(self._headers) > 1:
@@ -96,6 +97,20 @@ class DriverParser:
         needed = ("throughput", "latency avg") if self._headers == ["results"] else ("compile_time",)
         missing = [key for key in needed if key not in self._lines]
         return (f"the results of run_benchmark.py lack {' and '.join(missing)}",) if missing else ()
+
+
+def _calls_in(block: str) -> list[str]:
+    """What follows the first word of the lines of host calls: of millions of lines few need a closer look."""
+    pieces = block.split(_CALL_START)[1:]
+    if len(pieces) == block.count(_CALL_MIDDLE):
+        return pieces
+    return [piece for piece in pieces if _CALL_MIDDLE in piece[:80]]
+
+
+def _call(piece: str) -> tuple[float, ...] | None:
+    """Throughput in samples/sec, shortest and longest latency in ms."""
+    found = _CALL.match(piece)
+    return tuple(map(float, found.groups())) if found else None
 
 
 def _metric(key: str, text: str) -> Metric | None:

@@ -91,8 +91,8 @@ def _read(file: Path) -> Any:
             raise _UnusableError("is no file; name a benchmark_results.json")
         if state.st_size > LARGEST_FILE_BYTES:
             raise _UnusableError(
-                f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read, as the results "
-                f"of a run take a few; check the variant_result.json of its variants instead"
+                f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read, as the "
+                f"results of a run take a few; check the variant_result.json of its variants instead"
             )
         text = file.read_bytes().decode("utf-8")
         if not text.strip():

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-T = TypeVar("T")
+Printed, T = TypeVar("Printed"), TypeVar("T")
 
 # A record keeps so many figures of a series, so that a night of results stays a few megabytes.
 MOST_SAMPLES = 256
@@ -22,9 +22,9 @@ class EvenSample(Generic[T]):
         self.seen = 0
         self._limit = limit
 
-    def add(self, items: Sequence[T]) -> None:
-        """Takes the next of the series."""
-        self.kept += items[-self.seen % self.step :: self.step]
+    def add(self, items: Sequence[Printed], read: Callable[[Printed], T]) -> None:
+        """Takes the next of the series, of which only those that are kept are ``read``."""
+        self.kept += map(read, items[-self.seen % self.step :: self.step])
         self.seen += len(items)
         while len(self.kept) > self._limit:
             self.kept, self.step = self.kept[::2], self.step * 2
