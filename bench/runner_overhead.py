@@ -118,9 +118,7 @@ def _parser_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
         f"Latency range: {source.uniform(1, 9):.3f}..{source.uniform(10, 19):.3f} ms\n"
         for _ in range(10_000)
     )
-    results = "m results:\n\tthroughput: 118.00 samples/sec (mean)\n\tlatency avg: 8.500 ms (mean)\n".replace(
-        "\n", "\n\n"
-    )
+    results = "m results:\n\n\tthroughput: 118.00 samples/sec (mean)\n\n\tlatency avg: 8.500 ms (mean)\n"
     output = folder / "host_calls"
     with output.open("w") as file:
         for _ in range(200_000_000 // len(block) + 1):

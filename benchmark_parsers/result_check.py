@@ -7,6 +7,7 @@ import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 # A night of hundreds of variants takes a few megabytes. A larger file is refused before it is read: as objects
 # it would take ten times its size in memory.
 LARGEST_FILE_BYTES = 128 << 20
+# A foreign file may have a problem in each of its millions of elements; after so many the others are not looked for.
+MOST_PROBLEMS = 1000
 
 Steps = tuple[str | int, ...]
 _brief = reprlib.Repr()
@@ -34,7 +37,7 @@ class ResultProblem:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """How many records a file holds, and everything that is wrong with it."""
+    """How many records a file holds, and everything that is wrong with it (the first ``MOST_PROBLEMS``)."""
 
     records: int
     problems: tuple[ResultProblem, ...]
@@ -53,8 +56,7 @@ class _NotANumber:
 def check_results(file: Path) -> CheckedFile:
     """Checks a ``benchmark_results.json``, or the ``variant_result.json`` of one variant. Raises for no content."""
     try:
-        document = _read(file)
-        return _check(file, document)
+        return _check(file, *_read(file))
     except _UnusableError as error:
         return CheckedFile(0, (ResultProblem(file, error.place, str(error)),))
     except RecursionError:
@@ -67,13 +69,15 @@ def result_schema() -> dict[str, Any]:
     return schema
 
 
-def _check(file: Path, document: Any) -> CheckedFile:
+def _check(file: Path, document: Any, holds_not_numbers: bool) -> CheckedFile:
     records = list(_records(document))
-    found: dict[Steps, str] = {
-        steps: f"{value} is no number of JSON" for steps, value in _not_numbers(document)
-    }
-    for steps, message in _problems(document, records):
+    found_nans = _not_numbers(document) if holds_not_numbers else ()
+    nans = ((steps, f"{value} is no number of JSON") for steps, value in found_nans)
+    found: dict[Steps, str] = {}
+    for steps, message in chain(nans, _problems(document, records)):
         found.setdefault(steps, message)
+        if len(found) == MOST_PROBLEMS:
+            break
     problems = tuple(ResultProblem(file, _pointer(steps), message) for steps, message in found.items())
     return CheckedFile(len(records), problems)
 
@@ -84,7 +88,14 @@ class _UnusableError(Exception):
         super().__init__(message)
 
 
-def _read(file: Path) -> Any:
+def _read(file: Path) -> tuple[Any, bool]:
+    """The document, and whether there is a NaN or its like in it."""
+    not_numbers: list[_NotANumber] = []
+
+    def note(text: str) -> _NotANumber:
+        not_numbers.append(_NotANumber(text))
+        return not_numbers[-1]
+
     try:
         state = file.stat()
         if not S_ISREG(state.st_mode):
@@ -97,7 +108,7 @@ def _read(file: Path) -> Any:
         text = file.read_bytes().decode("utf-8")
         if not text.strip():
             raise _UnusableError("is empty; rebuild it with: collect LOG_DIR")
-        return json.loads(text, parse_constant=_NotANumber)
+        return json.loads(text, parse_constant=note), bool(not_numbers)
     except OSError as error:
         raise _UnusableError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -171,6 +182,12 @@ def _record_schema() -> dict[str, Any]:
     return {"$schema": schema["$schema"], "$ref": "#/$defs/record", "$defs": schema["$defs"]}
 
 
+@cache
+def _definitions() -> dict[str, Any]:
+    definitions: dict[str, Any] = result_schema()["$defs"]
+    return definitions
+
+
 def _explain(error: Any) -> str:
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in error.instance)
@@ -185,7 +202,7 @@ def _explain(error: Any) -> str:
 
 def _description(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
-        schema = {**result_schema()["$defs"][schema["$ref"].rpartition("/")[2]], **schema}
+        schema = {**_definitions()[schema["$ref"].rpartition("/")[2]], **schema}
     return str(schema.get("description", ""))
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-Printed, T = TypeVar("Printed"), TypeVar("T")
+Printed = TypeVar("Printed")
+T = TypeVar("T")
 
 # A record keeps so many figures of a series, so that a night of results stays a few megabytes.
 MOST_SAMPLES = 256

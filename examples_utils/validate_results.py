@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmark_parsers.result_check import check_results
+from benchmark_parsers.result_check import MOST_PROBLEMS, check_results
 
 # A foreign file may have a problem in every line.
 _MOST_SHOWN = 100
@@ -20,5 +20,6 @@ def validate_results(files: Sequence[Path]) -> tuple[str, bool]:
         errors += len(checked.problems)
         lines += [str(problem) for problem in checked.problems[:_MOST_SHOWN]]
         if (more := len(checked.problems) - _MOST_SHOWN) > 0:
-            lines.append(f"{file}: … and {more} more")
+            or_more = " or more" if len(checked.problems) == MOST_PROBLEMS else " more"
+            lines.append(f"{file}: … and {more}{or_more}")
     return "\n".join([*lines, f"{len(files)} files, {records} records, {errors} errors"]), not errors

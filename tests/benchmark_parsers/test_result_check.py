@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from benchmark_parsers.result_check import LARGEST_FILE_BYTES, check_results, result_schema
+from benchmark_parsers.result_check import LARGEST_FILE_BYTES, MOST_PROBLEMS, check_results, result_schema
 
 # As the original runner writes it.
 ORIGINAL = {
@@ -178,3 +178,11 @@ def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
 def test_a_folder_or_a_missing_file_is_told(tmp_path):
     assert "is no file" in check_results(tmp_path).problems[0].message
     assert "No such file" in check_results(tmp_path / "absent").problems[0].message
+
+
+def test_of_a_foreign_file_with_a_problem_in_every_element_the_first_are_told(tmp_path):
+    file = tmp_path / "foreign.json"
+    file.write_text(json.dumps({"a": list(range(100_000))}))
+    checked = check_results(file)
+    assert len(checked.problems) == MOST_PROBLEMS
+    assert checked.problems[0].place == "/a/0"
