@@ -5,6 +5,7 @@ Each pair of figures is measured alternately in this one run, and the medians of
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,7 @@ def measure_all(rounds: int = 5, variants: int = 200) -> Iterator[tuple[str, str
         yield _help_row(rounds)
         yield from _trivial_rows(folder, variants, rounds)
         yield from _output_rows(folder, rounds)
+        yield from _parser_rows(folder, rounds)
         yield from _list_rows(folder, rounds)
 
 
@@ -107,6 +109,24 @@ def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
         )
         rows.append((f"{title}: memory above idle", f"{max(peak_mib) - idle_mib:.0f} MiB", "100 MB"))
     return rows
+
+
+def _parser_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
+    source = random.Random(1)
+    block = "".join(
+        f"Throughput: {source.uniform(100, 900):.2f} imgs/sec; "
+        f"Latency range: {source.uniform(1, 9):.3f}..{source.uniform(10, 19):.3f} ms\n"
+        for _ in range(10_000)
+    )
+    results = "m results:\n\n\tthroughput: 118.00 samples/sec (mean)\n\n\tlatency avg: 8.500 ms (mean)\n"
+    output = folder / "host_calls"
+    with output.open("w") as file:
+        for _ in range(200_000_000 // len(block) + 1):
+            file.write(block)
+        file.write(results)
+    parse = [*_RUNNER, "parse", "--parser", "driver", "--stdout", str(output)]
+    times_s = [_seconds(partial(_run, parse)) for _ in range(rounds)]
+    return [("`parse --parser driver`, 200 MB of host calls", f"{median(times_s):.2f} s", "3.0 s")]
 
 
 def _list_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:

@@ -21,6 +21,8 @@ class DerivedSpec:
     name: str
     expr: str
     label: str = "mean"
+    unit: str | None = None
+    direction: str | None = None
 
 
 def names_in(expr: str) -> set[str]:

@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+from benchmark_parsers.parsed import LOWER, Metric, Parsed
+from benchmark_parsers.units import S
+
 _TIME_STAMP = re.compile(
     r"^(?P<instance>\[[^]]*\]<std(?:err|out)>:)?\s*(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{1,6})"
 )
@@ -80,3 +83,22 @@ class CompileTimeParser:
 
 def _contains_one(parts: Iterable[str], text: str) -> bool:
     return any(part in text for part in parts)
+
+
+class PoplarParser:
+    """``total_compiling_time`` as the figure of an entry: without it the run has failed."""
+
+    def __init__(self) -> None:
+        self._compile_time = CompileTimeParser()
+
+    def feed(self, block: str) -> None:
+        """Takes whole lines."""
+        self._compile_time.feed(block)
+
+    def parsed(self) -> Parsed:
+        """Seconds from the start of the first phase to the end of the last."""
+        seconds = self._compile_time.total_s()
+        if seconds is None:
+            problem = "holds no phase of a compilation from its start to its end (set POPLAR_LOG_LEVEL=INFO)"
+            return Parsed(problems=(problem,))
+        return Parsed({"total_compiling_time": Metric(seconds, S, LOWER, "mean")})

@@ -13,12 +13,17 @@ from benchmark_parsers.reduction import Reduced, make_reduction
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """One metric of an entry's ``data``: where its figures are found and how they become one."""
+    """One metric of an entry's ``data``: where its figures are found and how they become one.
+
+    ``unit`` and ``direction`` are what the entry says of the figure, if it says anything.
+    """
 
     name: str
     regexp: str
     skip: int = 0
     reduction_type: str = "mean"
+    unit: str | None = None
+    direction: str | None = None
 
 
 class RegexParser:

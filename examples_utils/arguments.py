@@ -41,7 +41,27 @@ def make_parser() -> argparse.ArgumentParser:
     _add_spec(validate)
     collect = commands.add_parser("collect", help="rebuild the result files of a log folder from its records")
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
+    _add_parse(commands.add_parser("parse", help="read the figures of an output that is already there"))
+    results = commands.add_parser("validate-results", help="report every problem of result files")
+    results.add_argument(
+        "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"
+    )
     return parser
+
+
+def _add_parse(parse: _Group) -> None:
+    parse.add_argument(
+        "--parser", metavar="NAME", help="the parser of a tool, such as driver (default: the benchmark's own)"
+    )
+    _add_spec(parse)
+    parse.add_argument(
+        "--benchmark", metavar="NAME", help="read what this entry of the spec asks for as well"
+    )
+    parse.add_argument("--stdout", required=True, metavar="FILE", help="what the command printed")
+    parse.add_argument("--stderr", metavar="FILE", help="what it printed to stderr")
+    parse.add_argument(
+        "--exitcode", type=int, default=0, metavar="N", help="the command's exit code (default: 0)"
+    )
 
 
 def _add_spec(group: _Group) -> None:

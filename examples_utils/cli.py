@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "list": _list,
         "validate": _validate,
         "collect": _collect,
+        "parse": _parse,
+        "validate-results": _validate_results,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -142,6 +144,23 @@ def _collect(parsed: argparse.Namespace) -> int:
     print(results_table(results, None))
     print("\n".join(summary_lines(results, sum(result.duration_s or 0 for result in results))))
     return int(any(result.status in (FAILED, NOT_RUN) for result in results))
+
+
+def _parse(parsed: argparse.Namespace) -> int:
+    from examples_utils.parse_output import Output, parse_output
+
+    output = Output(Path(parsed.stdout), Path(parsed.stderr) if parsed.stderr else None, parsed.exitcode)
+    text, passed = parse_output(output, parsed.parser, tuple(parsed.spec), parsed.benchmark)
+    print(text)
+    return int(not passed)
+
+
+def _validate_results(parsed: argparse.Namespace) -> int:
+    from examples_utils.validate_results import validate_results
+
+    report, valid = validate_results([Path(name) for name in parsed.files])
+    print(report)
+    return 0 if valid else 2
 
 
 def _refuse(message: str) -> int:

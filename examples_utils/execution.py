@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from benchmark_parsers.custom import CustomMetric, compute_custom_metric
-from benchmark_parsers.derived import derive
-from benchmark_parsers.reduction import Reduced
-from benchmark_parsers.regex import RegexParser
+from benchmark_parsers.regex import MetricSpec
 from examples_utils.checkpoint import latest_checkpoint
 from examples_utils.console import Console
 from examples_utils.follower import Follower
 from examples_utils.machine_state import OtherLoad, busy_warning, machine_state
+from examples_utils.output_reader import (
+    COMPILE_TIME,
+    Figure,
+    OutputReader,
+    compile_time_figure,
+    derived_figure,
+    metrics_json,
+)
 from examples_utils.plan import PlannedVariant
 from examples_utils.process import Outcome, run_process
 from examples_utils.record import (
@@ -27,6 +33,7 @@ from examples_utils.record import (
     VariantResult,
     duration_text,
     no_results,
+    utc_text,
 )
 
 
@@ -57,32 +64,37 @@ def execute(
     warnings = [warning] if (warning := busy_warning(state)) else []
     if warning:
         around.console.warning(warning)
-    metrics = () if around.compile_only else planned.benchmark.metrics
-    follower = Follower(
-        folder, RegexParser(metrics), around.console, around.check_interruption, around.trace_period_s
-    )
+    reader = OutputReader(*_what_to_read(planned, around.compile_only))
+    follower = Follower(folder, reader, around.console, around.check_interruption, around.trace_period_s)
     environment = {**os.environ, **dict(command.env)}
     outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
     follower.finish()
-    figures = follower.figures(command.mpi_instances)
+    figures, parsed = reader.read(command.mpi_instances)
     if not around.compile_only:
         _add_derived(planned, figures)
-    results: Results = {name: {label: reduced.value} for name, (label, reduced) in figures.items()}
-    results["total_compiling_time"] = {"mean": follower.compile_time_s() if outcome.exitcode == 0 else None}
-    if outcome.exitcode:
-        results = {name: dict.fromkeys(values) for name, values in results.items()}
-    later_warnings = _add_custom_metrics(around.custom_metrics, folder, outcome.exitcode, results)
+    failure = _command_failure(outcome, command.timeout_s)
+    reason = failure or _missing_figures(figures, parsed.problems)
+    compile_time_s = reader.compile_time_s()
+    if compile_time_s is not None:
+        figures.setdefault(COMPILE_TIME, compile_time_figure(compile_time_s))
+    metrics = metrics_json(figures, failure)
+    results: Results = {name: {metric["reduction"]: metric["value"]} for name, metric in metrics.items()}
+    results.setdefault(COMPILE_TIME, {"mean": None})
+    later_warnings = list(parsed.warnings)
+    later_warnings += _add_custom_metrics(around.custom_metrics, folder, outcome.exitcode, results)
     if outcome.leftovers:
         later_warnings.append(f"{outcome.leftovers} processes outlived the command and were ended")
     for text in later_warnings:
         around.console.warning(text)
-    reason = _failure_reason(outcome, command.timeout_s, figures)
+    described = _described(planned, repetition, git, around)
+    described["software"] |= {"reported": dict(parsed.versions)} if parsed.versions else {}
     return VariantResult(
-        **_described(planned, repetition, git, around),
+        **described,
         results=results,
         start_time=str(outcome.start),
+        start_time_utc=utc_text(outcome.start),
         end_time=str(outcome.end),
-        compilation_end_time=str(results["total_compiling_time"]["mean"]),
+        compilation_end_time=str(None if failure else compile_time_s),
         test_duration=duration_text(outcome.duration_s),
         # A variant that ran but gave no figure has failed with 1, as its caller would expect of it.
         exitcode=outcome.exitcode or (1 if reason else 0),
@@ -92,7 +104,9 @@ def execute(
         reason=reason,
         timed_out=outcome.timed_out,
         duration_s=round(outcome.duration_s, 6),
-        matches={name: reduced.matches for name, (_, reduced) in figures.items()},
+        matches={name: figure.reduced.matches for name, figure in figures.items() if name != COMPILE_TIME},
+        metrics=metrics,
+        settings=dict(parsed.settings),
         warnings=warnings + later_warnings,
         machine_state=state,
     )
@@ -107,11 +121,12 @@ def not_executed(
     reason: str,
 ) -> VariantResult:
     """The record of a variant that was skipped, or whose preparation failed."""
-    now = str(datetime.now())
+    now = datetime.now()
     return VariantResult(
         **_described(planned, repetition, git, around),
-        start_time=now,
-        end_time=now,
+        start_time=str(now),
+        start_time_utc=utc_text(now),
+        end_time=str(now),
         results=no_results(),
         compilation_end_time=str(None),
         exitcode=None if status == SKIPPED else 1,
@@ -134,10 +149,15 @@ def _described(
     }
 
 
-def _add_derived(planned: PlannedVariant, figures: dict[str, tuple[str, Reduced]]) -> None:
-    for derived in planned.benchmark.derived:
-        values = {name: reduced.value for name, (_, reduced) in figures.items()}
-        figures[derived.name] = (derived.label, derive(derived, values, dict(planned.variant.params)))
+def _what_to_read(planned: PlannedVariant, compile_only: bool) -> tuple[tuple[MetricSpec, ...], str | None]:
+    if compile_only:
+        return (), None
+    return planned.benchmark.metrics, planned.benchmark.parser
+
+
+def _add_derived(planned: PlannedVariant, figures: dict[str, Figure]) -> None:
+    for spec in planned.benchmark.derived:
+        figures[spec.name] = derived_figure(spec, figures, dict(planned.variant.params))
 
 
 def _add_custom_metrics(
@@ -156,20 +176,24 @@ def _add_custom_metrics(
     return warnings
 
 
-def _failure_reason(
-    outcome: Outcome, timeout_s: float | None, figures: Mapping[str, tuple[str, Reduced]]
-) -> str | None:
+def _command_failure(outcome: Outcome, timeout_s: float | None) -> str | None:
+    """Why the command itself failed, which makes all of its figures void."""
     if outcome.problem:
         return outcome.problem
     if outcome.timed_out:
         return f"took longer than its timeout of {timeout_s:g} s"
-    if outcome.exitcode:
-        return _exit_text(outcome.exitcode)
-    missing = [f"{name}: {reduced.reason}" for name, (_, reduced) in figures.items() if reduced.reason]
-    return "; ".join(missing) or None
+    return exit_text(outcome.exitcode) if outcome.exitcode else None
 
 
-def _exit_text(exitcode: int) -> str:
+def _missing_figures(figures: Mapping[str, Figure], problems: Sequence[str]) -> str | None:
+    missing = [
+        f"{name}: {figure.reduced.reason}" for name, figure in figures.items() if figure.reduced.reason
+    ]
+    return "; ".join([*problems, *missing]) or None
+
+
+def exit_text(exitcode: int) -> str:
+    """How a command that did not end well ended."""
     if exitcode > 0:
         return f"exited with code {exitcode}"
     import signal

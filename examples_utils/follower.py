@@ -1,4 +1,4 @@
-"""Following a command's output while it is written: on the terminal, and through the parsers."""
+"""Following a command's output while it is written: on the terminal, and through its reader."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
-from benchmark_parsers.poplar import CompileTimeParser
-from benchmark_parsers.reduction import Reduced
-from benchmark_parsers.regex import RegexParser
 from examples_utils.console import Console
+from examples_utils.output_reader import OutputReader
 
 # After so much, interruptions and the end of the command are looked for again.
 _MOST_BYTES_A_LOOK = 32 << 20
@@ -23,14 +21,13 @@ class Follower:
     def __init__(
         self,
         folder: Path,
-        parser: RegexParser,
+        reader: OutputReader,
         console: Console,
         check_interruption: Callable[[], None],
         trace_period_s: float | None,
     ) -> None:
-        self._folder, self._parser, self._console = folder, parser, console
+        self._folder, self._reader, self._console = folder, reader, console
         self._check_interruption, self._trace_period_s = check_interruption, trace_period_s
-        self._compile_time = CompileTimeParser()
         self._blocks = LineBlocks()
         self._stdout = _Tail(folder / "stdout")
         self._stderr = _Tail(folder / "stderr")
@@ -52,14 +49,6 @@ class Follower:
         for block in line_blocks(self._folder / "stderr"):
             self._parse(block)
 
-    def figures(self, mpi_instances: int) -> dict[str, tuple[str, Reduced]]:
-        """Metric name to the label of its reduction and its value."""
-        return self._parser.results(mpi_instances)
-
-    def compile_time_s(self) -> float | None:
-        """Seconds that Poplar's log lines say were spent compiling."""
-        return self._compile_time.total_s()
-
     def _take(self, most_bytes: int) -> bool:
         taken = 0
         while taken < most_bytes:
@@ -75,8 +64,7 @@ class Follower:
 
     def _parse(self, block: str) -> None:
         if block:
-            self._parser.feed(block)
-            self._compile_time.feed(block)
+            self._reader.feed(block)
 
     def _trace(self) -> None:
         period_s, now_s = self._trace_period_s, time.monotonic()

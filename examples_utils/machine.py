@@ -57,6 +57,13 @@ def git_state(folder: Path) -> dict[str, Any]:
     }
 
 
+@cache
+def suite_of(spec: Path) -> str:
+    """The spec's name wherever it is checked out: its path inside its git checkout, or its file name outside one."""
+    checkout = next((folder for folder in spec.parents if (folder / ".git").exists()), spec.parent)
+    return spec.relative_to(checkout).as_posix()
+
+
 def cores() -> int:
     """The cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

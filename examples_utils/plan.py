@@ -13,6 +13,7 @@ from typing import Any
 from examples_utils.command import Command, build_command
 from examples_utils.environment import additions, uses_variable
 from examples_utils.log_folder import variant_folder
+from examples_utils.machine import suite_of
 from examples_utils.options import CommandOptions, Selection
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
 from examples_utils.requirements import missing_requirements
@@ -42,6 +43,7 @@ class PlannedVariant:
         """What is known of the variant before it runs, as keys of its record."""
         return {
             "benchmark_path": str(self.benchmark.place.file),
+            "suite": suite_of(self.benchmark.place.file),
             "benchmark_name": self.benchmark.name,
             "variant_name": self.variant.name,
             "params": dict(self.variant.params),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from statistics import median
 from typing import Any
 
 PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
+# Of benchmark_parsers/result.schema.json; a record without one is of the time before it.
+SCHEMA_VERSION = 1
 Results = dict[str, dict[str, float | None]]
 
 
@@ -54,6 +56,11 @@ class VariantResult:
     software: dict[str, Any] = field(default_factory=dict)
     git: dict[str, Any] = field(default_factory=dict)
     repetitions: list[dict[str, Any]] = field(default_factory=list)
+    schema_version: int = SCHEMA_VERSION
+    suite: str = ""
+    start_time_utc: str | None = None
+    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -98,8 +105,14 @@ def duration_text(duration_s: float) -> str:
     return str(timedelta(seconds=round(duration_s, 6)))
 
 
+def utc_text(local_time: datetime) -> str:
+    """A local time as one that can be ordered across time zones and changes of the clock."""
+    return local_time.astimezone(timezone.utc).isoformat()
+
+
 _PER_REPETITION = ("repetition", "status", "reason", "exitcode", "timed_out", "results", "start_time", "end_time",
-                   "test_duration", "duration_s", "machine_state", "warnings", "log_paths")  # fmt: skip
+                   "start_time_utc", "test_duration", "duration_s", "machine_state", "warnings", "log_paths",
+                   "metrics")  # fmt: skip
 
 
 def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:
@@ -109,15 +122,19 @@ def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:
 
     Each figure is the median over the repetitions that have it. The variant passed if all of them did;
     if not, the first failure gives the status, the reason and the exit code, and figures stay as they are.
+    Samples and summaries are those of single repetitions, and stay with these.
     """
     ordered = sorted(results, key=lambda result: result.repetition)
     failures = [result for result in ordered if result.status == FAILED]
     shown = (failures or ordered)[0]
     few = [f"{len(ordered)} of {repeat} repetitions were run"] if len(ordered) < repeat else []
+    combined = _medians(ordered) if len(ordered) > 1 else shown.results
     return replace(
         shown,
-        results=_medians(ordered) if len(ordered) > 1 else shown.results,
+        results=combined,
+        metrics=_combined_metrics(ordered, combined),
         start_time=ordered[0].start_time,
+        start_time_utc=ordered[0].start_time_utc,
         end_time=ordered[-1].end_time,
         repetition=1,
         warnings=[*few, *dict.fromkeys(warning for result in ordered for warning in result.warnings)],
@@ -136,3 +153,19 @@ def _medians(results: Sequence[VariantResult]) -> dict[str, dict[str, Any]]:
         numbers = [value for value in values if isinstance(value, int | float)]
         combined.setdefault(metric, {})[reduction] = median(numbers) if numbers else (values or [None])[0]
     return combined
+
+
+def _combined_metrics(
+    results: Sequence[VariantResult], medians: Mapping[str, Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
+    combined: dict[str, dict[str, Any]] = {}
+    for result in results:
+        for name, metric in result.metrics.items():
+            known = combined.setdefault(name, metric)
+            if known["value"] is None and metric["value"] is not None:
+                combined[name] = metric  # so that the reason of one repetition does not stand beside a value
+    return {
+        name: {key: value for key, value in metric.items() if key not in ("samples", "summary")}
+        | {"value": medians.get(name, {}).get(metric["reduction"])}
+        for name, metric in combined.items()
+    }

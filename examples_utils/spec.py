@@ -47,6 +47,7 @@ class Benchmark:
     shell: bool = False
     requires: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    parser: str | None = None
 
     @property
     def spec_folder(self) -> Path:
@@ -123,11 +124,24 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
         notebook=_notebook(spec_folder, entry.get("notebook")),
         parameters=entry.get("parameters"),
         metrics=tuple(
-            MetricSpec(metric, data["regexp"], data.get("skip", 0), data.get("reduction_type", "mean"))
+            MetricSpec(
+                metric,
+                data["regexp"],
+                data.get("skip", 0),
+                data.get("reduction_type", "mean"),
+                data.get("unit"),
+                data.get("direction"),
+            )
             for metric, data in (entry.get("data") or {}).items()
         ),
         derived=tuple(
-            DerivedSpec(metric, data["expr"], data.get("reduction_type", "mean"))
+            DerivedSpec(
+                metric,
+                data["expr"],
+                data.get("reduction_type", "mean"),
+                data.get("unit"),
+                data.get("direction"),
+            )
             for metric, data in (entry.get("derived") or {}).items()
         ),
         output=tuple(_column(column) for column in entry.get("output") or ()),
@@ -144,6 +158,7 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
         shell=entry.get("shell", False),
         requires=tuple(entry.get("requires") or ()),
         tags=tuple(entry.get("tags") or ()),
+        parser=entry.get("parser"),
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_parsers.derived import names_in
+from benchmark_parsers.registry import REGEX, ParserError, UnknownParserError, check_parser
 from examples_utils.placeholders import fill, placeholders
 from examples_utils.problems import Problem, did_you_mean, nearest
 from examples_utils.requirements import explain_bad_requirement
@@ -131,6 +132,8 @@ def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     for index, requirement in enumerate(entry.get("requires") or ()):
         if message := explain_bad_requirement(requirement):
             yield ("requires", index), message
+    if "parser" in entry and (message := _parser_fault(entry)):
+        yield ("parser",), message
     if "requirements_file" in entry and "requirements_path" in entry:
         yield ("requirements_path",), "means the same as requirements_file; give one of the two"
 
@@ -189,14 +192,32 @@ def _derived_problems(entry: dict[str, Any], parameters: tuple[str, ...]) -> Ite
     known = {*(entry.get("data") or {}), *parameters}
     for metric, data in (entry.get("derived") or {}).items():
         try:
-            unknown = sorted(names_in(data["expr"]) - known)
+            used = names_in(data["expr"])
         except ValueError as error:
             yield ("derived", metric, "expr"), str(error)
             continue
-        for name in unknown:
+        for name in [] if _has_tool_parser(entry) else sorted(used - known):
             remedy = did_you_mean(name, sorted(known))
             yield ("derived", metric, "expr"), f"{name} is no metric or parameter of this entry; {remedy}"
         known.add(metric)
+
+
+def _has_tool_parser(entry: dict[str, Any]) -> bool:
+    """Then the entry has metrics that are known only when it has run."""
+    return bool(entry.get("parser", REGEX) != REGEX)
+
+
+def _parser_fault(entry: dict[str, Any]) -> str | None:
+    name = entry["parser"]
+    if name == REGEX:
+        return None if entry.get("data") else "parser regex needs data: a mapping of metric name to regexp"
+    try:
+        check_parser(name)
+    except UnknownParserError as error:
+        return f"{error}; {did_you_mean(name, error.known)}"
+    except ParserError as error:
+        return str(error)
+    return None
 
 
 def _regexp_fault(regexp: str) -> str | None:
@@ -213,6 +234,8 @@ def _regexp_fault(regexp: str) -> str | None:
 
 def _unknown_sources(document: Document, name: str, node: Node, entry: dict[str, Any]) -> list[Problem]:
     """A custom metric, which a spec does not know, may be meant by an ``output`` column: so these are warnings."""
+    if _has_tool_parser(entry):
+        return []
     known = [*(entry.get("data") or {}), *(entry.get("derived") or {}), "total_compiling_time"]
     known += parameter_names(entry.get("parameters"))
     problems = []

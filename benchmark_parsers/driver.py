@@ -1,0 +1,138 @@
+"""The report lines of ``run_benchmark.py``: a line for each timed host call, then the results."""
+
+from __future__ import annotations
+
+import re
+
+from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
+from benchmark_parsers.samples import EvenSample, few, summarise
+from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, canonical, convert
+
+# A line of a host call, from behind its first word on.
+_CALL_START, _CALL_MIDDLE = "Throughput: ", " imgs/sec; Latency range: "
+_CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms$", re.MULTILINE)
+_HEADER = re.compile(r"^\S+ (results|compiled):$")
+_LINE = re.compile(r"^\t([a-z][\w. ]*): (.+)$")
+_FIGURE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
+_SPREAD = re.compile(r"(min|max|std): ([^,)]+)")
+_PERCENTILE = re.compile(r"latency_(p[\d.]+)")
+
+# Lines whose name in the report is not the metric's, or whose value is not simply "the value".
+_NAMES = {"latency avg": ("latency", "mean"), "throughput": ("throughput", "mean"),
+          "throughput_median": ("throughput_median", "median")}  # fmt: skip
+# Whole numbers that are found out by running; other numbers without a unit are settings.
+_COUNTS = ("latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs")
+# What a run finds on its way says nothing about what it was asked to do.
+_NO_SETTINGS = ("model_cache",)
+_DIRECTIONS = {"top1": HIGHER, "duration": None, "not_finite_outputs": LOWER}
+# Times of whole phases; all others are latencies.
+_DURATIONS = ("duration", "build_time", "compile_time")
+
+
+class DriverParser:
+    """All report lines as metrics and settings.
+
+    ``host_call_throughput``, ``host_call_latency_min`` and ``host_call_latency_max`` are those of the single host
+    calls. In a run of several processes each call is that of one of them, with its share of the samples.
+    """
+
+    def __init__(self) -> None:
+        self._calls: EvenSample[tuple[float, ...] | None] = EvenSample()
+        self._headers: list[str] = []
+        self._lines: dict[str, str] = {}
+
+    def feed(self, block: str) -> None:
+        """Takes whole lines."""
+        if _CALL_START in block:
+            self._calls.add(_calls_in(block), _call)
+        if self._headers or " results:" in block or " compiled:" in block:
+            self._read(block)
+
+    def parsed(self) -> Parsed:
+        """Figures that the driver gives as n/a are left out."""
+        metrics, settings, versions = {}, {}, {}
+        for key, text in self._lines.items():
+            if text.startswith("n/a") or key in _NO_SETTINGS:
+                continue
+            if metric := _metric(key, text):
+                metrics[_NAMES.get(key, (key,))[0]] = metric
+            elif key.startswith("version_"):
+                versions[key.removeprefix("version_")] = text
+            elif key == "backend" and " " in text:
+                settings[key], versions[text.split()[0]] = text.split(maxsplit=1)
+            else:
+                settings[key] = text
+        return Parsed({**metrics, **self._host_calls()}, settings, versions, self._problems())
+
+    def _read(self, block: str) -> None:
+        for line in block.splitlines():
+            if found := _LINE.match(line):
+                if self._headers:
+                    self._lines[found[1]] = found[2]
+            elif header := _HEADER.match(line):
+                self._headers.append(header[1])
+
+    def _host_calls(self) -> dict[str, Metric]:
+        calls = [call for call in self._calls.kept if call]
+        if not calls:
+            return {}
+        rates, lows, highs = (list(column) for column in zip(*calls, strict=True))
+        return {
+            "host_call_throughput": self._series(rates, SAMPLES_PER_SEC, HIGHER),
+            "host_call_latency_min": self._series(lows, MS, LOWER),
+            "host_call_latency_max": self._series(highs, MS, LOWER),
+        }
+
+    def _series(self, figures: list[float], unit: str, direction: str) -> Metric:
+        summary = summarise(figures, self._calls.seen)
+        return Metric(summary["mean"], unit, direction, "mean", few(figures), summary)
+
+    def _problems(self) -> tuple[str, ...]:
+        if not self._headers:
+            return ("holds no results of run_benchmark.py: the driver did not come to its end",)
+        if len(self._headers) > 1:
+            return (
+                f"holds the results of {len(self._headers)} runs of run_benchmark.py; an entry is one run",
+            )
+        needed = ("throughput", "latency avg") if self._headers == ["results"] else ("compile_time",)
+        missing = [key for key in needed if key not in self._lines]
+        return (f"the results of run_benchmark.py lack {' and '.join(missing)}",) if missing else ()
+
+
+def _calls_in(block: str) -> list[str]:
+    """What follows the first word of the lines of host calls: of millions of lines few need a closer look."""
+    pieces = block.split(_CALL_START)[1:]
+    if len(pieces) == block.count(_CALL_MIDDLE):
+        return pieces
+    return [piece for piece in pieces if _CALL_MIDDLE in piece[:80]]
+
+
+def _call(piece: str) -> tuple[float, ...] | None:
+    """Throughput in samples/sec, shortest and longest latency in ms."""
+    found = _CALL.match(piece)
+    return tuple(map(float, found.groups())) if found else None
+
+
+def _metric(key: str, text: str) -> Metric | None:
+    """The figure of a line, or None where the line is a setting."""
+    found = _FIGURE.match(text)
+    if not found:
+        return None
+    number, printed_unit, more = found.groups()
+    unit = canonical(printed_unit) if printed_unit else None
+    if not (unit or key in _COUNTS):
+        return None
+    try:
+        value = float(number)
+    except ValueError:
+        return None
+    reduction = _NAMES.get(key, (key, "value"))[1]
+    if percentile := _PERCENTILE.fullmatch(key):
+        reduction = percentile[1]
+    if unit == MS and key in _DURATIONS:
+        unit = S
+    if unit and printed_unit and unit != PERCENT:
+        value = convert(value, printed_unit, unit)
+    spread = {name: float(figure) for name, figure in _SPREAD.findall(more or "")}
+    summary = {"mean": value, **spread} if spread else {}
+    return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), summary)

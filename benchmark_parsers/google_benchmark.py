@@ -1,0 +1,102 @@
+"""Google Benchmark's JSON (``--benchmark_format=json``), each of whose times has a unit of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from benchmark_parsers.json_document import JsonDocument, mappings, number
+from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
+from benchmark_parsers.samples import few, summarise
+from benchmark_parsers.units import MS, convert
+
+_RATES = {"items_per_second": "items/sec", "bytes_per_second": "bytes/sec"}
+# Keys that the library writes itself; other numbers are the counters of the benchmark's author.
+_OWN = {"family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads", "iterations",
+        "real_time", "cpu_time", "cpu_coefficient", "real_coefficient", "rms", *_RATES}  # fmt: skip
+_SUMMARY = {"mean": "mean", "median": "p50", "stddev": "std"}
+_SETTINGS = ("num_cpus", "cpu_scaling_enabled", "library_build_type")
+
+
+class GoogleBenchmarkParser:
+    """For each benchmark its real time (``NAME``) and CPU time (``NAME_cpu``) in ms, and its counters.
+
+    Repetitions are the samples of one metric, and their mean its value.
+    """
+
+    def __init__(self) -> None:
+        self._document = JsonDocument()
+
+    def feed(self, block: str) -> None:
+        """Takes whole lines."""
+        self._document.feed(block)
+
+    def parsed(self) -> Parsed:
+        """A benchmark that reports an error is a problem."""
+        document, problem = self._document.with_key("benchmarks", "Google Benchmark")
+        lines = mappings(document.get("benchmarks")) if isinstance(document, dict) else []
+        if not lines:
+            return Parsed(problems=(problem or "the JSON of Google Benchmark holds no benchmark",))
+        context = document.get("context")
+        context = context if isinstance(context, dict) else {}
+        by_benchmark: dict[str, list[dict[str, Any]]] = {}
+        for line in lines:
+            by_benchmark.setdefault(str(line.get("run_name", line.get("name"))), []).append(line)
+        metrics: dict[str, Metric] = {}
+        problems = []
+        for name, group in by_benchmark.items():
+            errors = [line for line in group if line.get("error_occurred")]
+            if errors:
+                problems.append(f"{name}: {errors[0].get('error_message', 'an error')}")
+                continue
+            found = _metrics(name, group)
+            metrics |= found
+            if name not in found:
+                problems.append(f"{name}: Google Benchmark gives no real_time")
+        settings = {key: str(context[key]) for key in _SETTINGS if key in context}
+        version = context.get("library_version")
+        return Parsed(
+            metrics, settings, {"google_benchmark": str(version)} if version else {}, tuple(problems)
+        )
+
+
+def _metrics(name: str, group: Sequence[dict[str, Any]]) -> dict[str, Metric]:
+    runs = [line for line in group if line.get("run_type") != "aggregate"]
+    aggregates = {
+        str(line.get("aggregate_name")): line for line in group if line.get("run_type") == "aggregate"
+    }
+    keys = dict.fromkeys(key for line in (runs or aggregates.values()) for key in line)
+    counters = [
+        key for key in keys if key not in _OWN and any(number(line, key) is not None for line in group)
+    ]
+    wanted = {
+        "real_time": name,
+        "cpu_time": f"{name}_cpu",
+        **{key: f"{name}_{key}" for key in (*_RATES, *counters)},
+    }
+    found = {metric: _metric(key, runs, aggregates) for key, metric in wanted.items()}
+    return {metric: value for metric, value in found.items() if value}
+
+
+def _metric(key: str, runs: Sequence[dict[str, Any]], aggregates: dict[str, dict[str, Any]]) -> Metric | None:
+    """The mean of the repetitions, or what the aggregates say where only these are reported."""
+    is_time = key.endswith("_time")
+    unit = MS if is_time else _RATES.get(key)
+    direction = LOWER if is_time else HIGHER if key in _RATES else None
+
+    def figure(line: dict[str, Any]) -> float | None:
+        value = number(line, key)
+        return (
+            convert(value, str(line.get("time_unit", "ns")), MS) if is_time and value is not None else value
+        )
+
+    figures = [value for line in runs if (value := figure(line)) is not None]
+    if figures:
+        summary = summarise(figures)
+        return Metric(summary["mean"], unit, direction, "mean", few(figures), summary)
+    told = {
+        ours: value
+        for theirs, ours in _SUMMARY.items()
+        if theirs in aggregates and (value := figure(aggregates[theirs])) is not None
+    }
+    return Metric(told["mean"], unit, direction, "mean", (), told) if "mean" in told else None

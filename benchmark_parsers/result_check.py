@@ -1,0 +1,246 @@
+"""What is wrong with a result file: whether it is one at all, its schema, and what a schema cannot say."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from stat import S_ISREG
+from typing import Any
+
+# A night of hundreds of variants takes a few megabytes. A larger file is refused before it is read: as objects
+# it would take ten times its size in memory.
+LARGEST_FILE_BYTES = 128 << 20
+# A foreign file may have a problem in each of its millions of elements; after so many the others are not looked for.
+MOST_PROBLEMS = 1000
+
+Steps = tuple[str | int, ...]
+_brief = reprlib.Repr()
+_brief.maxstring = _brief.maxother = 60
+
+
+@dataclass(frozen=True)
+class ResultProblem:
+    """``place`` is a JSON pointer, or a line and column where the file is no JSON."""
+
+    file: Path
+    place: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.place}: error: {self.message}"
+
+
+@dataclass(frozen=True)
+class CheckedFile:
+    """How many records a file holds, and everything that is wrong with it (the first ``MOST_PROBLEMS``)."""
+
+    records: int
+    problems: tuple[ResultProblem, ...]
+
+
+class _NotANumber:
+    """NaN and its like, which Python reads from a file although they are no JSON."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def check_results(file: Path) -> CheckedFile:
+    """Checks a ``benchmark_results.json``, or the ``variant_result.json`` of one variant. Raises for no content."""
+    try:
+        return _check(file, *_read(file))
+    except _UnusableError as error:
+        return CheckedFile(0, (ResultProblem(file, error.place, str(error)),))
+    except RecursionError:
+        return CheckedFile(0, (ResultProblem(file, "/", "is not a result file: it is nested too deeply"),))
+
+
+def result_schema() -> dict[str, Any]:
+    """The JSON Schema of a result file, as shipped."""
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("result.schema.json").read_text("utf-8"))
+    return schema
+
+
+def _check(file: Path, document: Any, holds_not_numbers: bool) -> CheckedFile:
+    records = list(_records(document))
+    found_nans = _not_numbers(document) if holds_not_numbers else ()
+    nans = ((steps, f"{value} is no number of JSON") for steps, value in found_nans)
+    found: dict[Steps, str] = {}
+    for steps, message in chain(nans, _problems(document, records)):
+        found.setdefault(steps, message)
+        if len(found) == MOST_PROBLEMS:
+            break
+    problems = tuple(ResultProblem(file, _pointer(steps), message) for steps, message in found.items())
+    return CheckedFile(len(records), problems)
+
+
+class _UnusableError(Exception):
+    def __init__(self, message: str, place: str = "/") -> None:
+        self.place = place
+        super().__init__(message)
+
+
+def _read(file: Path) -> tuple[Any, bool]:
+    """The document, and whether there is a NaN or its like in it."""
+    not_numbers: list[_NotANumber] = []
+
+    def note(text: str) -> _NotANumber:
+        not_numbers.append(_NotANumber(text))
+        return not_numbers[-1]
+
+    try:
+        state = file.stat()
+        if not S_ISREG(state.st_mode):
+            raise _UnusableError("is no file; name a benchmark_results.json")
+        if state.st_size > LARGEST_FILE_BYTES:
+            raise _UnusableError(
+                f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read, as the "
+                f"results of a run take a few; check the variant_result.json of its variants instead"
+            )
+        text = file.read_bytes().decode("utf-8")
+        if not text.strip():
+            raise _UnusableError("is empty; rebuild it with: collect LOG_DIR")
+        return json.loads(text, parse_constant=note), bool(not_numbers)
+    except OSError as error:
+        raise _UnusableError(f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise _UnusableError(f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        remedy = (
+            "; it is cut off: rebuild it with collect LOG_DIR" if error.pos >= len(error.doc.rstrip()) else ""
+        )
+        raise _UnusableError(
+            f"is not valid JSON: {error.msg}{remedy}", f"{error.lineno}:{error.colno}"
+        ) from None
+    except ValueError as error:  # a number of too many digits
+        raise _UnusableError(f"is not a result file: {error}") from None
+
+
+def _records(document: Any) -> Iterator[tuple[Steps, Any]]:
+    if not isinstance(document, dict):
+        return
+    if isinstance(document.get("variant_name"), str):
+        yield (), document
+        return
+    for name, records in document.items():
+        if isinstance(records, list):
+            yield from (((name, index), record) for index, record in enumerate(records))
+
+
+def _problems(document: Any, records: list[tuple[Steps, Any]]) -> Iterator[tuple[Steps, str]]:
+    if not isinstance(document, dict) or not document:
+        yield (), f"expected a mapping of benchmark name to records; got {_short(document)}"
+        return
+    for steps, record in records:
+        faults = list(_schema_faults(record))
+        yield from ((steps + inner, message) for inner, message in faults or _contradictions(steps, record))
+    if records[:1] and not records[0][0]:
+        return
+    for name, value in document.items():
+        if not isinstance(value, list):
+            yield (name,), f"expected a list of records; got {_short(value)}"
+
+
+def _schema_faults(record: Any) -> Iterator[tuple[Steps, str]]:
+    from fastjsonschema import JsonSchemaValueException
+
+    try:
+        _accepts()(record)
+    except JsonSchemaValueException:
+        for error in _explaining_validator().iter_errors(record):
+            yield tuple(error.absolute_path), _explain(error)
+
+
+@cache
+def _accepts() -> Callable[[Any], Any]:
+    # A hundred times faster than jsonschema, but it stops at the first fault and says little about it. It knows
+    # draft 7, of which the schema uses nothing that 2020-12 has changed (but the name of $defs, a mere path).
+    import fastjsonschema
+
+    draft_7 = {**_record_schema(), "$schema": "http://json-schema.org/draft-07/schema#"}
+    check: Callable[[Any], Any] = fastjsonschema.compile(draft_7, use_default=False)
+    return check
+
+
+@cache
+def _explaining_validator() -> Any:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(_record_schema())
+
+
+def _record_schema() -> dict[str, Any]:
+    schema = result_schema()
+    return {"$schema": schema["$schema"], "$ref": "#/$defs/record", "$defs": schema["$defs"]}
+
+
+@cache
+def _definitions() -> dict[str, Any]:
+    definitions: dict[str, Any] = result_schema()["$defs"]
+    return definitions
+
+
+def _explain(error: Any) -> str:
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        description = _description(error.schema.get("properties", {}).get(missing, {}))
+        return f"{missing} is missing{': ' + description if description else ''}"
+    if error.validator == "additionalProperties" and error.validator_value is False:
+        unknown = next(key for key in error.instance if key not in error.schema["properties"])
+        return f"unknown key {unknown!r}; known: {', '.join(error.schema['properties'])}"
+    expected = _description(error.schema) or f"{error.validator} {error.validator_value}"
+    return f"expected {expected}; got {_short(error.instance)}"
+
+
+def _description(schema: Mapping[str, Any]) -> str:
+    if "$ref" in schema:
+        schema = {**_definitions()[schema["$ref"].rpartition("/")[2]], **schema}
+    return str(schema.get("description", ""))
+
+
+def _contradictions(steps: Steps, record: Mapping[str, Any]) -> Iterator[tuple[Steps, str]]:
+    """Two keys of one record that do not agree."""
+    if steps and record["benchmark_name"] != steps[0]:
+        yield ("benchmark_name",), f"is {_short(record['benchmark_name'])} under {_short(steps[0])}"
+    if "schema_version" not in record:
+        return
+    parts: list[tuple[Steps, Mapping[str, Any]]] = [((), record)]
+    parts += [(("repetitions", index), part) for index, part in enumerate(record["repetitions"])]
+    for inner, part in parts:
+        for name, metric in part["metrics"].items():
+            told = part["results"].get(name, {}).get(metric["reduction"])
+            if told != metric["value"]:
+                yield (
+                    (*inner, "metrics", name, "value"),
+                    f"is {_short(metric['value'])}, but results say {_short(told)}",
+                )
+
+
+def _not_numbers(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, _NotANumber]]:
+    if isinstance(value, _NotANumber):
+        yield steps, value
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _not_numbers(inner, (*steps, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _not_numbers(inner, (*steps, index))
+
+
+def _pointer(steps: Steps) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps) or "/"
+
+
+def _short(value: Any) -> str:
+    # A foreign file may hold millions of elements where one figure is expected.
+    text = "nothing" if value is None else _brief.repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,54 @@
+"""The unit that a regular expression itself says its figure has: the word behind its first group."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from benchmark_parsers.parsed import HIGHER, LOWER
+from benchmark_parsers.units import better, same_unit_spelled_canonically
+
+_ESCAPED = re.compile(r"\\([^\w\s])")
+_NEXT_WORD = re.compile(r"(?:\s|\\s[*+?]{0,2}|\\ )*([A-Za-zµμ%][\w/µμ]*)(?![\w\\+*?{])")
+
+
+@lru_cache(maxsize=256)
+def unit_of_regex(regexp: str) -> str | None:
+    """``ms`` for ``latency: (.*?) ms``, ``samples/sec`` for ``(.*?) samples\\/sec``; None if it names no known unit."""
+    end = _end_of_first_group(regexp)
+    word = _NEXT_WORD.match(_ESCAPED.sub(r"\1", regexp[end:])) if end else None
+    return same_unit_spelled_canonically(word[1]) if word else None
+
+
+def direction_of(name: str, unit: str | None) -> str | None:
+    """Which way is better, as far as the unit or the metric's name tells."""
+    if direction := better(unit):
+        return direction
+    if "throughput" in name:
+        return HIGHER
+    return LOWER if "latency" in name else None
+
+
+def _end_of_first_group(regexp: str) -> int:
+    """Where the text behind the first capturing group starts; 0 if that is not plain to see."""
+    depth, index, in_set, start_depth = 0, 0, False, 0
+    while index < len(regexp):
+        character = regexp[index]
+        if character == "\\":
+            index += 1
+        elif in_set:
+            in_set = character != "]"
+        elif character == "[":
+            in_set = True
+            index += regexp[index + 1 : index + 2] == "]"
+        elif character == "(":
+            depth += 1
+            captures = regexp[index + 1 : index + 2] != "?" or regexp[index + 1 : index + 4] == "?P<"
+            if captures and not start_depth:
+                start_depth = depth
+        elif character == ")":
+            if depth == start_depth:
+                return index + 1
+            depth -= 1
+        index += 1
+    return 0

@@ -1,0 +1,78 @@
+"""Units as tools spell them, in the units that records hold.
+
+Rates are held as samples/sec. Times are held as ms (a latency, the time of one call) or as s (a duration, the time
+to compile); memory as MiB.
+"""
+
+from __future__ import annotations
+
+from benchmark_parsers.parsed import HIGHER, LOWER
+
+SAMPLES_PER_SEC, MS, S, MIB, PERCENT = "samples/sec", "ms", "s", "MiB", "%"
+
+_NS_IN = {
+    "ns": 1, "nsec": 1, "nanoseconds": 1,
+    "us": 10**3, "usec": 10**3, "µs": 10**3, "μs": 10**3, "microseconds": 10**3,
+    MS: 10**6, "msec": 10**6, "milliseconds": 10**6,
+    S: 10**9, "sec": 10**9, "secs": 10**9, "seconds": 10**9,
+}  # fmt: skip
+# An inference of the tools that count infer/sec is one sample: they multiply by the batch size themselves.
+_RATES = {
+    f"{thing}{per}"
+    for thing in ("samples", "sample", "imgs", "img", "images", "image", "infer", "inferences")
+    for per in ("/sec", "/s", "/second")
+} | {"FPS", "fps"}  # fmt: skip
+_BYTES_IN = {
+    "B": 1,
+    "KB": 1 << 10,
+    "KiB": 1 << 10,
+    "MB": 1 << 20,
+    MIB: 1 << 20,
+    "GB": 1 << 30,
+    "GiB": 1 << 30,
+}
+
+
+def canonical(unit: str) -> str | None:
+    """The unit that records hold in place of this one; None for a unit that is not known here."""
+    if unit in _NS_IN:
+        return unit if unit == S else MS
+    if unit in _RATES:
+        return SAMPLES_PER_SEC
+    if unit in _BYTES_IN:
+        return MIB
+    return PERCENT if unit == PERCENT else None
+
+
+def convert(value: float, unit: str, into: str) -> float:
+    """The value in another unit of the same kind. Raises ValueError if it is of another kind.
+
+    Memory counts in powers of 1024 whatever the spelling, as the tools that print KB and MB do.
+    """
+    if unit == into or (unit in _RATES and into in _RATES):
+        return value
+    for sizes in (_NS_IN, _BYTES_IN):
+        if unit in sizes and into in sizes:
+            # One rounding: a product or a quotient of the value and a whole number.
+            of, per = sizes[unit], sizes[into]
+            return value * (of // per) if of >= per else value / (per // of)
+    raise ValueError(f"{unit!r} cannot be converted into {into!r}")
+
+
+def same_unit_spelled_canonically(unit: str) -> str | None:
+    """``msec`` as ``ms``, ``FPS`` as ``samples/sec``: without a change of value. None for an unknown unit."""
+    if unit in _RATES:
+        return SAMPLES_PER_SEC
+    for sizes in (_NS_IN, _BYTES_IN):
+        if unit in sizes:
+            return next(name for name, size in sizes.items() if size == sizes[unit])
+    return unit if unit == PERCENT else None
+
+
+def better(unit: str | None) -> str | None:
+    """The better direction of a figure in this unit, where the unit alone tells."""
+    if unit is None:
+        return None
+    if unit in _RATES or unit.endswith(("/sec", "/s")):
+        return HIGHER
+    return LOWER if unit in _NS_IN or unit in _BYTES_IN else None

@@ -1,0 +1,110 @@
+"""Everything that is read from the output of one command: the regexes of its entry, its parser, compile times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmark_parsers.derived import DerivedSpec, derive
+from benchmark_parsers.parsed import LOWER, Metric, Parsed
+from benchmark_parsers.poplar import CompileTimeParser
+from benchmark_parsers.reduction import Reduced
+from benchmark_parsers.regex import MetricSpec, RegexParser
+from benchmark_parsers.registry import REGEX, make_parser
+from benchmark_parsers.unit_of_regex import direction_of, unit_of_regex
+from benchmark_parsers.units import S
+
+COMPILE_TIME = "total_compiling_time"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric: its value or why there is none, and where it comes from, as keys of the record's ``metrics``."""
+
+    reduction: str
+    reduced: Reduced
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_json(self, failure: str | None = None) -> dict[str, Any]:
+        """The entry of a record's ``metrics``. A command's ``failure`` takes the value away, and its samples."""
+        reason = failure or self.reduced.reason
+        facts = {"value": None if reason else self.reduced.value, "reduction": self.reduction, **self.origin}
+        if reason:
+            return {k: v for k, v in facts.items() if k not in ("samples", "summary")} | {"reason": reason}
+        return facts
+
+
+class OutputReader:
+    """Feed it an output's lines, stdout and then stderr; then ask for the figures.
+
+    Where ``data`` and the parser both give a metric, that of ``data`` counts: the entry asked for it by name.
+    """
+
+    def __init__(self, metrics: Sequence[MetricSpec], parser: str | None = None) -> None:
+        self._specs = tuple(metrics)
+        self._regexes = RegexParser(metrics)
+        self._name = None if parser == REGEX else parser
+        self._tool = make_parser(self._name) if self._name else None
+        self._compile_time = CompileTimeParser()
+
+    def feed(self, block: str) -> None:
+        """Takes whole lines."""
+        self._regexes.feed(block)
+        self._compile_time.feed(block)
+        if self._tool:
+            self._tool.feed(block)
+
+    def compile_time_s(self) -> float | None:
+        """Seconds that Poplar's log lines say were spent compiling."""
+        return self._compile_time.total_s()
+
+    def read(self, mpi_instances: int = 1) -> tuple[dict[str, Figure], Parsed]:
+        """All figures, and what the entry's parser says beside its own; asked for once."""
+        parsed = self._tool.parsed() if self._tool else Parsed()
+        figures = {
+            spec.name: Figure(label, reduced, _regex_origin(spec))
+            for spec, (label, reduced) in zip(
+                self._specs, self._regexes.results(mpi_instances).values(), strict=True
+            )
+        }
+        for name, metric in parsed.metrics.items():
+            if name not in figures:
+                figures[name] = Figure(
+                    metric.reduction, Reduced(metric.value, 1), _parser_origin(metric, self._name)
+                )
+        return figures, parsed
+
+
+def derived_figure(spec: DerivedSpec, figures: Mapping[str, Figure], parameters: Mapping[str, str]) -> Figure:
+    """A derived metric from the figures so far."""
+    values = {name: figure.reduced.value for name, figure in figures.items()}
+    origin = {
+        "unit": spec.unit,
+        "direction": spec.direction or direction_of(spec.name, spec.unit),
+        "parser": "derived",
+        "expr": spec.expr,
+    }
+    return Figure(spec.label, derive(spec, values, parameters), origin)
+
+
+def compile_time_figure(seconds: float) -> Figure:
+    """``total_compiling_time``, which is read whatever the entry says."""
+    return Figure("mean", Reduced(seconds, 1), {"unit": S, "direction": LOWER, "parser": "poplar"})
+
+
+def metrics_json(figures: Mapping[str, Figure], failure: str | None) -> dict[str, dict[str, Any]]:
+    """The record's ``metrics``."""
+    return {name: figure.as_json(failure) for name, figure in figures.items()}
+
+
+def _regex_origin(spec: MetricSpec) -> dict[str, Any]:
+    unit = spec.unit or unit_of_regex(spec.regexp)
+    direction = spec.direction or direction_of(spec.name, unit)
+    return {"unit": unit, "direction": direction, "parser": REGEX, "regexp": spec.regexp}
+
+
+def _parser_origin(metric: Metric, parser: str | None) -> dict[str, Any]:
+    facts = metric.as_json()
+    del facts["value"], facts["reduction"]
+    return {"unit": facts.pop("unit"), "direction": facts.pop("direction"), "parser": parser, **facts}
