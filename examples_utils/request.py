@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from benchmark_parsers.custom import CustomMetric
+from benchmark_parsers.registry import REGEX
 from examples_utils.custom_metrics import load_custom_metrics
 from examples_utils.hosts import must_copy
 from examples_utils.options import RunOptions
@@ -48,6 +49,8 @@ def _unknown_csv_metrics(
     options: RunOptions, plan: Plan, custom_metrics: Mapping[str, CustomMetric]
 ) -> list[str]:
     """One list of columns may serve several specs, so a metric that this one has not is no error."""
+    if any(planned.benchmark.parser != REGEX for planned in plan.variants):
+        return []  # such parsers bring what the output holds
     known = {*custom_metrics, "total_compiling_time"}
     for planned in plan.variants:
         known.update(metric.name for metric in planned.benchmark.metrics)
