@@ -49,7 +49,7 @@ def _unknown_csv_metrics(
     options: RunOptions, plan: Plan, custom_metrics: Mapping[str, CustomMetric]
 ) -> list[str]:
     """One list of columns may serve several specs, so a metric that this one has not is no error."""
-    if any(planned.benchmark.parser != REGEX for planned in plan.variants):
+    if any((planned.benchmark.parser or REGEX) != REGEX for planned in plan.variants):
         return []  # such parsers bring what the output holds
     known = {*custom_metrics, "total_compiling_time"}
     for planned in plan.variants:
