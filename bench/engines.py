@@ -105,13 +105,12 @@ def _bare_torch(of: Subject) -> Callable[[], object]:
     import torch
 
     model = of.executable.model  # type: ignore[attr-defined]
-    pixels = torch.from_numpy(of.example).to(
-        next(model.parameters()).dtype, memory_format=torch.channels_last
-    )
+    dtype = next(model.parameters()).dtype
 
     def host_call() -> None:
         with torch.inference_mode():
             for _ in range(of.settings.device_iterations):
-                model(pixels)
+                # From the array in the host's memory, as the other engines are given it.
+                model(torch.from_numpy(of.example).to(dtype, memory_format=torch.channels_last))
 
     return host_call
