@@ -12,9 +12,10 @@ from backends.poprun import PoprunInstance, poprun_instance
 from measurement.ipu import LaunchedReplicas
 from measurement.settings import resolve
 from tests.ipu.conftest import Compiled
-from tests.poptorch_double import Ipus
+from tests.poptorch_double import DOUBLES, Ipus
 from tests.report_lines import figure
 
+ROOT = Path(__file__).parents[2]
 Compile = Callable[..., Compiled]
 
 
@@ -72,13 +73,26 @@ def test_replicas_are_those_of_poprun_with_a_warning_if_others_were_asked_for(
     assert any("--replicas" in line and "4 replicas in all" in line for line in warnings) == warned
 
 
-@pytest.mark.usefixtures("second_of_two")
-def test_an_instance_computes_on_its_own_replicas(driver, ipus: Ipus) -> None:
-    argv = ["--model", "mobilenet-v3-small", "--random-weights", "--data", "generated", "--warmup", "0"]
-    code, out, err = driver(*argv, "--iterations", "1")
-    assert code == 0
-    assert "poprun started this run with 4 replicas in all" in err
-    assert figure(out, "samples") == "2"
+def test_an_instance_computes_on_its_own_replicas(ipus: Ipus, tmp_path: Path) -> None:
+    poprun = [
+        str(DOUBLES / "bin" / "poprun"),
+        "--num-instances=2",
+        "--num-replicas=4",
+        "--ipus-per-replica=1",
+    ]
+    driver = [sys.executable, str(ROOT / "run_benchmark.py"), "--model", "mobilenet-v3-small"]
+    flags = ["--random-weights", "--data", "generated", "--warmup", "0", "--iterations", "1"]
+    done = subprocess.run(
+        [sys.executable, *poprun, *driver, *flags],
+        env={**os.environ, **ipus.environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("poprun started this run with 4 replicas in all") == 1
+    assert figure(done.stdout, "samples") == "4"
+    assert figure(done.stdout, "num_ipus") == "4"
 
 
 HOROVOD = """
