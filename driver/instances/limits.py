@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from driver.instances.group import Group
 from measurement.errors import SettingsError
-from measurement.machine import available_cores
 
 if TYPE_CHECKING:
     from measurement.settings import Settings
@@ -17,10 +16,10 @@ def refuse_what_cannot_be_shared(settings: Settings, group: Group) -> None:
     """Raises `SettingsError`; an ordinary run passes. To be called by all instances."""
     if group.count == 1:
         return
-    everyones = group.gather((settings, available_cores()))
-    for other, _ in everyones:
+    everyones = group.gather(settings)
+    for other in everyones:
         for field in fields(other):
-            ours, theirs = getattr(everyones[0][0], field.name), getattr(other, field.name)
+            ours, theirs = getattr(everyones[0], field.name), getattr(other, field.name)
             if ours != theirs:
                 raise SettingsError(
                     f"the instances do not do the same ({field.name}: {ours} and {theirs}): start all with the "
@@ -31,16 +30,8 @@ def refuse_what_cannot_be_shared(settings: Settings, group: Group) -> None:
             f"--device cuda in {group.count} instances: they are measured side by side on the CPU alone; give "
             "--device cpu, or leave the launcher out"
         )
-    if settings.device != "cpu":
-        return
-    if settings.profile:
+    if settings.device == "cpu" and settings.profile:
         raise SettingsError(
             f"--profile in {group.count} instances: the profiles would be of processes that disturb each other; "
             "leave the launcher out, or --profile"
-        )
-    fewest = min(cores for _, cores in everyones)
-    if settings.threads is not None and settings.threads > fewest:
-        raise SettingsError(
-            f"--threads {settings.threads} in {group.count} instances: each has {fewest} of the cores; "
-            f"give --threads {fewest} or fewer, or leave it out"
         )

@@ -14,7 +14,6 @@ from driver.instances.group import Alone, line_prefix
 from driver.instances.limits import refuse_what_cannot_be_shared
 from driver.instances.poprun import _gathered
 from measurement.errors import SettingsError
-from measurement.machine import available_cores
 from measurement.settings import resolve
 
 
@@ -38,7 +37,6 @@ def chosen(device: str = "cpu", **flags: object) -> Any:
     [
         ("cuda", {}, "--device cuda in 2 instances.*give --device cpu"),
         ("cpu", {"profile": True}, "--profile in 2 instances"),
-        ("cpu", {"threads": 4096}, f"give --threads {available_cores()} or fewer"),
     ],
 )
 def test_what_cannot_be_shared_is_refused_with_its_remedy(
@@ -50,7 +48,7 @@ def test_what_cannot_be_shared_is_refused_with_its_remedy(
 
 
 def test_instances_that_do_not_do_the_same_are_refused() -> None:
-    others = (chosen(micro_batch_size=4), available_cores())
+    others = chosen(micro_batch_size=4)
     with pytest.raises(SettingsError, match="micro_batch_size: 2 and 4"):
         refuse_what_cannot_be_shared(chosen(micro_batch_size=2), Two(others=others))
 
