@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from stat import S_ISREG
 from typing import Any
 
-# A night of hundreds of variants takes a few megabytes. A larger file is refused before it is read: as objects
-# it would take ten times its size in memory.
-LARGEST_FILE_BYTES = 128 << 20
+from benchmark_parsers.result_file import Steps, UnusableError, not_numbers, read_results
+
 # A foreign file may have a problem in each of its millions of elements; after so many the others are not looked for.
 MOST_PROBLEMS = 1000
 
-Steps = tuple[str | int, ...]
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = 60
 
@@ -43,21 +40,11 @@ class CheckedFile:
     problems: tuple[ResultProblem, ...]
 
 
-class _NotANumber:
-    """NaN and its like, which Python reads from a file although they are no JSON."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-
 def check_results(file: Path) -> CheckedFile:
     """Checks a ``benchmark_results.json``, or the ``variant_result.json`` of one variant. Raises for no content."""
     try:
-        return _check(file, *_read(file))
-    except _UnusableError as error:
+        return _check(file, *read_results(file))
+    except UnusableError as error:
         return CheckedFile(0, (ResultProblem(file, error.place, str(error)),))
     except RecursionError:
         return CheckedFile(0, (ResultProblem(file, "/", "is not a result file: it is nested too deeply"),))
@@ -71,7 +58,7 @@ def result_schema() -> dict[str, Any]:
 
 def _check(file: Path, document: Any, holds_not_numbers: bool) -> CheckedFile:
     records = list(_records(document))
-    found_nans = _not_numbers(document) if holds_not_numbers else ()
+    found_nans = not_numbers(document) if holds_not_numbers else ()
     nans = ((steps, f"{value} is no number of JSON") for steps, value in found_nans)
     found: dict[Steps, str] = {}
     for steps, message in chain(nans, _problems(document, records)):
@@ -80,48 +67,6 @@ def _check(file: Path, document: Any, holds_not_numbers: bool) -> CheckedFile:
             break
     problems = tuple(ResultProblem(file, _pointer(steps), message) for steps, message in found.items())
     return CheckedFile(len(records), problems)
-
-
-class _UnusableError(Exception):
-    def __init__(self, message: str, place: str = "/") -> None:
-        self.place = place
-        super().__init__(message)
-
-
-def _read(file: Path) -> tuple[Any, bool]:
-    """The document, and whether there is a NaN or its like in it."""
-    not_numbers: list[_NotANumber] = []
-
-    def note(text: str) -> _NotANumber:
-        not_numbers.append(_NotANumber(text))
-        return not_numbers[-1]
-
-    try:
-        state = file.stat()
-        if not S_ISREG(state.st_mode):
-            raise _UnusableError("is no file; name a benchmark_results.json")
-        if state.st_size > LARGEST_FILE_BYTES:
-            raise _UnusableError(
-                f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read, as the "
-                f"results of a run take a few; check the variant_result.json of its variants instead"
-            )
-        text = file.read_bytes().decode("utf-8")
-        if not text.strip():
-            raise _UnusableError("is empty; rebuild it with: collect LOG_DIR")
-        return json.loads(text, parse_constant=note), bool(not_numbers)
-    except OSError as error:
-        raise _UnusableError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise _UnusableError(f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        remedy = (
-            "; it is cut off: rebuild it with collect LOG_DIR" if error.pos >= len(error.doc.rstrip()) else ""
-        )
-        raise _UnusableError(
-            f"is not valid JSON: {error.msg}{remedy}", f"{error.lineno}:{error.colno}"
-        ) from None
-    except ValueError as error:  # a number of too many digits
-        raise _UnusableError(f"is not a result file: {error}") from None
 
 
 def _records(document: Any) -> Iterator[tuple[Steps, Any]]:
@@ -222,17 +167,6 @@ def _contradictions(steps: Steps, record: Mapping[str, Any]) -> Iterator[tuple[S
                     (*inner, "metrics", name, "value"),
                     f"is {_short(metric['value'])}, but results say {_short(told)}",
                 )
-
-
-def _not_numbers(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, _NotANumber]]:
-    if isinstance(value, _NotANumber):
-        yield steps, value
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _not_numbers(inner, (*steps, key))
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            yield from _not_numbers(inner, (*steps, index))
 
 
 def _pointer(steps: Steps) -> str:

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from benchmark_parsers.result_check import LARGEST_FILE_BYTES, MOST_PROBLEMS, check_results, result_schema
+from benchmark_parsers.result_check import MOST_PROBLEMS, check_results, result_schema
+from benchmark_parsers.result_file import LARGEST_FILE_BYTES
 
 # As the original runner writes it.
 ORIGINAL = {
