@@ -57,22 +57,19 @@ def result_schema() -> dict[str, Any]:
 
 
 def _check(file: Path, document: Any, holds_not_numbers: bool) -> CheckedFile:
-    records = list(_records(document))
     found_nans = not_numbers(document) if holds_not_numbers else ()
     nans = ((steps, f"{value} is no number of JSON") for steps, value in found_nans)
     found: dict[Steps, str] = {}
-    for steps, message in chain(nans, _problems(document, records)):
+    for steps, message in chain(nans, _problems(document)):
         found.setdefault(steps, message)
         if len(found) == MOST_PROBLEMS:
             break
     problems = tuple(ResultProblem(file, _pointer(steps), message) for steps, message in found.items())
-    return CheckedFile(len(records), problems)
+    return CheckedFile(_count(document), problems)
 
 
-def _records(document: Any) -> Iterator[tuple[Steps, Any]]:
-    if not isinstance(document, dict):
-        return
-    if isinstance(document.get("variant_name"), str):
+def _records(document: Mapping[str, Any]) -> Iterator[tuple[Steps, Any]]:
+    if _is_record(document):
         yield (), document
         return
     for name, records in document.items():
@@ -80,14 +77,26 @@ def _records(document: Any) -> Iterator[tuple[Steps, Any]]:
             yield from (((name, index), record) for index, record in enumerate(records))
 
 
-def _problems(document: Any, records: list[tuple[Steps, Any]]) -> Iterator[tuple[Steps, str]]:
+def _is_record(document: Mapping[str, Any]) -> bool:
+    return isinstance(document.get("variant_name"), str)
+
+
+def _count(document: Any) -> int:
+    if not isinstance(document, dict):
+        return 0
+    if _is_record(document):
+        return 1
+    return sum(len(records) for records in document.values() if isinstance(records, list))
+
+
+def _problems(document: Any) -> Iterator[tuple[Steps, str]]:
     if not isinstance(document, dict) or not document:
         yield (), f"expected a mapping of benchmark name to records; got {_short(document)}"
         return
-    for steps, record in records:
+    for steps, record in _records(document):
         faults = list(_schema_faults(record))
         yield from ((steps + inner, message) for inner, message in faults or _contradictions(steps, record))
-    if records[:1] and not records[0][0]:
+    if _is_record(document):
         return
     for name, value in document.items():
         if not isinstance(value, list):
