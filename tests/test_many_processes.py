@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,21 +88,21 @@ def by_hand(count: int = 2) -> list[dict[str, str]]:
     ]
 
 
-def like_mpirun(job: str) -> list[dict[str, str]]:
+def like_mpirun() -> list[dict[str, str]]:
     return [
         {
             "OMPI_COMM_WORLD_RANK": str(n),
             "OMPI_COMM_WORLD_SIZE": "2",
             "OMPI_COMM_WORLD_LOCAL_SIZE": "2",
-            "PMIX_NAMESPACE": job,
+            "PMIX_NAMESPACE": f"test {os.getpid()}",
         }
         for n in range(2)
     ]
 
 
-def like_srun(job: str) -> list[dict[str, str]]:
+def like_srun() -> list[dict[str, str]]:
     step = {
-        "SLURM_JOB_ID": job,
+        "SLURM_JOB_ID": str(os.getpid()),
         "SLURM_STEP_ID": "0",
         "SLURM_STEP_NUM_TASKS": "2",
         "SLURM_STEP_NUM_NODES": "1",
@@ -204,13 +204,15 @@ class TestLaunchers:
     @pytest.mark.parametrize(
         ("launcher", "places"),
         [
-            ("RANK/WORLD_SIZE", by_hand()),
-            ("mpirun", like_mpirun(f"test {os.getpid()}")),
-            ("srun", like_srun(str(os.getpid()))),
+            ("RANK/WORLD_SIZE", by_hand),
+            ("mpirun", like_mpirun),
+            ("srun", like_srun),
         ],
     )
-    def test_what_launchers_set_in_the_environment(self, launcher: str, places: list[dict[str, str]]) -> None:
-        with instances(places, *GENERATED, "--iterations", "3") as (first, second):
+    def test_what_launchers_set_in_the_environment(
+        self, launcher: str, places: Callable[[], list[dict[str, str]]]
+    ) -> None:
+        with instances(places(), *GENERATED, "--iterations", "3") as (first, second):
             code, out, err = ended(first)
             assert code == 0, err
             assert figure(out, "launcher") == launcher

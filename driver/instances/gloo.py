@@ -93,7 +93,8 @@ def _connected(launch: Launch, until_s: float) -> Lifeline:
             store.wait(["lifeline"], timedelta(seconds=max(until_s - time.monotonic(), 1.0)))
             lifeline = Spoke.open((address, int(store.get("lifeline"))), launch.index, launch.count, until_s)
     except dist.DistError as error:
-        raise InstanceLost(f"instance 1/{launch.count} was not to be reached in time ({error})") from error
+        words = str(error).partition("\n")[0]
+        raise InstanceLost(f"instance 1/{launch.count} was not to be reached in time ({words})") from error
     finally:
         if launch.index == 0 and launch.port is None:
             address_file(launch).unlink(missing_ok=True)
@@ -118,7 +119,8 @@ def _lifeline_speaks_first() -> Iterator[None]:
         yield
     except RuntimeError as error:
         time.sleep(2 * GRACE_S)
-        raise InstanceLost(f"the connections between the instances broke ({error})") from error
+        words = str(error).partition("\n")[0]
+        raise InstanceLost(f"the connections between the instances broke ({words})") from error
 
 
 def _leave(lifeline: Lifeline, error: BaseException | None) -> None:
