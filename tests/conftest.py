@@ -1,6 +1,7 @@
 """What the tests of several folders share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ from collections.abc import Iterator
 
 from datasets.packaged_photographs import copy_packaged_photographs
 from tests.poptorch_double import Ipus, machine_with_ipus
+
+
+def pytest_configure() -> None:
+    # A shell starts a background job with Ctrl-C ignored, and the processes of tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
