@@ -65,11 +65,11 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
 
 def _renew(part: str, lines: list[str]) -> None:
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
-    head, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    _, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     kept = {section.splitlines()[0].removeprefix("## "): section.strip() for section in sections}
     kept[part] = "\n".join([*_section_head(part), *lines])
     in_order = [kept[name] for name in PARTS if name in kept]
-    PAGE.write_text("\n\n".join([head.strip(), *in_order]) + "\n", encoding="utf-8")
+    PAGE.write_text("\n\n".join([HEAD.strip(), *in_order]) + "\n", encoding="utf-8")
     print(f"written: {PAGE}", file=sys.stderr)
 
 
