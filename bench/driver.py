@@ -58,7 +58,7 @@ def against_benchmark_app() -> Ratio:
     from backends.openvino import convert
     from models import build_model
 
-    of = subject(model="resnet50", micro_batch_size=8, device_iterations=16, backend="openvino")
+    of = subject(model="resnet50", micro_batch_size=8, device_iterations=32, backend="openvino")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "resnet50.xml"
         ov.save_model(
