@@ -52,11 +52,11 @@ $(VENV)/.driver: pyproject.toml | $(VENV)/.created
 	@touch $@
 
 $(VENV)/.test: pyproject.toml $(VENV)/.driver
-	$(BIN)/pip install --quiet --editable '.[driver,notebook,plot,test]'
+	$(BIN)/pip install --quiet --editable '.[driver,history,notebook,plot,test]'
 	@touch $@
 
 $(VENV)/.lint: pyproject.toml $(VENV)/.test
-	$(BIN)/pip install --quiet --editable '.[driver,lint,notebook,plot,test]'
+	$(BIN)/pip install --quiet --editable '.[driver,history,lint,notebook,plot,test]'
 	@touch $@
 
 $(VENV)/.created:

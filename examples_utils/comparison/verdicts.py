@@ -1,0 +1,82 @@
+"""What a comparison says, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from examples_utils.figures import MetricKey
+
+
+class Verdict(str, Enum):
+    """What is said of one figure."""
+
+    REGRESSED = "regressed"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    UNCERTAIN = "uncertain"
+    NEW = "new"
+    MISSING = "missing"
+    FAILED = "failed"
+    NOT_COMPARABLE = "not comparable"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The verdict on one figure, with everything that it rests on.
+
+    ``ratio`` is new ÷ base (of medians), ``low`` and ``high`` its 95% confidence interval, after the common movement of
+    the machine has been taken out where there is one; ``p`` and ``q`` are the test's p-value and the one corrected for
+    many comparisons. ``base_runs`` and ``base_values`` count the runs and the repetitions behind the base.
+    ``needed`` is how many repetitions would settle an uncertain one. ``reason`` is a sentence for people.
+    """
+
+    key: MetricKey
+    verdict: Verdict
+    unit: str | None = None
+    direction: str | None = None
+    base: float | None = None
+    new: float | None = None
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    q: float | None = None
+    threshold: float | None = None
+    base_runs: int = 0
+    base_values: int = 0
+    new_values: int = 0
+    needed: int | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class CommonMovement:
+    """The whole machine was slower (``slowdown`` > 1) or faster: canary and most of the suite moved together."""
+
+    slowdown: float
+    low: float
+    high: float
+    share_of_suite: float
+    canary: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One run (or several) against a base. ``differences`` say in words why machines or settings do not agree.
+
+    ``geometric_mean`` is that of the ratios of all comparable figures with a direction; above 1 is better.
+    """
+
+    base_title: str
+    new_title: str
+    judged: tuple[Judged, ...]
+    movement: CommonMovement | None = None
+    differences: tuple[str, ...] = ()
+    geometric_mean: float | None = None
+
+    @property
+    def regressed(self) -> tuple[Judged, ...]:
+        """The figures for which the exit code is 1."""
+        return tuple(one for one in self.judged if one.verdict is Verdict.REGRESSED)

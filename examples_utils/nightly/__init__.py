@@ -1,0 +1,1 @@
+"""A night: run, keep, judge, repeat what looks slower, report."""
