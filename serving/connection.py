@@ -59,7 +59,7 @@ class Connection:
         self._open.callback(self._server.close)
         self._pixels = None if client.shared_memory else self._open.enter_context(attached(client.region))
         self._outputs = [InferRequestedOutput(OUTPUT)]
-        self._inputs: dict[tuple[int, int], list[InferInput]] = {}
+        self.prepared: dict[tuple[int, int], list[InferInput]] = {}
 
     def ask(self, first: int, count: int) -> NDArray[np.float32]:
         """Logits `(count, classes)` of the images from `first` on. Raises `ServingError`."""
@@ -99,13 +99,13 @@ class Connection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._inputs.clear()
+        self.prepared.clear()
         self._open.close()
 
     def _request(self, first: int, count: int) -> list[InferInput]:
-        known = self._inputs.get((first, count))
+        known = self.prepared.get((first, count))
         if known is None:
-            known = self._inputs[first, count] = [self._input(first, count)]
+            known = self.prepared[first, count] = [self._input(first, count)]
         return known
 
     def _input(self, first: int, count: int) -> InferInput:
