@@ -45,8 +45,9 @@ class Server:
     control: InferenceServerClient
 
     def require_life(self) -> None:
-        """Raises `ServingError`, with the end of the log, where the process has ended."""
+        """Raises `ServingError`, with the end of the log, where the process has ended; ends what it left behind."""
         if (code := self.process.poll()) is not None:
+            stop(self.process)
             raise ServingError(_ended(code, self.log))
 
 

@@ -81,7 +81,7 @@ class TestRequestsThatCannotBeAnswered:
     def test_images_beyond_the_shared_memory_are_refused(self, tiny, expected_of_tiny: np.ndarray) -> None:
         with (
             Connection(client_of(tiny)) as connection,
-            pytest.raises(ServingError, match="Invalid offset|exceed|shared memory"),
+            pytest.raises(ServingError, match=r"a request failed: .*Invalid offset"),
         ):
             connection.ask(tiny.region.shape[0], 1)
         assert_right(tiny, expected_of_tiny)
@@ -99,7 +99,10 @@ def test_two_models_are_served_at_once(serve, tiny, expected_of_tiny: np.ndarray
             except BaseException as error:
                 wrong.append(error)
 
-        threads = [threading.Thread(target=check, args=pair) for pair in ((tiny, expected_of_tiny), (other, expected))]
+        threads = [
+            threading.Thread(target=check, args=pair)
+            for pair in ((tiny, expected_of_tiny), (other, expected))
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -116,7 +119,10 @@ def test_onnxruntime_answers_alike(serve, repository: Path) -> None:
 def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its_own(
     serve, repository: Path
 ) -> None:
-    with serve("tiny-batching", TINY, instances=1, dynamic_batching_us=100_000) as found, ExitStack() as open_:
+    with (
+        serve("tiny-batching", TINY, instances=1, dynamic_batching_us=100_000) as found,
+        ExitStack() as open_,
+    ):
         expected = in_process(found.served, found.region, repository)
         before = counters(found.server, "tiny-batching")
         connection = open_.enter_context(Connection(client_of(found)))

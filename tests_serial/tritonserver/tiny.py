@@ -12,5 +12,10 @@ TINY: dict[str, object] = {
 }
 """160×160 pixels in 8 bits, normalised in the model."""
 
-OTHER: dict[str, object] = {**TINY, "model": "timm/test_resnet.r160_in1k", "eight_bit_io": False, "normalization_location": "host"}
+OTHER: dict[str, object] = {
+    **TINY,
+    "model": "timm/test_resnet.r160_in1k",
+    "eight_bit_io": False,
+    "normalization_location": "host",
+}
 """Pixels in 32 bits, normalised by the client."""
