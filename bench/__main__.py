@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver, instances, model_cache, models, replicas, runner_overhead
+from bench import driver, instances, model_cache, models, replicas, runner_overhead, serving
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
@@ -27,7 +27,7 @@ figures do not.
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
-    parts = parser.parse_args().parts or list(PARTS)
+    parts = parser.parse_args().parts or [part for part in PARTS if part not in ON_REQUEST]
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)} (there are: {', '.join(PARTS)})")
     for part in parts:
@@ -60,7 +60,10 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _runner,
+    "serving": _ratios(serving.measure_all),
 }
+ON_REQUEST = ("serving",)
+"""Parts that need more than the driver: a Triton server (`make bench-serving`)."""
 
 
 def _renew(part: str, lines: list[str]) -> None:
