@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Runs the tests it is given, with all of pytest's options and those of tests_serial/tritonserver/conftest.py."""
+"""Runs the tests it is given, with all of pytest's options and those of tests_serial/tritonserver/options.py."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from serving.binary import find_triton
 from serving.errors import TritonMissing
 
+ROOT = Path(__file__).resolve().parent
 EXIT_CODES = {0: 0, 1: 1, 2: 130, 3: 1, 4: 2, 5: 2}
 """pytest's: passed, failed, interrupted, internal error, wrong usage, no tests."""
 
@@ -23,8 +25,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     import pytest
 
-    # Exporters log thousands of lines, which pytest would show with each failure.
-    ours = ["--override-ini=testpaths=tests_serial/tritonserver", "-p", "no:logging"]
+    ours = [
+        *(f"--config-file={ROOT / 'pyproject.toml'}", "--override-ini=testpaths=tests_serial/tritonserver"),
+        *("-p", "tests_serial.tritonserver.options"),
+        *("-p", "no:logging"),  # exporters log thousands of lines, which would be shown with each failure
+    ]
     return EXIT_CODES[int(pytest.main([*ours, *words]))]
 
 

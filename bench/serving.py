@@ -6,6 +6,7 @@ import multiprocessing
 import statistics
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -116,7 +117,7 @@ def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterato
     with at_server(server, repository, made) as at:
         memory = Memory(server)
         with memory.watched():
-            found = at.under(Load(RequestType.ASYNC, 8), long_s, memory.start)
+            found = at.under(Load(RequestType.ASYNC, 8), long_s, memory.note_call)
     for whose, mib in (("server", memory.server_mib), ("8 clients", memory.clients_mib)):
         tenth = max(len(mib) // 10, 1)
         second, last = statistics.median(mib[tenth : 2 * tenth]), statistics.median(mib[-tenth:])
@@ -169,11 +170,14 @@ class Memory:
     server_mib: list[float] = field(default_factory=list)
     clients_mib: list[float] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        self._measuring, self._ended = threading.Event(), threading.Event()
+    _at_s: list[float] = field(default_factory=list)
 
-    def start(self, line: str) -> None:
+    def __post_init__(self) -> None:
+        self._measuring, self._ended, self._last_call_s = threading.Event(), threading.Event(), 0.0
+
+    def note_call(self, line: str) -> None:
         """Told of each host call."""
+        self._last_call_s = time.monotonic()
         self._measuring.set()
 
     @contextmanager
@@ -186,6 +190,8 @@ class Memory:
             self._ended.set()
             self._measuring.set()
             thread.join()
+        kept = sum(at_s <= self._last_call_s for at_s in self._at_s)
+        del self.server_mib[kept:], self.clients_mib[kept:]  # then the clients end, one after the other
 
     def _watch(self) -> None:
         self._measuring.wait()
@@ -197,6 +203,7 @@ class Memory:
                 mine, theirs = _resident_mib(servers), _resident_mib(clients)
             except psutil.NoSuchProcess:  # the clients have done their part
                 return
+            self._at_s.append(time.monotonic())
             self.server_mib.append(mine)
             self.clients_mib.append(theirs)
 

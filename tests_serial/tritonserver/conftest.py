@@ -2,118 +2,38 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from datasets.images import ImageSet, find_images
 from driver.exit_codes import FAILED, REFUSED
-from measurement.configs import read_config
-from measurement.options import count, count_or_zero, positive
 from serving.binary import find_triton
 from serving.errors import ServingError, ServingRefused
 from serving.load import Load
 from serving.loading import loaded
 from serving.repository import open_repository, write_model
-from serving.served import ENGINES, ROOT, Served, served
+from serving.served import ROOT, Served, served
 from serving.server import Server, port_is_free, running_server
 from serving.shared_images import Region, registered, shared_photographs
+from tests_serial.tritonserver import options
+from tests_serial.tritonserver.options import REPOSITORY, model_of
+
+if TYPE_CHECKING:
+    from datasets.images import ImageSet
 
 TESTS = Path(__file__).parent
-CONFIGURATIONS = (
-    "resnet50",
-    "efficientnet-b0",
-    "efficientnet-b4",
-    "mobilenet-v3-small",
-    "mobilenet-v3-large",
-    "efficientnet-b0-g16-gn",
-    "efficientnet-b4-g16-gn",
-)
-REPOSITORY = "../test_serial/tritonserver/models"
 TOLD = (ServingError, ServingRefused, *FAILED, *REFUSED)
 """Errors whose message says everything: a traceback would only hide it."""
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("Triton Inference Server")
-    # argparse knows no switch that also takes a value in its own word, and a separate word would swallow a path.
-    group.addoption(
-        "--benchmark_only",
-        "--benchmark_only=true",
-        dest="benchmark_only",
-        action="store_true",
-        help="only the throughput tests, with requests of exactly the configuration's batch size",
-    )
-    group.addoption(
-        "--benchmark_only=false", dest="benchmark_only", action="store_false", help="all tests (default)"
-    )
-    group.addoption(
-        "--model-repository",
-        metavar="DIR",
-        type=Path,
-        default=None,
-        help=f"where models are exported to, and made when missing (default: {REPOSITORY}, relative to the tests)",
-    )
-    group.addoption(
-        "--grpc-port", metavar="N", type=_said(_port), help="port of the server (default: a free one)"
-    )
-    group.addoption(
-        "--configurations",
-        metavar="NAME[,NAME…]",
-        type=_said(_configurations),
-        default=CONFIGURATIONS,
-        help="only these configurations of configs.yml (default: the seven of the benchmarks)",
-    )
-    group.addoption(
-        "--images",
-        metavar="DIR",
-        type=Path,
-        default=ROOT / "data/images",
-        help="photographs (default: data/images)",
-    )
-    group.addoption(
-        "--duration",
-        metavar="SECONDS",
-        type=_said(positive),
-        help="of each measurement (default: the configuration's)",
-    )
-    group.addoption("--backend", choices=("auto", *ENGINES), default="auto", help="engine of the instances")
-    group.addoption(
-        "--instances",
-        metavar="N",
-        type=_said(count),
-        help="instances of a model, which share the cores (default: one a core)",
-    )
-    group.addoption(
-        "--dynamic-batching",
-        metavar="MICROSECONDS",
-        type=_said(count_or_zero),
-        help="the server makes a batch of requests that come within this time (default: off)",
-    )
-    group.addoption(
-        "--shared-memory",
-        choices=("system", "none"),
-        default="system",
-        help="how pixels come to the server: in place, or inside the requests (default: system)",
-    )
-    group.addoption(
-        "--request-rate",
-        metavar="R[,R…]",
-        type=_said(_rates),
-        help="open loop: Poisson arrivals of so many requests a second; latency counts from when each was due",
-    )
-    group.addoption(
-        "--latency-limit",
-        metavar="MS",
-        type=_said(positive),
-        help="with --request-rate: also searches for the highest rate with p99 under this limit",
-    )
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    if not pluginmanager.has_plugin(options.__name__):  # without the wrapper
+        options.pytest_addoption(parser)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -140,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "configuration" in metafunc.fixturenames:
         names = metafunc.config.option.configurations
-        ids = [f"{name}-{_model_of(name)}" for name in names]
+        ids = [f"{name}-{model_of(name)}" for name in names]
         metafunc.parametrize("configuration", names, ids=ids, scope="module")
 
 
@@ -213,6 +133,8 @@ def server(request: pytest.FixtureRequest, repository: Path) -> Iterator[Server]
 
 @pytest.fixture(scope="session")
 def images(request: pytest.FixtureRequest) -> ImageSet:
+    from datasets.images import find_images
+
     return find_images(request.config.option.images)
 
 
@@ -221,7 +143,7 @@ def serve(
     request: pytest.FixtureRequest, server: Server, images: ImageSet, repository: Path
 ) -> Callable[..., Any]:
     """`serve(name, flags, configuration)`: a context in which the server has this model."""
-    options = request.config.option
+    given = request.config.option
 
     @contextmanager
     def serving(
@@ -229,9 +151,9 @@ def serve(
     ) -> Iterator[AtServer]:
         made = served(
             name,
-            {"backend": options.backend, **(flags or {})},
+            {"backend": given.backend, **(flags or {})},
             configuration,
-            **{"instances": options.instances, "dynamic_batching_us": options.dynamic_batching, **more},
+            **{"instances": given.instances, "dynamic_batching_us": given.dynamic_batching, **more},
         )
         for line in dict.fromkeys((*made.warnings, *write_model(repository, made))):
             print(f"warning: {line}")
@@ -261,37 +183,3 @@ def duration_s(request: pytest.FixtureRequest, at_server: AtServer) -> float:
 @pytest.fixture
 def load(request: pytest.FixtureRequest, request_type: Any, clients: int) -> Load:
     return Load(request_type, clients, request.config.option.shared_memory == "system")
-
-
-def _model_of(configuration: str) -> str:
-    return str(read_config(ROOT / "configs.yml", configuration).values["model"])
-
-
-def _configurations(text: str) -> tuple[str, ...]:
-    names = tuple(name.strip() for name in text.split(","))
-    for name in names:
-        _model_of(name)
-    return names
-
-
-def _rates(text: str) -> tuple[float, ...]:
-    return tuple(positive(rate) for rate in text.split(","))
-
-
-def _port(text: str) -> int:
-    value = count(text)
-    if value > 65535:
-        raise ValueError(f"{text} is no port: expected a whole number from 1 to 65535")
-    return value
-
-
-def _said(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """`parse` for argparse, which otherwise keeps to itself what was expected."""
-
-    def convert(text: str) -> Any:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
