@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
-.PHONY: benchmark test lint check setup bench accuracy soak clean
+.PHONY: benchmark test test-serial lint check setup setup-triton bench bench-serving accuracy soak clean
 
 ## benchmark: seven configurations on real photographs, as a table and as result files
 benchmark: setup
@@ -14,6 +14,11 @@ benchmark: setup
 ## test: every test that needs no more than this machine
 test: $(VENV)/.test images
 	$(BIN)/python -m pytest -n auto
+
+## test-serial: a real Triton server with three small models; needs the machine to itself
+test-serial: $(VENV)/.triton images
+	$(BIN)/python run_benchmark_with_triton_server.py --duration 1 \
+	  --configurations mobilenet-v3-small,mobilenet-v3-large,efficientnet-b0 tests_serial/tritonserver/
 
 ## lint: style and types
 lint: $(VENV)/.lint
@@ -27,9 +32,16 @@ check: lint test
 ## setup: the virtual environment and the photographs
 setup: $(VENV)/.driver images
 
+## setup-triton: also a Triton Inference Server with its Python backend, and a client for it
+setup-triton: $(VENV)/.triton images
+
 ## bench: speed and memory as ratios; writes docs/performance.md
 bench: $(VENV)/.test images
 	$(BIN)/python -m bench
+
+## bench-serving: the server against the driver, as ratios; writes its section of docs/performance.md
+bench-serving: $(VENV)/.triton images
+	$(BIN)/python -m bench serving
 
 ## accuracy: whether the engines compute the same; writes docs/accuracy.md
 accuracy: $(VENV)/.test images
@@ -53,6 +65,11 @@ $(VENV)/.driver: pyproject.toml | $(VENV)/.created
 
 $(VENV)/.test: pyproject.toml $(VENV)/.driver
 	$(BIN)/pip install --quiet --editable '.[driver,history,notebook,plot,test]'
+	@touch $@
+
+$(VENV)/.triton: pyproject.toml $(VENV)/.test
+	$(BIN)/pip install --quiet --editable '.[driver,history,notebook,plot,test,triton]'
+	$(BIN)/pip install --quiet --no-deps 'nvidia-pytriton>=0.7'
 	@touch $@
 
 $(VENV)/.lint: pyproject.toml $(VENV)/.test

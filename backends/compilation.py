@@ -32,7 +32,8 @@ Build: TypeAlias = "Callable[[], tuple[torch.nn.Module, tuple[str, ...]]]"
 class Compilation:
     """`model_cache` is `hit`, `miss`, `off` or `the engine's own`; the times are wall time, 0 for what was not needed.
 
-    `warnings` are single lines to print: the model's own, and the cache's.
+    `warnings` are single lines to print: the model's own, and the cache's. `key` is what the cache knows the model by,
+    under `cache_name`; empty without a cache.
     """
 
     executable: Executable
@@ -40,6 +41,12 @@ class Compilation:
     build_s: float
     compile_s: float
     warnings: tuple[str, ...]
+    key: str = ""
+
+
+def cache_name(settings: Settings) -> str:
+    """What a model's entries in the cache are called, beside their key."""
+    return f"{settings.model}-{settings.backend}"
 
 
 def compile_model(
@@ -55,7 +62,7 @@ def compile_model(
     `identity` says what tells the model from others beside the settings. Raises what `build` raises, `BackendError`
     where the engine refuses the model, and `EngineError` where it fails.
     """
-    start_s, timed = time.perf_counter(), _TimedBuild(build, settings, example.nbytes)
+    start_s, timed, key = time.perf_counter(), _TimedBuild(build, settings, example.nbytes), ""
     if cache is None:
         executable, state, warnings = _compile(backend, timed, example, settings), "off", timed.warnings
     elif isinstance(backend, AutonomousBackend):
@@ -71,7 +78,7 @@ def compile_model(
         key = artefact_key(settings, example, identity(), backend.artefact_settings)
         executable, state, warnings = _by_cache(backend, timed, example, settings, cache, key)
     compile_s = time.perf_counter() - start_s - timed.seconds
-    return Compilation(executable, state, timed.seconds, compile_s, warnings)
+    return Compilation(executable, state, timed.seconds, compile_s, warnings, key)
 
 
 class _TimedBuild:
@@ -102,7 +109,7 @@ def _by_cache(
     cache: ModelCache,
     key: str,
 ) -> tuple[Executable, str, tuple[str, ...]]:
-    name = f"{settings.model}-{backend.name}"
+    name = cache_name(settings)
     ignored: tuple[str, ...] = ()
     try:
         if entry := cache.read(name, key):

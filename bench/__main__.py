@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import driver, instances, model_cache, models, replicas, runner_overhead
+from bench import driver, instances, model_cache, models, replicas, runner_overhead, serving
 from bench.page import measured_on, renew_section
 from bench.rounds import Ratio
 
@@ -24,7 +24,7 @@ figures do not.
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
-    parts = parser.parse_args().parts or list(PARTS)
+    parts = parser.parse_args().parts or [part for part in PARTS if part not in ON_REQUEST]
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)} (there are: {', '.join(PARTS)})")
     for part in parts:
@@ -57,7 +57,10 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _runner,
+    "serving": _ratios(serving.measure_all),
 }
+ON_REQUEST = ("serving",)
+"""Parts that need more than the driver: a Triton server (`make bench-serving`)."""
 
 
 def _renew(part: str, lines: list[str]) -> None:

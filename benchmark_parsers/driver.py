@@ -21,10 +21,13 @@ _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
 _NAMES = {"latency avg": ("latency", "mean"), "throughput": ("throughput", "mean"),
           "throughput_median": ("throughput_median", "median")}  # fmt: skip
 # Whole numbers that are found out by running; other numbers without a unit are settings.
-_COUNTS = ("latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs")
+_COUNTS = (
+    "latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs",
+    "server_requests", "server_executions", "failed_requests",
+)  # fmt: skip
 # What a run finds on its way says nothing about what it was asked to do.
 _NO_SETTINGS = ("model_cache",)
-_DIRECTIONS = {"top1": HIGHER, "duration": None, "not_finite_outputs": LOWER}
+_DIRECTIONS = {"top1": HIGHER, "duration": None, "not_finite_outputs": LOWER, "failed_requests": LOWER}
 # Times of whole phases; all others are latencies.
 _DURATIONS = ("duration", "build_time", "compile_time")
 

@@ -61,6 +61,13 @@ def _missing(requirement: str, environment: Mapping[str, str]) -> str | None:
         return None if shutil.which("gc-info", path=path) else "requires an IPU (no gc-info on PATH)"
     if requirement == "cuda":
         return None if _has_cuda(path) else "requires a CUDA device (no NVIDIA driver or GPU found)"
+    if requirement == "tritonserver":  # the package's is not on PATH
+        found = shutil.which(requirement, path=path) or _is_importable("pytriton")
+        return (
+            None
+            if found
+            else "requires tritonserver (none on PATH, and no nvidia-pytriton: make setup-triton)"
+        )
     if shutil.which(requirement, path=path) or _is_importable(requirement):
         return None
     return f"requires {requirement} (no such program on PATH and no such Python module)"

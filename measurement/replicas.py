@@ -28,6 +28,8 @@ def run_replicas(
     settings: Settings,
     on_ready: Callable[[Sequence[Any]], Callable[[TimedCall, str], None]],
     all_reached: Callable[[], bool] = lambda: True,
+    noun: str = "replica",
+    if_memory_ran_out: str = "lower --replicas or --micro-batch-size",
 ) -> list[Any]:
     """What `job` returns in each of the processes, one for each share of `cores`.
 
@@ -36,14 +38,25 @@ def run_replicas(
     and of who made it. Once they have their figures they go on until `all_reached`, which is asked again and
     again. Raises `ReplicaError` where a replica dies, and
     the `ValueError` of a replica that refuses the request; none is left running then or after Ctrl-C.
+    `noun` is what the processes are called in lines and errors, `if_memory_ran_out` the remedy to name then.
     """
     replicas: list[_Replica] = []
     try:
         for own in cores:
-            replicas.append(_start(job, len(replicas), len(cores), own))
+            replicas.append(_start(job, len(replicas), len(cores), own, noun))
         return _attend(replicas, settings, on_ready, all_reached)
+    except _Lost as lost:
+        raise ReplicaError(f"{lost.name} {_how_it_ended(lost.exit_code, if_memory_ran_out)}") from None
     finally:
         _end(replicas)
+
+
+class _Lost(Exception):
+    """A process that ended without a word; `exit_code` is None where it only closed its connection."""
+
+    def __init__(self, name: str, exit_code: int | None) -> None:
+        super().__init__(name, exit_code)
+        self.name, self.exit_code = name, exit_code
 
 
 @dataclass
@@ -57,7 +70,9 @@ class _Replica:
     done: Done | None = None
 
 
-def _start(job: Callable[[Link], Any], rank: int, world_size: int, cores: Sequence[int]) -> _Replica:
+def _start(
+    job: Callable[[Link], Any], rank: int, world_size: int, cores: Sequence[int], noun: str
+) -> _Replica:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=replica_main, args=(job, Link(rank, world_size, theirs)))
@@ -65,7 +80,7 @@ def _start(job: Callable[[Link], Any], rank: int, world_size: int, cores: Sequen
         process.start()
     # With our copy closed, reading gives an end of file as soon as the replica is gone.
     theirs.close()
-    return _Replica(f"replica {rank + 1}/{world_size}", process, ours)
+    return _Replica(f"{noun} {rank + 1}/{world_size}", process, ours)
 
 
 @contextmanager
@@ -136,17 +151,17 @@ def _received(replica: _Replica) -> Ready | Calls | Done | Failed:
         message: Ready | Calls | Done | Failed = replica.channel.recv()
     except (EOFError, OSError):
         replica.process.join(GRACE_S)
-        raise ReplicaError(f"{replica.name} {_how_it_ended(replica.process.exitcode)}") from None
+        raise _Lost(replica.name, replica.process.exitcode) from None
     return message
 
 
-def _how_it_ended(exit_code: int | None) -> str:
+def _how_it_ended(exit_code: int | None, if_memory_ran_out: str) -> str:
     if exit_code is None:
         return "closed its connection and does not end"
     if exit_code >= 0:
         return f"ended with exit code {exit_code} before it was done; its own words stand above"
     name = signal.Signals(-exit_code).name
-    likely = " (the kernel does so where memory runs out: lower --replicas or --micro-batch-size)"
+    likely = f" (the kernel does so where memory runs out: {if_memory_ran_out})"
     return f"was killed by {name}{likely if name == 'SIGKILL' else ''}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from measurement.loop import Measurement, TimedCall
 from measurement.settings import Settings
-from measurement.statistics import PERCENTILES, Latency, latency, samples_needed, throughput
+from measurement.statistics import PERCENTILES, Latency, Throughput, latency, samples_needed, throughput
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,24 @@ def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
     """The lines that end a run."""
     rate = throughput(measurement.samples_per_host_call, *measurement.by_replica)
     trip = latency(measurement)
+    more = {
+        **figures(rate, trip),
+        "samples": str(measurement.samples),
+        "host_calls": str(len(measurement.host_call_ns)),
+        "device_iterations": str(settings.device_iterations),
+        "duration": f"{measurement.duration_s:.3f} s",
+        "warmup_host_calls": str(measurement.warmup_host_calls),
+        **_time_shares(measurement),
+        **_top1(measurement),
+        **facts.details,
+    }
+    return results(settings, rate, trip, facts, more)
+
+
+def results(
+    settings: Settings, rate: Throughput, trip: Latency, facts: Facts, more: Mapping[str, str]
+) -> str:
+    """The head of the results, which specs match, and `more` as `key: value` lines in their order."""
     head = [
         f"{settings.model} results:",
         f"\tmicro_batch_size: {settings.micro_batch_size}",
@@ -45,20 +63,16 @@ def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
         f"(min: {rate.min:.2f}, max: {rate.max:.2f}, std: {rate.std:.2f})",
         f"\tlatency avg: {trip.mean_ms:.3f} ms (mean) (min: {trip.min_ms:.3f}, max: {trip.max_ms:.3f})",
     ]
-    more = {
+    return "\n\n".join(head) + "\n\n" + "\n".join(f"\t{key}: {value}" for key, value in more.items())
+
+
+def figures(rate: Throughput, trip: Latency) -> dict[str, str]:
+    """What the head does not say of both: the median, and the percentiles that the samples can tell."""
+    return {
         "throughput_median": f"{rate.median:.2f} samples/sec",
         **_percentiles(trip),
         "latency_samples": str(trip.samples),
-        "samples": str(measurement.samples),
-        "host_calls": str(len(measurement.host_call_ns)),
-        "device_iterations": str(settings.device_iterations),
-        "duration": f"{measurement.duration_s:.3f} s",
-        "warmup_host_calls": str(measurement.warmup_host_calls),
-        **_time_shares(measurement),
-        **_top1(measurement),
-        **facts.details,
     }
-    return "\n\n".join(head) + "\n\n" + "\n".join(f"\t{key}: {value}" for key, value in more.items())
 
 
 def compile_summary(settings: Settings, facts: Facts) -> str:

@@ -9,13 +9,23 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 ENGINES = {"torch", "timm", "onnxruntime", "openvino", "poptorch", "popdist", "horovod"}
-OURS = {"models", "datasets", "backends", "measurement", "driver", "benchmark_parsers", "examples_utils"}
+OURS = {
+    "models",
+    "datasets",
+    "backends",
+    "measurement",
+    "driver",
+    "serving",
+    "benchmark_parsers",
+    "examples_utils",
+}
 ALLOWED = {
     "measurement": {"measurement"},
     "models": {"models"},
     "datasets": {"datasets"},
     "backends": {"backends", "measurement"},
     "driver": {"driver", "measurement", "models", "datasets", "backends"},
+    "serving": {"serving", "driver", "measurement", "models", "datasets", "backends"},
     "benchmark_parsers": {"benchmark_parsers"},
     "examples_utils": {"examples_utils", "benchmark_parsers"},
 }

@@ -56,7 +56,7 @@ def test_latency_is_measured_for_micro_batches_of_1_and_4_one_at_a_time(
 
 
 def test_the_driver_understands_every_command(variants: list[dict[str, Any]]) -> None:
-    for variant in variants:
+    for variant in of_the_driver(variants):
         found = flags(variant["command"])
         if "config" in found:
             read_config(ROOT / "configs.yml", found["config"])
@@ -65,7 +65,7 @@ def test_the_driver_understands_every_command(variants: list[dict[str, Any]]) ->
 
 
 def test_names_tell_the_kind_of_data(variants: list[dict[str, Any]]) -> None:
-    for variant in variants:
+    for variant in of_the_driver(variants):
         data = flags(variant["command"])["data"]
         name = variant["benchmark"]
         assert data == ("generated" if "_gen" in name else "synthetic" if "_synth" in name else "real"), name
@@ -75,6 +75,29 @@ def test_entries_for_four_ipus_need_poprun(variants: list[dict[str, Any]]) -> No
     pod4 = [variant for variant in variants if variant["benchmark"].endswith("_pod4")]
     assert len(pod4) == 2 * len(CONFIGURATIONS)
     assert all(variant["requires"] == ["poprun"] for variant in pod4)
+
+
+def test_every_configuration_has_entries_behind_a_server_that_are_skipped_where_there_is_none(
+    variants: list[dict[str, Any]],
+) -> None:
+    found = [variant for variant in variants if "triton" in variant["tags"]]
+    names = {f"pytorch_{name.replace('-', '_')}_triton_infer" for name in CONFIGURATIONS}
+    assert {variant["benchmark"] for variant in found} == names
+    for variant in found:
+        name = variant["benchmark"].removeprefix("pytorch_").removesuffix("_triton_infer").replace("_", "-")
+        model = name.removesuffix("-g16-gn")
+        asked = f"RequestType.{variant['params']['request_type']}-{variant['params']['clients']}"
+        words = shlex.split(variant["command"])
+        assert words[words.index("-k") + 1] == f"test_single_model[{name}-{model}-{asked}]"
+        assert "--benchmark_only=true" in words
+        assert variant["requires"] == ["tritonserver", "tritonclient"]
+    ways = {tuple(variant["params"].values()) for variant in found}
+    assert ways == {(way, clients) for way in ("SYNC", "ASYNC") for clients in ("1", "4", "8")}
+    assert len(found) == len(names) * len(ways)
+
+
+def of_the_driver(variants: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [variant for variant in variants if "triton" not in variant["tags"]]
 
 
 def flags(command: str) -> dict[str, Any]:

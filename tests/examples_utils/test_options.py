@@ -293,3 +293,21 @@ def test_requirements_that_are_met_run_and_others_say_what_is_missing(workplace)
         assert missing in reason
     for name in ("csv", "xml", "json"):
         assert "cores" in (done.log / f"benchmark_results.{name}").read_text()
+
+
+def test_a_triton_server_is_required_by_its_program_or_its_package(tmp_path):
+    """Without site-packages there is no package, whatever is installed here."""
+
+    def missing(path: str) -> str:
+        code = (
+            "from examples_utils.requirements import missing_requirements; "
+            f"print(missing_requirements(['tritonserver'], {{'PATH': {path!r}}}))"
+        )
+        root = Path(__file__).parents[2]
+        command = [sys.executable, "-S", "-c", code]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+
+    assert "requires tritonserver (none on PATH, and no nvidia-pytriton: make setup-triton)" in missing("")
+    (tmp_path / "tritonserver").write_text("#!/bin/sh")
+    (tmp_path / "tritonserver").chmod(0o755)
+    assert missing(str(tmp_path)) == "[]\n"

@@ -1,0 +1,212 @@
+"""The served models against the driver in this process, on the same cores, and the memory of a long load."""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from bench.engines import driver_throughput, subject
+from bench.rounds import ROUNDS, Ratio, alternate, ratio
+from datasets.images import find_images
+from driver.data import open_source
+from measurement.loop import measure
+from measurement.statistics import throughput
+from models import input_spec
+from serving.binary import find_triton
+from serving.connection import RequestType
+from serving.load import Load, Loaded, under_load
+from serving.loading import loaded
+from serving.repository import write_model
+from serving.served import ROOT, Served, served
+from serving.server import Server, running_server
+from serving.shared_images import Region, registered, shared_photographs
+
+ROUND_S = 6.0
+LONG_S = 60.0
+SAMPLE_S = 0.25
+
+
+def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = ROUNDS) -> Iterator[Ratio]:
+    """The lines on serving, one by one."""
+    with tempfile.TemporaryDirectory() as folder:
+        repository, log = Path(folder, "models"), Path(folder, "server.log")
+        repository.mkdir()
+        with running_server(find_triton(), repository, log) as server:
+            yield against_the_driver(server, repository, round_s, rounds)
+            yield added_latency(server, repository, round_s, rounds)
+            yield from memory_over_time(server, repository, long_s)
+
+
+def against_the_driver(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
+    """Throughput of 4 asynchronous clients and of the driver, both with the configuration's batch in 8 bits."""
+    made = served("resnet50", {"weights": "random"}, "resnet50")
+    options = made.settings
+    driver = subject(
+        model=options.model,
+        micro_batch_size=options.micro_batch_size,
+        device_iterations=8,
+        eight_bit_io=True,
+        normalization_location="ipu",
+        backend=options.backend,
+        duration=round_s,
+    )
+    with at_server(server, repository, made) as at:
+        pairs = alternate(
+            lambda: rate_of(at.under(Load(RequestType.ASYNC, 4), round_s)), driver_throughput(driver), rounds
+        )
+    driver.executable.close()
+    what = (
+        f"Triton, 4 asynchronous clients, {made.instances} instances / driver: resnet50, "
+        f"batch {options.micro_batch_size}, {driver.executable.effective.dtype}"
+    )
+    return ratio(what, pairs, "≥ 0.93", "samples/sec")
+
+
+def added_latency(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
+    """Median round trip of one synchronous client less that of the driver, which has all cores for its request."""
+    made = served("mobilenet-v3-small-1", {"weights": "random", "micro_batch_size": 1}, "mobilenet-v3-small")
+    driver = subject(
+        model=made.settings.model,
+        micro_batch_size=1,
+        device_iterations=1,
+        eight_bit_io=True,
+        normalization_location="ipu",
+        backend=made.settings.backend,
+        duration=round_s,
+    )
+
+    def in_process_ms() -> float:
+        with open_source(driver.settings, input_spec(driver.settings.model), None, "random") as source:
+            found = measure(driver.executable, source, driver.settings)
+        return float(np.median(found.round_trip_ns)) / 1e6
+
+    with at_server(server, repository, made) as at:
+
+        def served_ms() -> float:
+            found = at.under(Load(RequestType.SYNC, 1), round_s)
+            return float(np.median(found.measurement.round_trip_ns)) / 1e6
+
+        pairs = alternate(served_ms, in_process_ms, rounds)
+    driver.executable.close()
+    added = [ours - theirs for ours, theirs in pairs]
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    return Ratio(
+        "milliseconds that Triton adds to a round trip: mobilenet-v3-small, batch 1, 1 synchronous client",
+        statistics.median(added),
+        min(added),
+        max(added),
+        "≤ 2.5",
+        f"{ours:.2f} against {theirs:.2f} ms",
+    )
+
+
+def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterator[Ratio]:
+    """Resident memory of the server and of 8 clients: the last tenth of the time against the second."""
+    made = served("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
+    with at_server(server, repository, made) as at:
+        memory = Memory(server)
+        with memory.watched():
+            found = at.under(Load(RequestType.ASYNC, 8), long_s, memory.note_call)
+    for whose, mib in (("server", memory.server_mib), ("8 clients", memory.clients_mib)):
+        tenth = max(len(mib) // 10, 1)
+        second, last = statistics.median(mib[tenth : 2 * tenth]), statistics.median(mib[-tenth:])
+        yield Ratio(
+            f"resident memory of the {whose} over {long_s:.0f} s, last tenth / second tenth "
+            f"({found.counted.requests} requests, {found.counted.failed} failed)",
+            last / second,
+            last / second,
+            last / second,
+            "≤ 1.03, none failed",
+            f"{last:.1f} against {second:.1f} MiB",
+        )
+
+
+@dataclass(frozen=True)
+class AtServer:
+    """A model that the server has loaded."""
+
+    server: Server
+    served: Served
+    region: Region
+
+    def under(
+        self, load: Load, duration_s: float, on_line: Callable[[str], None] = lambda line: None
+    ) -> Loaded:
+        return under_load(self.server, self.served, self.region, load, duration_s, on_line)
+
+
+@contextmanager
+def at_server(server: Server, repository: Path, made: Served) -> Iterator[AtServer]:
+    """Exports, loads and unloads a model."""
+    write_model(repository, made)
+    with ExitStack() as stack:
+        region = stack.enter_context(shared_photographs(made, find_images(ROOT / "data" / "images")))
+        stack.enter_context(loaded(server, made.name))
+        stack.enter_context(registered(server, region))
+        yield AtServer(server, made, region)
+
+
+def rate_of(found: Loaded) -> float:
+    """Samples a second of all clients."""
+    return throughput(found.measurement.samples_per_host_call, *found.measurement.by_replica).mean
+
+
+@dataclass
+class Memory:
+    """Samples of resident memory in MiB, from the first host call on until the clients end."""
+
+    server: Server
+    server_mib: list[float] = field(default_factory=list)
+    clients_mib: list[float] = field(default_factory=list)
+
+    _at_s: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._measuring, self._ended, self._last_call_s = threading.Event(), threading.Event(), 0.0
+
+    def note_call(self, line: str) -> None:
+        """Told of each host call."""
+        self._last_call_s = time.monotonic()
+        self._measuring.set()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._watch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            self._measuring.set()
+            thread.join()
+        kept = sum(at_s <= self._last_call_s for at_s in self._at_s)
+        del self.server_mib[kept:], self.clients_mib[kept:]  # then the clients end, one after the other
+
+    def _watch(self) -> None:
+        self._measuring.wait()
+        root = psutil.Process(self.server.process.pid)
+        servers: list[Any] = [root, *root.children(recursive=True)]
+        clients = [psutil.Process(child.pid) for child in multiprocessing.active_children()]
+        while not self._ended.wait(SAMPLE_S):
+            try:
+                mine, theirs = _resident_mib(servers), _resident_mib(clients)
+            except psutil.NoSuchProcess:  # the clients have done their part
+                return
+            self._at_s.append(time.monotonic())
+            self.server_mib.append(mine)
+            self.clients_mib.append(theirs)
+
+
+def _resident_mib(processes: list[Any]) -> float:
+    return float(sum(process.memory_info().rss for process in processes)) / 2**20

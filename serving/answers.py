@@ -1,0 +1,110 @@
+"""Answers of a server to requests of several sizes, and those of the driver's own engine to the same images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from queue import SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driver.model import compiled_model
+from measurement.replica_link import Link
+from serving.connection import Client, Connection, RequestType
+from serving.errors import ServingError
+from serving.repository import VERSION
+from serving.served import Served
+from serving.shared_images import Region, attached
+
+Logits = NDArray[np.float32]
+Span = tuple[int, int]
+"""The images of one request: the first one, and how many."""
+
+BFLOAT16_EPSILON = 2.0**-7
+"""Half the distance of neighbours above 1: what rounding once may do, relatively."""
+
+
+def spans_of(region: Region, largest: int) -> list[Span]:
+    """Requests of 1, 3 and `largest` images in turn, over all images of the region."""
+    sizes = [size for size in (1, 3, largest) if size <= largest]
+    spans, first, turn = [], 0, 0
+    while first + sizes[turn % len(sizes)] <= region.shape[0]:
+        size = sizes[turn % len(sizes)]
+        spans.append((first, size))
+        first, turn = first + size, turn + 1
+    return spans
+
+
+def answers(client: Client, spans: Sequence[Span], link: Link) -> list[Logits]:
+    """A client's job: the server's logits for each of the requests, which it sends SYNC or ASYNC."""
+    with Connection(client) as connection:
+        link.begin(None)
+        if client.request_type is RequestType.SYNC:
+            return [connection.ask(*span) for span in spans]
+        return _together(connection, spans, client.in_flight)
+
+
+def in_process(served: Served, region: Region, repository: Path) -> Logits:
+    """The logits `(images, classes)` that the driver's engine computes here, from the same export."""
+    batch = served.settings.micro_batch_size
+    settings = replace(served.settings, threads=None, model_cache_path=repository / served.name / VERSION)
+    with (
+        closing(compiled_model(settings, served.pixels, served.weights).executable) as executable,
+        attached(region) as pixels,
+    ):
+        parts = [
+            executable.run([pixels[at : at + batch].copy()]).outputs[0].copy() for at in region.firsts(batch)
+        ]
+    return np.concatenate(parts).astype(np.float32)
+
+
+def differences(got: Logits, expected: Logits, dtype: str) -> str:
+    """What tells the answers `(images, classes)` apart beyond rounding; empty where nothing does.
+
+    float32 to 1e-4. In bfloat16, whose rounding depends on the batch, the class that is told: it must be the
+    expected one, or one that lies no further below it than rounding takes it.
+    """
+    if got.shape != expected.shape:
+        return f"shape {got.shape} against {expected.shape}"
+    if dtype == "float32":
+        wrong = ~np.isclose(got, expected, rtol=1e-4, atol=1e-4).all(axis=1)
+        return (
+            f"images {np.flatnonzero(wrong).tolist()} by up to {abs(got - expected).max():.2e}"
+            if wrong.any()
+            else ""
+        )
+    told = np.take_along_axis(expected, got.argmax(axis=1)[:, None], axis=1)[:, 0]
+    wrong = told < expected.max(axis=1) - 4 * BFLOAT16_EPSILON * abs(expected).max(axis=1)
+    return f"images {np.flatnonzero(wrong).tolist()} are told as another class" if wrong.any() else ""
+
+
+def _together(connection: Connection, spans: Sequence[Span], in_flight: int) -> list[Logits]:
+    done: SimpleQueue[tuple[int, Logits | None, ServingError | None]] = SimpleQueue()
+    found: dict[int, Logits] = {}
+    on_their_way = 0
+
+    def note(number: int, logits: Logits | None, error: ServingError | None) -> None:
+        done.put((number, logits, error))
+
+    for number, span in enumerate(spans):
+        connection.send(*span, partial(note, number))
+        on_their_way += 1
+        if on_their_way == in_flight:
+            _take(done, found)
+            on_their_way -= 1
+    for _ in range(on_their_way):
+        _take(done, found)
+    return [found[number] for number in range(len(spans))]
+
+
+def _take(
+    done: SimpleQueue[tuple[int, Logits | None, ServingError | None]], found: dict[int, Logits]
+) -> None:
+    number, logits, error = done.get()
+    if error is not None or logits is None:
+        raise error or ServingError("an answer without logits")
+    found[number] = logits

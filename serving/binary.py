@@ -1,0 +1,93 @@
+"""Where the server's program is: on PATH, or in the package nvidia-pytriton."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+from serving.errors import TritonMissing
+
+STUB = "triton_python_backend_stub"
+REMEDY = "run `make setup-triton`, or start this inside NVIDIA's container of Triton"
+
+
+@dataclass(frozen=True)
+class Triton:
+    """A server's program; `backends` is the folder to link its Python backend from, None where it has its own.
+
+    `environment` is set beside what this process has.
+    """
+
+    program: Path
+    backends: Path | None = None
+    stub: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_triton() -> Triton:
+    """The server that PATH names, else the package's. Raises `TritonMissing`, in one line, where there is none."""
+    if find_spec("tritonclient") is None:
+        raise TritonMissing(f"the package tritonclient is not installed: {REMEDY}")
+    # The Python backend starts whichever `python3` is first on PATH: with this one's folder before all
+    # others, models see the packages that this process sees, those of a virtual environment too.
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    if program := shutil.which("tritonserver"):
+        return Triton(Path(program), environment={"PATH": path})
+    try:
+        package = distribution("nvidia-pytriton")
+    except PackageNotFoundError:
+        raise TritonMissing(
+            f"there is no tritonserver on PATH, and no package nvidia-pytriton: {REMEDY}"
+        ) from None
+    root = Path(str(package.locate_file("pytriton/tritonserver")))
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    stub = root / "python_backend_stubs" / python / STUB
+    if not stub.exists():
+        known = ", ".join(sorted(folder.name for folder in stub.parents[1].glob("3.*"))) or "none"
+        raise TritonMissing(
+            f"nvidia-pytriton {package.version} has no backend for Python {python} (it has: {known}): "
+            "make the virtual environment with one of these, `make PYTHON=python3.11 setup-triton`"
+        )
+    libraries = [_folder_of_libpython(python), Path(str(package.locate_file("nvidia_pytriton.libs")))]
+    known_already = os.environ.get("LD_LIBRARY_PATH", "")
+    return Triton(
+        root / "bin" / "tritonserver",
+        root / "backends" / "python",
+        stub,
+        {
+            "PATH": path,
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [*map(str, libraries), known_already])),
+        },
+    )
+
+
+def link_python_backend(triton: Triton, folder: Path) -> list[str]:
+    """The server's arguments for its Python backend; `folder` gets links to the parts of a package's one."""
+    if triton.backends is None or triton.stub is None:
+        return []
+    backend = folder / "python"
+    backend.mkdir(parents=True)
+    for part in (*triton.backends.glob("*.so"), *triton.backends.glob("*.py"), triton.stub):
+        (backend / part.name).symlink_to(part)
+    return [f"--backend-directory={folder}"]
+
+
+def _folder_of_libpython(python: str) -> Path:
+    """Where the shared library is that the stub is linked with; interpreters need not come with it."""
+    library = f"libpython{python}.so.1.0"
+    places = [sysconfig.get_config_var(name) for name in ("LIBDIR", "LIBPL")]
+    multiarch = sysconfig.get_config_var("MULTIARCH") or ""
+    folders = [Path(place) for place in places if place]
+    for folder in (*folders, *(folder / multiarch for folder in folders), Path("/usr/lib") / multiarch):
+        if (folder / library).exists():
+            return folder
+    raise TritonMissing(
+        f"the server's Python backend needs {library}, which is not here: apt-get install libpython{python}"
+    )

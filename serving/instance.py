@@ -1,0 +1,106 @@
+"""One instance of a served model, in a process of the server's Python backend: our backend on a kept export."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends import registry
+from backends.base import Executable, KeepingBackend
+from backends.compilation import cache_name
+from backends.model_cache import ModelCache
+from measurement.machine import core_shares, cores_in_use
+from measurement.settings import DROPPED_HOST_CALLS, Settings
+from serving.errors import ServingError
+from serving.model_config import settings_from_text
+
+READY = "serving instance ready: "
+"""What stands before the line, JSON, that an instance prints into the server's log."""
+
+_DTYPES: dict[str, np.dtype[Any]] = {"TYPE_UINT8": np.dtype(np.uint8), "TYPE_FP32": np.dtype(np.float32)}
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    executable: Executable
+    staging: NDArray[Any]
+
+
+class Instance:
+    """Answers requests of any size up to the largest, each with the smallest executable that takes it.
+
+    Pixels are copied into an array that is always the same, which the engine then reads in place: it would
+    remember every array that it is handed, and the server's are new for each request.
+    """
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], name: str) -> None:
+        given = {key: value["string_value"] for key, value in config["parameters"].items()}
+        cores = own_cores(name, int(given["instances"]))
+        os.sched_setaffinity(0, cores)  # before the engine counts cores and starts its threads
+        settings = settings_from_text(given["settings"])
+        image = config["input"][0]
+        shape, dtype = tuple(map(int, image["dims"])), _DTYPES[image["data_type"]]
+        self._open = ExitStack()
+        self._compiled: dict[int, _Compiled] = {}
+        for size, key in sorted((int(size), key) for size, key in json.loads(given["exports"]).items()):
+            staging = np.zeros((size, *shape), dtype)
+            executable = _restored(folder, key, staging, replace(settings, micro_batch_size=size))
+            self._compiled[size] = _Compiled(self._open.enter_context(closing(executable)), staging)
+            for _ in range(1 + DROPPED_HOST_CALLS):  # engines still allocate in their first runs
+                executable.run([staging])
+        effective = asdict(executable.effective)
+        said = {"model": config["name"], "instance": name, "cores": sorted(cores), "effective": effective}
+        print(f"{READY}{json.dumps(said)}", flush=True)
+
+    def answers(self, pixels: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """Logits `(images, classes)` of each request, `pixels[i]` being `(images, channels, height, width)`.
+
+        Requests that the server hands over together are computed as one batch.
+        """
+        ends = np.cumsum([len(images) for images in pixels])
+        total = int(ends[-1])
+        size = min((size for size in self._compiled if size >= total), default=0)
+        if not size:
+            raise ServingError(f"{total} images at once, and {max(self._compiled)} are the most")
+        compiled = self._compiled[size]
+        np.concatenate(pixels, out=compiled.staging[:total])
+        outputs = compiled.executable.run([compiled.staging]).outputs[0, :total]
+        # A copy: the executable writes the next answers to the same place.
+        return [part.astype(np.float32) for part in np.split(outputs, ends[:-1])]
+
+    def close(self) -> None:
+        """Gives threads and memory of the engine back."""
+        self._open.close()
+
+
+def own_cores(name: str, instances: int) -> tuple[int, ...]:
+    """The cores of the instance called `name` (`MODEL_GROUP_NUMBER`); all where there are too few to share."""
+    cores, number = cores_in_use(), re.search(r"_(\d+)$", name)
+    if number is None or int(number[1]) >= instances or instances > len(cores):
+        return cores
+    return core_shares(cores, instances)[int(number[1])]
+
+
+def _restored(folder: Path, key: str, example: NDArray[Any], settings: Settings) -> Executable:
+    backend = registry.choose(settings.backend, settings.device)
+    assert isinstance(backend, KeepingBackend)
+    cache = ModelCache(folder)
+    entry = cache.read(cache_name(settings), key)
+    if entry is None:
+        raise ServingError(
+            f"{cache.path(cache_name(settings), key)} is missing: start the tests again, which export it"
+        )
+    return backend.restore(entry.artefact, _no_model, example, settings)
+
+
+def _no_model() -> NoReturn:
+    raise ServingError("an instance builds no model: it takes the export")

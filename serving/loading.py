@@ -1,0 +1,70 @@
+"""Models of a running server: loaded, served, unloaded."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from serving.errors import ServingError
+from serving.instance import READY
+from serving.server import POLL_S, Server
+
+UNLOAD_S = 30.0
+
+
+@contextmanager
+def loaded(server: Server, name: str) -> Iterator[list[dict[str, Any]]]:
+    """Loads the model `name`, and gives what each of its instances says of itself; unloads it at the end.
+
+    Raises `ServingError`, naming the model, where it does not load. Other models are served on.
+    """
+    from tritonclient.utils import InferenceServerException
+
+    known = server.log.stat().st_size
+    try:
+        server.control.load_model(name)
+    except InferenceServerException as error:
+        server.require_life()
+        raise ServingError(
+            f"the model {name} does not load: {_reason(str(error))}; the log: {server.log}"
+        ) from None
+    try:
+        yield _said_by_instances(server, name, known)
+    finally:
+        with suppress(InferenceServerException):  # of a server that is gone, and the model with it
+            server.control.unload_model(name)
+            _wait_until_unloaded(server, name)
+
+
+def state_of(server: Server, name: str) -> str:
+    """`READY`, `UNAVAILABLE`, …; empty where the server knows of no such model."""
+    index = server.control.get_model_repository_index()
+    return next((str(model.state) for model in index.models if model.name == name), "")
+
+
+def _wait_until_unloaded(server: Server, name: str) -> None:
+    """Unloading goes on after the server has said yes to it, and would disturb what is measured next."""
+    until_s = time.monotonic() + UNLOAD_S
+    while state_of(server, name) not in ("", "UNAVAILABLE"):
+        if time.monotonic() > until_s:
+            raise ServingError(f"the model {name} is still not unloaded after {UNLOAD_S:.0f} s")
+        time.sleep(POLL_S)
+
+
+def _said_by_instances(server: Server, name: str, known: int) -> list[dict[str, Any]]:
+    """The lines that instances print once they are ready; the server has no other way to tell of them."""
+    with server.log.open("rb") as log:
+        log.seek(known)
+        lines = log.read().decode("utf-8", "replace").splitlines()
+    said = [json.loads(line.removeprefix(READY)) for line in lines if line.startswith(READY)]
+    return [instance for instance in said if instance["model"] == name]
+
+
+def _reason(words: str) -> str:
+    """The last line of a traceback, or the message itself, on one line."""
+    lines = [line.strip() for line in words.splitlines() if line.strip() and not line.startswith(" ")]
+    meaningful = [line for line in lines if not line.startswith("At:")]
+    return " ".join(meaningful)[:600] or words[:600]

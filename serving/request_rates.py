@@ -1,0 +1,183 @@
+"""Which rates of requests a server keeps up with: p99 against the rate, and the highest rate under a limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from measurement.machine import available_cores
+from measurement.statistics import PERCENTILES, Latency, Throughput, samples_needed
+from serving.connection import Client, RequestType
+from serving.load import in_clients
+from serving.open_loop import Answered, open_loop, poisson_arrivals
+from serving.served import Served
+from serving.server import Server
+from serving.shared_images import Region
+from serving.statistics import Counters, counters
+
+MOST_CLIENTS = 4
+MOST_IN_FLIGHT = 256
+"""Of one client. Requests that are due beyond it wait, and their waiting counts."""
+
+TOLERANCE = 1.05
+"""The highest rate is known well enough when a rate so many times higher is too high."""
+
+MOST_PROBES = 16
+
+
+@dataclass(frozen=True)
+class AtRate:
+    """What became of Poisson arrivals at `rate` requests a second.
+
+    `latency_ns` `(answers,)` int64, from due to answered; `lag_ns` the part of it before the client sent the request.
+    """
+
+    rate: float
+    batch: int
+    latency_ns: NDArray[np.int64]
+    lag_ns: NDArray[np.int64]
+    answered_ns: NDArray[np.int64]
+    began_ns: int
+    broke_off: bool
+    counted: Counters
+
+    @property
+    def p99_ms(self) -> float | None:
+        """None where there are too few answers to tell."""
+        return self.latency.percentiles_ms[99.0] if len(self.latency_ns) >= samples_needed(99.0) else None  # type: ignore[index]
+
+    def under(self, limit_ms: float) -> bool:
+        """Whether p99 is under the limit: of all that were due, for the rest was not sent where too many were late."""
+        return not self.broke_off and self.p99_ms is not None and self.p99_ms <= limit_ms
+
+    @property
+    def seconds(self) -> float:
+        """From the start to the last answer."""
+        return (int(self.answered_ns.max()) - self.began_ns) / 1e9
+
+    @property
+    def latency(self) -> Latency:
+        milliseconds = self.latency_ns / 1e6
+        values = np.percentile(milliseconds, PERCENTILES, method="linear")
+        return Latency(
+            float(milliseconds.mean()),
+            float(milliseconds.min()),
+            float(milliseconds.max()),
+            len(milliseconds),
+            dict(zip(PERCENTILES, map(float, values), strict=True)),
+        )
+
+    @property
+    def throughput(self) -> Throughput:
+        """`mean` is over all the time; the rest is over whole seconds of it, or all of it where there is none."""
+        whole = int(self.seconds)
+        mean = len(self.latency_ns) * self.batch / self.seconds
+        bins, _ = np.histogram(
+            (self.answered_ns - self.began_ns) / 1e9, bins=whole or 1, range=(0, whole or 1)
+        )
+        each = bins * self.batch if whole else np.array([mean])
+        std = float(each.std(ddof=1)) if len(each) > 1 else 0.0
+        return Throughput(mean, float(np.median(each)), float(each.min()), float(each.max()), std)
+
+    def line(self, limit_ms: float | None) -> str:
+        """One line of the table of rates."""
+        trip = self.latency.percentiles_ms or {}
+        p99 = f"{self.p99_ms:.3f} ms" if self.p99_ms is not None else f"n/a ({len(self.latency_ns)} answers)"
+        verdict = (
+            "" if limit_ms is None else f"; {'under' if self.under(limit_ms) else 'over'} {limit_ms:g} ms"
+        )
+        rest = " (broken off: too many were late)" if self.broke_off else ""
+        return (
+            f"request rate {self.rate:.2f}/s: {len(self.latency_ns)} answers, p50 {trip[50.0]:.3f} ms, p99 {p99}, "
+            f"{self.throughput.mean:.2f} samples/s{verdict}{rest}"
+        )
+
+    def lag_warning(self) -> str | None:
+        """Where the clients were late themselves, the figures are also theirs."""
+        lag_ms, p99_ms = (
+            float(np.percentile(self.lag_ns, 99)) / 1e6,
+            float(np.percentile(self.latency_ns, 99)) / 1e6,
+        )
+        if lag_ms <= 0.1 * p99_ms:
+            return None
+        return (
+            f"warning: at {self.rate:.2f} requests/s the clients sent late themselves, p99 {lag_ms:.3f} ms: "
+            "they had no core, or too many requests on their way"
+        )
+
+
+def at_rate(
+    server: Server,
+    served: Served,
+    region: Region,
+    rate: float,
+    duration_s: float,
+    *,
+    shared_memory: bool = True,
+    limit_ms: float | None = None,
+    seed: int = 0,
+) -> AtRate:
+    """Requests of the configuration's batch at `rate` a second for `duration_s`, and of at least 100 requests.
+
+    Several clients send a share each: Poisson processes add up to one. Raises `ServingError`.
+    """
+    clients = min(MOST_CLIENTS, available_cores())
+    requests = max(round(rate * duration_s), samples_needed(99.0))
+    shares = [requests // clients + (number < requests % clients) for number in range(clients)]
+    arrivals = tuple(
+        poisson_arrivals(rate / clients, share, seed + number) for number, share in enumerate(shares)
+    )
+    batch = served.settings.micro_batch_size
+    client = Client(
+        server.address, served.name, region, batch, RequestType.ASYNC, MOST_IN_FLIGHT, shared_memory
+    )
+    limit_ns = None if limit_ms is None else round(limit_ms * 1e6)
+    before = counters(server, served.name)
+    found: list[Answered] = in_clients(
+        server, served, partial(open_loop, client, arrivals, limit_ns), clients
+    )
+    due_ns = np.concatenate([part.due_ns for part in found])
+    answered_ns = np.concatenate([part.answered_ns for part in found])
+    return AtRate(
+        rate,
+        batch,
+        answered_ns - due_ns,
+        np.concatenate([part.sent_ns for part in found]) - due_ns,
+        answered_ns,
+        int(due_ns.min()),
+        any(part.broke_off for part in found),
+        counters(server, served.name) - before,
+    )
+
+
+def highest_rate(is_under: Callable[[float], bool], rates: Sequence[float]) -> float | None:
+    """The highest rate that `is_under` was found true of, within `TOLERANCE` of one that it was false of.
+
+    `rates` are tried first, then twice or half of them, then rates between. None where it is never true.
+    """
+    tried: dict[float, bool] = {}
+
+    def probe(rate: float) -> bool:
+        if rate not in tried:
+            tried[rate] = is_under(rate)
+        return tried[rate]
+
+    for rate in sorted(rates):
+        if not probe(rate):
+            break
+    while len(tried) < MOST_PROBES:
+        under = [rate for rate, fine in tried.items() if fine]
+        over = [rate for rate, fine in tried.items() if not fine]
+        if not over:
+            probe(max(under) * 2)
+        elif not under:
+            probe(min(over) / 2)
+        elif min(over) <= max(under) * TOLERANCE:
+            break
+        else:
+            probe(float(np.sqrt(max(under) * min(over))))
+    return max((rate for rate, fine in tried.items() if fine), default=None)

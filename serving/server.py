@@ -1,0 +1,174 @@
+"""The server's process: started on a free port of this machine, watched, and ended with all its children."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from serving.binary import Triton, link_python_backend
+from serving.errors import ServingError
+from serving.log import likely_remedy, tail
+
+if TYPE_CHECKING:
+    from tritonclient.grpc import InferenceServerClient
+
+HOST = "127.0.0.1"
+START_S = 60.0
+"""How long a server may take to answer; 2 s is usual."""
+
+STOP_S = 10.0
+"""How long a server that was told to end may take before it is killed; 3 s is usual."""
+
+PORTS_TRIED = 3
+"""Another program may take a free port between our choice and the server's start."""
+
+POLL_S = 0.05
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers at `address`; `control` may be used by one thread at a time."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    control: InferenceServerClient
+
+    def require_life(self) -> None:
+        """Raises `ServingError`, with the end of the log, where the process has ended; ends what it left behind."""
+        if (code := self.process.poll()) is not None:
+            stop(self.process)
+            raise ServingError(_ended(code, self.log))
+
+
+@contextmanager
+def running_server(
+    triton: Triton, repository: Path, log: Path, grpc_port: int | None = None
+) -> Iterator[Server]:
+    """A server without models, which are loaded by name; `grpc_port` None means a free one.
+
+    What it prints is kept in `log`. Raises `ServingError`, with the end of the log and a remedy, where it does not
+    come up. It is ended, and all its children with it, however the block is left.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="triton-backends-") as backends:
+        arguments = link_python_backend(triton, Path(backends))
+        for attempt in range(PORTS_TRIED):
+            port = grpc_port or free_port()
+            process = _start(triton, [*_arguments(repository, port), *arguments], log)
+            try:
+                try:
+                    server = _once_it_answers(process, f"{HOST}:{port}", log)
+                except _PortTaken as taken:
+                    if grpc_port is None and attempt + 1 < PORTS_TRIED:
+                        continue
+                    raise ServingError(str(taken)) from None
+                try:
+                    yield server
+                finally:
+                    server.control.close()
+                return
+            finally:
+                stop(process)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens at now."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen at this port of this machine."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does, for ports just left
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ends the server, and whatever of its process group is left."""
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _arguments(repository: Path, port: int) -> list[str]:
+    return [
+        f"--model-repository={repository}",
+        "--model-control-mode=explicit",  # models are loaded when they are needed: idle ones take memory
+        "--exit-on-error=false",
+        "--disable-auto-complete-config",
+        f"--grpc-address={HOST}",
+        f"--grpc-port={port}",
+        "--allow-http=false",
+        "--allow-metrics=false",  # its figures come by gRPC, and collecting metrics costs time
+        "--exit-timeout-secs=3",
+    ]
+
+
+def _start(triton: Triton, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """The server's process, leader of a process group of its own, which Ctrl-C at a terminal does not reach."""
+    lifeline = [sys.executable, "-I", str(Path(__file__).with_name("lifeline.py")), str(os.getpid())]
+    with log.open("ab") as output:
+        output.write(f"$ {triton.program} {' '.join(arguments)}\n".encode())
+        output.flush()
+        return subprocess.Popen(
+            [*lifeline, str(triton.program), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **triton.environment},
+            start_new_session=True,
+        )
+
+
+class _PortTaken(Exception):
+    """The server found its port taken."""
+
+
+def _once_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> Server:
+    from tritonclient.grpc import InferenceServerClient
+    from tritonclient.utils import InferenceServerException
+
+    control = InferenceServerClient(address)
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s:
+        if (code := process.poll()) is not None:
+            control.close()
+            raise (_PortTaken if "already in use" in tail(log) else ServingError)(_ended(code, log))
+        with suppress(InferenceServerException):
+            # Ready, and by its own account: whoever else listens at the port is no child of ours.
+            if control.is_server_ready(client_timeout=1.0):
+                return Server(address, process, log, control)
+        time.sleep(POLL_S)
+    control.close()
+    raise ServingError(
+        f"tritonserver did not answer at {address} within {START_S:.0f} s: {likely_remedy(log)}; "
+        f"the end of its log:\n{tail(log)}"
+    )
+
+
+def _ended(code: int, log: Path) -> str:
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"tritonserver {how}: {likely_remedy(log)}; the end of its log ({log}):\n{tail(log)}"

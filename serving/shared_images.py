@@ -1,0 +1,90 @@
+"""Photographs, decoded once, in system shared memory: clients and server read them in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from math import prod
+from multiprocessing.shared_memory import SharedMemory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driver.data import open_source, pixel_dtype
+
+if TYPE_CHECKING:
+    from datasets.images import ImageSet
+    from serving.served import Served
+    from serving.server import Server
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where the images `(images, channels, height, width)` are; plain values, which go to client processes."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def image_bytes(self) -> int:
+        return prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
+
+    def firsts(self, batch: int) -> range:
+        """The first images of successive batches of this size, all of which are whole."""
+        return range(0, self.shape[0] - batch + 1, batch)
+
+
+@contextmanager
+def shared_photographs(served: Served, images: ImageSet) -> Iterator[Region]:
+    """Decodes the images as the model wants them, repeated until its largest batch is filled up."""
+    largest = served.settings.micro_batch_size
+    batches = -(-len(images.paths) // largest)
+    shape, dtype = (batches * largest, *served.image_shape), pixel_dtype(served.settings)
+    memory = SharedMemory(create=True, size=prod(shape) * dtype.itemsize)
+    try:
+        pixels = _array(memory, shape, dtype)
+        decoded = replace(served.settings, data="real", cache_images=True)
+        with open_source(decoded, served.pixels, images, "random") as source:
+            for batch in range(batches):
+                pixels[batch * largest : (batch + 1) * largest] = source.next().micro_batches[0]
+        del pixels
+        yield Region(memory.name, shape, dtype.name)
+    finally:
+        memory.close()
+        memory.unlink()
+
+
+@contextmanager
+def registered(server: Server, region: Region) -> Iterator[None]:
+    """Lets the server read the region, under its own name."""
+    from tritonclient.utils import InferenceServerException
+
+    size = region.shape[0] * region.image_bytes
+    server.control.register_system_shared_memory(region.name, f"/{region.name}", size)
+    try:
+        yield
+    finally:
+        with suppress(InferenceServerException):  # of a server that is gone
+            server.control.unregister_system_shared_memory(region.name)
+
+
+@contextmanager
+def attached(region: Region) -> Iterator[NDArray[Any]]:
+    """The images of the region `(images, channels, height, width)`; valid inside the block, to be read only."""
+    memory = SharedMemory(name=region.name)
+    pixels = _array(memory, region.shape, np.dtype(region.dtype))
+    pixels.flags.writeable = False
+    try:
+        yield pixels
+    finally:
+        del pixels
+        with suppress(BufferError):  # of a caller that still holds a view: the memory goes with the process
+            memory.close()
+
+
+def _array(memory: SharedMemory, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
+    array: NDArray[Any] = np.ndarray(shape, dtype, buffer=memory.buf)
+    return array

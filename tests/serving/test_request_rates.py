@@ -1,0 +1,112 @@
+"""Arrivals, what becomes of them, and the search for the highest rate: on plain values, without a server."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.open_loop import poisson_arrivals
+from serving.request_rates import MOST_PROBES, TOLERANCE, AtRate, highest_rate
+from serving.statistics import Counters
+
+NOTHING = Counters(*[0] * 8)
+MS = 1_000_000
+
+
+def at_rate(latency_ms, due_ms=None, lag_ms=0.0, broke_off: bool = False) -> AtRate:
+    latency = np.asarray(latency_ms, float)
+    due = np.arange(len(latency)) * 10.0 if due_ms is None else np.asarray(due_ms, float)
+    answered_ns = ((due + latency) * MS).astype(np.int64)
+    lag_ns = np.full(len(latency), int(lag_ms * MS))
+    return AtRate(100.0, 4, (latency * MS).astype(np.int64), lag_ns, answered_ns, 0, broke_off, NOTHING)
+
+
+@given(rate=st.floats(0.1, 1e4), requests=st.integers(1, 500), seed=st.integers(0, 2**32))
+def test_arrivals_are_in_order_and_as_many_as_asked_for_and_the_same_for_the_same_seed(
+    rate: float, requests: int, seed: int
+) -> None:
+    arrivals = poisson_arrivals(rate, requests, seed)
+    assert arrivals.shape == (requests,)
+    assert (np.diff(arrivals) >= 0).all()
+    assert (arrivals >= 0).all()
+    assert (arrivals == poisson_arrivals(rate, requests, seed)).all()
+
+
+def test_arrivals_come_at_the_rate_and_their_gaps_are_exponential() -> None:
+    gaps_s = np.diff(poisson_arrivals(50.0, 20_000, seed=1)) / 1e9
+    assert gaps_s.mean() == pytest.approx(1 / 50, rel=0.03)
+    assert gaps_s.std() == pytest.approx(
+        gaps_s.mean(), rel=0.03
+    )  # of an exponential distribution they are equal
+
+
+class TestVerdict:
+    def test_p99_is_held_against_the_limit(self) -> None:
+        found = at_rate([10.0] * 99 + [500.0])
+        assert found.p99_ms == pytest.approx(np.percentile([10.0] * 99 + [500.0], 99))
+        assert at_rate([10.0] * 200).under(11.0)
+        assert not at_rate([10.0] * 200).under(9.0)
+
+    def test_too_few_answers_cannot_tell(self) -> None:
+        found = at_rate([10.0] * 99)
+        assert found.p99_ms is None
+        assert not found.under(1000.0)
+        assert "p99 n/a (99 answers)" in found.line(1000.0)
+
+    def test_a_rate_that_was_broken_off_is_over_the_limit_whatever_came_before(self) -> None:
+        found = at_rate([1.0] * 200, broke_off=True)
+        assert not found.under(10.0)
+        assert "over 10 ms (broken off" in found.line(10.0)
+
+    def test_without_a_limit_no_verdict_is_printed(self) -> None:
+        line = at_rate([1.0] * 200).line(None)
+        assert "under" not in line
+        assert "over" not in line
+
+
+def test_throughput_is_over_all_the_time_and_its_spread_over_whole_seconds() -> None:
+    found = at_rate([0.0] * 300, due_ms=np.linspace(0, 3000, 300))
+    assert found.throughput.mean == pytest.approx(300 * 4 / 3)
+    assert found.throughput.min <= found.throughput.median <= found.throughput.max
+    assert found.throughput.max == pytest.approx(400, abs=8)
+
+
+def test_clients_that_are_late_themselves_are_told() -> None:
+    assert at_rate([10.0] * 100, lag_ms=0.5).lag_warning() is None
+    warning = at_rate([10.0] * 100, lag_ms=5.0).lag_warning()
+    assert warning is not None
+    assert warning.startswith("warning: at 100.00 requests/s the clients sent late themselves, p99 5.000 ms")
+
+
+@given(capacity=st.floats(1.0, 1000.0), start=st.floats(0.5, 2000.0))
+def test_the_highest_rate_is_found_from_below(capacity: float, start: float) -> None:
+    probes: list[float] = []
+
+    def is_under(rate: float) -> bool:
+        probes.append(rate)
+        return rate <= capacity
+
+    found = highest_rate(is_under, [start])
+    assert found is not None
+    assert capacity / TOLERANCE <= found <= capacity
+    assert len(probes) == len(set(probes)) <= MOST_PROBES
+
+
+def test_a_server_that_never_keeps_the_limit_has_no_highest_rate() -> None:
+    probes: list[float] = []
+    assert highest_rate(lambda rate: bool(probes.append(rate)), [8.0]) is None
+    assert len(probes) == MOST_PROBES
+
+
+def test_rates_that_were_asked_for_are_tried_in_order_until_one_is_too_high() -> None:
+    probes: list[float] = []
+
+    def is_under(rate: float) -> bool:
+        probes.append(rate)
+        return rate < 20
+
+    assert highest_rate(is_under, [40.0, 10.0, 5.0, 80.0]) is not None
+    assert probes[:3] == [5.0, 10.0, 40.0]
+    assert 80.0 not in probes

@@ -1,0 +1,57 @@
+"""The wrapper where there is no server; what it does with one is in tests_serial."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving import binary
+from serving.errors import TritonMissing
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_without_the_extra_it_says_in_one_line_how_to_get_it() -> None:
+    # Without site-packages there is no extra, whatever is installed here.
+    command = [sys.executable, "-S", "run_benchmark_with_triton_server.py", "tests_serial/tritonserver/"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: the package tritonclient is not installed: run `make setup-triton`")
+
+
+def test_a_client_without_a_server_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binary, "find_spec", lambda name: object())
+    monkeypatch.setenv("PATH", "/nowhere")
+
+    def absent(name: str) -> None:
+        raise binary.PackageNotFoundError(name)
+
+    monkeypatch.setattr(binary, "distribution", absent)
+    with pytest.raises(
+        TritonMissing, match="no tritonserver on PATH, and no package nvidia-pytriton: run `make"
+    ):
+        binary.find_triton()
+
+
+def test_a_python_that_the_package_has_no_backend_for_is_told_with_those_that_it_has(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "pytriton/tritonserver/python_backend_stubs/3.8").mkdir(parents=True)
+
+    class Package:
+        version = "0.7.0"
+
+        def locate_file(self, name: str) -> Path:
+            return tmp_path / name
+
+    monkeypatch.setattr(binary, "find_spec", lambda name: object())
+    monkeypatch.setattr(binary, "distribution", lambda name: Package())
+    monkeypatch.setenv("PATH", "/nowhere")
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with pytest.raises(TritonMissing, match=rf"no backend for Python {python} \(it has: 3.8\).*make PYTHON="):
+        binary.find_triton()

@@ -1,0 +1,140 @@
+"""The options of the tests that need a real server.
+
+A plugin of its own, which the wrapper names: of options in a conftest.py pytest knows only once it has looked for the
+tests, and takes `DIR` of `--model-repository DIR` for one of them until then.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from measurement.configs import read_config
+from measurement.options import count, count_or_zero, positive
+from serving.served import ENGINES, ROOT
+
+CONFIGURATIONS = (
+    "resnet50",
+    "efficientnet-b0",
+    "efficientnet-b4",
+    "mobilenet-v3-small",
+    "mobilenet-v3-large",
+    "efficientnet-b0-g16-gn",
+    "efficientnet-b4-g16-gn",
+)
+REPOSITORY = "../test_serial/tritonserver/models"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("Triton Inference Server")
+    # argparse knows no switch that also takes a value in its own word, and a separate word would swallow a path.
+    group.addoption(
+        "--benchmark_only",
+        "--benchmark_only=true",
+        dest="benchmark_only",
+        action="store_true",
+        help="only the throughput tests, with requests of exactly the configuration's batch size",
+    )
+    group.addoption(
+        "--benchmark_only=false", dest="benchmark_only", action="store_false", help="all tests (default)"
+    )
+    group.addoption(
+        "--model-repository",
+        metavar="DIR",
+        type=Path,
+        default=None,
+        help=f"where models are exported to, and made when missing (default: {REPOSITORY}, relative to the tests)",
+    )
+    group.addoption(
+        "--grpc-port", metavar="N", type=_said(_port), help="port of the server (default: a free one)"
+    )
+    group.addoption(
+        "--configurations",
+        metavar="NAME[,NAME…]",
+        type=_said(_configurations),
+        default=CONFIGURATIONS,
+        help="only these configurations of configs.yml (default: the seven of the benchmarks)",
+    )
+    group.addoption(
+        "--images",
+        metavar="DIR",
+        type=Path,
+        default=ROOT / "data/images",
+        help="photographs (default: data/images)",
+    )
+    group.addoption(
+        "--duration",
+        metavar="SECONDS",
+        type=_said(positive),
+        help="of each measurement (default: the configuration's)",
+    )
+    group.addoption("--backend", choices=("auto", *ENGINES), default="auto", help="engine of the instances")
+    group.addoption(
+        "--instances",
+        metavar="N",
+        type=_said(count),
+        help="instances of a model, which share the cores (default: one a core)",
+    )
+    group.addoption(
+        "--dynamic-batching",
+        metavar="MICROSECONDS",
+        type=_said(count_or_zero),
+        help="the server makes a batch of requests that come within this time (default: off)",
+    )
+    group.addoption(
+        "--shared-memory",
+        choices=("system", "none"),
+        default="system",
+        help="how pixels come to the server: in place, or inside the requests (default: system)",
+    )
+    group.addoption(
+        "--request-rate",
+        metavar="R[,R…]",
+        type=_said(_rates),
+        help="open loop: Poisson arrivals of so many requests a second; latency counts from when each was due",
+    )
+    group.addoption(
+        "--latency-limit",
+        metavar="MS",
+        type=_said(positive),
+        help="with --request-rate: also searches for the highest rate with p99 under this limit",
+    )
+
+
+def model_of(configuration: str) -> str:
+    """The model of a configuration. Raises `ConfigError` where there is no such configuration."""
+    return str(read_config(ROOT / "configs.yml", configuration).values["model"])
+
+
+def _configurations(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        model_of(name)
+    return names
+
+
+def _rates(text: str) -> tuple[float, ...]:
+    return tuple(positive(rate) for rate in text.split(","))
+
+
+def _port(text: str) -> int:
+    value = count(text)
+    if value > 65535:
+        raise ValueError(f"{text} is no port: expected a whole number from 1 to 65535")
+    return value
+
+
+def _said(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`parse` for argparse, which otherwise keeps to itself what was expected."""
+
+    def convert(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return convert

@@ -1,0 +1,53 @@
+"""An open loop on one model: p99 against the rate of requests (`--request-rate 2,4,8 --latency-limit 100`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from serving.report import rate_results
+from serving.request_rates import AtRate, at_rate, highest_rate
+
+
+@pytest.mark.open_loop
+def test_request_rate(at_server, duration_s: float, request: pytest.FixtureRequest) -> None:
+    """Prints a line for each rate, and the results of the last one, or of the highest one under the limit."""
+    options = request.config.option
+    limit_ms: float | None = options.latency_limit
+    shared_memory = options.shared_memory == "system"
+    found: dict[float, AtRate] = {}
+
+    def is_under(rate: float) -> bool:
+        found[rate] = at_rate(
+            at_server.server,
+            at_server.served,
+            at_server.region,
+            rate,
+            duration_s,
+            shared_memory=shared_memory,
+            limit_ms=limit_ms,
+        )
+        print(found[rate].line(limit_ms), flush=True)
+        if warning := found[rate].lag_warning():
+            print(warning, flush=True)
+        return limit_ms is None or found[rate].under(limit_ms)
+
+    print(flush=True)
+    if limit_ms is None:
+        for rate in sorted(options.request_rate):
+            is_under(rate)
+        shown = max(options.request_rate)
+    else:
+        highest = highest_rate(is_under, options.request_rate)
+        if highest is None:
+            pytest.fail(
+                f"no rate down to {min(found):.3g} requests/s has its p99 under {limit_ms:g} ms: "
+                "give a higher --latency-limit",
+                pytrace=False,
+            )
+        print(f"highest rate with p99 under {limit_ms:g} ms: {highest:.2f} requests/s", flush=True)
+        shown = highest
+    results = rate_results(
+        at_server.server, at_server.served, at_server.said, shared_memory, found[shown], limit_ms
+    )
+    print(results, flush=True)
+    assert all(one.counted.failed == 0 for one in found.values())
