@@ -61,6 +61,7 @@ class VariantResult:
     start_time_utc: str | None = None
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    compare: dict[str, float] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
