@@ -62,6 +62,7 @@ class VariantResult:
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     canary: dict[str, float] = field(default_factory=dict)
+    compare: dict[str, float] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
