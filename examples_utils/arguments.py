@@ -113,6 +113,11 @@ def _add_order(group: _Group) -> None:
         metavar="LOG_DIR",
         help="go on with a run that was stopped or killed, with that run's options",
     )
+    group.add_argument(
+        "--canary",
+        action="store_true",
+        help="before each variant run a fixed piece of work that tells a slower machine from slower code",
+    )
     group.add_argument("--stop-on-error", action="store_true", help="stop at the first variant that fails")
     group.add_argument(
         "--timeout",

@@ -205,5 +205,6 @@ def _run_options(parsed: argparse.Namespace) -> RunOptions:
         no_code_sync=parsed.no_code_sync,
         remove_dirs_after=parsed.remove_dirs_after,
         repeat=parsed.repeat,
+        canary=parsed.canary,
         shuffle=parsed.shuffle,
     )

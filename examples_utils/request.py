@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
+from examples_utils.canary_process import refuse_without_numpy
 from examples_utils.custom_metrics import load_custom_metrics
 from examples_utils.hosts import must_copy
 from examples_utils.options import RunOptions
@@ -38,6 +39,8 @@ def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Requ
         from examples_utils.monitor import refuse_without_plot
 
         refuse_without_plot()
+    if options.canary:
+        refuse_without_numpy()
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]

@@ -8,10 +8,11 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from examples_utils.canary_process import CanaryProcess
 from examples_utils.console import Console
 from examples_utils.execution import Surroundings, execute, not_executed
 from examples_utils.exports import collect
@@ -124,6 +125,7 @@ def _execute_all(
     hosts = Hosts() if request.copies_to_hosts else None
     requirements = Path(options.requirements_file).absolute() if options.requirements_file else None
     preparation = Preparation(log_folder, console, check_interruption, requirements, hosts)
+    canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
     git = _GitStates()
     try:
         for planned, repetition in queue.order:
@@ -132,7 +134,7 @@ def _execute_all(
                 f"[{queue.finished + 1}/{len(queue.order)}] {_title(planned, repetition, options.repeat)}"
             )
             folder = repetition_folder(log_folder, planned.folder, repetition, options.repeat)
-            result = _run_one(planned, repetition, folder, git.of(planned), around, preparation)
+            result = _run_one(planned, repetition, folder, git.of(planned), around, preparation, canary)
             store(result, folder)
             queue.finished += 1
             console.say(_outcome_line(result))
@@ -152,14 +154,16 @@ def _run_one(
     git: Mapping[str, Any],
     around: Surroundings,
     preparation: Preparation,
+    canary: CanaryProcess | None,
 ) -> VariantResult:
     folder.mkdir(parents=True, exist_ok=True)
     if planned.skip_reason:
         return not_executed(planned, repetition, git, around, SKIPPED, planned.skip_reason)
     if problem := preparation.prepare(planned):
         return not_executed(planned, repetition, git, around, FAILED, problem)
+    seconds = canary.measure() if canary else {}
     around.console.info(f"    {planned.command.text}")
-    return execute(planned, repetition, folder, git, around)
+    return replace(execute(planned, repetition, folder, git, around), canary=seconds)
 
 
 @dataclass
