@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples_utils.arguments import make_parser
+from examples_utils.selection_arguments import selection_of
 
 if TYPE_CHECKING:
-    from examples_utils.options import RunOptions, Selection
+    from examples_utils.options import RunOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +101,7 @@ def _list(parsed: argparse.Namespace) -> int:
     from examples_utils.options import CommandOptions
     from examples_utils.plan import make_plan
 
-    print(listing(make_plan(_selection(parsed), CommandOptions(), dict(os.environ)), parsed.format))
+    print(listing(make_plan(selection_of(parsed), CommandOptions(), dict(os.environ)), parsed.format))
     return 0
 
 
@@ -168,23 +169,11 @@ def _refuse(message: str) -> int:
     return 2
 
 
-def _selection(parsed: argparse.Namespace) -> Selection:
-    from examples_utils.options import Selection
-
-    return Selection(
-        specs=tuple(str(Path(name).absolute()) for name in parsed.spec),
-        benchmarks=tuple(parsed.benchmark),
-        tags=tuple(parsed.tag),
-        exclude_tags=tuple(parsed.exclude_tag),
-        include_convergence=parsed.include_convergence,
-    )
-
-
 def _run_options(parsed: argparse.Namespace) -> RunOptions:
     from examples_utils.options import CommandOptions, RunOptions
 
     return RunOptions(
-        selection=_selection(parsed),
+        selection=selection_of(parsed),
         command=CommandOptions(
             allow_wandb=parsed.allow_wandb,
             compile_only=parsed.compile_only,
