@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. 0: all passed, 1: a benchmark failed, 2: the request is wrong, 130: Ctrl-C."""
+    """Runs a command. 0: all passed, 1: a benchmark failed or regressed, 2: the request is wrong, 130: Ctrl-C."""
     commands: Mapping[str, Callable[[argparse.Namespace], int]] = {
         "benchmark": _benchmark,
         "list": _list,
@@ -25,6 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "collect": _collect,
         "parse": _parse,
         "validate-results": _validate_results,
+        "compare": _compare,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -38,6 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError as error:
+        print(
+            f"error: {parsed.command} needs {error.name}, which is not installed: "
+            f"pip install 'examples-utils[history]'",
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             return _reader_went_away()
@@ -162,6 +170,12 @@ def _validate_results(parsed: argparse.Namespace) -> int:
     report, valid = validate_results([Path(name) for name in parsed.files])
     print(report)
     return 0 if valid else 2
+
+
+def _compare(parsed: argparse.Namespace) -> int:
+    from examples_utils.comparison.command import compare
+
+    return compare(parsed)
 
 
 def _refuse(message: str) -> int:
