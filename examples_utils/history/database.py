@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from examples_utils.history.problems import HistoryError, said_of
+from examples_utils.history.problems import HistoryError, history_error
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
@@ -108,7 +108,7 @@ def told(url: URL) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        raise HistoryError(f"{shown(url)}: {said_of(error, _is_sqlite(url))}") from None
+        raise history_error(shown(url), error, _is_sqlite(url)) from None
 
 
 def _is_sqlite(url: URL) -> bool:

@@ -11,6 +11,10 @@ class HistoryError(RequestError):
     """The history cannot be used as asked; nothing of it was changed. The text says why and what to do."""
 
 
+class UnreachableError(HistoryError):
+    """Its server does not answer now; what is asked of it may well work later."""
+
+
 _SQLITE = {
     "is not a database": "is no history: not a database of SQLite; name another file",
     "malformed": "is damaged; restore a copy, or make a new one with: history add LOG_DIR…",
@@ -29,11 +33,16 @@ _POSTGRESQL = {
 }
 
 
-def said_of(error: DBAPIError, is_sqlite: bool) -> str:
-    """One line on why a database failed, and what to do."""
+def history_error(title: str, error: DBAPIError, is_sqlite: bool) -> HistoryError:
+    """What to raise for a database that failed: one line on why, and what to do."""
     text = " ".join(str(error.orig).split())
     known = _SQLITE if is_sqlite else _POSTGRESQL
-    found = next((remedy for words, remedy in known.items() if words in text.lower()), None)
-    if (found is None and not is_sqlite and error.connection_invalidated) or "connect" in text.lower():
-        found = "the server cannot be reached; start it, or check host and port"
-    return f"{found} ({text})" if found else text
+    if found := next((remedy for words, remedy in known.items() if words in text.lower()), None):
+        return HistoryError(f"{title}: {found} ({text})")
+    # A server that refuses is known by what it says; all else that concerns the connection is its absence.
+    absent = any(words in text.lower() for words in ("connect", "resolve host"))
+    if not is_sqlite and (error.connection_invalidated or absent):
+        return UnreachableError(
+            f"{title}: the server cannot be reached; start it, or check host and port ({text})"
+        )
+    return HistoryError(f"{title}: {text}")
