@@ -11,9 +11,6 @@ from pathlib import Path
 
 from examples_utils.problems import RequestError
 
-# The same for all users, whatever their TMPDIR.
-DEFAULT_LOCK = Path("/tmp/examples_utils-nightly.lock")
-
 
 @contextlib.contextmanager
 def only_night(file: Path) -> Iterator[None]:
