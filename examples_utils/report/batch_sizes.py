@@ -59,7 +59,9 @@ def trade_offs(run: Run) -> tuple[TradeOff, ...]:
 
 def front(points: Sequence[BatchSize]) -> frozenset[VariantKey]:
     """The points that no other one dominates: the Pareto front of high throughput and low latency."""
-    return frozenset(point.variant for point in points if not any(_dominates(other, point) for other in points))
+    return frozenset(
+        point.variant for point in points if not any(_dominates(other, point) for other in points)
+    )
 
 
 def _dominates(one: BatchSize, other: BatchSize) -> bool:

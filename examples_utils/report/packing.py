@@ -19,8 +19,8 @@ _MOST_DECIMALS = 15  # beyond, whole numbers are no longer exact in a browser
 
 def packed(document: Any) -> str:
     """A JSON document, compressed, in the letters of base64: nothing in it can end a script element."""
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(zlib.compress(text.encode("utf-8"), 6)).decode("ascii")
+    text = json.dumps(document, separators=(",", ":"), allow_nan=False)
+    return base64.b64encode(zlib.compress(text.encode("ascii"), 6)).decode("ascii")
 
 
 def unpacked(text: str) -> Any:
