@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,7 @@ def collect(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
     """
     options = stored_options(log_folder) or RunOptions()
     results, unreadable = stored_results(log_folder)
-    by_variant: dict[tuple[str, str, str], list[VariantResult]] = {}
-    for result in results:
-        by_variant.setdefault(result.identity, []).append(result)
-    combined = [combine(repetitions, options.repeat) for repetitions in by_variant.values()]
-    if results:
-        planned = [_not_run(described) for described in planned_variants(log_folder)]
-        combined += [variant for variant in planned if variant.identity not in by_variant]
+    combined = combined_results(log_folder, results, options.repeat)
     files = {
         "json": results_json(combined, options.additional_metrics),
         "csv": results_csv(combined, options.csv_metrics, options.additional_metrics),
@@ -36,6 +30,18 @@ def collect(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
     for suffix, text in files.items():
         write_durably(log_folder / f"benchmark_results.{suffix}", text)
     return combined, unreadable
+
+
+def combined_results(log_folder: Path, results: Sequence[VariantResult], repeat: int) -> list[VariantResult]:
+    """A log folder's variants from the records in it, repetitions combined; at the end those that were not run."""
+    by_variant: dict[tuple[str, str, str], list[VariantResult]] = {}
+    for result in results:
+        by_variant.setdefault(result.identity, []).append(result)
+    combined = [combine(repetitions, repeat) for repetitions in by_variant.values()]
+    if results:
+        planned = [_not_run(described) for described in planned_variants(log_folder)]
+        combined += [variant for variant in planned if variant.identity not in by_variant]
+    return combined
 
 
 def _not_run(described: Mapping[str, Any]) -> VariantResult:

@@ -43,16 +43,21 @@ def software_fingerprint() -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """The commit that ``folder`` is checked out at and whether tracked files were changed; None outside git."""
+    """The commit and branch that ``folder`` is checked out at and whether tracked files were changed.
+
+    All are None outside git; the branch also where a commit is checked out without one.
+    """
     command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None}
+        return {"commit": None, "dirty": None, "branch": None}
     lines = done.stdout.splitlines()
     commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
+    branch = next((line.split()[-1] for line in lines if line.startswith("# branch.head ")), None)
     return {
         "commit": None if commit == "(initial)" else commit,
+        "branch": None if branch == "(detached)" else branch,
         "dirty": any(not line.startswith("#") for line in lines),
     }
 

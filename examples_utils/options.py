@@ -46,6 +46,7 @@ class RunOptions:
     no_code_sync: bool = False
     remove_dirs_after: bool = False
     repeat: int = 1
+    canary: bool = False
     shuffle: int | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -54,8 +55,13 @@ class RunOptions:
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> RunOptions:
-        """The inverse of ``as_json``. Raises KeyError or TypeError if the file holds something else."""
-        given = {field.name: _tuples(stored[field.name]) for field in fields(RunOptions)}
+        """The inverse of ``as_json``, also of a run that did not know all options yet.
+
+        Raises KeyError or TypeError if the file holds something else.
+        """
+        given = {
+            field.name: _tuples(stored[field.name]) for field in fields(RunOptions) if field.name in stored
+        }
         given["selection"] = Selection(**{key: _tuples(value) for key, value in stored["selection"].items()})
         given["command"] = CommandOptions(**stored["command"])
         return RunOptions(**given)

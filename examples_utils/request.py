@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
+from examples_utils.canary_process import refuse_without_numpy
 from examples_utils.custom_metrics import load_custom_metrics
 from examples_utils.hosts import must_copy
 from examples_utils.options import RunOptions
@@ -26,6 +28,10 @@ class Request:
     copies_to_hosts: bool
     warnings: tuple[str, ...]
 
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The variants as keys of their records, by their folder in the log folder."""
+        return {planned.folder: planned.described() for planned in self.plan.variants}
+
 
 def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Request:
     """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
@@ -38,6 +44,8 @@ def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Requ
         from examples_utils.monitor import refuse_without_plot
 
         refuse_without_plot()
+    if options.canary:
+        refuse_without_numpy()
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
