@@ -22,7 +22,7 @@ class Tonight:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The earlier nights, oldest first; ``left_out`` says why others do not count, ``wanted`` how many would be good."""
+    """The earlier nights, oldest first. ``left_out`` says why others do not count, ``wanted`` how many are wanted."""
 
     runs: tuple[Run, ...]
     wanted: int

@@ -29,7 +29,9 @@ def only_night(file: Path) -> Iterator[None]:
                 f"another night is running on this machine ({holder}), and the two would measure each other; wait "
                 f"for its end, or give this one its own --lock if they share nothing (now {file})"
             ) from None
-        _write(descriptor, f"process {os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}, in {Path.cwd()}")
+        _write(
+            descriptor, f"process {os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}, in {Path.cwd()}"
+        )
         yield
     finally:
         os.close(descriptor)

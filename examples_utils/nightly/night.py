@@ -6,30 +6,29 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from examples_utils.comparison.change_points import changes
 from examples_utils.comparison.formats import formatted
-from examples_utils.comparison.nightly_judge import judge_night, suspects
+from examples_utils.comparison.nightly_judge import judge_night
 from examples_utils.console import Console
-from examples_utils.executor import Executor, executor
+from examples_utils.executor import executor
 from examples_utils.figures import Run, VariantKey
-from examples_utils.history.fingerprint import machine_key
-from examples_utils.history.problems import HistoryError, UnreachableError
-from examples_utils.history.reading import read_results
-from examples_utils.history.store import open_history
+from examples_utils.history.reading import read_runs
 from examples_utils.interruption import Interrupted, Interruption
 from examples_utils.log_folder import new_log_folder, write_durably
-from examples_utils.machine import git_state, machine_fingerprint
 from examples_utils.machine_state import OtherLoad
-from examples_utils.nightly.baseline import Baseline, Tonight, read_baseline
+from examples_utils.nightly.keeping import NightHistory, tonight_of
 from examples_utils.nightly.lock import only_night
 from examples_utils.nightly.options import NightOptions
+from examples_utils.nightly.page import check_report, write_page
 from examples_utils.nightly.since import regressions
+from examples_utils.nightly.suspicion import repeat_suspects
 from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
 from examples_utils.plan import schedule
 from examples_utils.problems import RequestError
+from examples_utils.report.page import report_page
 from examples_utils.request import Request, checked_request
 from examples_utils.run import run_console, sum_up
 
@@ -37,41 +36,110 @@ VERDICT_FILE = "nightly_verdict.json"
 
 
 def run_night(options: NightOptions) -> int:
-    """A whole night. Gives the exit code: that of ``Night.exitcode``, or 128 + signal.
+    """A whole night. Gives the exit code: that of ``verdict.Night``, or 128 + signal.
 
     Raises:
         RequestError: the request is wrong, or the history refuses; nothing has been run.
     """
     other_load = OtherLoad()
     request = checked_request(options.run, dict(os.environ))
+    check_report(options.report)
     with only_night(options.lock):
-        earlier = _Earlier(options, _tonight(request))
-        earlier.read(at_start=True)
-        variants = request.described()
+        history = NightHistory(options.history, tonight_of(request), options.compare.nights_needed)
+        history.read_at_start()
         with (
-            new_log_folder(options.log_dir, options.run, variants) as log_folder,
+            new_log_folder(options.log_dir, options.run, request.described()) as log_folder,
             run_console(request, log_folder) as console,
         ):
-            return _run(options, request, log_folder, console, other_load, earlier)
+            if history.baseline:
+                console.say(history.baseline.line)
+            else:
+                console.error(f"{history.problem}; it is asked again after the measuring")
+            measured = _measure(options, request, log_folder, console, other_load, history)
+            try:
+                run = read_runs(log_folder)[-1]
+            except RequestError as error:
+                console.error(f"there is nothing to keep or to judge: {error}")
+                return measured.stopped.exitcode if measured.stopped else 1
+            problem = history.add(run, log_folder)
+            if measured.stopped:
+                if problem:
+                    console.error(problem)
+                return measured.stopped.exitcode
+            night = _judge(options, run, measured, log_folder, history, problem)
+            _say(night, options, console)
+            return night.exitcode
 
 
-class _Earlier:
-    """The nights before, and why they could not be read, if they could not."""
+@dataclass
+class _Measured:
+    """How the measuring went. ``repeated`` were run again because they looked slower."""
 
-    def __init__(self, options: NightOptions, tonight: Tonight) -> None:
-        self._options, self._tonight = options, tonight
-        self.baseline: Baseline | None = None
-        self.problem: str | None = None
+    failed: bool = False
+    stopped: Interrupted | None = None
+    repeated: list[VariantKey] = field(default_factory=list)
 
-    def read(self, at_start: bool) -> None:
-        """Reads them if that has not been done. Raises HistoryError at the start, unless it may work later."""
-        if self.baseline is not None:
-            return
+
+def _measure(
+    options: NightOptions,
+    request: Request,
+    log_folder: Path,
+    console: Console,
+    other_load: OtherLoad,
+    history: NightHistory,
+) -> _Measured:
+    begun_s, run, measured = time.monotonic(), options.run, _Measured()
+    interruption = Interruption()
+    with interruption.catching():
         try:
-            with open_history(self._options.history, create=True) as history:
-                self.baseline = read_baseline(history, self._tonight, self._options.compare.nights_needed)
-                self.problem = None
-        except HistoryError as error:
-            if at_start and not isinstance(error, UnreachableError):
-                raise
-            self.problem = str(error)
+            with executor(request, log_folder, other_load, console, interruption.check) as executing:
+                executing.run(schedule(request.plan, run.repeat, run.shuffle), run.repeat)
+                history.read_if_not_read()
+                if history.baseline:
+                    repeat_suspects(executing, history.baseline.runs, options.compare, measured.repeated)
+        except Interrupted as error:
+            measured.stopped = error
+    measured.failed = sum_up(log_folder, console, time.monotonic() - begun_s, measured.stopped)
+    return measured
+
+
+def _judge(
+    options: NightOptions,
+    run: Run,
+    measured: _Measured,
+    log_folder: Path,
+    history: NightHistory,
+    problem: str | None,
+) -> Night:
+    baseline = history.baseline
+    problems = [text for text in (problem, history.problem) if text]
+    night = Night(run, log_folder, measured.failed, baseline, problems=problems)
+    if baseline:
+        nights = history.nights(run)
+        found = changes(nights, options.compare)
+        comparison = judge_night(baseline.runs, run, options.compare)
+        page = report_page(nights, comparison, found, [earlier.run_id for earlier in baseline.runs])
+        report, page_problem = write_page(page, options.report, log_folder)
+        night = replace(
+            night,
+            comparison=comparison,
+            regressions=regressions(comparison, found, nights),
+            repeated=measured.repeated,
+            repetitions_more=options.compare.confirmations,
+            problems=[*problems, page_problem] if page_problem else problems,
+            report=report,
+        )
+    write_durably(log_folder / VERDICT_FILE, verdict_json(night))
+    return night
+
+
+def _say(night: Night, options: NightOptions, console: Console) -> None:
+    if night.comparison and night.baseline and night.baseline.runs:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        console.say("\n" + formatted(night.comparison, "table", options.show_all, width))
+    for problem in night.problems:
+        console.error(problem)
+    console.say("\n".join(verdict_lines(night)))
+    if night.report:
+        console.say(f"report: {night.report}")
+    console.say(f"verdict as JSON: {night.log_folder / VERDICT_FILE}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from examples_utils.comparison.change_points import Change, changes
-from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.statement import change_text, interval_text, name_of
 from examples_utils.comparison.verdicts import Comparison, Judged
-from examples_utils.figures import Run
+from examples_utils.figures import MetricKey, Run
 from examples_utils.summary import format_figure
 
 
@@ -22,17 +21,15 @@ class Regression:
     first_after: Run
 
 
-def regressions(comparison: Comparison, nights: Sequence[Run], options: CompareOptions) -> list[Regression]:
-    """One for each regressed figure. ``nights`` are all of one machine, oldest first, the judged one the last."""
-    if not comparison.regressed:
-        return []
-    found: dict[object, Change] = {}
-    for change in changes(nights, options):  # the latest first
+def regressions(comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]) -> list[Regression]:
+    """One for each regressed figure. ``changes`` are those of ``nights``, the latest first; the last is the judged."""
+    latest: dict[MetricKey, Change] = {}
+    for change in changes:
         if change.better is False:
-            found.setdefault(change.key, change)
+            latest.setdefault(change.key, change)
     return [
-        Regression(one, found[one.key].last_before, found[one.key].first_after)
-        if one.key in found
+        Regression(one, latest[one.key].last_before, latest[one.key].first_after)
+        if one.key in latest
         else Regression(one, _last_with(one, nights[:-1]), nights[-1])
         for one in comparison.regressed
     ]

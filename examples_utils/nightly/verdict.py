@@ -22,27 +22,27 @@ SCHEMA_VERSION = 1
 class Night:
     """One night, judged. Without a ``comparison`` there is no verdict, because the history could not be read.
 
-    ``repeated`` are the variants that looked slower and were run again on the spot; ``history_problem`` says why the
-    results are not in the history.
+    ``repeated`` are the variants that looked slower and were run again on the spot; ``problems`` say what of the night
+    is not where it should be (history, report).
     """
 
     run: Run
     log_folder: Path
     failed: bool
     baseline: Baseline | None
-    comparison: Comparison | None
+    comparison: Comparison | None = None
     regressions: Sequence[Regression] = ()
     repeated: Sequence[VariantKey] = ()
     repetitions_more: int = 0
-    history_problem: str | None = None
+    problems: Sequence[str] = ()
     report: Path | None = None
 
     @property
     def exitcode(self) -> int:
-        """1: failed or regressed; 2: nothing is known to be bad, but the history could not be used; else 0."""
+        """1: failed or regressed; 2: neither is known, but the night could not do all that it was asked for; else 0."""
         if self.failed or self.regressions:
             return 1
-        return 2 if self.history_problem or self.comparison is None else 0
+        return 2 if self.problems or self.comparison is None else 0
 
     @property
     def word(self) -> str:
@@ -87,11 +87,9 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
-        "repeated": [
-            {**key._asdict(), "repetitions_more": night.repetitions_more} for key in night.repeated
-        ],
+        "repeated": [{**key._asdict(), "repetitions_more": night.repetitions_more} for key in night.repeated],
         "baseline": _baseline(night.baseline),
-        "history_problem": night.history_problem,
+        "problems": list(night.problems),
         "log_folder": str(night.log_folder),
         "report": None if night.report is None else str(night.report),
         "comparison": json.loads(comparison_json(night.comparison)) if night.comparison else None,
