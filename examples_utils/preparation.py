@@ -38,6 +38,7 @@ class Preparation:
     check_interruption: Callable[[], None]
     requirements_file: Path | None = None
     hosts: Hosts | None = None
+    python: str = sys.executable
     _outcomes: dict[tuple[str, ...], str | None] = field(default_factory=dict)
 
     def prepare(self, planned: PlannedVariant) -> str | None:
@@ -56,7 +57,7 @@ class Preparation:
         benchmark = planned.benchmark
         requirements = self.requirements_file or benchmark.requirements_file
         if requirements:
-            yield _pip_step(requirements)
+            yield _pip_step(self.python, requirements)
         if benchmark.apt_packages_file:
             yield from _apt_step(benchmark.apt_packages_file)
         environment = {**os.environ, **dict(planned.command.env)}
@@ -96,10 +97,10 @@ class _CannotPrepare(Exception):
     """The step itself cannot be formed; the text says why."""
 
 
-def _pip_step(requirements: Path) -> _Step:
+def _pip_step(python: str, requirements: Path) -> _Step:
     if not requirements.is_file():
         raise _CannotPrepare(f"its requirements file {requirements} does not exist")
-    argv = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements))
+    argv = (python, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements))
     return _Step(("pip", str(requirements)), f"pip install -r {requirements.name}", argv, requirements.parent)
 
 
