@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from examples_utils.history.arguments import add_commands as add_history_commands
+
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FORMATS = ("tree", "json", "yaml")
 
@@ -46,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"
     )
+    add_history_commands(commands)
     return parser
 
 
@@ -148,6 +151,14 @@ def _add_commands(group: _Group) -> None:
 def _add_results(group: _Group) -> None:
     group.add_argument(
         "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
+    )
+    group.add_argument(
+        "--history",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="in the end add the results to this history: a file or postgresql://… (without URL: "
+        "$EXAMPLES_UTILS_HISTORY, else ./history.db)",
     )
     group.add_argument(
         "--additional-metrics",

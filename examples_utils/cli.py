@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "collect": _collect,
         "parse": _parse,
         "validate-results": _validate_results,
+        "history": _history,
+        "import": _import,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -67,7 +69,7 @@ def _benchmark(parsed: argparse.Namespace) -> int:
         return _dry_run(options)
     from examples_utils.run import run_benchmarks
 
-    return run_benchmarks(options, parsed.log_dir)
+    return run_benchmarks(options, parsed.log_dir, parsed.history)
 
 
 def _resume(parsed: argparse.Namespace) -> int:
@@ -75,14 +77,14 @@ def _resume(parsed: argparse.Namespace) -> int:
     given = [
         name
         for name, value in vars(parsed).items()
-        if name not in ("resume", "command") and value != getattr(defaults, name)
+        if name not in ("resume", "command", "history") and value != getattr(defaults, name)
     ]
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         return _refuse(f"--resume takes all options from the stopped run; leave out {flags}")
     from examples_utils.run import resume_benchmarks
 
-    return resume_benchmarks(Path(parsed.resume))
+    return resume_benchmarks(Path(parsed.resume), parsed.history)
 
 
 def _dry_run(options: RunOptions) -> int:
@@ -161,6 +163,18 @@ def _validate_results(parsed: argparse.Namespace) -> int:
     report, valid = validate_results([Path(name) for name in parsed.files])
     print(report)
     return 0 if valid else 2
+
+
+def _history(parsed: argparse.Namespace) -> int:
+    from examples_utils.history.commands import run_history
+
+    return run_history(parsed)
+
+
+def _import(parsed: argparse.Namespace) -> int:
+    from examples_utils.history.commands import run_import
+
+    return run_import(parsed)
 
 
 def _refuse(message: str) -> int:

@@ -16,6 +16,7 @@ from examples_utils.canary_process import CanaryProcess
 from examples_utils.console import Console
 from examples_utils.execution import Surroundings, execute, not_executed
 from examples_utils.exports import collect
+from examples_utils.history.after_run import add_run
 from examples_utils.hosts import Hosts
 from examples_utils.interruption import Interrupted, Interruption
 from examples_utils.log_folder import (
@@ -36,20 +37,22 @@ from examples_utils.request import Request, checked_request
 from examples_utils.summary import figures_line, results_table, summary_lines
 
 
-def run_benchmarks(options: RunOptions, log_dir: str | None) -> int:
+def run_benchmarks(options: RunOptions, log_dir: str | None, history: str | None = None) -> int:
     """Runs what was asked for in a fresh log folder. Gives the exit code: 0, 1, or 128 + signal.
+
+    In the end the results go into the ``history``, if one is given; "" is the default one.
 
     Raises:
         RequestError: the request is wrong; nothing has been run.
     """
     other_load = OtherLoad()
-    request = checked_request(options, dict(os.environ))
+    request = checked_request(options, dict(os.environ), history)
     variants = {planned.folder: planned.described() for planned in request.plan.variants}
     with new_log_folder(log_dir, options, variants) as log_folder:
-        return _run(request, log_folder, other_load, finished=frozenset())
+        return _run(request, log_folder, other_load, frozenset(), history)
 
 
-def resume_benchmarks(stopped_run: Path) -> int:
+def resume_benchmarks(stopped_run: Path, history: str | None = None) -> int:
     """Continues the run in this log folder; variants that it has finished are not run again.
 
     Raises:
@@ -57,14 +60,18 @@ def resume_benchmarks(stopped_run: Path) -> int:
     """
     other_load = OtherLoad()
     with resumed_log_folder(stopped_run) as (log_folder, options):
-        request = checked_request(options, dict(os.environ))
+        request = checked_request(options, dict(os.environ), history)
         end_leftovers(log_folder)
         finished = frozenset((*r.identity, r.repetition) for r in stored_results(log_folder)[0])
-        return _run(request, log_folder, other_load, finished)
+        return _run(request, log_folder, other_load, finished, history)
 
 
 def _run(
-    request: Request, log_folder: Path, other_load: OtherLoad, finished: frozenset[tuple[str, str, str, int]]
+    request: Request,
+    log_folder: Path,
+    other_load: OtherLoad,
+    finished: frozenset[tuple[str, str, str, int]],
+    history: str | None,
 ) -> int:
     begun_s = time.monotonic()
     options = request.options
@@ -90,6 +97,8 @@ def _run(
             except Interrupted as error:
                 stopped = error
         failed = _sum_up(log_folder, console, time.monotonic() - begun_s, stopped)
+        if history is not None and not stopped:
+            add_run(log_folder, history, console)
     finally:
         console.close()
     return stopped.exitcode if stopped else int(failed)
