@@ -6,6 +6,7 @@ import argparse
 from typing import NoReturn
 
 from examples_utils.comparison.arguments import add_compare
+from examples_utils.history.arguments import add_commands as add_history_commands
 from examples_utils.nightly.arguments import add_nightly
 from examples_utils.selection_arguments import Group, add_selection, add_spec, positive_int, positive_seconds
 
@@ -50,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"
     )
+    add_history_commands(commands)
     return parser
 
 
@@ -120,6 +122,14 @@ def _add_commands(group: Group) -> None:
 def _add_results(group: Group) -> None:
     group.add_argument(
         "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
+    )
+    group.add_argument(
+        "--history",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="in the end add the results to this history: a file or postgresql://… (without URL: "
+        "$EXAMPLES_UTILS_HISTORY, else ./history.db)",
     )
     group.add_argument(
         "--additional-metrics",

@@ -102,6 +102,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def shrink(engine: Engine) -> None:
+    """Gives the space of what was removed back to the file system; PostgreSQL does so by itself."""
+    if not _is_sqlite(engine.url):
+        return
+    connection = engine.raw_connection()
+    try:
+        with told(engine.url):
+            connection.cursor().execute("VACUUM")
+    finally:
+        connection.close()
+
+
 @contextlib.contextmanager
 def told(url: URL) -> Iterator[None]:
     """Turns what a driver raises into a HistoryError that says what to do."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from examples_utils.problems import RequestError
 
@@ -12,7 +12,7 @@ class HistoryError(RequestError):
 
 
 class UnreachableError(HistoryError):
-    """Its server does not answer now; what is asked of it may well work later."""
+    """The server does not answer now, or a lock was held for too long: later it may well work."""
 
 
 _SQLITE = {
@@ -31,17 +31,17 @@ _POSTGRESQL = {
     "permission denied": "this user may not write there; grant it the rights, or name another database",
     "read-only": "the server takes no changes at present; name its primary, or try again later",
 }
+_PASSING = (_SQLITE["is locked"], _POSTGRESQL["read-only"])
 
 
 def history_error(title: str, error: DBAPIError, is_sqlite: bool) -> HistoryError:
-    """What to raise for a database that failed: one line on why, and what to do."""
+    """What a driver raised, as one line on why it failed and what to do."""
     text = " ".join(str(error.orig).split())
     known = _SQLITE if is_sqlite else _POSTGRESQL
     if found := next((remedy for words, remedy in known.items() if words in text.lower()), None):
-        return HistoryError(f"{title}: {found} ({text})")
-    # A server that refuses is known by what it says; all else that concerns the connection is its absence.
-    absent = any(words in text.lower() for words in ("connect", "resolve host"))
-    if not is_sqlite and (error.connection_invalidated or absent):
+        kind = UnreachableError if found in _PASSING else HistoryError
+        return kind(f"{title}: {found} ({text})")
+    if not is_sqlite and (error.connection_invalidated or isinstance(error, OperationalError)):
         return UnreachableError(
             f"{title}: the server cannot be reached; start it, or check host and port ({text})"
         )

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from examples_utils.comparison.arguments import add_threshold
+from examples_utils.history.arguments import add_history_option
 from examples_utils.selection_arguments import add_selection, positive_int, positive_seconds
 
 # The same for all users, whatever their TMPDIR.
@@ -48,12 +49,7 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         help="a second night with the same file is refused (default: one for the machine, %(default)s)",
     )
     judge = nightly.add_argument_group("what to compare with")
-    judge.add_argument(
-        "--history",
-        default="history.db",
-        metavar="URL",
-        help="where runs are kept: a file, or postgresql://… (default: ./history.db, made if missing)",
-    )
+    add_history_option(judge)
     judge.add_argument(
         "--window",
         type=positive_int,

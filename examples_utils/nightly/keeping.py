@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from examples_utils.figures import Run
-from examples_utils.history.database import database_url, shown
+from examples_utils.history.adding import add_reading
 from examples_utils.history.fingerprint import machine_key
+from examples_utils.history.location import add_command, opened_history
 from examples_utils.history.problems import HistoryError, UnreachableError
-from examples_utils.history.store import open_history
+from examples_utils.history.reading import Reading
 from examples_utils.machine import git_state, machine_fingerprint
 from examples_utils.nightly.baseline import Baseline, Tonight, read_baseline
 from examples_utils.request import Request
@@ -20,8 +21,8 @@ _MOST_NIGHTS = 365
 class NightHistory:
     """What was there before this night. ``baseline`` is None as long as the history has not answered."""
 
-    def __init__(self, url: str, tonight: Tonight, wanted: int) -> None:
-        self._url, self._tonight, self._wanted = url, tonight, wanted
+    def __init__(self, given: str | None, tonight: Tonight, wanted: int) -> None:
+        self._given, self._tonight, self._wanted = given, tonight, wanted
         self.baseline: Baseline | None = None
         self.problem = ""
 
@@ -41,18 +42,15 @@ class NightHistory:
         except HistoryError as error:
             self.problem = str(error)
 
-    def add(self, run: Run, log_folder: Path) -> str | None:
-        """Adds the night, or says why that failed and how to do it later."""
+    def add(self, reading: Reading, log_folder: Path) -> tuple[list[str], str | None]:
+        """Adds the night; gives what is to be warned of, and, if that failed, why and how to do it later."""
         try:
-            with open_history(self._url, create=True) as history:
-                history.add(run)
+            with opened_history(self._given, create=True) as history:
+                return add_reading(history, reading)[1], None
         except HistoryError as error:
-            title = shown(database_url(self._url))
-            return (
-                f"the results are not in the history: {error}\nthey are kept in {log_folder}; add them later with: "
-                f"python3 -m examples_utils history add {log_folder} --history '{title}'"
+            return [], (
+                f"history: {error}; no result is lost: add them with: {add_command(log_folder, self._given)}"
             )
-        return None
 
     def nights(self, run: Run) -> tuple[Run, ...]:
         """All nights that count, as many as a report shows, oldest first, and this one with its logs in the end.
@@ -60,7 +58,7 @@ class NightHistory:
         Those of the baseline alone if the history does not answer any more.
         """
         try:
-            with open_history(self._url) as history:
+            with opened_history(self._given) as history:
                 earlier = read_baseline(history, self._tonight, _MOST_NIGHTS + 1).runs
         except HistoryError:
             earlier = self.baseline.runs if self.baseline else ()
@@ -68,7 +66,7 @@ class NightHistory:
         return (*others[-_MOST_NIGHTS:], run)
 
     def _read_baseline(self) -> None:
-        with open_history(self._url, create=True) as history:
+        with opened_history(self._given, create=True) as history:
             self.baseline = read_baseline(history, self._tonight, self._wanted)
         self.problem = ""
 

@@ -15,7 +15,7 @@ from examples_utils.comparison.nightly_judge import judge_night
 from examples_utils.console import Console
 from examples_utils.executor import executor
 from examples_utils.figures import Run, VariantKey
-from examples_utils.history.reading import read_runs
+from examples_utils.history.reading import read_results
 from examples_utils.interruption import Interrupted, Interruption
 from examples_utils.log_folder import new_log_folder, write_durably
 from examples_utils.machine_state import OtherLoad
@@ -57,16 +57,18 @@ def run_night(options: NightOptions) -> int:
                 console.error(f"{history.problem}; it is asked again after the measuring")
             measured = _measure(options, request, log_folder, console, other_load, history)
             try:
-                run = read_runs(log_folder)[-1]
+                reading = read_results(log_folder)
             except RequestError as error:
                 console.error(f"there is nothing to keep or to judge: {error}")
                 return measured.stopped.exitcode if measured.stopped else 1
-            problem = history.add(run, log_folder)
+            warnings, problem = history.add(reading, log_folder)
+            for warning in warnings:
+                console.warning(warning)
             if measured.stopped:
                 if problem:
                     console.error(problem)
                 return measured.stopped.exitcode
-            night = _judge(options, run, measured, log_folder, history, problem)
+            night = _judge(options, reading.runs[-1], measured, log_folder, history, problem)
             _say(night, options, console)
             return night.exitcode
 

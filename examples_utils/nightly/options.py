@@ -11,11 +11,11 @@ from examples_utils.options import RunOptions
 
 @dataclass(frozen=True)
 class NightOptions:
-    """``history`` is a URL or a file; ``report`` a file or folder, or None for the log folder's own."""
+    """``history`` as for ``location.history_url``; ``report`` a file or folder, None for the log folder's own."""
 
     run: RunOptions
     compare: CompareOptions
-    history: str
+    history: str | None
     log_dir: str | None
     report: Path | None
     lock: Path
