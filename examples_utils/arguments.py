@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from examples_utils.ab.arguments import add_ab
 from examples_utils.comparison.arguments import add_compare
 from examples_utils.history.arguments import add_commands as add_history_commands
 from examples_utils.nightly.arguments import add_nightly
@@ -47,6 +48,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_parse(commands.add_parser("parse", help="read the figures of an output that is already there"))
     add_compare(commands)
     add_nightly(commands)
+    add_ab(commands)
     results = commands.add_parser("validate-results", help="report every problem of result files")
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"

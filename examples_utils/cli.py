@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "nightly": _nightly,
         "history": _history,
         "import": _import,
+        "ab": _ab,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -197,6 +198,12 @@ def _import(parsed: argparse.Namespace) -> int:
     from examples_utils.history.commands import run_import
 
     return run_import(parsed)
+
+
+def _ab(parsed: argparse.Namespace) -> int:
+    from examples_utils.ab.command import ab
+
+    return ab(parsed)
 
 
 def _refuse(message: str) -> int:
