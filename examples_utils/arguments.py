@@ -6,6 +6,7 @@ import argparse
 from typing import NoReturn
 
 from examples_utils.comparison.arguments import add_compare
+from examples_utils.report.arguments import add_report
 from examples_utils.selection_arguments import Group, add_selection, add_spec, positive_int, positive_seconds
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -44,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
     _add_parse(commands.add_parser("parse", help="read the figures of an output that is already there"))
     add_compare(commands)
+    add_report(commands)
     results = commands.add_parser("validate-results", help="report every problem of result files")
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"

@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "parse": _parse,
         "validate-results": _validate_results,
         "compare": _compare,
+        "report": _report,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -176,6 +177,12 @@ def _compare(parsed: argparse.Namespace) -> int:
     from examples_utils.comparison.command import compare
 
     return compare(parsed)
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from examples_utils.report.command import report
+
+    return report(parsed)
 
 
 def _refuse(message: str) -> int:
