@@ -9,6 +9,7 @@ from examples_utils.ab.arguments import add_ab
 from examples_utils.comparison.arguments import add_compare
 from examples_utils.history.arguments import add_commands as add_history_commands
 from examples_utils.nightly.arguments import add_nightly
+from examples_utils.report.arguments import add_report
 from examples_utils.selection_arguments import Group, add_selection, add_spec, positive_int, positive_seconds
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -49,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_compare(commands)
     add_nightly(commands)
     add_ab(commands)
+    add_report(commands)
     results = commands.add_parser("validate-results", help="report every problem of result files")
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"

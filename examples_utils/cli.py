@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "history": _history,
         "import": _import,
         "ab": _ab,
+        "report": _report,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -204,6 +205,12 @@ def _ab(parsed: argparse.Namespace) -> int:
     from examples_utils.ab.command import ab
 
     return ab(parsed)
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from examples_utils.report.command import report
+
+    return report(parsed)
 
 
 def _refuse(message: str) -> int:

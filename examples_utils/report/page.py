@@ -26,7 +26,13 @@ from examples_utils.report.anchors import anchors
 from examples_utils.report.batch_sizes import front, trade_offs
 from examples_utils.report.nights import nights, variant_nights
 from examples_utils.report.packing import columns, packed
-from examples_utils.report.sections import BenchmarkSection, Row, benchmark_sections, rows_by_urgency
+from examples_utils.report.sections import (
+    BenchmarkSection,
+    Row,
+    VariantSection,
+    benchmark_sections,
+    rows_by_urgency,
+)
 from examples_utils.report.series import Series, collect_series
 from examples_utils.summary import format_figure
 
@@ -75,7 +81,7 @@ def report_page(
         .get_template("page.html.jinja")
         .render(
             anchors=anchors(variants),
-            cards=[variant for section in sections for variant in section.variants if variant.urgent],
+            cards=_cards(sections),
             comparison=comparison,
             counts=_counts(comparison),
             data=Markup(packed(_data(runs, rows, variants, base_run_ids))),
@@ -91,6 +97,12 @@ def report_page(
             style=Markup(style),
         )
     )
+
+
+def _cards(sections: Sequence[BenchmarkSection]) -> list[VariantSection]:
+    """The variants that need attention, the most urgent first."""
+    urgent = [variant for section in sections for variant in section.variants if variant.urgent]
+    return sorted(urgent, key=lambda variant: min(row.number for row in variant.urgent))
 
 
 def _data(
@@ -241,7 +253,8 @@ def _glyph(one: Judged, reach: float) -> dict[str, float] | None:
 
 def _policy(style: str, script: str) -> str:
     """Nothing is loaded from anywhere, and no script or style runs but the page's own."""
-    return f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+    ours = f"script-src {_digest(script)}; style-src {_digest(style)}"
+    return f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
 
 
 def _digest(text: str) -> str:

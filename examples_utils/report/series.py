@@ -32,8 +32,8 @@ class Series:
     """What each night measured of one figure.
 
     ``nights`` (n,) are indices into the runs, ascending; ``median``, ``low`` and ``high`` (n,) are in ``unit``.
-    ``last`` holds the repetitions of the last of all runs, and is empty if that run has no value. ``other_unit`` counts the
-    nights that are left out because their unit was another one.
+    ``last`` holds the repetitions of the last of all runs, and is empty if that run has no value. ``other_unit`` counts
+    the nights that are left out because their unit was another one.
     """
 
     key: MetricKey
