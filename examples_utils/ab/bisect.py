@@ -125,7 +125,13 @@ def _is_open(targets: Iterable[Judged]) -> bool:
 
 def _outcome(targets: list[Judged]) -> tuple[Outcome, str]:
     """What the figures that decide say of a commit, and the one that says it most clearly."""
-    for verdict in (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING, Verdict.NOT_COMPARABLE, Verdict.UNCERTAIN):
+    for verdict in (
+        Verdict.REGRESSED,
+        Verdict.FAILED,
+        Verdict.MISSING,
+        Verdict.NOT_COMPARABLE,
+        Verdict.UNCERTAIN,
+    ):
         for one in targets:
             if one.verdict is verdict:
                 return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), _evidence(one)

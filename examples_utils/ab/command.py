@@ -55,6 +55,7 @@ def ab(parsed: argparse.Namespace) -> int:
         except Interrupted as stopped:
             console.error(f"{stopped}; what was measured is in {log_folder}")
             return stopped.exitcode
+        console.say("")
     say(comparison, parsed.format, parsed.all, parsed.output)
     return _exit_code(comparison)
 
@@ -86,14 +87,14 @@ def _what_to_run(parsed: argparse.Namespace) -> tuple[Path, RunOptions]:
 
 @contextlib.contextmanager
 def _console(log_folder: Path) -> Iterator[Console]:
-    console = Console(show_child_output=False)
+    console = Console("WARNING", show_child_output=False)
     try:
         log_folder.mkdir(parents=True, exist_ok=True)
         console.open_logs(log_folder)
     except OSError as error:
         raise RequestError(f"--log-dir {log_folder}: cannot be written: {error.strerror}") from None
     try:
-        console.info(f"results go to {log_folder}")
+        console.say(f"results go to {log_folder}")
         yield console
     finally:
         console.close()

@@ -33,6 +33,8 @@ class Revision:
         """How people call it."""
         if self.in_place:
             return f"working tree ({self.commit}{', with changes' if self.changed else ''})"
+        if self.commit.sha.startswith(self.reference):
+            return str(self.commit)
         return f"{self.reference} ({self.commit})"
 
 
@@ -74,7 +76,7 @@ class Preparer:
         self.check_interruption()
         if revision.in_place:
             return self._side(revision, self.repository, self.options)
-        self.console.info(f"checking out {revision.title}")
+        self.console.say(f"checking out {revision.title}")
         try:
             checkout = self.trees.add(name, revision.commit.sha)
         except GitError as error:
