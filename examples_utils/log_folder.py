@@ -20,7 +20,16 @@ from examples_utils.record import VariantResult, record_text
 RECORD_FILE = "variant_result.json"
 _RUN_FILE = "run.json"
 _EARLIER = "earlier_runs"
-_RUN_WIDE = ("benchmark_results.*", "*.log", "*-monitor.*", "preparation", "canary", _RUN_FILE)
+_RUN_WIDE = (
+    "benchmark_results.*",
+    "*.log",
+    "*-monitor.*",
+    "preparation",
+    "canary",
+    "nightly_verdict.json",
+    "report.html",
+    _RUN_FILE,
+)
 _LONGEST_NAME = 120
 
 
