@@ -26,7 +26,9 @@ def _binaries() -> Path | None:
     """Where PostgreSQL's programs are; Debian does not put them on the path."""
     if found := shutil.which("initdb"):
         return Path(found).resolve().parent
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: float(file.parts[4]))
+    installed = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda file: float(file.parts[4])
+    )
     return installed[-1].parent if installed else None
 
 
@@ -66,7 +68,16 @@ class Server:
 
     def up(self, binaries: Path) -> bool:
         settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-        command = [binaries / "pg_ctl", "-D", self.folder / "data", "-l", self.folder / "log", "-w", "-o", settings]
+        command = [
+            binaries / "pg_ctl",
+            "-D",
+            self.folder / "data",
+            "-l",
+            self.folder / "log",
+            "-w",
+            "-o",
+            settings,
+        ]
         started = subprocess.run(
             [*command, "start"], stdout=subprocess.DEVNULL, cwd=self.folder, **_as_ordinary_user()
         )

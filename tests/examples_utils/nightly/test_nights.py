@@ -66,7 +66,9 @@ def test_the_repetitions_on_the_spot_belong_to_the_same_run(place: NightPlace):
     assert [len(figure.values) for figure in tonight.figures.values()] == [20, 5]
     results = json.loads((place.log / "benchmark_results.json").read_text())
     assert [len(records[0]["repetitions"]) for records in results.values()] == [20, 5]
-    assert place.workplace.command("validate-results", str(place.log / "benchmark_results.json")).exitcode == 0
+    assert (
+        place.workplace.command("validate-results", str(place.log / "benchmark_results.json")).exitcode == 0
+    )
 
 
 def test_what_was_slower_by_chance_is_repeated_and_not_called(place: NightPlace):
@@ -153,7 +155,8 @@ def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightP
 
 
 @pytest.mark.parametrize(
-    ("wished", "written"), [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")]
+    ("wished", "written"),
+    [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")],
 )
 def test_the_report_goes_where_it_is_wanted(place: NightPlace, wished: str, written: str):
     place.benchmarks(a=100)
@@ -183,7 +186,9 @@ def test_a_second_night_in_the_same_log_folder_moves_the_first_aside(place: Nigh
 
 
 def test_a_missing_package_is_refused_before_anything_runs(place: NightPlace, monkeypatch):
-    monkeypatch.setattr("examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1)
+    monkeypatch.setattr(
+        "examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1
+    )
     place.benchmarks(a=100)
     done = place.night()
     assert done.exitcode == 2
