@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -101,8 +100,7 @@ def executor(
     )
     hosts = Hosts() if request.copies_to_hosts else None
     requirements = Path(options.requirements_file).absolute() if options.requirements_file else None
-    python = f"{environment}/bin/python" if environment else sys.executable
-    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts, python)
+    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts, environment)
     canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
     try:
         yield Executor(request, log_folder, around, preparation, canary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
@@ -44,7 +45,9 @@ def dependency_texts(checkout: Path, requirement_files: Iterable[Path] = ()) -> 
         name = pending.pop()
         if name not in texts and (checkout / name).is_file():
             texts[name] = (checkout / name).read_text("utf-8", "replace")
-            pending += [str(Path(name).parent / included) for included in _INCLUDED.findall(texts[name])]
+            pending += [
+                os.path.normpath(Path(name).parent / included) for included in _INCLUDED.findall(texts[name])
+            ]
     return texts
 
 

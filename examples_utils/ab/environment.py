@@ -9,6 +9,7 @@ from pathlib import Path
 
 from examples_utils.ab.dependencies import extras_in_use, read_project
 from examples_utils.export_junit import tail
+from examples_utils.preparation import pip_words
 from examples_utils.problems import RequestError
 from examples_utils.process import run_process
 
@@ -25,10 +26,10 @@ def build_environment(
         RequestError: it cannot be built; ``called`` is how the message calls the revision.
         Interrupted: the run was asked to stop.
     """
-    steps: list[tuple[str, ...]] = [(sys.executable, "-m", "venv", "--clear", str(folder))]
+    # The runner's own pip does it: to install another one there would take longer than all else.
+    steps: list[tuple[str, ...]] = [(sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder))]
     if wanted := _pip_arguments(checkout):
-        pip = (str(folder / "bin/python"), "-m", "pip", "install", "--disable-pip-version-check")
-        steps.append((*pip, *wanted))
+        steps.append((*pip_words(str(folder)), "install", "--disable-pip-version-check", *wanted))
     for number, argv in enumerate(steps, 1):
         output = log_folder / f"{number:02}"
         output.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from examples_utils.comparison.formats import FORMATS
+from examples_utils.history.arguments import add_history_option
 from examples_utils.selection_arguments import Group
 
 
@@ -21,9 +22,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
     )
     compare.add_argument("base", metavar="BASE", help="the run or runs to compare with")
     compare.add_argument("new", metavar="NEW", help="the run or runs to judge")
-    compare.add_argument(
-        "--history", metavar="URL", help="where runs are looked up (default: history.db in this folder)"
-    )
+    add_history_option(compare)
     compare.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="show only these metrics")
     compare.add_argument(
         "--benchmark",
