@@ -1,0 +1,132 @@
+"""Slow machine, not slow code: what the canary and most of the suite have in common in a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from examples_utils.comparison.levels import Floats
+
+_SMALLEST = 0.01  # a movement below 1% is left in the figures
+_SHARE = 0.6  # of the figures must have moved by at least half of it
+_FEWEST_FIGURES = 3
+_CANARY_SHARE = 0.4  # a canary that moved by less than this share of the suite's movement does not confirm it
+_CANARY_SURE = 3.0  # standard deviations
+_CANARY_FLOOR = 0.003  # no canary is steadier than 0.3% from run to run
+_MAD = 1.4826  # from median absolute deviation to standard deviation
+_MEDIAN_TO_MEAN = 1.2533  # standard error of a median ÷ that of a mean
+
+
+@dataclass(frozen=True)
+class Movements:
+    """For each run ``(runs,)``, in logarithms of slowness against the base runs.
+
+    ``suite`` is the median movement of the figures and ``share`` the share of them that went along. ``confirmed`` is
+    whether the canary went along too; where it did, ``shift`` is the movement, ``deviation`` its standard deviation,
+    and ``unevenness`` the standard deviation with which figures follow it beyond their own noise; elsewhere all are 0.
+    ``canary`` maps kernels to their movement ``(runs,)``, NaN where they did not run.
+    """
+
+    suite: Floats
+    share: Floats
+    confirmed: np.ndarray
+    shift: Floats
+    deviation: Floats
+    unevenness: Floats
+    canary: Mapping[str, Floats]
+
+
+def movements(
+    slowness: Floats, base_runs: int, canaries: Sequence[Mapping[str, Sequence[float]]], noise: float
+) -> Movements:
+    """What moved in common.
+
+    ``slowness`` ``(figures, runs)`` holds the levels of all figures that follow the machine's speed, as logarithms, the
+    higher the slower, NaN where there is none; the first ``base_runs`` runs are the base. ``canaries`` are the seconds
+    of each kernel for each run. ``noise`` is the standard deviation that the movement of a typical figure has by
+    repetitions alone; it counts where there are too few base runs to see more.
+    """
+    runs = slowness.shape[1]
+    if len(slowness) < _FEWEST_FIGURES or not base_runs:
+        nothing = np.zeros(runs)
+        return Movements(nothing, nothing, np.zeros(runs, bool), nothing, nothing, nothing, {})
+    moved = _against_base(slowness, base_runs)
+    usable = np.isfinite(moved)
+    enough = usable.sum(axis=0) >= _FEWEST_FIGURES
+    suite = np.where(enough, _median(moved), 0.0)
+    went_along = usable & (moved * np.sign(suite) >= np.abs(suite) / 2)
+    share = went_along.sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
+    kernels = sorted({kernel for canary in canaries for kernel in canary})
+    canary = {
+        kernel: _against_base(_canary_levels(canaries, kernel)[None], base_runs)[0] for kernel in kernels
+    }
+    agrees = np.zeros(runs, bool)
+    for kernel, movement in canary.items():
+        unrest = _canary_noise(canaries, kernel, movement, suite, base_runs)
+        wanted = np.maximum(_CANARY_SURE * unrest, _CANARY_SHARE * np.abs(suite))
+        agrees |= np.nan_to_num(movement) * np.sign(suite) >= wanted
+    confirmed = agrees & enough & (np.abs(suite) >= _SMALLEST) & (share >= _SHARE)
+    spread = _MAD * _median(np.abs(moved - suite))
+    usual = _usual_spread(spread, confirmed, base_runs, noise)
+    return Movements(
+        suite=suite,
+        share=share,
+        confirmed=confirmed,
+        shift=np.where(confirmed, suite, 0.0),
+        deviation=np.where(
+            confirmed, _MEDIAN_TO_MEAN * spread / np.sqrt(np.maximum(usable.sum(axis=0), 1)), 0.0
+        ),
+        unevenness=np.where(confirmed, np.sqrt(np.maximum(spread**2 - usual**2, 0.0)), 0.0),
+        canary=canary,
+    )
+
+
+def _against_base(values: Floats, base_runs: int) -> Floats:
+    return values - _median(values[:, :base_runs].T)[:, None]
+
+
+def _median(values: Floats) -> Floats:
+    """Over the first axis, without NaN; NaN where there is nothing else. (``np.nanmedian`` takes a loop.)"""
+    in_order = np.sort(values, axis=0)  # NaN last
+    number = np.isfinite(values).sum(axis=0)
+    columns = np.arange(values.shape[1])
+    lower = in_order[np.maximum(number - 1, 0) // 2, columns]
+    upper = in_order[np.minimum(number // 2, len(values) - 1), columns]
+    middle: Floats = 0.5 * (lower + upper)
+    return middle
+
+
+def _canary_levels(canaries: Sequence[Mapping[str, Sequence[float]]], kernel: str) -> Floats:
+    return np.array(
+        [np.log(np.median(canary[kernel])) if canary.get(kernel) else np.nan for canary in canaries]
+    )
+
+
+def _canary_noise(
+    canaries: Sequence[Mapping[str, Sequence[float]]],
+    kernel: str,
+    movement: Floats,
+    suite: Floats,
+    base_runs: int,
+) -> Floats:
+    """The standard deviation ``(runs,)`` of a kernel's movement where nothing happened.
+
+    From run to run, what the suite's movement does not explain; and inside a run, from its repetitions.
+    """
+    unexplained = np.abs(np.where(np.abs(suite) >= _SMALLEST, movement - suite, movement))[:base_runs]
+    between = _MAD * _median(unexplained[:, None])[0] if base_runs > 2 else 0.0
+    within = np.zeros(len(canaries))
+    for run, canary in enumerate(canaries):
+        seconds = np.log(np.asarray(canary.get(kernel, ()), float))
+        if len(seconds) > 1:
+            deviation = _MAD * np.median(np.abs(seconds - np.median(seconds)))
+            within[run] = _MEDIAN_TO_MEAN * deviation / np.sqrt(len(seconds))
+    return np.maximum(np.maximum(np.nan_to_num(between), within), _CANARY_FLOOR)
+
+
+def _usual_spread(spread: Floats, confirmed: np.ndarray, base_runs: int, noise: float) -> float:
+    """How far figures lie apart in a run in which the machine did not move."""
+    quiet = spread[:base_runs][~confirmed[:base_runs] & np.isfinite(spread[:base_runs])]
+    return float(np.median(quiet)) if len(quiet) > 2 else noise
