@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from examples_utils.ab.arguments import add_ab
 from examples_utils.comparison.arguments import add_compare
+from examples_utils.history.arguments import add_commands as add_history_commands
+from examples_utils.nightly.arguments import add_nightly
 from examples_utils.report.arguments import add_report
 from examples_utils.selection_arguments import Group, add_selection, add_spec, positive_int, positive_seconds
 
@@ -45,11 +48,14 @@ def make_parser() -> argparse.ArgumentParser:
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
     _add_parse(commands.add_parser("parse", help="read the figures of an output that is already there"))
     add_compare(commands)
+    add_nightly(commands)
+    add_ab(commands)
     add_report(commands)
     results = commands.add_parser("validate-results", help="report every problem of result files")
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"
     )
+    add_history_commands(commands)
     return parser
 
 
@@ -120,6 +126,14 @@ def _add_commands(group: Group) -> None:
 def _add_results(group: Group) -> None:
     group.add_argument(
         "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
+    )
+    group.add_argument(
+        "--history",
+        nargs="?",
+        const="",
+        metavar="URL",
+        help="in the end add the results to this history: a file or postgresql://… (without URL: "
+        "$EXAMPLES_UTILS_HISTORY, else ./history.db)",
     )
     group.add_argument(
         "--additional-metrics",

@@ -26,6 +26,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "parse": _parse,
         "validate-results": _validate_results,
         "compare": _compare,
+        "nightly": _nightly,
+        "history": _history,
+        "import": _import,
+        "ab": _ab,
         "report": _report,
     }
     parsed = make_parser().parse_args(arguments)
@@ -77,7 +81,7 @@ def _benchmark(parsed: argparse.Namespace) -> int:
         return _dry_run(options)
     from examples_utils.run import run_benchmarks
 
-    return run_benchmarks(options, parsed.log_dir)
+    return run_benchmarks(options, parsed.log_dir, parsed.history)
 
 
 def _resume(parsed: argparse.Namespace) -> int:
@@ -85,14 +89,14 @@ def _resume(parsed: argparse.Namespace) -> int:
     given = [
         name
         for name, value in vars(parsed).items()
-        if name not in ("resume", "command") and value != getattr(defaults, name)
+        if name not in ("resume", "command", "history") and value != getattr(defaults, name)
     ]
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         return _refuse(f"--resume takes all options from the stopped run; leave out {flags}")
     from examples_utils.run import resume_benchmarks
 
-    return resume_benchmarks(Path(parsed.resume))
+    return resume_benchmarks(Path(parsed.resume), parsed.history)
 
 
 def _dry_run(options: RunOptions) -> int:
@@ -177,6 +181,30 @@ def _compare(parsed: argparse.Namespace) -> int:
     from examples_utils.comparison.command import compare
 
     return compare(parsed)
+
+
+def _nightly(parsed: argparse.Namespace) -> int:
+    from examples_utils.nightly.command import nightly
+
+    return nightly(parsed)
+
+
+def _history(parsed: argparse.Namespace) -> int:
+    from examples_utils.history.commands import run_history
+
+    return run_history(parsed)
+
+
+def _import(parsed: argparse.Namespace) -> int:
+    from examples_utils.history.commands import run_import
+
+    return run_import(parsed)
+
+
+def _ab(parsed: argparse.Namespace) -> int:
+    from examples_utils.ab.command import ab
+
+    return ab(parsed)
 
 
 def _report(parsed: argparse.Namespace) -> int:

@@ -44,14 +44,20 @@ class Executor:
         console, options = self.around.console, self.request.options
         for number, (planned, repetition) in enumerate(turns, 1):
             self.around.check_interruption()
-            console.say(f"[{number}/{len(turns)}] {_title(planned, repetition, repeat)}")
-            folder = repetition_folder(self.log_folder, planned.folder, repetition, repeat)
-            result = self._run_one(planned, repetition, folder)
-            store(result, folder)
-            console.say(_outcome_line(result))
+            console.say(f"[{number}/{len(turns)}] {title(planned, repetition, repeat)}")
+            result = self.run_turn((planned, repetition), repeat)
             if result.status == FAILED and options.stop_on_error:
                 console.say("stopping at the first failure (--stop-on-error)")
                 return
+
+    def run_turn(self, turn: Turn, repeat: int) -> VariantResult:
+        """Executes one variant and stores its result. Raises Interrupted: the run was asked to stop in its middle."""
+        planned, repetition = turn
+        folder = repetition_folder(self.log_folder, planned.folder, repetition, repeat)
+        result = self._run_one(planned, repetition, folder)
+        store(result, folder)
+        self.around.console.say(_outcome_line(result))
+        return result
 
     def _run_one(self, planned: PlannedVariant, repetition: int, folder: Path) -> VariantResult:
         git, around = self._git_state(planned), self.around
@@ -81,20 +87,20 @@ def executor(
     check_interruption: Callable[[], None],
 ) -> Iterator[Executor]:
     """An executor for one run. In the end it removes from other hosts what it has copied there, if that is wanted."""
-    options = request.options
+    options, environment = request.options, request.options.command.virtual_environment
     around = Surroundings(
         console=console,
         check_interruption=check_interruption,
         other_load=other_load,
         machine=machine_fingerprint(),
-        software=software_fingerprint(),
+        software=software_fingerprint(environment),
         custom_metrics=request.custom_metrics,
         compile_only=options.command.compile_only,
         trace_period_s=options.progress_trace_period_s,
     )
     hosts = Hosts() if request.copies_to_hosts else None
     requirements = Path(options.requirements_file).absolute() if options.requirements_file else None
-    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts)
+    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts, environment)
     canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
     try:
         yield Executor(request, log_folder, around, preparation, canary)
@@ -104,9 +110,10 @@ def executor(
                 console.warning(complaint)
 
 
-def _title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
-    title = f"{planned.benchmark.name}::{planned.variant.name}"
-    return f"{title} (repetition {repetition} of {repeat})" if repeat > 1 else title
+def title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
+    """How messages call one execution."""
+    name = f"{planned.benchmark.name}::{planned.variant.name}"
+    return f"{name} (repetition {repetition} of {repeat})" if repeat > 1 else name
 
 
 def _outcome_line(result: VariantResult) -> str:

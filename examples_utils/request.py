@@ -12,6 +12,7 @@ from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
 from examples_utils.canary_process import refuse_without_numpy
 from examples_utils.custom_metrics import load_custom_metrics
+from examples_utils.history.after_run import refuse_unusable
 from examples_utils.hosts import must_copy
 from examples_utils.options import RunOptions
 from examples_utils.plan import Plan, make_plan, refuse_missing_datasets
@@ -33,7 +34,9 @@ class Request:
         return {planned.folder: planned.described() for planned in self.plan.variants}
 
 
-def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Request:
+def checked_request(
+    options: RunOptions, environment: Mapping[str, str], history: str | None = None
+) -> Request:
     """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
     plan = make_plan(options.selection, options.command, environment)
     refuse_missing_datasets(plan, environment)
@@ -50,6 +53,8 @@ def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Requ
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
     warnings += _unknown_csv_metrics(options, plan, custom_metrics)
+    if history is not None and (warning := refuse_unusable(history)):
+        warnings.append(warning)
     return Request(options, plan, custom_metrics, copies, tuple(warnings))
 
 

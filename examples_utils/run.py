@@ -13,6 +13,7 @@ from pathlib import Path
 from examples_utils.console import Console
 from examples_utils.executor import executor
 from examples_utils.exports import collect
+from examples_utils.history.after_run import add_run
 from examples_utils.interruption import Interrupted, Interruption
 from examples_utils.log_folder import new_log_folder, resumed_log_folder, stored_results
 from examples_utils.machine_state import OtherLoad
@@ -24,19 +25,21 @@ from examples_utils.request import Request, checked_request
 from examples_utils.summary import results_table, summary_lines
 
 
-def run_benchmarks(options: RunOptions, log_dir: str | None) -> int:
+def run_benchmarks(options: RunOptions, log_dir: str | None, history: str | None = None) -> int:
     """Runs what was asked for in a fresh log folder. Gives the exit code: 0, 1, or 128 + signal.
+
+    In the end the results go into the ``history``, if one is given; "" is the default one.
 
     Raises:
         RequestError: the request is wrong; nothing has been run.
     """
     other_load = OtherLoad()
-    request = checked_request(options, dict(os.environ))
+    request = checked_request(options, dict(os.environ), history)
     with new_log_folder(log_dir, options, request.described()) as log_folder:
-        return _run(request, log_folder, other_load, finished=frozenset())
+        return _run(request, log_folder, other_load, frozenset(), history)
 
 
-def resume_benchmarks(stopped_run: Path) -> int:
+def resume_benchmarks(stopped_run: Path, history: str | None = None) -> int:
     """Continues the run in this log folder; variants that it has finished are not run again.
 
     Raises:
@@ -44,14 +47,18 @@ def resume_benchmarks(stopped_run: Path) -> int:
     """
     other_load = OtherLoad()
     with resumed_log_folder(stopped_run) as (log_folder, options):
-        request = checked_request(options, dict(os.environ))
+        request = checked_request(options, dict(os.environ), history)
         end_leftovers(log_folder)
         finished = frozenset((*r.identity, r.repetition) for r in stored_results(log_folder)[0])
-        return _run(request, log_folder, other_load, finished)
+        return _run(request, log_folder, other_load, finished, history)
 
 
 def _run(
-    request: Request, log_folder: Path, other_load: OtherLoad, finished: frozenset[tuple[str, str, str, int]]
+    request: Request,
+    log_folder: Path,
+    other_load: OtherLoad,
+    finished: frozenset[tuple[str, str, str, int]],
+    history: str | None,
 ) -> int:
     begun_s = time.monotonic()
     options = request.options
@@ -72,6 +79,8 @@ def _run(
             except Interrupted as error:
                 stopped = error
         failed = sum_up(log_folder, console, time.monotonic() - begun_s, stopped)
+        if history is not None and not stopped:
+            add_run(log_folder, history, console)
     return stopped.exitcode if stopped else int(failed)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 
 from examples_utils.comparison.judge import compare_runs
@@ -21,6 +22,8 @@ def compare(parsed: argparse.Namespace) -> int:
     check_output(parsed.format, parsed.all, parsed.output)
     options = CompareOptions(threshold=parsed.threshold)
     base, new = read_sides(parsed.base, parsed.new, parsed.history)
+    for warning in (*base.warnings, *new.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
     judged = compare_runs(base.runs, new.runs, options)
     titled = replace(judged, base_title=base.title, new_title=new.title)
     comparison = selected(titled, parsed.benchmark, parsed.metrics)

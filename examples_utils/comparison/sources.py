@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,14 @@ DEFAULT_HISTORY = "history.db"
 
 @dataclass(frozen=True)
 class Source:
-    """One side of a comparison. ``runs`` are the oldest first, never empty; ``title`` says to people what they are."""
+    """One side of a comparison. ``runs`` are the oldest first, never empty; ``title`` says to people what they are.
+
+    ``warnings`` are about what was read, such as a record that had to be left out.
+    """
 
     title: str
     runs: tuple[Run, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, Source]:
@@ -36,33 +40,32 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
         RequestError: a reference names no run, or both sides are the same.
     """
     with _opened_when_needed(history_url) as look_up:
-        new_runs = _runs_of(new, look_up)
-        base_runs = _runs_of(base, look_up)
-    known = {run.run_id for run in new_runs}
-    others = [run for run in base_runs if run.run_id not in known]
+        new_side = _side(new, look_up)
+        base_side = _side(base, look_up)
+    known = {run.run_id for run in new_side.runs}
+    others = tuple(run for run in base_side.runs if run.run_id not in known)
     if not others:
         raise RequestError(
-            f"compare {base} {new}: both name {_one(new_runs[-1])}; name an earlier run as BASE"
+            f"{base} and {new} both name {_one(base_side.runs[-1])}; name an earlier run as BASE"
         )
-    return _source(base, others), _source(new, new_runs)
+    return replace(base_side, title=_title(base, others), runs=others), new_side
 
 
-def _runs_of(reference: str, look_up: Callable[[str], list[Run]]) -> list[Run]:
-    """The oldest first."""
+def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
     path = Path(reference)
+    warnings: tuple[str, ...] = ()
+    runs: Sequence[Run]
     if path.exists():
-        from examples_utils.history.reading import read_runs
+        from examples_utils.history.reading import read_results
 
-        runs = read_runs(path)
-        if not runs:
-            raise RequestError(
-                f"{reference}: holds no result; name a run's --log-dir or benchmark_results.json"
-            )
+        reading = read_results(path)
+        runs, warnings = reading.runs, (*reading.left_out, *reading.warnings)
     elif reference.endswith((".json", "/")):
         raise RequestError(f"{reference}: no such file or folder")
     else:
         runs = look_up(reference)
-    return sorted(runs, key=lambda run: datetime.fromisoformat(run.started_utc))
+    ordered = tuple(sorted(runs, key=lambda run: datetime.fromisoformat(run.started_utc)))
+    return Source(_title(reference, ordered), ordered, warnings)
 
 
 @contextlib.contextmanager
@@ -87,9 +90,10 @@ def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], lis
         yield look_up
 
 
-def _source(reference: str, runs: Sequence[Run]) -> Source:
-    title = _one(runs[0]) if len(runs) == 1 else f"{len(runs)} runs: {_one(runs[0])}, to {_one(runs[-1])}"
-    return Source(f"{reference} ({title})", tuple(runs))
+def _title(reference: str, runs: Sequence[Run]) -> str:
+    if len(runs) == 1:
+        return f"{reference} ({_one(runs[0])})"
+    return f"{reference} ({len(runs)} runs: {_one(runs[0])}, to {_one(runs[-1])})"
 
 
 def _one(run: Run) -> str:

@@ -31,7 +31,7 @@ def by_urgency(comparison: Comparison) -> list[Judged]:
 def head_lines(comparison: Comparison) -> list[str]:
     """What is compared, and what concerns all figures: said once, before any of them."""
     lines = [f"base: {comparison.base_title}", f"new:  {comparison.new_title}"]
-    lines += [f"not the same: {difference}" for difference in comparison.differences]
+    lines += [f"note: {difference}" for difference in comparison.differences]
     if comparison.movement:
         lines.append(movement_line(comparison))
     lines.append(counts_line(comparison))

@@ -2,56 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 # Repetitions only add up: a variant that has passed may fail in a later one, and never the other way round.
-_GROWTH = {"not run": 0, "skipped": 1, "passed": 1}
-_FAILED = 2
+_GROWTH = {"not run": 0, "skipped": 1, "passed": 1, "failed": 2}
+
+
+@dataclass
+class _Part:
+    """What one reading says of one variant."""
+
+    facts: VariantFacts | None
+    figures: dict[MetricKey, Figure] = field(default_factory=dict)
+
+    def size(self) -> tuple[int, int]:
+        """How far the variant had come."""
+        grown = _GROWTH.get(self.facts.status, 0) if self.facts else -1
+        return sum(len(figure.values) for figure in self.figures.values()), grown
 
 
 def completed(known: Run, read: Run) -> Run:
     """The whole of what two readings of the same run hold.
 
     Of each variant the reading with more values counts, with everything that it says of the variant; of two that have
-    as many, the later one. Log tails are kept where the counting reading has none.
+    as many, the later one. A log tail is kept where the reading that counts has none.
     """
-    figures: dict[MetricKey, Figure] = {}
-    variants: dict[VariantKey, VariantFacts] = {}
-    of_known, of_read = _by_variant(known), _by_variant(read)
-    for key in dict.fromkeys([*of_known, *of_read]):
-        first, second = (known, of_known.get(key)), (read, of_read.get(key))
-        (run, its_figures), (other, _) = (
-            (second, first) if _size(*second, key) >= _size(*first, key) else (first, second)
-        )
-        figures.update(its_figures or {})
-        if key in run.variants:
-            tail = run.variants[key].log_tail or (
-                other.variants[key].log_tail if key in other.variants else ""
-            )
-            variants[key] = replace(run.variants[key], log_tail=tail)
-    earlier = min(known, read, key=lambda run: run.started_utc)
+    parts, later = _parts(known), _parts(read)
+    for key, part in later.items():
+        parts[key] = _fuller(parts[key], part) if key in parts else part
+    # What is told of the run as a whole is told best by the reading that holds more of it.
+    told = max(
+        known, read, key=lambda run: (sum(len(f.values) for f in run.figures.values()), len(run.variants))
+    )
     return replace(
-        earlier,
+        told,
+        started_utc=min(known.started_utc, read.started_utc, key=datetime.fromisoformat),
         canary=max(known.canary, read.canary, key=lambda canary: sum(map(len, canary.values()))),
-        variants=variants,
-        figures=figures,
+        variants={key: part.facts for key, part in parts.items() if part.facts},
+        figures={key: figure for part in parts.values() for key, figure in part.figures.items()},
     )
 
 
-def _by_variant(run: Run) -> dict[VariantKey, dict[MetricKey, Figure]]:
-    figures: dict[VariantKey, dict[MetricKey, Figure]] = {key: {} for key in run.variants}
+def _parts(run: Run) -> dict[VariantKey, _Part]:
+    parts = {key: _Part(facts) for key, facts in run.variants.items()}
     for key, figure in run.figures.items():
-        figures.setdefault(key.of_variant, {})[key] = figure
-    return figures
+        parts.setdefault(key.of_variant, _Part(None)).figures[key] = figure
+    return parts
 
 
-def _size(run: Run, figures: Mapping[MetricKey, Figure] | None, key: VariantKey) -> tuple[int, int, int]:
-    """How far a variant has come, as something to be ordered by."""
-    if figures is None:
-        return (-1, 0, 0)
-    facts = run.variants.get(key)
-    grown = -1 if facts is None else _GROWTH.get(facts.status, _FAILED)
-    return (0, sum(len(figure.values) for figure in figures.values()), grown)
+def _fuller(known: _Part, read: _Part) -> _Part:
+    fuller, other = (read, known) if read.size() >= known.size() else (known, read)
+    if fuller.facts and other.facts and not fuller.facts.log_tail:
+        return replace(fuller, facts=replace(fuller.facts, log_tail=other.facts.log_tail))
+    return fuller

@@ -16,7 +16,7 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from examples_utils.history.problems import HistoryError, said_of
+from examples_utils.history.problems import HistoryError, history_error
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
@@ -102,13 +102,25 @@ def writing(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def shrink(engine: Engine) -> None:
+    """Gives the space of what was removed back to the file system; PostgreSQL does so by itself."""
+    if not _is_sqlite(engine.url):
+        return
+    connection = engine.raw_connection()
+    try:
+        with told(engine.url):
+            connection.cursor().execute("VACUUM")
+    finally:
+        connection.close()
+
+
 @contextlib.contextmanager
 def told(url: URL) -> Iterator[None]:
     """Turns what a driver raises into a HistoryError that says what to do."""
     try:
         yield
     except DBAPIError as error:
-        raise HistoryError(f"{shown(url)}: {said_of(error, _is_sqlite(url))}") from None
+        raise history_error(shown(url), error, _is_sqlite(url)) from None
 
 
 def _is_sqlite(url: URL) -> bool:

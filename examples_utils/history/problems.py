@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from examples_utils.problems import RequestError
 
 
 class HistoryError(RequestError):
     """The history cannot be used as asked; nothing of it was changed. The text says why and what to do."""
+
+
+class UnreachableError(HistoryError):
+    """The server does not answer now, or a lock was held for too long: later it may well work."""
 
 
 _SQLITE = {
@@ -27,13 +31,18 @@ _POSTGRESQL = {
     "permission denied": "this user may not write there; grant it the rights, or name another database",
     "read-only": "the server takes no changes at present; name its primary, or try again later",
 }
+_PASSING = (_SQLITE["is locked"], _POSTGRESQL["read-only"])
 
 
-def said_of(error: DBAPIError, is_sqlite: bool) -> str:
-    """One line on why a database failed, and what to do."""
+def history_error(title: str, error: DBAPIError, is_sqlite: bool) -> HistoryError:
+    """What a driver raised, as one line on why it failed and what to do."""
     text = " ".join(str(error.orig).split())
     known = _SQLITE if is_sqlite else _POSTGRESQL
-    found = next((remedy for words, remedy in known.items() if words in text.lower()), None)
-    if (found is None and not is_sqlite and error.connection_invalidated) or "connect" in text.lower():
-        found = "the server cannot be reached; start it, or check host and port"
-    return f"{found} ({text})" if found else text
+    if found := next((remedy for words, remedy in known.items() if words in text.lower()), None):
+        kind = UnreachableError if found in _PASSING else HistoryError
+        return kind(f"{title}: {found} ({text})")
+    if not is_sqlite and (error.connection_invalidated or isinstance(error, OperationalError)):
+        return UnreachableError(
+            f"{title}: the server cannot be reached; start it, or check host and port ({text})"
+        )
+    return HistoryError(f"{title}: {text}")

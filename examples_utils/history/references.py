@@ -28,14 +28,14 @@ def resolve(connection: Connection, reference: str, title: str) -> list[str]:
 
 
 def _latest(connection: Connection, steps: int, title: str) -> list[str]:
-    found = _ids(connection, _newest(limit=steps + 1))
+    found = _ids(connection, newest_first(limit=steps + 1))
     if len(found) <= steps:
         raise HistoryError(f"latest~{steps}: {title} holds {len(found)} runs; {_REMEDY}")
     return found[steps:]
 
 
 def _of_branch(connection: Connection, branch: str, count: int, title: str) -> list[str]:
-    found = _ids(connection, _newest(branch=branch, limit=count))
+    found = _ids(connection, newest_first(branch=branch, limit=count))
     if len(found) < max(count, 1):
         raise HistoryError(
             f"branch:{branch}: {title} holds {len(found) or 'no'} runs of this branch; {_REMEDY}"
@@ -67,7 +67,7 @@ def _of_revision(connection: Connection, reference: str, title: str) -> list[str
             f"and no revision of git here; {_REMEDY}"
         )
     called = f"{reference} (commit {commit[:12]})" if commit else f"commit {reference}"
-    found = connection.execute(_newest().where(wanted)).all()
+    found = connection.execute(newest_first().where(wanted)).all()
     clean = [str(row.run_id) for row in found if not row.dirty]
     if found and not clean:
         ids = ", ".join(row.run_id for row in found[:5])
@@ -87,10 +87,6 @@ def _commit(revision: str) -> str | None:
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None
-
-
-def _newest(branch: str | None = None, limit: int | None = None) -> Select[Any]:
-    return newest_first(suite=None, of_machine=None, branch=branch, before_utc=None, limit=limit)
 
 
 def _ids(connection: Connection, query: Select[Any]) -> list[str]:

@@ -14,9 +14,9 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Engine
 
 from examples_utils.figures import Run
-from examples_utils.history import references, tables
+from examples_utils.history import pruning, references, tables
 from examples_utils.history.completion import completed
-from examples_utils.history.database import database_url, open_engine, reading, shown, writing
+from examples_utils.history.database import database_url, open_engine, reading, shown, shrink, writing
 from examples_utils.history.insertion import insert_contents, run_row
 from examples_utils.history.loading import load_runs
 from examples_utils.history.problems import HistoryError
@@ -64,23 +64,32 @@ class History:
         Raises:
             ValueError: it holds NaN or its like, or a start that is no time.
         """
+        runs = tables.runs
         with writing(self._engine) as connection:
             known = load_runs(connection, [run.run_id], None, log_tails=True).get(run.run_id)
-            whole = run if known is None else completed(known, run)
+            if known is None:
+                row = run_row(connection, run, datetime.now(timezone.utc))
+                number = connection.execute(insert(runs).returning(runs.c.id), row).scalar_one()
+                insert_contents(connection, run, number)
+                return True
+            whole = completed(known, run)
             if whole == known:
                 return False
-            row = run_row(connection, whole, datetime.now(timezone.utc))
-            runs = tables.runs
-            if known is None:
-                number = connection.execute(insert(runs).returning(runs.c.id), row).scalar_one()
-            else:
-                number = connection.execute(select(runs.c.id).where(runs.c.run_id == run.run_id)).scalar_one()
-                del row["added_utc"]
-                connection.execute(update(runs).where(runs.c.id == number), row)
-                for table in (tables.figures, tables.log_tails, tables.results):
-                    connection.execute(delete(table).where(table.c.run == number))
-            insert_contents(connection, whole, number)
+            stored = connection.execute(
+                select(runs.c.id, runs.c.added_utc).where(runs.c.run_id == run.run_id)
+            ).one()
+            row = run_row(connection, whole, datetime.fromisoformat(stored.added_utc))
+            connection.execute(update(runs).where(runs.c.id == stored.id), row)
+            for table in (tables.figures, tables.log_tails, tables.results):
+                connection.execute(delete(table).where(table.c.run == stored.id))
+            insert_contents(connection, whole, stored.id)
             return True
+
+    def __contains__(self, run_id: str) -> bool:
+        """Whether there is a run of this id, be it whole or not."""
+        with reading(self._engine) as connection:
+            query = select(tables.runs.c.id).where(tables.runs.c.run_id == run_id)
+            return connection.execute(query).first() is not None
 
     def runs(
         self,
@@ -96,9 +105,7 @@ class History:
         ``machine_key`` is ``fingerprint.machine_key`` of a machine, or that of another summary; ``before_utc`` is
         ISO 8601, and the run of that very moment is not among them.
         """
-        query = newest_first(
-            suite=suite, of_machine=machine_key, branch=branch, before_utc=before_utc, limit=limit
-        )
+        query = newest_first(suite, machine_key, branch, before_utc, limit)
         with reading(self._engine) as connection:
             return summaries(connection, query)
 
@@ -119,6 +126,23 @@ class History:
                 f"{self.title}: holds no run {missing[0]}; history list shows those that it has"
             )
         return [found[run_id] for run_id in run_ids]
+
+    def prune(
+        self, *, keep_days: int | None = None, keep_runs: int | None = None, dry_run: bool = False
+    ) -> list[RunSummary]:
+        """Removes old runs and gives what they were, the newest first; with ``dry_run`` it only gives them.
+
+        Runs of the last ``keep_days`` days stay, and so do the newest ``keep_runs`` of each machine: with both, a run
+        goes if neither keeps it. The file of SQLite shrinks.
+        """
+        with writing(self._engine) as connection:
+            old = pruning.old_runs(connection, keep_days, keep_runs)
+            removed = summaries(connection, newest_first().where(tables.runs.c.id.in_(old))) if old else []
+            if old and not dry_run:
+                pruning.remove(connection, old)
+        if removed and not dry_run:
+            shrink(self._engine)
+        return removed
 
     def resolve(self, reference: str) -> list[str]:
         """The run ids that a reference names, the newest first; never empty.

@@ -39,12 +39,11 @@ class RunSummary:
 
 
 def newest_first(
-    *,
-    suite: str | None,
-    of_machine: str | None,
-    branch: str | None,
-    before_utc: str | None,
-    limit: int | None,
+    suite: str | None = None,
+    machine_key: str | None = None,
+    branch: str | None = None,
+    before_utc: str | None = None,
+    limit: int | None = None,
 ) -> Select[Any]:
     """The query for rows of ``runs``, the newest first. Raises ValueError if ``before_utc`` is no time."""
     runs, results, variants = tables.runs, tables.results, tables.variants
@@ -54,8 +53,8 @@ def newest_first(
         query = query.where(
             exists().select_from(of_suite).where(results.c.run == runs.c.id, variants.c.suite == suite)
         )
-    if of_machine is not None:
-        query = query.where(runs.c.machine_key == of_machine)
+    if machine_key is not None:
+        query = query.where(runs.c.machine_key == machine_key)
     if branch is not None:
         query = query.where(runs.c.branch == branch)
     if before_utc is not None:

@@ -138,7 +138,7 @@ def test_what_concerns_the_whole_machine_is_said_once_and_first():
     for name in ("table", "markdown"):
         text = html.unescape(formatted(MOVED, name)).replace("\\", "")
         assert text.count("machine slower by 4.8% (4.1% to 5.5%)") == 1
-        assert "not the same: cores: 2 → 4" in text
+        assert "note: cores: 2 → 4" in text
         assert text.index("machine slower") < text.index("resnet_batch_8")
     assert json.loads(formatted(MOVED, "json"))["machine"]["slowdown"] == 1.048
 
