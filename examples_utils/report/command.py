@@ -12,10 +12,10 @@ from examples_utils.comparison.judge import compare_runs
 from examples_utils.comparison.nightly_judge import judge_night
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.saying import check_output
-from examples_utils.comparison.sources import DEFAULT_HISTORY
 from examples_utils.comparison.verdicts import Comparison
 from examples_utils.figures import Run
-from examples_utils.history.store import History, open_history
+from examples_utils.history.location import opened_history
+from examples_utils.history.store import History
 from examples_utils.problems import RequestError
 from examples_utils.report.arguments import FORMATS, PAGE_FILE
 
@@ -42,13 +42,8 @@ def report(parsed: argparse.Namespace) -> int:
     """
     output = parsed.output or (PAGE_FILE if parsed.format == FORMATS[0] else None)
     check_output(parsed.format, show_all=False, output=output)
-    if parsed.history is None and not Path(DEFAULT_HISTORY).exists():
-        raise RequestError(
-            f"report: there is no {DEFAULT_HISTORY} in this folder; give --history URL, or add runs with "
-            f"history add LOG_DIR"
-        )
     options = CompareOptions(threshold=parsed.threshold)
-    with open_history(parsed.history or DEFAULT_HISTORY) as history:
+    with opened_history(parsed.history) as history:
         nights = read_nights(history, parsed.run, parsed.base, parsed.branch, parsed.nights, options)
     text = _text(nights, options, parsed.format)
     if output is None:
