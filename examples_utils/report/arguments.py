@@ -22,7 +22,9 @@ def add_report(commands: argparse._SubParsersAction[Any]) -> None:
         epilog="Exit codes: 0 written, whatever the verdicts are; 2 the request is wrong.",
     )
     report.add_argument(
-        "--history", metavar="URL", help="where the runs are (default: history.db in this folder)"
+        "--history",
+        metavar="URL",
+        help="where the runs are (default: $EXAMPLES_UTILS_HISTORY, else history.db)",
     )
     report.add_argument(
         "--run",
@@ -36,7 +38,7 @@ def add_report(commands: argparse._SubParsersAction[Any]) -> None:
         help="compare with this run, or the runs of branch:NAME:N (default: the nights before on the same machine)",
     )
     report.add_argument(
-        "--branch", metavar="NAME", help="of the nights before, only those of this branch (default: of any)"
+        "--branch", metavar="NAME", help="the branch of the nights before (default: that of the run)"
     )
     report.add_argument(
         "--nights",

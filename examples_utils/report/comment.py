@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.formats.markdown import escaped
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
-from examples_utils.comparison.statement import BY_URGENCY, head_lines
+from examples_utils.comparison.statement import BY_URGENCY, head_lines, title_of
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.figures import Run
 from examples_utils.record import FAILED
@@ -28,7 +28,7 @@ def report_comment(runs: Sequence[Run], comparison: Comparison, changes: Sequenc
     ``runs`` are oldest first, the last one is the reported one; ``changes`` are their change points. Of a suite that is
     too large for a comment the most urgent figures are shown, and how many are not.
     """
-    rows = rows_by_urgency(comparison, changes)
+    rows = rows_by_urgency(comparison, changes, runs)
     text = f"### {_said(wording.headline(comparison))}\n\n"
     text += "".join(f"- {_said(line)}\n" for line in head_lines(comparison))
     for verdict in BY_URGENCY:
@@ -56,11 +56,11 @@ def _block(verdict: Verdict, rows: Sequence[Row], runs: Sequence[Run], space: in
 
 
 def _table(rows: Sequence[Row], runs: Sequence[Run]) -> str:
-    dated = any(row.since for row in rows)
+    dated = any(row.regression for row in rows)
     header = [*HEADER, "since"] if dated else HEADER
     cells = []
     for row in rows:
-        since = [wording.since(row.since, runs) if row.since else ""] if dated else []
+        since = [wording.since(row.regression, runs) if row.regression else ""] if dated else []
         cells.append([_said(cell) for cell in (*row_of(row.one), *since)])
     return plain_table(header, cells, NUMERIC)
 
@@ -72,7 +72,7 @@ def _logs_of_failures(run: Run) -> list[str]:
             continue
         lines = wording.printable(facts.log_tail)[-_MOST_LOG_CHARACTERS:].strip().splitlines()
         log = "\n".join(map(_as_html, lines))
-        title = _as_html(wording.title_of(key))
+        title = _as_html(title_of(key))
         logs.append(
             f"\n<details><summary>end of the log of {title}</summary>\n\n<pre>\n{log}\n</pre>\n\n</details>\n"
         )
