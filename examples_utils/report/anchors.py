@@ -33,7 +33,7 @@ def anchors(variants: Iterable[VariantKey]) -> dict[tuple[str, ...], str]:
 
 
 def _word(name: str) -> str:
-    return name if _PLAIN.fullmatch(name) else f"{_NOT_PLAIN.sub('_', name)[:80]}-{_digest(name)}"
+    return name if _PLAIN.fullmatch(name) else f"{_NOT_PLAIN.sub('_', name)[:80] or '_'}-{_digest(name)}"
 
 
 def _digest(name: str) -> str:

@@ -43,16 +43,15 @@ def report_comment(runs: Sequence[Run], comparison: Comparison, changes: Sequenc
 
 def _block(verdict: Verdict, rows: Sequence[Row], runs: Sequence[Run], space: int) -> str:
     """The figures of one verdict, as many as there is space for."""
-    shown = len(rows)
-    while True:
-        left = f"\n\n… and {len(rows) - shown} more" if shown < len(rows) else ""
-        table = f"{_table(rows[:shown], runs)}{left}" if shown else left.strip()
-        block = f"\n{table}\n"
-        if verdict not in _SHOWN:
-            block = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n{block}\n</details>\n"
-        if len(block) <= space or not shown:
-            return block
-        shown = shown * 9 // 10 if shown > 10 else shown - 1
+    begin, end = "\n", "\n"
+    if verdict not in _SHOWN:
+        begin, end = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n\n", "\n\n</details>\n"
+    header, rule, *lines = _table(rows, runs).splitlines()
+    # The lines of a table are all of one length. What is not shown takes a line as well.
+    shown = max((space - len(begin) - len(end) - 40) // (len(header) + 1) - 2, 0)
+    left = f"\n\n… and {len(lines) - shown} more" if shown < len(lines) else ""
+    table = "\n".join([header, rule, *lines[:shown]]) if shown else ""
+    return f"{begin}{table}{left}{end}"
 
 
 def _table(rows: Sequence[Row], runs: Sequence[Run]) -> str:

@@ -61,15 +61,7 @@ def test_names_cannot_write_markup_links_or_call_people() -> None:
 def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out() -> None:
     judged = [
         Judged(
-            MetricKey("s", "b", f"b_{number:06}", "throughput"),
-            verdict,
-            "samples/sec",
-            "higher",
-            1.0,
-            0.9,
-            0.9,
-            0.88,
-            0.92,
+            MetricKey("s", "b", f"b_{number:06}", "throughput"), verdict, "samples/sec", ratio=0.9, low=0.8
         )
         for number in range(3000)
         for verdict in (Verdict.REGRESSED, Verdict.UNCHANGED)
