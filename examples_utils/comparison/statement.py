@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.figures import MetricKey, VariantKey
 
 # What has to be looked at comes first.
 BY_URGENCY = (
@@ -77,9 +78,13 @@ def interval_text(one: Judged) -> str:
 
 
 def name_of(one: Judged) -> str:
-    """How the variant is called: its name says its benchmark's first, except in files of other runners."""
-    benchmark, variant = one.key.benchmark, one.key.variant
-    return variant if variant.startswith(benchmark) else f"{benchmark}::{variant}"
+    """How the variant is called."""
+    return title_of(one.key)
+
+
+def title_of(key: VariantKey | MetricKey) -> str:
+    """How a variant is called: its name says its benchmark's first, except in files of other runners."""
+    return key.variant if key.variant.startswith(key.benchmark) else f"{key.benchmark}::{key.variant}"
 
 
 def _percent(ratio: float, one: Judged) -> str:

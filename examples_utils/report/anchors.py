@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 from examples_utils.figures import VariantKey
 
-_NOT_IN_ANCHOR = re.compile(r"[^A-Za-z0-9_.-]+")
+# The page's own fragments begin with a hyphen.
+_PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
+_NOT_PLAIN = re.compile(r"^-|[^A-Za-z0-9_.-]+")
 
 
 def anchors(variants: Iterable[VariantKey]) -> dict[tuple[str, ...], str]:
@@ -31,8 +33,7 @@ def anchors(variants: Iterable[VariantKey]) -> dict[tuple[str, ...], str]:
 
 
 def _word(name: str) -> str:
-    word = _NOT_IN_ANCHOR.sub("-", name)
-    return word if word == name and not word.startswith("-") else f"{word[:80]}-{_digest(name)}"
+    return name if _PLAIN.fullmatch(name) else f"{_NOT_PLAIN.sub('_', name)[:80] or '_'}-{_digest(name)}"
 
 
 def _digest(name: str) -> str:

@@ -34,7 +34,7 @@ def add_report(commands: argparse._SubParsersAction[Any]) -> None:
         help="compare with this run, or the runs of branch:NAME:N (default: the nights before on the same machine)",
     )
     report.add_argument(
-        "--branch", metavar="NAME", help="of the nights before, only those of this branch (default: of any)"
+        "--branch", metavar="NAME", help="the branch of the nights before (default: that of the run)"
     )
     report.add_argument(
         "--nights",

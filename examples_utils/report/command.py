@@ -16,6 +16,8 @@ from examples_utils.comparison.verdicts import Comparison
 from examples_utils.figures import Run
 from examples_utils.history.location import opened_history
 from examples_utils.history.store import History
+from examples_utils.log_folder import write_durably
+from examples_utils.nightly.baseline import Tonight, choose
 from examples_utils.problems import RequestError
 from examples_utils.report.arguments import FORMATS, PAGE_FILE
 
@@ -50,7 +52,7 @@ def report(parsed: argparse.Namespace) -> int:
         sys.stdout.write(text)
         return 0
     try:
-        Path(output).write_text(text, encoding="utf-8")
+        write_durably(Path(output), text)
     except OSError as error:
         raise RequestError(f"--output {output}: cannot be written: {error.strerror}") from None
     print(f"written to {output}")
@@ -60,7 +62,7 @@ def report(parsed: argparse.Namespace) -> int:
 def read_nights(
     history: History, run: str, base: str | None, branch: str | None, nights: int, options: CompareOptions
 ) -> Nights:
-    """The run and the last of the runs before it on the same kind of machine that share a suite with it.
+    """The run, and the last of the runs before it that count as nights: see ``nightly.baseline``.
 
     Raises:
         RequestError: ``run`` or ``base`` names none, or ``base`` only the run itself.
@@ -69,14 +71,11 @@ def read_nights(
     summaries = history.runs()
     place = next(i for i, summary in enumerate(summaries) if summary.run_id == run_id)
     reported = summaries[place]
-    earlier = [
-        summary.run_id
-        for summary in summaries[place + 1 :]
-        if summary.machine_key == reported.machine_key
-        and set(summary.suites) & set(reported.suites)
-        and branch in (None, summary.branch)
-    ]
-    loaded = history.load(earlier[: nights - 1][::-1], log_tails=False)
+    kind = Tonight(
+        reported.machine_key, frozenset(reported.suites), branch or reported.branch, reported.dirty
+    )
+    earlier, _ = choose(summaries[place + 1 :], kind, nights - 1)
+    loaded = history.load(earlier, log_tails=False)
     (last,) = history.load([run_id])
     if base is None:
         return Nights((*loaded, last), tuple(loaded[-options.nights_needed :]), base_is_named=False)

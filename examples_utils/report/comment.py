@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.formats.markdown import escaped
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
-from examples_utils.comparison.statement import BY_URGENCY, head_lines
+from examples_utils.comparison.statement import BY_URGENCY, head_lines, title_of
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.figures import Run
 from examples_utils.record import FAILED
@@ -28,7 +28,7 @@ def report_comment(runs: Sequence[Run], comparison: Comparison, changes: Sequenc
     ``runs`` are oldest first, the last one is the reported one; ``changes`` are their change points. Of a suite that is
     too large for a comment the most urgent figures are shown, and how many are not.
     """
-    rows = rows_by_urgency(comparison, changes)
+    rows = rows_by_urgency(comparison, changes, runs)
     text = f"### {_said(wording.headline(comparison))}\n\n"
     text += "".join(f"- {_said(line)}\n" for line in head_lines(comparison))
     for verdict in BY_URGENCY:
@@ -43,24 +43,23 @@ def report_comment(runs: Sequence[Run], comparison: Comparison, changes: Sequenc
 
 def _block(verdict: Verdict, rows: Sequence[Row], runs: Sequence[Run], space: int) -> str:
     """The figures of one verdict, as many as there is space for."""
-    shown = len(rows)
-    while True:
-        left = f"\n\n… and {len(rows) - shown} more" if shown < len(rows) else ""
-        table = f"{_table(rows[:shown], runs)}{left}" if shown else left.strip()
-        block = f"\n{table}\n"
-        if verdict not in _SHOWN:
-            block = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n{block}\n</details>\n"
-        if len(block) <= space or not shown:
-            return block
-        shown = shown * 9 // 10 if shown > 10 else shown - 1
+    begin, end = "\n", "\n"
+    if verdict not in _SHOWN:
+        begin, end = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n\n", "\n\n</details>\n"
+    header, rule, *lines = _table(rows, runs).splitlines()
+    # The lines of a table are all of one length. What is not shown takes a line as well.
+    shown = max((space - len(begin) - len(end) - 40) // (len(header) + 1) - 2, 0)
+    left = f"\n\n… and {len(lines) - shown} more" if shown < len(lines) else ""
+    table = "\n".join([header, rule, *lines[:shown]]) if shown else ""
+    return f"{begin}{table}{left}{end}"
 
 
 def _table(rows: Sequence[Row], runs: Sequence[Run]) -> str:
-    dated = any(row.since for row in rows)
+    dated = any(row.regression for row in rows)
     header = [*HEADER, "since"] if dated else HEADER
     cells = []
     for row in rows:
-        since = [wording.since(row.since, runs) if row.since else ""] if dated else []
+        since = [wording.since(row.regression, runs) if row.regression else ""] if dated else []
         cells.append([_said(cell) for cell in (*row_of(row.one), *since)])
     return plain_table(header, cells, NUMERIC)
 
@@ -72,7 +71,7 @@ def _logs_of_failures(run: Run) -> list[str]:
             continue
         lines = wording.printable(facts.log_tail)[-_MOST_LOG_CHARACTERS:].strip().splitlines()
         log = "\n".join(map(_as_html, lines))
-        title = _as_html(wording.title_of(key))
+        title = _as_html(title_of(key))
         logs.append(
             f"\n<details><summary>end of the log of {title}</summary>\n\n<pre>\n{log}\n</pre>\n\n</details>\n"
         )

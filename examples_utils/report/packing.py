@@ -14,18 +14,15 @@ from examples_utils.report.series import Floats, Series
 
 _DIGITS = 5  # significant digits of a median
 _BAND_STEPS = 30  # of half an interval of the usual width: finer than a line in a plot
-_MOST_DECIMALS = 15  # beyond, whole numbers are no longer exact in a browser
+_MOST_STEPS = 1e9  # of an interval, however wide it is beside the others
+_MOST_DECIMALS = 300  # powers of ten end at 308
+_MOST_DIGITS = 14  # beyond, whole numbers are no longer exact in a browser
 
 
 def packed(document: Any) -> str:
     """A JSON document, compressed, in the letters of base64: nothing in it can end a script element."""
     text = json.dumps(document, separators=(",", ":"), allow_nan=False)
     return base64.b64encode(zlib.compress(text.encode("ascii"), 6)).decode("ascii")
-
-
-def unpacked(text: str) -> Any:
-    """The inverse of ``packed``."""
-    return json.loads(zlib.decompress(base64.b64decode(text)))
 
 
 def columns(series: Series) -> dict[str, Any]:
@@ -38,7 +35,7 @@ def columns(series: Series) -> dict[str, Any]:
     medians = np.rint(series.median * scale).astype(np.int64)
     widths = np.stack([series.median - series.low, series.high - series.median])
     usual = np.median(widths[widths > 0]) if widths.any() else 0.0
-    band = float(f"{usual / _BAND_STEPS:.3g}")
+    band = float(f"{max(usual / _BAND_STEPS, widths.max(initial=0.0) / _MOST_STEPS):.3g}")
     below, above = np.rint(widths / band).astype(np.int64) if band else np.zeros(widths.shape, np.int64)
     return {
         "nights": _differences(series.nights),
@@ -62,8 +59,8 @@ def _decimals(values: Floats) -> int:
     if not magnitudes.size:
         return 0
     wanted = _DIGITS - 1 - int(np.floor(np.log10(magnitudes.min())))
-    possible = _MOST_DECIMALS - 1 - int(np.floor(np.log10(magnitudes.max())))
-    return min(wanted, possible)
+    possible = _MOST_DIGITS - int(np.floor(np.log10(magnitudes.max())))
+    return min(wanted, possible, _MOST_DECIMALS)
 
 
 def _differences(numbers: Sequence[int] | np.ndarray[Any, np.dtype[np.int64]]) -> list[int]:

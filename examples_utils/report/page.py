@@ -18,6 +18,7 @@ from examples_utils.comparison.statement import (
     change_text,
     interval_text,
     movement_line,
+    title_of,
 )
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import MetricKey, Run, VariantKey
@@ -70,7 +71,7 @@ def report_page(
         changes: the change points of ``runs``.
         base_run_ids: the runs of the base, which the plots mark.
     """
-    rows = rows_by_urgency(comparison, changes)
+    rows = rows_by_urgency(comparison, changes, runs)
     last = runs[-1] if runs else None
     sections = benchmark_sections(rows, last, trade_offs(last) if last else ())
     variants = [variant.key for section in sections for variant in section.variants]
@@ -180,10 +181,10 @@ def _environment(runs: Sequence[Run]) -> Environment:
         "machine": wording.machine_line,
         "moment": wording.moment,
         "number": _number,
-        "title_of": wording.title_of,
+        "title_of": title_of,
         "relative": lambda one: _minus(wording.relative(one)),
-        "since": lambda change: wording.since(change, runs),
-        "size_of_step": lambda change: _minus(f"{change.point.ratio - 1:+.1%}"),
+        "since": lambda regression: wording.since(regression, runs),
+        "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {wording.step(change)}",
         "small": wording.small,
         "slug": lambda verdict: verdict.value.replace(" ", "-"),
     }
@@ -191,7 +192,6 @@ def _environment(runs: Sequence[Run]) -> Environment:
         "commit": wording.commit,
         "headline": wording.headline,
         "movement_line": lambda comparison: _minus(movement_line(comparison)),
-        "commit_range": wording.commit_range,
         "Verdict": Verdict,
     }
     environment.finalize = _printable

@@ -9,6 +9,7 @@ from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.statement import by_urgency
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.nightly.since import Regression, regressions
 from examples_utils.report.batch_sizes import TradeOff
 
 # The figures that a variant is read by, where it has them.
@@ -24,14 +25,7 @@ class Row:
     one: Judged
     leading: bool
     changes: tuple[Change, ...] = ()
-
-    @property
-    def since(self) -> Change | None:
-        """The change point that a regression or an improvement dates from, if one is known."""
-        better = self.one.verdict is Verdict.IMPROVED
-        if self.one.verdict not in (Verdict.REGRESSED, Verdict.IMPROVED):
-            return None
-        return next((change for change in self.changes if change.better is better), None)
+    regression: Regression | None = None
 
 
 @dataclass(frozen=True)
@@ -63,15 +57,21 @@ class BenchmarkSection:
     trade_offs: tuple[TradeOff, ...] = ()
 
 
-def rows_by_urgency(comparison: Comparison, changes: Sequence[Change]) -> tuple[Row, ...]:
-    """All figures, the most urgent first."""
+def rows_by_urgency(
+    comparison: Comparison, changes: Sequence[Change], runs: Sequence[Run]
+) -> tuple[Row, ...]:
+    """All figures, the most urgent first. ``changes`` are those of ``runs``, the last of which is judged."""
     judged = by_urgency(comparison)
     of_variant: dict[VariantKey, list[MetricKey]] = {}
     for one in comparison.judged:
         of_variant.setdefault(one.key.of_variant, []).append(one.key)
     leading = {key for keys in of_variant.values() for key in _leading(keys)}
+    latest_first = sorted(changes, key=lambda change: -change.point.index)
+    regressed = (
+        {found.judged.key: found for found in regressions(comparison, latest_first, runs)} if runs else {}
+    )
     of_figure: dict[MetricKey, list[Change]] = {}
-    for change in changes:
+    for change in latest_first:
         of_figure.setdefault(change.key, []).append(change)
     loud = (Verdict.REGRESSED, Verdict.IMPROVED)
     return tuple(
@@ -79,7 +79,8 @@ def rows_by_urgency(comparison: Comparison, changes: Sequence[Change]) -> tuple[
             number,
             one,
             one.key in leading or one.verdict in loud,
-            tuple(sorted(of_figure.get(one.key, ()), key=lambda change: -change.point.index)),
+            tuple(of_figure.get(one.key, ())),
+            regressed.get(one.key),
         )
         for number, one in enumerate(judged)
     )

@@ -11,7 +11,8 @@ from typing import Any
 from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.statement import interval_text
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Run, VariantKey
+from examples_utils.figures import Run
+from examples_utils.nightly.since import Regression
 
 _COMMIT_DIGITS = 10
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
@@ -32,11 +33,6 @@ def headline(comparison: Comparison) -> str:
     if said:
         return ", ".join(said)
     return "Nothing regressed" if comparison.judged else "No figure to compare"
-
-
-def title_of(key: VariantKey) -> str:
-    """How a variant is called: its name says its benchmark's first, except in files of other runners."""
-    return key.variant if key.variant.startswith(key.benchmark) else f"{key.benchmark}::{key.variant}"
 
 
 def relative(one: Judged) -> str:
@@ -69,12 +65,19 @@ def small(probability: float) -> str:
     return f"{probability:.2g}" if probability >= 1e-4 else "< 0.0001"
 
 
-def since(change: Change, runs: Sequence[Run]) -> str:
+def since(regression: Regression, runs: Sequence[Run]) -> str:
     """From which night on, and which commits may be the cause."""
-    nights = len(runs) - change.point.index
-    first = date(runs[change.point.index].started_utc)
+    first = next(index for index, run in enumerate(runs) if run.run_id == regression.first_after.run_id)
+    nights = f"{counted('night', len(runs) - first)}" if first < len(runs) - 1 else "this run is the first"
+    before = regression.last_before
+    commits = commit_range(before, regression.first_after) if before else ""
+    return f"since {date(regression.first_after.started_utc)} ({nights}){f', {commits}' if commits else ''}"
+
+
+def step(change: Change) -> str:
+    """When a change point was, and which commits may be the cause."""
     commits = commit_range(change.last_before, change.first_after)
-    return f"since {first} ({counted('night', nights)}){f', {commits}' if commits else ''}"
+    return f"on {date(change.first_after.started_utc)}{f', {commits}' if commits else ''}"
 
 
 def commit_range(before: Run, after: Run) -> str:

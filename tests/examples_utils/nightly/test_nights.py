@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from examples_utils.comparison.formats.json_document import comparison_schema
-from examples_utils.figures import MetricKey
+from examples_utils.figures import MetricKey, VariantFacts, VariantKey
 from examples_utils.machine import machine_fingerprint
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
 
@@ -25,7 +25,7 @@ def test_the_first_night_begins_the_baseline_and_passes(place: NightPlace):
     (run,) = place.stored()
     assert len(run.figures[A_THROUGHPUT].values) == 5
     assert len(run.canary["compute"]) == 10
-    assert (place.log / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert (place.log / "report.html").read_text().startswith("<!doctype html>")
 
 
 def test_a_quiet_night_passes_and_repeats_nothing(place: NightPlace):
@@ -82,11 +82,11 @@ def test_what_was_slower_by_chance_is_repeated_and_not_called(place: NightPlace)
 
 
 def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
-    levels = {name: 100.0 + number for number, name in enumerate("abcdefgh")}
+    levels = {name: 100.0 + number for number, name in enumerate("abcdef")}
     place.benchmarks(**{name: level / 1.07 for name, level in levels.items()})
     place.went_before(16, levels)
     place.slowness = 1.07
-    done = place.night()
+    done = place.night("--repeat", "3")
     assert done.exitcode == 0, done.out
     told = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
     assert len(set(told)) == 1
@@ -95,12 +95,12 @@ def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
 
 
 def test_on_a_slower_machine_what_is_slower_than_the_machine_is_still_called(place: NightPlace):
-    levels = {name: 100.0 + number for number, name in enumerate("abcdefgh")}
+    levels = {name: 100.0 + number for number, name in enumerate("abcdef")}
     tonight = {name: level / 1.07 for name, level in levels.items()}
     place.benchmarks(**tonight | {"a": tonight["a"] * 0.92})
     place.went_before(16, levels)
     place.slowness = 1.07
-    done = place.night()
+    done = place.night("--repeat", "3")
     assert done.exitcode == 1
     assert [regression["benchmark"] for regression in place.verdict["regressions"]] == ["a"]
 
@@ -161,7 +161,7 @@ def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightP
 def test_the_report_goes_where_it_is_wanted(place: NightPlace, wished: str, written: str):
     place.benchmarks(a=100)
     done = place.night("--report", wished)
-    assert (place.folder / written).read_text().startswith("<!DOCTYPE html>")
+    assert (place.folder / written).read_text().startswith("<!doctype html>")
     assert f"report: {place.folder / written}" in done.out
 
 
@@ -213,3 +213,20 @@ def test_changed_files_keep_a_night_out_of_the_baseline_of_clean_ones(place: Nig
     place.night()
     assert place.verdict["baseline"]["left_out"] == ["1 with changed files"]
     assert len(place.verdict["baseline"]["run_ids"]) == 6
+
+
+def test_other_effective_settings_are_named_and_do_not_pass_for_one_night(place: NightPlace):
+    place.benchmarks(a=50)
+    with_settings = {VariantKey(SUITE, "a", "a"): VariantFacts("passed", settings={"threads": "2"})}
+    place.went_before(6, {"a": 100}, variants=with_settings)
+    done = place.night()
+    assert done.exitcode == 1
+    assert re.search(
+        r"^NOT COMPARABLE a: settings: threads 2 in the base, unknown now \(throughput -5\d\.\d%\)$",
+        done.out,
+        re.MULTILINE,
+    )
+    assert place.verdict["verdict"] == "not comparable"
+    assert [one["metric"] for one in place.verdict["not_comparable"]] == ["throughput"]
+    assert place.executions("a") == 5
+    assert place.night().exitcode == 0

@@ -42,18 +42,23 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
-    """``open_page(text, fragment="", **context)``: the page when it is ready; in the end it must have been quiet."""
+    """``open_page(text, fragment="", **context)``: the page when it is ready; in the end it must have been quiet.
+
+    Not with ``complains``: then something is tried that the browser complains about.
+    """
     asked, complaints = [], []
     contexts = []
 
-    def open_it(text: str, fragment: str = "", **options: Any) -> Page:
+    def open_it(text: str, fragment: str = "", complains: bool = False, **options: Any) -> Page:
         file = tmp_path / "report.html"
         file.write_text(text, encoding="utf-8")
         context = browser.new_context(**({"reduced_motion": "reduce"} | options))
         contexts.append(context)
         page = context.new_page()
         page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: complaints.append(message.text))
+        page.set_default_timeout(10_000)
+        if not complains:
+            page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(f"file://{file}{fragment}")
         if options.get("java_script_enabled", True):
