@@ -16,7 +16,8 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from examples_utils.history.problems import HistoryError, history_error
+from examples_utils.history.database_errors import history_error
+from examples_utils.history.problems import HistoryError
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
