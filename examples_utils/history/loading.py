@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Text, cast, func, select
 
 from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.history import tables
 from examples_utils.history.shared_rows import chunks, contents_of
+
+_OF_RESULT = tuple(
+    tables.results.c[name]
+    for name in (
+        "run",
+        "variant",
+        "status",
+        "reason",
+        "settings",
+        "parameters",
+        "command",
+        "threshold",
+        "warnings",
+    )
+)
 
 
 def load_runs(
@@ -48,23 +63,24 @@ def _variants(
 ) -> dict[int, dict[VariantKey, VariantFacts]]:
     rows: list[Any] = []
     for chunk in chunks(numbers):
-        rows += connection.execute(select(tables.results).where(tables.results.c.run.in_(chunk)))
-    keys = _variant_keys(connection, {row.variant for row in rows})
-    settings = contents_of(connection, tables.settings, (row.settings for row in rows), json.loads)
-    parameters = contents_of(connection, tables.parameters, (row.parameters for row in rows), json.loads)
-    commands = contents_of(connection, tables.commands, (row.command for row in rows), str)
+        rows += connection.execute(select(*_OF_RESULT).where(tables.results.c.run.in_(chunk))).all()
+    _, variants, _, _, *shared, _, _ = zip(*rows, strict=True) if rows else [()] * len(_OF_RESULT)
+    keys = _variant_keys(connection, set(variants))
+    settings = contents_of(connection, tables.settings, shared[0], json.loads)
+    parameters = contents_of(connection, tables.parameters, shared[1], json.loads)
+    commands = contents_of(connection, tables.commands, shared[2], str)
     tails = _log_tails(connection, numbers) if log_tails else {}
     found: dict[int, dict[VariantKey, VariantFacts]] = {number: {} for number in numbers}
-    for row in rows:
-        found[row.run][keys[row.variant]] = VariantFacts(
-            status=row.status,
-            reason=row.reason,
-            settings=settings[row.settings],
-            params=parameters[row.parameters],
-            command=commands[row.command],
-            threshold=row.threshold,
-            warnings=() if row.warnings == "[]" else tuple(json.loads(row.warnings)),
-            log_tail=tails.get((row.run, row.variant), ""),
+    for run, variant, status, reason, setting, parameter, command, threshold, warnings in rows:
+        found[run][keys[variant]] = VariantFacts(
+            status,
+            reason,
+            settings[setting],
+            parameters[parameter],
+            commands[command],
+            threshold,
+            () if warnings == "[]" else tuple(json.loads(warnings)),
+            tails.get((run, variant), ""),
         )
     return found
 
@@ -83,7 +99,7 @@ def _log_tails(connection: Connection, numbers: Sequence[int]) -> Mapping[tuple[
     tails: dict[tuple[int, int], str] = {}
     for chunk in chunks(numbers):
         query = select(tables.log_tails).where(tables.log_tails.c.run.in_(chunk))
-        for run, variant, tail in connection.execute(query):
+        for run, variant, tail in connection.execute(query).all():
             tails[run, variant] = unpacked(tail)
     return tails
 
@@ -92,38 +108,49 @@ def _figures(
     connection: Connection, numbers: Sequence[int], metrics: Sequence[str] | None
 ) -> dict[int, dict[MetricKey, Figure]]:
     table = tables.figures
-    rows: list[Any] = []
-    for chunk in chunks(numbers):
-        query = select(table.c.run, table.c.metric, table.c.measured).where(table.c.run.in_(chunk))
-        if metrics is not None:
-            named = select(tables.metrics.c.id).where(tables.metrics.c.metric.in_(list(metrics)))
-            query = query.where(table.c.metric.in_(named))
-        rows += connection.execute(query)
-    described = _metrics(connection, {metric for _, metric, _ in rows})
-    # Of one document the values are read far quicker than of thousands.
-    measured = json.loads("[" + ",".join([text for _, _, text in rows]) + "]")
+    # One row a run instead of thousands: strings are joined far quicker by the database than rows are fetched here.
+    joined = (
+        func.aggregate_strings(cast(table.c.metric, Text), ","),
+        func.aggregate_strings(table.c.measured, ","),
+    )
+    query = select(table.c.run, *joined).group_by(table.c.run)
+    if metrics is not None:
+        named = select(tables.metrics.c.id).where(tables.metrics.c.metric.in_(list(metrics)))
+        query = query.where(table.c.metric.in_(named))
+    rows = [
+        (run, json.loads(f"[{ids}]"), json.loads(f"[{measured}]"))
+        for chunk in chunks(numbers)
+        for run, ids, measured in connection.execute(query.where(table.c.run.in_(chunk))).all()
+    ]
+    described = _metrics(connection, {metric for _, ids, _ in rows for metric in ids})
     found: dict[int, dict[MetricKey, Figure]] = {number: {} for number in numbers}
-    for (run, metric, _), values in zip(rows, measured, strict=True):
-        key, unit, direction, reduction = described[metric]
-        found[run][key] = Figure(tuple(values), unit, direction, reduction)
+    for run, ids, measured in rows:
+        figures = found[run]
+        for metric, values in zip(ids, measured, strict=True):
+            key, unit, direction, reduction = described[metric]
+            figures[key] = Figure(tuple(values), unit, direction, reduction)
     return found
 
 
 def _metrics(
-    connection: Connection, ids: Iterable[int]
+    connection: Connection, ids: Collection[int]
 ) -> dict[int, tuple[MetricKey, str | None, str | None, str]]:
-    found = {}
+    if not ids:
+        return {}
     metrics, variants = tables.metrics, tables.variants
-    for chunk in chunks(sorted(ids)):
-        query = (
-            select(metrics, variants.c.suite, variants.c.benchmark, variants.c.variant.label("variant_name"))
-            .join(variants, variants.c.id == metrics.c.variant)
-            .where(metrics.c.id.in_(chunk))
-        )
-        for row in connection.execute(query):
-            key = MetricKey(row.suite, row.benchmark, row.variant_name, row.metric)
-            found[row.id] = (key, row.unit, row.direction, row.reduction)
-    return found
+    query = (
+        select(metrics.c.id, metrics.c.metric, metrics.c.unit, metrics.c.direction, metrics.c.reduction)
+        .add_columns(variants.c.suite, variants.c.benchmark, variants.c.variant)
+        .join(variants, variants.c.id == metrics.c.variant)
+        # Those of a suite lie together, and a list of thousands takes longer to write than some more to read.
+        .where(metrics.c.id.between(min(ids), max(ids)))
+    )
+    return {
+        number: (MetricKey(suite, benchmark, variant, metric), unit, direction, reduction)
+        for number, metric, unit, direction, reduction, suite, benchmark, variant in connection.execute(
+            query
+        ).all()
+    }
 
 
 def unpacked(tail: bytes) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmark_parsers.result_check import ResultProblem, read_checked
-from examples_utils.exports import combined_results
+from examples_utils.combination import combined_results
 from examples_utils.figures import Run, VariantKey
 from examples_utils.history.log_tails import log_tail
 from examples_utils.history.records import Record, executions, runs_of, started_utc, variant_key

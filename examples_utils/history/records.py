@@ -14,7 +14,7 @@ from typing import Any
 
 from benchmark_parsers.json_document import number
 from benchmark_parsers.unit_of_regex import direction_of
-from examples_utils.execution import exit_text
+from examples_utils.exit_text import exit_text
 from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.history.fingerprint import canonical, digest_of
 from examples_utils.record import FAILED, PASSED, utc_text

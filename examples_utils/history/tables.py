@@ -102,7 +102,7 @@ metrics = Table(
     Column("variant", Integer, ForeignKey("variants.id"), nullable=False),
     Column("metric", AnyText, nullable=False),
     Column("unit", AnyText),
-    Column("direction", AnyText),
+    Column("direction", Text),
     Column("reduction", AnyText, nullable=False),
 )
 
@@ -120,7 +120,7 @@ results = Table(
     metadata,
     _of_run(),
     _of_variant(),
-    Column("status", AnyText, nullable=False),
+    Column("status", Text, nullable=False),
     Column("reason", AnyText),
     Column("settings", Integer, ForeignKey("settings.id"), nullable=False),
     Column("parameters", Integer, ForeignKey("parameters.id"), nullable=False),

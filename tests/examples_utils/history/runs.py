@@ -25,19 +25,26 @@ def night(number: int, *, variants: int = 2, repetitions: int = 3, **changes: ob
         "branch": "main",
         "canary": {"compute": (0.5, 0.51), "memory": (0.2,)},
         "variants": {
-            key: VariantFacts("passed", None, {"threads": "2"}, {"n": "1"}, f"run {key.benchmark}", log_tail="end")
+            key: VariantFacts(
+                "passed", None, {"threads": "2"}, {"n": "1"}, f"run {key.benchmark}", log_tail="end"
+            )
             for key in keys
         },
         "figures": {
             MetricKey(*key, metric): Figure(values, unit, direction, "mean")
             for key in keys
-            for metric, unit, direction in (("throughput", "samples/sec", "higher"), ("latency", "ms", "lower"))
+            for metric, unit, direction in (
+                ("throughput", "samples/sec", "higher"),
+                ("latency", "ms", "lower"),
+            )
         },
     }
     return Run(**{**facts, **changes})  # type: ignore[arg-type]
 
 
-_words = st.text(max_size=20) | st.sampled_from(["", "\0", "\\u0000", "\\", "\ud800", "ä", "' OR 1=1 --", "%"])
+_words = st.text(max_size=20) | st.sampled_from(
+    ["", "\0", "\\u0000", "\\", "\ud800", "ä", "' OR 1=1 --", "%"]
+)
 _floats = st.floats(allow_nan=False, allow_infinity=False)
 _texts = st.dictionaries(_words, _words, max_size=3)
 _facts = st.recursive(
@@ -47,7 +54,9 @@ _facts = st.recursive(
 )
 _keys = st.builds(VariantKey, _words, _words, _words)
 _times = st.datetimes(
-    datetime(1970, 1, 2), datetime(2200, 1, 1), timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=-7))])
+    datetime(1970, 1, 2),
+    datetime(2200, 1, 1),
+    timezones=st.sampled_from([timezone.utc, timezone(timedelta(hours=-7))]),
 )
 
 

@@ -43,7 +43,9 @@ def test_runs_are_listed_by_start_the_newest_first_whatever_the_order_of_adding(
     starts = [summary.started_utc[:10] for summary in history.runs()]
     assert starts == ["2026-01-04", "2026-01-03", "2026-01-02"]
     assert [one.branch for one in history.runs(branch="main")] == ["main", "main"]
-    assert [one.started_utc[:10] for one in history.runs(before_utc="2026-01-03T00:00:00+00:00")] == ["2026-01-02"]
+    assert [one.started_utc[:10] for one in history.runs(before_utc="2026-01-03T00:00:00+00:00")] == [
+        "2026-01-02"
+    ]
     assert len(history.runs(limit=2)) == 2
     assert history.runs(suite="other.yml") == []
     assert len(history.runs(suite="benchmarks.yml", machine_key=history.runs()[0].machine_key)) == 3
@@ -52,7 +54,9 @@ def test_runs_are_listed_by_start_the_newest_first_whatever_the_order_of_adding(
 def test_a_summary_counts_the_variants_by_how_they_ended(history: History) -> None:
     run = night(1, variants=4)
     statuses = iter(["passed", "failed", "not run", "skipped"])
-    history.add(replace(run, variants={k: replace(v, status=next(statuses)) for k, v in run.variants.items()}))
+    history.add(
+        replace(run, variants={k: replace(v, status=next(statuses)) for k, v in run.variants.items()})
+    )
     (summary,) = history.runs()
     assert (summary.passed, summary.failed, summary.skipped, summary.not_run) == (1, 1, 1, 1)
     assert (summary.hostname, summary.suites, summary.commit) == ("h", ("benchmarks.yml",), run.commit)
