@@ -46,6 +46,17 @@ def add_selection(group: Group) -> None:
     )
 
 
+def add_threshold(group: Group) -> None:
+    """Adds ``--threshold``."""
+    group.add_argument(
+        "--threshold",
+        type=_threshold,
+        default=0.02,
+        metavar="SHARE",
+        help="smallest change that matters, where the benchmark's own spec names none (default: 2%%)",
+    )
+
+
 def selection_of(parsed: argparse.Namespace) -> Selection:
     """What the arguments of ``add_selection`` choose."""
     from examples_utils.options import Selection  # dataclasses take a tenth of the time of --help
@@ -73,6 +84,15 @@ def positive_seconds(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ValueError(text)
     return value
+
+
+def _threshold(text: str) -> float:
+    from examples_utils.comparison.threshold import parse_threshold
+
+    try:
+        return parse_threshold(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 positive_int.__name__ = "whole number from 1"  # argparse names the type in its message

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.comparison.arguments import add_output, add_threshold
-from examples_utils.selection_arguments import add_selection, positive_int, positive_seconds
+from examples_utils.comparison.arguments import add_output
+from examples_utils.selection_arguments import add_selection, add_threshold, positive_int, positive_seconds
 
 
 def add_ab(commands: argparse._SubParsersAction[Any]) -> None:

@@ -6,7 +6,8 @@ import argparse
 from typing import Any
 
 from examples_utils.comparison.formats import FORMATS
-from examples_utils.selection_arguments import Group
+from examples_utils.history.arguments import add_history_option
+from examples_utils.selection_arguments import Group, add_threshold
 
 
 def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
@@ -21,9 +22,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
     )
     compare.add_argument("base", metavar="BASE", help="the run or runs to compare with")
     compare.add_argument("new", metavar="NEW", help="the run or runs to judge")
-    compare.add_argument(
-        "--history", metavar="URL", help="where runs are looked up (default: history.db in this folder)"
-    )
+    add_history_option(compare)
     compare.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="show only these metrics")
     compare.add_argument(
         "--benchmark",
@@ -36,17 +35,6 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
     add_output(compare)
 
 
-def add_threshold(group: Group) -> None:
-    """Adds ``--threshold``."""
-    group.add_argument(
-        "--threshold",
-        type=_threshold,
-        default=0.02,
-        metavar="SHARE",
-        help="smallest change that matters, where the benchmark's own spec names none (default: 2%%)",
-    )
-
-
 def add_output(group: Group) -> None:
     """Adds how and where a comparison is said."""
     group.add_argument("--format", choices=FORMATS, default="table", help="(default: %(default)s)")
@@ -56,12 +44,3 @@ def add_output(group: Group) -> None:
     group.add_argument(
         "--output", metavar="FILE", help="write it into this file, and only what concerns all to the terminal"
     )
-
-
-def _threshold(text: str) -> float:
-    from examples_utils.comparison.threshold import parse_threshold
-
-    try:
-        return parse_threshold(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples_utils.figures import Run
+from examples_utils.history.location import opened_history
 from examples_utils.problems import RequestError
 
 if TYPE_CHECKING:
     from examples_utils.history.store import History
-
-DEFAULT_HISTORY = "history.db"
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
     """Both sides of a comparison. Runs that NEW names are left out of BASE, so that ``branch:main:5`` can be BASE.
 
     A reference that is an existing file or folder means that; any other one is looked up in the history, which is
-    opened only then. None means ``history.db``.
+    opened only then. ``history_url`` is what ``--history`` says.
 
     Raises:
         RequestError: a reference names no run, or both sides are the same.
@@ -54,38 +53,36 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
 def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
     path = Path(reference)
     warnings: tuple[str, ...] = ()
-    runs: Sequence[Run]
     if path.exists():
         from examples_utils.history.reading import read_results
 
         reading = read_results(path)
-        runs, warnings = reading.runs, (*reading.left_out, *reading.warnings)
+        runs = sorted(reading.runs, key=lambda run: datetime.fromisoformat(run.started_utc))
+        warnings = (*reading.left_out, *reading.warnings)
     elif reference.endswith((".json", "/")):
         raise RequestError(f"{reference}: no such file or folder")
     else:
         runs = look_up(reference)
-    ordered = tuple(sorted(runs, key=lambda run: datetime.fromisoformat(run.started_utc)))
-    return Source(_title(reference, ordered), ordered, warnings)
+    return Source(_title(reference, runs), tuple(runs), warnings)
 
 
 @contextlib.contextmanager
 def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], list[Run]]]:
-    """A function that gives the runs of a reference; it opens the history when it is first called."""
+    """A function that gives the runs of a reference, the oldest first; it opens the history when it is first called."""
     with contextlib.ExitStack() as stack:
         opened: list[History] = []
 
         def look_up(reference: str) -> list[Run]:
             if not opened:
-                if history_url is None and not Path(DEFAULT_HISTORY).exists():
+                try:
+                    opened.append(stack.enter_context(opened_history(history_url)))
+                except RequestError as error:
                     raise RequestError(
-                        f"{reference}: no such file or folder, and there is no {DEFAULT_HISTORY} here to look "
-                        f"it up in; give --history URL, or name a run's --log-dir"
-                    )
-                from examples_utils.history.store import open_history
-
-                opened.append(stack.enter_context(open_history(history_url or DEFAULT_HISTORY)))
+                        f"{reference}: is no file or folder, and no run of a history: {error}"
+                    ) from None
             history = opened[0]
-            return history.load(history.resolve(reference), log_tails=False)
+            # The history knows better than the clocks of its machines in which order the runs were made.
+            return history.load(history.resolve(reference)[::-1], log_tails=False)
 
         yield look_up
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.comparison.arguments import add_threshold
 from examples_utils.history.arguments import add_history_option
-from examples_utils.selection_arguments import add_selection, positive_int, positive_seconds
+from examples_utils.selection_arguments import add_selection, add_threshold, positive_int, positive_seconds
 
 # The same for all users, whatever their TMPDIR.
 _LOCK = "/tmp/examples_utils-nightly.lock"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from examples_utils.figures import Run
@@ -27,6 +27,13 @@ class Baseline:
     runs: tuple[Run, ...]
     wanted: int
     left_out: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """How a comparison calls it."""
+        if not self.runs:
+            return "no earlier night"
+        return f"{len(self.runs)} nights before, up to {night_title(self.runs[-1])}"
 
     @property
     def line(self) -> str:
@@ -82,6 +89,7 @@ def _why_not(summary: RunSummary, tonight: Tonight) -> str | None:
     return None if summary.passed else "in which nothing passed"
 
 
-def suites_of(runs: Collection[Run]) -> frozenset[str]:
-    """The suites that these runs hold variants of."""
-    return frozenset(key.suite for run in runs for key in run.variants)
+def night_title(run: Run) -> str:
+    """How a comparison calls one night."""
+    commit = f", commit {run.commit[:10]}{' with changed files' if run.dirty else ''}" if run.commit else ""
+    return f"the night of {run.started_utc[:16].replace('T', ' ')} UTC (run {run.run_id}{commit})"

@@ -19,6 +19,7 @@ from examples_utils.history.reading import read_results
 from examples_utils.interruption import Interrupted, Interruption
 from examples_utils.log_folder import new_log_folder, write_durably
 from examples_utils.machine_state import OtherLoad
+from examples_utils.nightly.baseline import night_title
 from examples_utils.nightly.keeping import NightHistory, tonight_of
 from examples_utils.nightly.lock import only_night
 from examples_utils.nightly.options import NightOptions
@@ -119,7 +120,8 @@ def _judge(
     if baseline:
         nights = history.nights(run)
         found = changes(nights, options.compare)
-        comparison = judge_night(baseline.runs, run, options.compare)
+        judged = judge_night(baseline.runs, run, options.compare)
+        comparison = replace(judged, base_title=baseline.title, new_title=night_title(run))
         page = report_page(nights, comparison, found, [earlier.run_id for earlier in baseline.runs])
         report, page_problem = write_page(page, options.report, log_folder)
         night = replace(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.comparison.arguments import add_threshold
-from examples_utils.selection_arguments import positive_int
+from examples_utils.history.arguments import add_history_option
+from examples_utils.selection_arguments import add_threshold, positive_int
 
 FORMATS = ("html", "markdown")
 PAGE_FILE = "report.html"
@@ -21,11 +21,7 @@ def add_report(commands: argparse._SubParsersAction[Any]) -> None:
         description="Write one HTML file, or a comment for a pull request, about a run of the history.",
         epilog="Exit codes: 0 written, whatever the verdicts are; 2 the request is wrong.",
     )
-    report.add_argument(
-        "--history",
-        metavar="URL",
-        help="where the runs are (default: $EXAMPLES_UTILS_HISTORY, else history.db)",
-    )
+    add_history_option(report)
     report.add_argument(
         "--run",
         default="latest",

@@ -25,7 +25,7 @@ def test_the_first_night_begins_the_baseline_and_passes(place: NightPlace):
     (run,) = place.stored()
     assert len(run.figures[A_THROUGHPUT].values) == 5
     assert len(run.canary["compute"]) == 10
-    assert (place.log / "report.html").read_text().startswith("<!DOCTYPE html>")
+    assert (place.log / "report.html").read_text().startswith("<!doctype html>")
 
 
 def test_a_quiet_night_passes_and_repeats_nothing(place: NightPlace):
@@ -66,7 +66,9 @@ def test_the_repetitions_on_the_spot_belong_to_the_same_run(place: NightPlace):
     assert [len(figure.values) for figure in tonight.figures.values()] == [20, 5]
     results = json.loads((place.log / "benchmark_results.json").read_text())
     assert [len(records[0]["repetitions"]) for records in results.values()] == [20, 5]
-    assert place.workplace.command("validate-results", str(place.log / "benchmark_results.json")).exitcode == 0
+    assert (
+        place.workplace.command("validate-results", str(place.log / "benchmark_results.json")).exitcode == 0
+    )
 
 
 def test_what_was_slower_by_chance_is_repeated_and_not_called(place: NightPlace):
@@ -80,11 +82,11 @@ def test_what_was_slower_by_chance_is_repeated_and_not_called(place: NightPlace)
 
 
 def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
-    levels = {name: 100.0 + number for number, name in enumerate("abcdefgh")}
+    levels = {name: 100.0 + number for number, name in enumerate("abcdef")}
     place.benchmarks(**{name: level / 1.07 for name, level in levels.items()})
     place.went_before(16, levels)
     place.slowness = 1.07
-    done = place.night()
+    done = place.night("--repeat", "3")
     assert done.exitcode == 0, done.out
     told = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
     assert len(set(told)) == 1
@@ -93,12 +95,12 @@ def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
 
 
 def test_on_a_slower_machine_what_is_slower_than_the_machine_is_still_called(place: NightPlace):
-    levels = {name: 100.0 + number for number, name in enumerate("abcdefgh")}
+    levels = {name: 100.0 + number for number, name in enumerate("abcdef")}
     tonight = {name: level / 1.07 for name, level in levels.items()}
     place.benchmarks(**tonight | {"a": tonight["a"] * 0.92})
     place.went_before(16, levels)
     place.slowness = 1.07
-    done = place.night()
+    done = place.night("--repeat", "3")
     assert done.exitcode == 1
     assert [regression["benchmark"] for regression in place.verdict["regressions"]] == ["a"]
 
@@ -153,12 +155,13 @@ def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightP
 
 
 @pytest.mark.parametrize(
-    ("wished", "written"), [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")]
+    ("wished", "written"),
+    [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")],
 )
 def test_the_report_goes_where_it_is_wanted(place: NightPlace, wished: str, written: str):
     place.benchmarks(a=100)
     done = place.night("--report", wished)
-    assert (place.folder / written).read_text().startswith("<!DOCTYPE html>")
+    assert (place.folder / written).read_text().startswith("<!doctype html>")
     assert f"report: {place.folder / written}" in done.out
 
 
@@ -183,7 +186,9 @@ def test_a_second_night_in_the_same_log_folder_moves_the_first_aside(place: Nigh
 
 
 def test_a_missing_package_is_refused_before_anything_runs(place: NightPlace, monkeypatch):
-    monkeypatch.setattr("examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1)
+    monkeypatch.setattr(
+        "examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1
+    )
     place.benchmarks(a=100)
     done = place.night()
     assert done.exitcode == 2
