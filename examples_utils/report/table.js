@@ -20,6 +20,7 @@ function filter() {
     visible++;
     seen.add(figure.variant);
   });
+  table.classList.add("filtered");
   showSections(seen, words);
   document.getElementById("-shown").textContent = `${visible} of ${count(rows.length, "figure")}`;
 }
