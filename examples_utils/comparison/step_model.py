@@ -33,7 +33,7 @@ _BETWEEN = (
 _CORRELATIONS = (0.0, 0.5, 0.8, 0.95)  # φ, from one run to the next
 _CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
 _WIDTHS = (0.3, 1.0, 2.0)  # in steps of λ: how much the figures of a suite differ
-_ODD_ONES = (0.01, 0.1, 1.0)  # the share of figures of a suite that are like no other
+_ODD_ONES = (0.003, 0.03, 0.3)  # the share of figures of a suite that are like no other
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,8 @@ def _weights(likelihood: Floats) -> Floats:
     What suites are like is weighed by how likely all figures are together, without the runs in which a step may be.
     """
     relative = np.exp(likelihood - likelihood.max(axis=2, keepdims=True))
-    suites = _suites()
-    evidence = np.log(relative[:, -1] @ suites.T).sum(axis=0)
+    suites, prior = _suites()
+    evidence = np.log(relative[:, -1] @ suites.T).sum(axis=0) + np.log(prior)
     learned = np.exp(evidence - evidence.max()) @ suites
     weights: Floats = relative * learned
     weights /= weights.sum(axis=2, keepdims=True)
@@ -151,20 +151,21 @@ def _weights(likelihood: Floats) -> Floats:
 
 
 @lru_cache(maxsize=1)
-def _suites() -> Floats:
-    """What suites may be like: ``(suites, cells)``, the shares of their figures that have each λ and φ.
+def _suites() -> tuple[Floats, Floats]:
+    """What suites may be like, and how likely that is before anything is seen.
 
-    Most figures are near some λ and have the same φ; the odd ones may be anywhere.
+    ``(suites, cells)``, the shares of their figures that have each λ and φ: most figures are near some λ and have the
+    same φ, and the odd ones may be anywhere. ``(suites,)``: half of all suites are steady, their λ being 0.
     """
     position = np.arange(len(_BETWEEN))
     anywhere = np.full(len(_CELLS), 1 / len(_CELLS))
-    suites = []
-    for centre, width in product(position, _WIDTHS):
+    suites, steady = [], []
+    for centre, width, same, odd in product(position, _WIDTHS, np.eye(len(_CORRELATIONS)), _ODD_ONES):
         near = np.exp(-0.5 * ((position - centre) / width) ** 2)
-        for same in np.eye(len(_CORRELATIONS)):
-            alike = np.outer(near / near.sum(), same).ravel()
-            suites += [(1 - odd) * alike + odd * anywhere for odd in _ODD_ONES]
-    return np.stack(suites)
+        suites.append((1 - odd) * np.outer(near / near.sum(), same).ravel() + odd * anywhere)
+        steady.append(centre == 0 and width == min(_WIDTHS))
+    prior = np.where(steady, 0.5 / np.sum(steady), 0.5 / np.sum(np.logical_not(steady)))
+    return np.stack(suites), prior
 
 
 def _likeliest(
