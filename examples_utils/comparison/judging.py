@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, isnan, log
 from statistics import median
 
@@ -56,7 +56,7 @@ def measure(pairing: Pairing, options: CompareOptions) -> Measured:
         data.centres[follow] * signs[follow],
         len(pairing.base),
         [run.canary for run in runs],
-        _noise(data, follow),
+        _noise(data)[follow],
     )
     return Measured(
         pairs=pairs,
@@ -67,12 +67,10 @@ def measure(pairing: Pairing, options: CompareOptions) -> Measured:
     )
 
 
-def _noise(data: Levels, figures: np.ndarray) -> float:
-    """The standard deviation of the difference of two runs that repetitions alone explain, of a typical figure."""
-    if not figures.any():
-        return 0.0
-    of_one = data.within[figures] / np.maximum(data.freedom[figures], 1)
-    return float(np.sqrt(np.median(2 * of_one / np.maximum(data.counts[figures, -1], 1))))
+def _noise(data: Levels) -> Floats:
+    """The variance ``(figures,)`` that the difference of two runs has by their repetitions alone."""
+    of_one = data.within / np.maximum(data.freedom, 1)
+    return 2 * of_one / np.maximum(np.median(data.counts, axis=1), 1)
 
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
@@ -103,7 +101,9 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         found = estimates.of_two(sides, extra, level, options)
         judged += _judged(pairing, measured, found, level, options)
-    return _comparison(pairing, measured.moved, judged)
+    comparison = _comparison(pairing, measured.moved, judged)
+    # By turns the machine is the same for both sides: what most figures have in common is the code's.
+    return replace(comparison, differences=pairing.differences) if options.alternated else comparison
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
