@@ -167,7 +167,7 @@ def _environment(runs: Sequence[Run]) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "breakable": _breakable,
+        "broken_after": _broken_after,
         "change": lambda one: _minus(change_text(one)),
         "counted": wording.counted,
         "date": wording.date,
@@ -208,9 +208,11 @@ def _printable(value: object) -> object:
     return wording.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _breakable(name: str) -> Markup:
-    """A long name may be broken after an underscore."""
-    return Markup(str(escape(wording.printable(name))).replace("_", "_<wbr>"))
+def _broken_after(title: str, benchmark: str) -> Markup:
+    """A long name is best broken between its benchmark's and what its variant adds."""
+    title, benchmark = wording.printable(title), wording.printable(benchmark)
+    added = title.removeprefix(f"{benchmark}_")
+    return escape(title) if added == title else escape(f"{benchmark}_") + Markup("<wbr>") + escape(added)
 
 
 def _minus(text: str) -> str:

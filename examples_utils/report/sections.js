@@ -35,7 +35,7 @@ function fillFigure(place) {
   element("strong", report.figures[number].name, caption);
   const [, , , , now, change, interval] = row.cells;
   caption.append(` ${now.textContent.trim()} ${report.figures[number].unit} ${change.textContent.trim()}`);
-  if (interval.querySelector("data")) element("span", ` (${interval.querySelector("data").textContent})`, caption).className = "quiet";
+  if (interval.textContent) element("span", ` (${interval.textContent})`, caption).className = "quiet";
   place.append(plotOf(number));
   if (report.figures[number].nights) place.append(nightsOf(number));
 }

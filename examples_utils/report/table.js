@@ -48,8 +48,7 @@ function sortBy(column, header) {
 }
 
 function sortKey(cell) {
-  const data = cell.querySelector("data");
-  if (data) return Number(data.value);
+  if ("value" in cell.dataset) return Number(cell.dataset.value);
   return cell.textContent.trim() || null;
 }
 

@@ -54,7 +54,7 @@ def test_the_figures_are_those_of_the_comparison_as_json(open_page: OpenPage) ->
     told = json.loads(comparison_json(COMPARISON))["figures"]
     rows = page.evaluate(
         """[...document.querySelectorAll("#-table tbody tr")].map((row) => [...row.cells].map((cell) =>
-        cell.querySelector("data") ? Number(cell.querySelector("data").value) : cell.textContent.trim()))"""
+        "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent.trim()))"""
     )
     assert len(rows) == len(told) == 12
     for row, figure in zip(rows, told, strict=True):
