@@ -284,6 +284,7 @@ def test_the_comparison_is_written_in_the_format_that_is_asked_for(workplace, pr
     Draft202012Validator(comparison_schema()).validate(document)
     assert document["base"].startswith("HEAD (")
     assert "written to c.json" in done.out
+    assert (workplace.log / "comparison.json").read_text() == (project.folder / "c.json").read_text()
 
 
 def test_a_spec_in_a_folder_and_by_a_link_is_found_in_the_checkouts(workplace, project, tmp_path_factory):
