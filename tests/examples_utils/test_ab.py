@@ -213,6 +213,7 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start_with_the_comman
     running.kill()
     running.communicate()
     assert len(project.worktrees) == 2
+    project.git("worktree", "lock", project.worktrees[1])
     assert children[0].is_running()
     done = ab(workplace, "--base", "HEAD~1", "--new", ".", "--repeat", "1")
     assert done.exitcode == 0
