@@ -23,9 +23,11 @@ Floats = NDArray[np.float64]
 BENCHMARKS = 50
 REPETITIONS = 5
 BASELINE = 14
-OPTIONS = CompareOptions(false_alarms=0.01, suspicion=0.05)
+OPTIONS = CompareOptions()
 KEYS = tuple(
-    MetricKey("suite.yml", f"benchmark_{number}", f"benchmark_{number}", "latency" if number % 2 else "throughput")
+    MetricKey(
+        "suite.yml", f"benchmark_{number}", f"benchmark_{number}", "latency" if number % 2 else "throughput"
+    )
     for number in range(BENCHMARKS)
 )
 FACTS = {key.of_variant: VariantFacts("passed") for key in KEYS}
@@ -112,7 +114,9 @@ class Nights:
         spread = change / np.sqrt(2 * (1 - CORRELATION))
         levels = spread * self.rng.standard_normal(shape)
         for night in range(1, shape[1]):
-            levels[:, night] = CORRELATION * levels[:, night - 1] + np.sqrt(1 - CORRELATION**2) * levels[:, night]
+            levels[:, night] = (
+                CORRELATION * levels[:, night - 1] + np.sqrt(1 - CORRELATION**2) * levels[:, night]
+            )
         return levels
 
     def slower(self, benchmark: int, share: float, first_night: int) -> None:
@@ -121,14 +125,18 @@ class Nights:
     def measure(self, night: int, repetitions: int) -> Floats:
         """Figures ``(benchmarks, repetitions)`` of a night."""
         noise = self.noise[:, None] * self.kind.repetitions(self.rng, (BENCHMARKS, repetitions))
-        slowness = self.slowness[:, [night]] + np.where(noise > -0.5, np.log1p(np.maximum(noise, -0.5)), noise)
+        slowness = self.slowness[:, [night]] + np.where(
+            noise > -0.5, np.log1p(np.maximum(noise, -0.5)), noise
+        )
         figures: Floats = self.level[:, None] * np.exp(SIGNS[:, None] * slowness)
         return figures
 
     def canary(self, night: int) -> Mapping[str, tuple[float, ...]]:
         """Two kernels between the variants; each run of them has 1% of noise, and they a level of their own."""
         own = 0.003 * self.rng.standard_normal(2)
-        seconds = np.exp(self.machine[night] + own[:, None] + 0.01 * self.rng.standard_normal((2, BENCHMARKS + 1)))
+        seconds = np.exp(
+            self.machine[night] + own[:, None] + 0.01 * self.rng.standard_normal((2, BENCHMARKS + 1))
+        )
         return {"compute_s": tuple(seconds[0].tolist()), "memory_s": tuple(seconds[1].tolist())}
 
     def run(self, night: int) -> Run:
