@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Nobody keeps anything in it, so nothing waits for a disk.
-_WITHOUT_DISK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+# Nobody keeps anything in it, so nothing waits for a disk. A server's own default may be just as careless.
+_WITHOUT_DISK = "-c fsync=off -c synchronous_commit=off"
 
 
 def installed_programs() -> Path | None:

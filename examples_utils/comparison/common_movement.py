@@ -12,11 +12,15 @@ from examples_utils.comparison.levels import Floats
 _SMALLEST = 0.01  # a movement below 1% is left in the figures
 _SHARE = 0.6  # of the figures must have moved by at least half of it
 _FEWEST_FIGURES = 3
+_FEWEST_BASE_RUNS = 5  # from which the noise of a figure is seen from run to run
 _CANARY_SHARE = 0.4  # a canary that moved by less than this share of the suite's movement does not confirm it
 _CANARY_SURE = 3.0  # standard deviations
 _CANARY_FLOOR = 0.003  # no canary is steadier than 0.3% from run to run
 _MAD = 1.4826  # from median absolute deviation to standard deviation
 _MEDIAN_TO_MEAN = 1.2533  # standard error of a median ÷ that of a mean
+_STEADIEST = 0.3  # no figure counts as if its noise were below this share of the median noise
+_UNEVEN = np.array([0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])  # shares of the movement
+_TAILS = 4.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,14 @@ class Movements:
 
 
 def movements(
-    slowness: Floats, base_runs: int, canaries: Sequence[Mapping[str, Sequence[float]]], noise: float
+    slowness: Floats, base_runs: int, canaries: Sequence[Mapping[str, Sequence[float]]], noise: Floats
 ) -> Movements:
     """What moved in common.
 
     ``slowness`` ``(figures, runs)`` holds the levels of all figures that follow the machine's speed, as logarithms, the
     higher the slower, NaN where there is none; the first ``base_runs`` runs are the base. ``canaries`` are the seconds
-    of each kernel for each run. ``noise`` is the standard deviation that the movement of a typical figure has by
-    repetitions alone; it counts where there are too few base runs to see more.
+    of each kernel for each run. ``noise`` ``(figures,)`` is the variance that the difference of two runs has by their
+    repetitions alone; more is seen where there are enough base runs.
     """
     runs = slowness.shape[1]
     if len(slowness) < _FEWEST_FIGURES or not base_runs:
@@ -68,19 +72,50 @@ def movements(
         wanted = np.maximum(_CANARY_SURE * unrest, _CANARY_SHARE * np.abs(suite))
         agrees |= np.nan_to_num(movement) * np.sign(suite) >= wanted
     confirmed = agrees & enough & (np.abs(suite) >= _SMALLEST) & (share >= _SHARE)
-    spread = _MAD * _median(np.abs(moved - suite))
-    usual = _usual_spread(spread, confirmed, base_runs, noise)
-    return Movements(
-        suite=suite,
-        share=share,
-        confirmed=confirmed,
-        shift=np.where(confirmed, suite, 0.0),
-        deviation=np.where(
-            confirmed, _MEDIAN_TO_MEAN * spread / np.sqrt(np.maximum(usable.sum(axis=0), 1)), 0.0
-        ),
-        unevenness=np.where(confirmed, np.sqrt(np.maximum(spread**2 - usual**2, 0.0)), 0.0),
-        canary=canary,
+    shift, deviation, unevenness = np.zeros(runs), np.zeros(runs), np.zeros(runs)
+    variance = _variance(moved, suite, base_runs, noise)
+    for run in np.flatnonzero(confirmed):
+        there = usable[:, run]
+        shift[run], deviation[run], unevenness[run] = _centre(moved[there, run], variance[there])
+    return Movements(suite, share, confirmed, shift, deviation, unevenness, canary)
+
+
+def _variance(moved: Floats, suite: Floats, base_runs: int, noise: Floats) -> Floats:
+    """That of a figure's movement ``(figures,)`` in a run in which nothing happened."""
+    if base_runs < _FEWEST_BASE_RUNS:
+        return noise
+    own = moved[:, :base_runs] - suite[:base_runs]
+    seen = np.where(np.isfinite(own), own**2, 0.0).sum(axis=1) / np.maximum(
+        np.isfinite(own).sum(axis=1) - 1, 1
     )
+    return np.maximum(seen, noise / 2)
+
+
+def _centre(moved: Floats, variance: Floats) -> tuple[float, float, float]:
+    """The movement of one run, its standard deviation, and that with which figures follow it.
+
+    A median weighted by 1 ÷ standard deviation; how unevenly figures follow is averaged over a grid of shares of the
+    movement, weighted by their likelihood.
+    """
+    variance = np.maximum(variance, _STEADIEST**2 * np.median(variance))
+    uneven = 0.0
+    for _ in range(2):
+        weights = 1 / (variance + uneven)
+        centre = _weighted_median(moved, np.sqrt(weights))
+        candidates = (_UNEVEN * centre) ** 2
+        spread = variance[:, None] + candidates
+        distance = (moved[:, None] - centre) ** 2 / spread
+        likelihood = -0.5 * np.log(spread) - 0.5 * (_TAILS + 1) * np.log1p(distance / _TAILS)
+        likelihood = likelihood.sum(axis=0)
+        share = np.exp(likelihood - likelihood.max())
+        uneven = float(candidates @ share / share.sum())
+    return centre, _MEDIAN_TO_MEAN / float(np.sqrt(weights.sum())), float(np.sqrt(uneven))
+
+
+def _weighted_median(values: Floats, weights: Floats) -> float:
+    order = np.argsort(values)
+    below = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(below, below[-1] / 2)])
 
 
 def _against_base(values: Floats, base_runs: int) -> Floats:
@@ -124,9 +159,3 @@ def _canary_noise(
             deviation = _MAD * np.median(np.abs(seconds - np.median(seconds)))
             within[run] = _MEDIAN_TO_MEAN * deviation / np.sqrt(len(seconds))
     return np.maximum(np.maximum(np.nan_to_num(between), within), _CANARY_FLOOR)
-
-
-def _usual_spread(spread: Floats, confirmed: np.ndarray, base_runs: int, noise: float) -> float:
-    """How far figures lie apart in a run in which the machine did not move."""
-    quiet = spread[:base_runs][~confirmed[:base_runs] & np.isfinite(spread[:base_runs])]
-    return float(np.median(quiet)) if len(quiet) > 2 else noise

@@ -56,7 +56,7 @@ def measure(pairing: Pairing, options: CompareOptions) -> Measured:
         data.centres[follow] * signs[follow],
         len(pairing.base),
         [run.canary for run in runs],
-        _noise(data, follow),
+        _noise(data)[follow],
     )
     return Measured(
         pairs=pairs,
@@ -67,12 +67,10 @@ def measure(pairing: Pairing, options: CompareOptions) -> Measured:
     )
 
 
-def _noise(data: Levels, figures: np.ndarray) -> float:
-    """The standard deviation of the difference of two runs that repetitions alone explain, of a typical figure."""
-    if not figures.any():
-        return 0.0
-    of_one = data.within[figures] / np.maximum(data.freedom[figures], 1)
-    return float(np.sqrt(np.median(2 * of_one / np.maximum(data.counts[figures, -1], 1))))
+def _noise(data: Levels) -> Floats:
+    """The variance ``(figures,)`` that the difference of two runs has by their repetitions alone."""
+    of_one = data.within / np.maximum(data.freedom, 1)
+    return 2 * of_one / np.maximum(np.median(data.counts, axis=1), 1)
 
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:

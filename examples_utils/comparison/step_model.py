@@ -4,13 +4,15 @@ The level of a figure in run i is  m + s·[i is after the step] + u_i + e_i,  wh
 autoregressive process of variance λσ² and lag-one correlation φ, and e_i is the mean of n_i repetitions, of variance
 σ²/n_i. For given λ and φ the step is a generalised least squares problem with a t statistic. λ and φ are unknown and
 badly determined by one figure alone; so a grid of them is weighted by its restricted likelihood, times weights that are
-learned from all figures of the suite (empirical Bayes; Efron 2010), and the step's p-value is the weighted mean.
+learned from all figures of the suite (a hierarchical model, summed over grids instead of sampled), and the step's
+p-value is the weighted mean.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ from scipy import special  # type: ignore[import-untyped]
 from examples_utils.comparison.levels import Floats, Ints, Levels
 
 _BETWEEN = (
+    0.0,
     0.1,
     0.3,
     1.0,
@@ -26,14 +29,11 @@ _BETWEEN = (
     10.0,
     100.0,
     1000.0,
-)  # λ, the variance between runs in variances of one repetition
+)  # λ, the variance between runs ÷ that of one repetition
 _CORRELATIONS = (0.0, 0.5, 0.8, 0.95)  # φ, from one run to the next
-_CELLS = ((0.0, 0.0), *((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS))
-_PRIOR = np.array(  # every λ alike
-    [1 / (1 + len(_BETWEEN)) / (len(_CORRELATIONS) if between else 1) for between, _ in _CELLS]
-)
-_PRIOR_FIGURES = 5.0  # the prior weighs as much as so many figures of the suite
-_ROUNDS = 12  # of expectation and maximisation
+_CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
+_WIDTHS = (0.3, 1.0, 2.0)  # in steps of λ: how much the figures of a suite differ
+_ODD_ONES = (0.003, 0.03, 0.3)  # the share of figures of a suite that are like no other
 
 
 @dataclass(frozen=True)
@@ -137,15 +137,35 @@ def _after(there: np.ndarray, lengths: tuple[int, ...]) -> Floats:
 
 
 def _weights(likelihood: Floats) -> Floats:
-    """Posterior weights ``(figures, steps, cells)``; what the suite has in common is learned without the last runs."""
+    """Posterior weights ``(figures, steps, cells)``.
+
+    What suites are like is weighed by how likely all figures are together, without the runs in which a step may be.
+    """
     relative = np.exp(likelihood - likelihood.max(axis=2, keepdims=True))
-    learned = _PRIOR
-    for _ in range(_ROUNDS):
-        share = relative[:, -1] * learned
-        share /= share.sum(axis=1, keepdims=True)
-        learned = (share.sum(axis=0) + _PRIOR_FIGURES * _PRIOR) / (len(share) + _PRIOR_FIGURES)
+    suites, prior = _suites()
+    evidence = np.log(relative[:, -1] @ suites.T).sum(axis=0) + np.log(prior)
+    learned = np.exp(evidence - evidence.max()) @ suites
     weights: Floats = relative * learned
-    return weights / weights.sum(axis=2, keepdims=True)
+    weights /= weights.sum(axis=2, keepdims=True)
+    return weights
+
+
+@lru_cache(maxsize=1)
+def _suites() -> tuple[Floats, Floats]:
+    """What suites may be like, and how likely that is before anything is seen.
+
+    ``(suites, cells)``, the shares of their figures that have each λ and φ: most figures are near some λ and have the
+    same φ, and the odd ones may be anywhere. ``(suites,)``: half of all suites are steady, their λ being 0.
+    """
+    position = np.arange(len(_BETWEEN))
+    anywhere = np.full(len(_CELLS), 1 / len(_CELLS))
+    suites, steady = [], []
+    for centre, width, same, odd in product(position, _WIDTHS, np.eye(len(_CORRELATIONS)), _ODD_ONES):
+        near = np.exp(-0.5 * ((position - centre) / width) ** 2)
+        suites.append((1 - odd) * np.outer(near / near.sum(), same).ravel() + odd * anywhere)
+        steady.append(centre == 0 and width == min(_WIDTHS))
+    prior = np.where(steady, 0.5 / np.sum(steady), 0.5 / np.sum(np.logical_not(steady)))
+    return np.stack(suites), prior
 
 
 def _likeliest(

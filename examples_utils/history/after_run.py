@@ -6,6 +6,7 @@ from pathlib import Path
 
 from examples_utils.console import Console
 from examples_utils.history.location import add_command, opened_history
+from examples_utils.history.problems import UnreachableError
 from examples_utils.problems import RequestError
 
 
@@ -18,11 +19,7 @@ def refuse_unusable(given: str) -> str | None:
     try:
         with opened_history(given, create=True):
             return None
-    except RequestError as error:
-        from examples_utils.history.problems import UnreachableError
-
-        if not isinstance(error, UnreachableError):
-            raise
+    except UnreachableError as error:
         return f"--history {error}; the benchmarks are run all the same"
 
 

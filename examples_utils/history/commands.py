@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples_utils.history.location import opened_history
+from examples_utils.history.location import opened_history, refuse_without_packages
 from examples_utils.problems import RequestError
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def run_history(parsed: argparse.Namespace) -> int:
     """Runs a command of ``history``. Raises RequestError."""
+    refuse_without_packages()
     parts: Mapping[str, Callable[[argparse.Namespace], int]] = {
         "add": _add,
         "list": _list,
@@ -30,6 +31,7 @@ def run_history(parsed: argparse.Namespace) -> int:
 
 def run_import(parsed: argparse.Namespace) -> int:
     """Runs ``import``. Raises RequestError."""
+    refuse_without_packages()
     from examples_utils.history.reading import read_results
     from examples_utils.history.tool_output import Origin, check_tool, origin_here, read_tool_output
 

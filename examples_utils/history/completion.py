@@ -28,7 +28,7 @@ def completed(known: Run, read: Run) -> Run:
     """The whole of what two readings of the same run hold.
 
     Of each variant the reading with more values counts, with everything that it says of the variant; of two that have
-    as many, the later one. A log tail is kept where the reading that counts has none.
+    as many, the later one. A figure or log tail that only the other reading has is kept.
     """
     parts, later = _parts(known), _parts(read)
     for key, part in later.items():
@@ -55,6 +55,7 @@ def _parts(run: Run) -> dict[VariantKey, _Part]:
 
 def _fuller(known: _Part, read: _Part) -> _Part:
     fuller, other = (read, known) if read.size() >= known.size() else (known, read)
-    if fuller.facts and other.facts and not fuller.facts.log_tail:
-        return replace(fuller, facts=replace(fuller.facts, log_tail=other.facts.log_tail))
-    return fuller
+    facts = fuller.facts or other.facts
+    if facts and other.facts and not facts.log_tail:
+        facts = replace(facts, log_tail=other.facts.log_tail)
+    return _Part(facts, other.figures | fuller.figures)

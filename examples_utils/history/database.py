@@ -16,7 +16,8 @@ from sqlalchemy import URL, Connection, create_engine, event, make_url
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from examples_utils.history.problems import HistoryError, history_error
+from examples_utils.history.database_errors import history_error
+from examples_utils.history.problems import HistoryError
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
@@ -37,7 +38,7 @@ def database_url(text: str) -> URL:
         return URL.create("sqlite", database=text)
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise HistoryError(f"{text}: is no URL of a database; expected a file or postgresql://…") from None
     kind = url.get_backend_name()
     if kind == "postgresql" or kind == "postgres":
@@ -53,7 +54,11 @@ def database_url(text: str) -> URL:
 
 def shown(url: URL) -> str:
     """How messages call a history: without the password."""
-    return str(url.database) if _is_sqlite(url) else url.set(drivername="postgresql").render_as_string()
+    return (
+        str(url.database)
+        if _is_sqlite(url)
+        else url.set(drivername=url.get_backend_name()).render_as_string()
+    )
 
 
 def open_engine(url: URL, create: bool) -> Engine:
@@ -75,7 +80,10 @@ def open_engine(url: URL, create: bool) -> Engine:
             f"{shown(url)}: needs a package that is not installed ({error}): pip install 'examples-utils[history]'"
         ) from None
     if _is_sqlite(url):
-        event.listen(engine, "connect", _set_up_sqlite)
+        if create or not _must_be_left_alone(Path(str(url.database))):
+            event.listen(engine, "connect", _set_up_sqlite)
+        else:
+            event.listen(engine, "do_connect", _connect_to_unchanging)
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -141,6 +149,20 @@ def _check_file(file: Path, create: bool) -> None:
         raise HistoryError(f"{file}: cannot be made: its folder is read-only")
 
 
+def _must_be_left_alone(file: Path) -> bool:
+    """Whether SQLite could not even make the files beside it that it needs to share it with others.
+
+    Nobody else has it open now, or those files were there.
+    """
+    return not os.access(file.absolute().parent, os.W_OK) and not Path(f"{file}-wal").exists()
+
+
+def _connect_to_unchanging(_: Any, __: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
+    """Makes SQLite read the file as it is, without any other beside it."""
+    arguments[0] = f"{Path(arguments[0]).absolute().as_uri()}?immutable=1"
+    keywords["uri"] = True
+
+
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     # None: transactions begin where we say, and not where the driver guesses.
     connection.isolation_level = None
@@ -157,6 +179,8 @@ def _begin(connection: Connection) -> None:
     if _is_sqlite(connection.engine.url):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
     elif writes:
+        # Whatever the server's default is: what was acknowledged survives its crash.
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,15 @@ def history_url(given: str | None) -> str:
     return given or os.environ.get(VARIABLE) or DEFAULT
 
 
+def refuse_without_packages() -> None:
+    """Raises RequestError if what a history needs is not installed."""
+    for package in ("sqlalchemy", "alembic"):
+        if find_spec(package) is None:
+            raise RequestError(
+                f"a history needs the package {package}, which is not installed: pip install 'examples-utils[history]'"
+            )
+
+
 @contextlib.contextmanager
 def opened_history(given: str | None, *, create: bool = False) -> Iterator[History]:
     """The history that is meant, see ``store.open_history``.
@@ -30,12 +40,9 @@ def opened_history(given: str | None, *, create: bool = False) -> Iterator[Histo
     Raises:
         RequestError: it cannot be opened, or the packages for it are not installed.
     """
-    try:
-        from examples_utils.history.store import open_history
-    except ModuleNotFoundError as error:
-        raise RequestError(
-            f"a history needs the package {error.name}, which is not installed: pip install 'examples-utils[history]'"
-        ) from None
+    refuse_without_packages()
+    from examples_utils.history.store import open_history
+
     with open_history(history_url(given), create=create) as history:
         yield history
 

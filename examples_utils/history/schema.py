@@ -14,6 +14,8 @@ from examples_utils.history.database import reading, shown, writing
 from examples_utils.history.problems import HistoryError
 from examples_utils.history.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 
+MIGRATIONS = Path(__file__).with_name("migrations")
+
 
 def ensure_schema(engine: Engine, create: bool) -> None:
     """Leaves the database in the newest version of the schema; what an older one holds is kept.
@@ -41,7 +43,7 @@ def migrate(connection: Connection, version: str) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, version)
 

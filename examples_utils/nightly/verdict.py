@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.statement import movement_line
-from examples_utils.comparison.verdicts import Comparison
+from examples_utils.comparison.statement import change_text, movement_line, name_of
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import Run, VariantKey
 from examples_utils.nightly.baseline import Baseline
 from examples_utils.nightly.since import Regression, regression_line
@@ -38,9 +38,15 @@ class Night:
     report: Path | None = None
 
     @property
+    def not_comparable(self) -> list[Judged]:
+        """The figures that have nights before them, but measured with other settings, or in another unit."""
+        judged = self.comparison.judged if self.comparison else ()
+        return [one for one in judged if one.verdict is Verdict.NOT_COMPARABLE]
+
+    @property
     def exitcode(self) -> int:
-        """1: failed or regressed; 2: neither is known, but the night could not do all that it was asked for; else 0."""
-        if self.failed or self.regressions:
+        """1: failed, regressed or not comparable; 2: the night could not do all that it was asked for; else 0."""
+        if self.failed or self.regressions or self.not_comparable:
             return 1
         return 2 if self.problems or self.comparison is None else 0
 
@@ -51,6 +57,8 @@ class Night:
             return "regressed"
         if self.failed:
             return "failed"
+        if self.not_comparable:
+            return "not comparable"
         if self.comparison is None or self.baseline is None:
             return "no verdict"
         return "no regression" if self.baseline.runs else "baseline begun"
@@ -62,6 +70,7 @@ def verdict_lines(night: Night) -> list[str]:
     if night.comparison and night.comparison.movement:
         lines.append(movement_line(night.comparison))
     lines += [regression_line(regression) for regression in night.regressions]
+    lines += _not_comparable_lines(night)
     if night.repeated:
         names = ", ".join(key.variant for key in night.repeated)
         lines.append(
@@ -70,6 +79,18 @@ def verdict_lines(night: Night) -> list[str]:
     if night.baseline:
         lines.append(night.baseline.line)
     return [*lines, f"verdict: {night.word}"]
+
+
+def _not_comparable_lines(night: Night) -> list[str]:
+    """A line a variant and reason, with one figure of it."""
+    first: dict[tuple[VariantKey, str], Judged] = {}
+    for one in night.not_comparable:
+        first.setdefault((one.key.of_variant, one.reason), one)
+    return [
+        f"NOT COMPARABLE {name_of(one)}: {reason}"
+        + (f" ({one.key.metric} {change_text(one)})" if change_text(one) else "")
+        for (_, reason), one in first.items()
+    ]
 
 
 def verdict_json(night: Night) -> str:
@@ -87,6 +108,9 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
+        "not_comparable": [
+            {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
+        ],
         "repeated": [{**key._asdict(), "repetitions_more": night.repetitions_more} for key in night.repeated],
         "baseline": _baseline(night.baseline),
         "problems": list(night.problems),

@@ -16,7 +16,6 @@ from examples_utils.comparison.verdicts import Comparison
 from examples_utils.figures import Run
 from examples_utils.history.location import opened_history
 from examples_utils.history.store import History
-
 from examples_utils.log_folder import write_durably
 from examples_utils.nightly.baseline import Tonight, choose
 from examples_utils.problems import RequestError

@@ -68,6 +68,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     yield from schema_of_its_own(request.getfixturevalue("postgresql"))
 
 
+@pytest.fixture
+def postgresql_url(postgresql: str) -> Iterator[str]:
+    """Where a history of its own can be made on PostgreSQL."""
+    yield from schema_of_its_own(postgresql)
+
+
 def schema_of_its_own(server: str) -> Iterator[str]:
     """A namespace in the server's database, as quick to make as a file."""
     name = f"test_{uuid.uuid4().hex}"

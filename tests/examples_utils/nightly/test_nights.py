@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from examples_utils.comparison.formats.json_document import comparison_schema
-from examples_utils.figures import MetricKey
+from examples_utils.figures import MetricKey, VariantFacts, VariantKey
 from examples_utils.machine import machine_fingerprint
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
 
@@ -213,3 +213,20 @@ def test_changed_files_keep_a_night_out_of_the_baseline_of_clean_ones(place: Nig
     place.night()
     assert place.verdict["baseline"]["left_out"] == ["1 with changed files"]
     assert len(place.verdict["baseline"]["run_ids"]) == 6
+
+
+def test_other_effective_settings_are_named_and_do_not_pass_for_one_night(place: NightPlace):
+    place.benchmarks(a=50)
+    with_settings = {VariantKey(SUITE, "a", "a"): VariantFacts("passed", settings={"threads": "2"})}
+    place.went_before(6, {"a": 100}, variants=with_settings)
+    done = place.night()
+    assert done.exitcode == 1
+    assert re.search(
+        r"^NOT COMPARABLE a: settings: threads 2 in the base, unknown now \(throughput -5\d\.\d%\)$",
+        done.out,
+        re.MULTILINE,
+    )
+    assert place.verdict["verdict"] == "not comparable"
+    assert [one["metric"] for one in place.verdict["not_comparable"]] == ["throughput"]
+    assert place.executions("a") == 5
+    assert place.night().exitcode == 0
