@@ -19,8 +19,8 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         help="run, keep, and say what got slower since the nights before",
         description="Run benchmarks with the canary, add the results to the history, hold them against the nights "
         "before on this machine, repeat what looks slower, and write the verdict and the report.",
-        epilog="Exit codes: 0 all passed and nothing regressed; 1 a benchmark failed, regressed or cannot be compared any "
-        "more; 2 the request is wrong, or the history could not be used; 130 stopped by Ctrl-C.",
+        epilog="Exit codes: 0 all passed and nothing regressed; 1 a benchmark failed, regressed or cannot be "
+        "compared any more; 2 the request is wrong, or the history could not be used; 130 stopped by Ctrl-C.",
     )
     add_selection(nightly.add_argument_group("what to run"))
     run = nightly.add_argument_group("how to run it")

@@ -59,6 +59,16 @@ def test_an_uncommitted_change_that_is_slower_is_called_and_exits_with_1(workpla
     assert project.git("status", "--porcelain") == "M work.py"
 
 
+def test_what_slows_down_all_benchmarks_at_once_is_the_code_s_as_the_machine_is_the_same(workplace, project):
+    spec = (project.folder / "benchmarks.yml").read_text()
+    project.write("benchmarks.yml", "".join(spec.replace("quick", f"quick{number}") for number in range(6)))
+    project.commit("Six benchmarks")
+    project.speed("80.0")
+    done = ab(workplace, "--base", "HEAD", "--repeat", "4")
+    assert "6 regressed" in done.out
+    assert "canary" not in done.out
+
+
 def test_the_same_code_on_both_sides_is_no_regression(workplace, project):
     project.commit("Nothing")
     done = ab(workplace, "--base", "HEAD~1", "--new", "main", "--repeat", "5")
