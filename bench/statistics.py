@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 BENCHMARKS = 50
 REPETITIONS = 5
 BASELINE = 14
-OPTIONS = CompareOptions(false_alarms=0.01, suspicion=0.05)
+OPTIONS = CompareOptions()
 KEYS = tuple(
     MetricKey(
         "suite.yml", f"benchmark_{number}", f"benchmark_{number}", "latency" if number % 2 else "throughput"

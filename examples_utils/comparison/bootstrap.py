@@ -20,9 +20,10 @@ def interval(
     """Low and high end ``(figures,)`` of the difference mean(new) − mean(base).
 
     ``base`` ``(figures, m)`` and ``new`` ``(figures, n)`` hold independent units: the repetitions of one run, or one
-    level for each of several runs, never the iterations inside a repetition. ``noise`` ``(figures,)`` is the
-    standard deviation of what else lies between the two sides. Both are resampled with replacement, with the corrections for small samples of
-    Hesterberg (2015): residuals are widened by √(n/(n−1)), and quantiles by t ÷ z. One unit on a side gives NaN.
+    level for each of several runs, never the iterations inside a repetition. ``noise`` ``(figures,)`` is the standard
+    deviation of what else lies between the two sides. Both are resampled with replacement, with the corrections for
+    small samples of Hesterberg (2015): residuals are widened by √(n/(n−1)), and quantiles by t ÷ z. One unit on a side
+    gives NaN.
     """
     if min(base.shape[1], new.shape[1]) < 2:
         nothing = np.full(len(base), np.nan)

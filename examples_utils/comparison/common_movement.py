@@ -88,7 +88,8 @@ def _variance(moved: Floats, suite: Floats, base_runs: int, noise: Floats) -> Fl
     seen = np.where(np.isfinite(own), own**2, 0.0).sum(axis=1) / np.maximum(
         np.isfinite(own).sum(axis=1) - 1, 1
     )
-    return np.maximum(seen, noise / 2)
+    variance: Floats = np.maximum(seen, noise / 2)
+    return variance
 
 
 def _centre(moved: Floats, variance: Floats) -> tuple[float, float, float]:
@@ -119,7 +120,8 @@ def _weighted_median(values: Floats, weights: Floats) -> float:
 
 
 def _against_base(values: Floats, base_runs: int) -> Floats:
-    return values - _median(values[:, :base_runs].T)[:, None]
+    against: Floats = values - _median(values[:, :base_runs].T)[:, None]
+    return against
 
 
 def _median(values: Floats) -> Floats:
@@ -158,4 +160,5 @@ def _canary_noise(
         if len(seconds) > 1:
             deviation = _MAD * np.median(np.abs(seconds - np.median(seconds)))
             within[run] = _MEDIAN_TO_MEAN * deviation / np.sqrt(len(seconds))
-    return np.maximum(np.maximum(np.nan_to_num(between), within), _CANARY_FLOOR)
+    noise: Floats = np.maximum(np.maximum(np.nan_to_num(between), within), _CANARY_FLOOR)
+    return noise

@@ -16,8 +16,5 @@ def slowness_sign(metric: str, unit: str | None, direction: str | None) -> int:
     """
     if direction not in ("lower", "higher"):
         return 0
-    if unit is None:
-        follows = bool(_SPEED_WORDS.search(metric))
-    else:
-        follows = unit in _TIMES or bool(_RATE.search(unit))
+    follows = _SPEED_WORDS.search(metric) if unit is None else unit in _TIMES or _RATE.search(unit)
     return (1 if direction == "lower" else -1) if follows else 0

@@ -29,48 +29,43 @@ _MOST_OF_THE_SUITE = 0.7
 
 @dataclass(frozen=True)
 class Measured:
-    """The ``pairs`` that need statistics, and their levels without the common movement of each run.
+    """The levels of ``pairs`` without the common movement of each run.
 
-    ``extra`` ``(figures, runs)`` is the variance that taking the movement out has brought in; ``plain`` are the
-    verdicts on all other pairs.
+    ``extra`` ``(figures, runs)`` is the variance that taking the movement out has brought in.
     """
 
-    pairs: tuple[Pair, ...]
-    plain: tuple[Judged, ...]
+    pairs: Sequence[Pair]
     data: Levels
     moved: Movements
     extra: Floats
 
 
-def measure(pairing: Pairing, options: CompareOptions) -> Measured:
-    """The levels of all figures, without what canary and suite have in common."""
-    told = [without_statistics(pair, len(pairing.base), _threshold(pair, options)) for pair in pairing.pairs]
-    pairs = tuple(pair for pair, plain in zip(pairing.pairs, told, strict=True) if plain is None)
-    runs = (*pairing.base, *pairing.new)
+def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
+    """The levels of figures above 0, without what canary and suite have in common against the first ``base_runs``."""
     data = levels([pair.repetitions for pair in pairs], len(runs))
     signs = np.array([slowness_sign(pair.key.metric, pair.unit, pair.direction) for pair in pairs], float)[
         :, None
     ]
     follow = signs[:, 0] != 0
-    moved = movements(
-        data.centres[follow] * signs[follow],
-        len(pairing.base),
-        [run.canary for run in runs],
-        _noise(data)[follow],
-    )
-    return Measured(
-        pairs=pairs,
-        plain=tuple(plain for plain in told if plain is not None),
-        data=data.shifted(signs * moved.shift),
-        moved=moved,
-        extra=signs**2 * (moved.deviation**2 + moved.unevenness**2),
-    )
+    canaries = [run.canary for run in runs]
+    moved = movements(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
+    extra = signs**2 * (moved.deviation**2 + moved.unevenness**2)
+    return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
+
+
+def measured_and_plain(pairing: Pairing, options: CompareOptions) -> tuple[Measured, list[Judged]]:
+    """The figures that need statistics, and the verdicts on the others."""
+    told = [without_statistics(pair, len(pairing.base), _threshold(pair, options)) for pair in pairing.pairs]
+    pairs = [pair for pair, plain in zip(pairing.pairs, told, strict=True) if plain is None]
+    measured = measure(pairs, (*pairing.base, *pairing.new), len(pairing.base))
+    return measured, [plain for plain in told if plain is not None]
 
 
 def _noise(data: Levels) -> Floats:
     """The variance ``(figures,)`` that the difference of two runs has by their repetitions alone."""
     of_one = data.within / np.maximum(data.freedom, 1)
-    return 2 * of_one / np.maximum(np.median(data.counts, axis=1), 1)
+    variance: Floats = 2 * of_one / np.maximum(np.median(data.counts, axis=1), 1)
+    return variance
 
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
@@ -81,8 +76,8 @@ def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
 
 def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions) -> Comparison:
     """The whole comparison; steps are looked for before the last of the ``lengths`` runs, the shortest first."""
-    measured = measure(pairing, options)
-    judged = [*pairing.settled, *measured.plain]
+    measured, plain = measured_and_plain(pairing, options)
+    judged = [*pairing.settled, *plain]
     if measured.pairs:
         found = estimates.of_series(measured.data, steps_of(measured, lengths), level, options.confidence)
         judged += _judged(pairing, measured, found, level, options)
@@ -91,8 +86,8 @@ def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: Com
 
 def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Comparison:
     """The same where nothing but chance, and a noise that is given, lies between the two sides."""
-    measured = measure(pairing, options)
-    judged = [*pairing.settled, *measured.plain]
+    measured, plain = measured_and_plain(pairing, options)
+    judged = [*pairing.settled, *plain]
     if measured.pairs:
         base = len(pairing.base)
         sides = (

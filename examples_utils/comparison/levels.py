@@ -22,10 +22,10 @@ _FROM_10_TO_90 = (
 class Levels:
     """Figures × runs, as natural logarithms.
 
-    ``values`` and ``drawn_in`` ``(figures, runs, repetitions)``, filled up with NaN, are the repetitions as they are and
-    with outliers drawn in. ``counts`` and ``centres`` ``(figures, runs)``: how many there are, and the mean of those
-    drawn in, NaN if there are none. ``within`` and ``freedom`` ``(figures,)`` are the sum of squares around the centres
-    of their runs, and its degrees of freedom.
+    ``values`` and ``drawn_in`` ``(figures, runs, repetitions)``, filled up with NaN, are the repetitions as they are
+    and with outliers drawn in. ``counts`` and ``centres`` ``(figures, runs)``: how many there are, and the mean of
+    those drawn in, NaN if there are none. ``within`` and ``freedom`` ``(figures,)`` are the sum of squares around the
+    centres of their runs, and its degrees of freedom.
     """
 
     values: Floats
@@ -45,6 +45,11 @@ class Levels:
             centres=self.centres - each[..., 0],
         )
 
+    def part(self, figure: int, runs: slice) -> Levels:
+        """One figure in some of the runs."""
+        one = slice(figure, figure + 1)
+        return _levels(self.values[one, runs], self.drawn_in[one, runs], self.counts[one, runs])
+
 
 def levels(repetitions: Sequence[Sequence[Sequence[float]]], runs: int) -> Levels:
     """The levels of figures whose ``repetitions[figure][run]`` are all above 0; ``runs`` is the same for all.
@@ -57,7 +62,11 @@ def levels(repetitions: Sequence[Sequence[Sequence[float]]], runs: int) -> Level
     values = np.full(present.shape, np.nan)
     flat = chain.from_iterable(chain.from_iterable(repetitions))
     values[present] = np.log(np.fromiter(flat, float, int(counts.sum())))
-    drawn_in = winsorised(values, counts)
+    return _levels(values, winsorised(values, counts), counts)
+
+
+def _levels(values: Floats, drawn_in: Floats, counts: Ints) -> Levels:
+    present = np.arange(values.shape[2]) < counts[..., None]
     centres = np.where(present, drawn_in, 0.0).sum(axis=2) / np.where(counts, counts, np.nan)
     within = np.where(present, (drawn_in - centres[..., None]) ** 2, 0.0).sum(axis=(1, 2))
     return Levels(values, drawn_in, counts, centres, within, np.maximum(counts - 1, 0).sum(axis=1))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from examples_utils.comparison.judging import judge, measure, steps_of
+from examples_utils.comparison.judging import judge, measured_and_plain, steps_of
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pairing, pair, same_machine
 from examples_utils.comparison.verdicts import Comparison
@@ -27,7 +27,7 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     common movement explains.
     """
     pairing = _pairing(history, night, options)
-    measured = measure(pairing, options)
+    measured, _ = measured_and_plain(pairing, options)
     if not measured.pairs:
         return ()
     found = steps_of(measured, _lengths(pairing, options))

@@ -34,16 +34,16 @@ _CORRELATIONS = (0.0, 0.5, 0.8, 0.95)  # φ, from one run to the next
 _CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
 _WIDTHS = (0.3, 1.0, 2.0)  # in steps of λ: how much the figures of a suite differ
 _ODD_ONES = (0.003, 0.03, 0.3)  # the share of figures of a suite that are like no other
+_WORTH_A_STEP = 0.05  # the p-value from which an older step is told rather than that of the last run
 
 
 @dataclass(frozen=True)
 class Steps:
-    """For each figure ``(figures,)`` the likeliest of the steps that were looked for; in logarithms.
+    """For each figure ``(figures,)`` the likeliest of the steps that were looked for, or the last if none is likely.
 
-    ``length`` is the number of runs after the step; ``p`` is two-sided and already corrected for the number of steps
-    looked for, 1 where nothing can be said; ``worse`` is the same for a rise alone (one-sided). ``deviation`` is the
-    standard deviation of ``size``, with ``freedom`` degrees of freedom. ``repetition`` is the standard deviation of
-    one repetition.
+    ``length`` is the number of runs after the step, ``size`` its logarithm. ``p`` is two-sided and corrected for the
+    number of steps looked for, 1 where nothing can be said; ``rise`` and ``fall`` are the same one-sided. ``deviation``
+    is the standard deviation of ``size``, with ``freedom`` degrees of freedom; ``repetition`` that of one repetition.
     """
 
     length: Ints
@@ -182,19 +182,21 @@ def _likeliest(
     below = special.stdtr(degrees, -np.abs(t))
     rises = (weights * np.where(t > 0, below, 1 - below)).sum(axis=2)
     falls = (weights * np.where(t > 0, 1 - below, below)).sum(axis=2)
+    looks = float(len(lengths))
     best = np.minimum(rises, falls).argmin(axis=1)
     rows = np.arange(len(best))
+    p = np.minimum(1.0, 2 * looks * np.minimum(rises, falls)[rows, best])
+    best = np.where(p <= _WORTH_A_STEP, best, 0)
     weights, size, variance = weights[rows, best], size[rows, best], variance[rows, best]
     mean = (weights * size).sum(axis=1)
     # A mixture of t distributions, by its first two moments.
     around = (weights * (variance + (size - mean[:, None]) ** 2)).sum(axis=1)
-    looks = float(len(lengths))
     return Steps(
         length=np.array(lengths)[best],
         size=mean,
         deviation=np.sqrt(around),
         freedom=freedom[:, 0, 0],
-        p=np.minimum(1.0, 2 * looks * np.minimum(rises, falls)[rows, best]),
+        p=p,
         rise=np.minimum(1.0, looks * rises.min(axis=1)),
         fall=np.minimum(1.0, looks * falls.min(axis=1)),
         repetition=np.sqrt((weights * per_repetition[rows, best]).sum(axis=1)),
