@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,8 @@ def test_a_step_is_told_with_its_commits_and_size(changes):
     (change,) = json.loads(done.out)
     assert (change["benchmark"], change["variant"]) == ("model1", "model1_batch_8")
     assert change["better"] is False
+    page = (Path(__file__).parents[3] / "docs/comparison.md").read_text()
+    assert [key for key in change if f"`{key}`" not in page] == []
     assert change["low"] < 0.9 < change["high"]
     assert change["low"] < change["ratio"] < change["high"]
     assert int(change["after_commit"], 16) < STEP <= int(change["up_to_commit"], 16)
