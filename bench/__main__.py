@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import driver, instances, model_cache, models, replicas, runner_overhead, serving
+from bench import driver, instances, model_cache, models, replicas, report, runner_overhead, serving
 from bench.page import measured_on, renew_section
 from bench.rounds import Ratio
 
@@ -45,9 +45,12 @@ def _ratios(measure_all: Callable[[], Iterator[Ratio]]) -> Callable[[], Iterator
     return lines
 
 
-def _runner() -> Iterator[str]:
-    for figure, measured, bound in runner_overhead.measure_all():
-        yield f"| {figure} | {measured} | | ≤ {bound} | |"
+def _bounds(measure_all: Callable[[], Iterator[tuple[str, str, str]]]) -> Callable[[], Iterator[str]]:
+    def lines() -> Iterator[str]:
+        for figure, measured, bound in measure_all():
+            yield f"| {figure} | {measured} | | ≤ {bound} | |"
+
+    return lines
 
 
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
@@ -56,7 +59,8 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "replicas": _ratios(replicas.measure_all),
     "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
-    "runner": _runner,
+    "runner": _bounds(runner_overhead.measure_all),
+    "report": _bounds(report.measure_all),
     "serving": _ratios(serving.measure_all),
 }
 ON_REQUEST = ("serving",)

@@ -42,12 +42,26 @@ class CheckedFile:
 
 def check_results(file: Path) -> CheckedFile:
     """Checks a ``benchmark_results.json``, or the ``variant_result.json`` of one variant. Raises for no content."""
+    return read_checked(file)[1]
+
+
+def read_checked(file: Path) -> tuple[dict[str, list[dict[str, Any]]], CheckedFile]:
+    """Benchmark name to records, as a file of either kind holds them, and what ``check_results`` says of it.
+
+    The records are only there if nothing is wrong with the file.
+    """
     try:
-        return _check(file, *read_results(file))
+        document, holds_not_numbers = read_results(file)
+        checked = _check(file, document, holds_not_numbers)
     except UnusableError as error:
-        return CheckedFile(0, (ResultProblem(file, error.place, str(error)),))
+        return {}, CheckedFile(0, (ResultProblem(file, error.place, str(error)),))
     except RecursionError:
-        return CheckedFile(0, (ResultProblem(file, "/", "is not a result file: it is nested too deeply"),))
+        return {}, CheckedFile(
+            0, (ResultProblem(file, "/", "is not a result file: it is nested too deeply"),)
+        )
+    if checked.problems:
+        return {}, checked
+    return {document["benchmark_name"]: [document]} if _is_record(document) else document, checked
 
 
 def result_schema() -> dict[str, Any]:

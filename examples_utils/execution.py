@@ -13,6 +13,7 @@ from benchmark_parsers.custom import CustomMetric, compute_custom_metric
 from benchmark_parsers.regex import MetricSpec
 from examples_utils.checkpoint import latest_checkpoint
 from examples_utils.console import Console
+from examples_utils.exit_text import exit_text
 from examples_utils.follower import Follower
 from examples_utils.machine_state import OtherLoad, busy_warning, machine_state
 from examples_utils.output_reader import (
@@ -190,15 +191,3 @@ def _missing_figures(figures: Mapping[str, Figure], problems: Sequence[str]) -> 
         f"{name}: {figure.reduced.reason}" for name, figure in figures.items() if figure.reduced.reason
     ]
     return "; ".join([*problems, *missing]) or None
-
-
-def exit_text(exitcode: int) -> str:
-    """How a command that did not end well ended."""
-    if exitcode > 0:
-        return f"exited with code {exitcode}"
-    import signal
-
-    try:
-        return f"was ended by {signal.Signals(-exitcode).name}"
-    except ValueError:
-        return f"was ended by signal {-exitcode}"

@@ -23,7 +23,7 @@ def results_junit(results: Sequence[VariantResult]) -> str:
 
     document = JUnitXml("benchmarks")
     for benchmark in dict.fromkeys(result.benchmark_name for result in results):
-        suite = TestSuite(_clean(benchmark))
+        suite = TestSuite(clean(benchmark))
         suite.add_testcases(_cases(result for result in results if result.benchmark_name == benchmark))
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
@@ -36,15 +36,15 @@ def _cases(results: Iterable[VariantResult]) -> list[TestCase]:
 
     cases = []
     for result in results:
-        case = TestCase(_clean(result.variant_name), _clean(result.benchmark_name), result.duration_s or 0.0)
+        case = TestCase(clean(result.variant_name), clean(result.benchmark_name), result.duration_s or 0.0)
         if result.status == FAILED:
-            failure = Failure(_clean(result.reason or "failed"))
-            failure.text = _clean(f"{result.reason}\nexit code {result.exitcode}\n{_stderr_tail(result)}")
+            failure = Failure(clean(result.reason or "failed"))
+            failure.text = clean(f"{result.reason}\nexit code {result.exitcode}\n{_stderr_tail(result)}")
             case.result = [failure]
         elif result.status == SKIPPED:
-            case.result = [Skipped(_clean(result.reason or SKIPPED))]
+            case.result = [Skipped(clean(result.reason or SKIPPED))]
         elif result.status == NOT_RUN:
-            case.result = [Skipped(_clean(f"not run: {result.reason}"))]
+            case.result = [Skipped(clean(f"not run: {result.reason}"))]
         cases.append(case)
     return cases
 
@@ -63,5 +63,6 @@ def tail(file: Path, size: int) -> str:
         return ""
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text without the characters that XML cannot hold."""
     return _NOT_IN_XML.sub("\ufffd", text)

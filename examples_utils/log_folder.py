@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,16 @@ from examples_utils.record import VariantResult, record_text
 RECORD_FILE = "variant_result.json"
 _RUN_FILE = "run.json"
 _EARLIER = "earlier_runs"
-_RUN_WIDE = ("benchmark_results.*", "*.log", "*-monitor.*", "preparation", _RUN_FILE)
+_RUN_WIDE = (
+    "benchmark_results.*",
+    "*.log",
+    "*-monitor.*",
+    "preparation",
+    "canary",
+    "nightly_verdict.json",
+    "report.html",
+    _RUN_FILE,
+)
 _LONGEST_NAME = 120
 
 
@@ -37,7 +46,7 @@ def new_log_folder(
     Raises:
         RequestError: the folder cannot be written, or another run is using it.
     """
-    folder = Path(wished) if wished else _time_stamped(Path("logs"))
+    folder = Path(wished) if wished else time_stamped(Path("logs"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -92,14 +101,25 @@ def store(result: VariantResult, folder: Path) -> None:
 def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
     """All records in a log folder in the order in which they were started, and what could not be read."""
     results, unreadable = [], []
-    # Not deeper: log folders of other runs may lie inside this one.
-    files = [*log_folder.glob(f"*/*/{RECORD_FILE}"), *log_folder.glob(f"*/*/repetition_*/{RECORD_FILE}")]
-    for file in sorted(files):
+    for file in record_files(log_folder):
         try:
             results.append(VariantResult.from_json(json.loads(file.read_text("utf-8"))))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             unreadable.append(f"{file}: is no record of a variant and was left out: {error}")
-    return sorted(results, key=lambda result: (result.start_time or "", result.repetition)), unreadable
+    return in_order(results), unreadable
+
+
+def record_files(log_folder: Path) -> list[Path]:
+    """The records of single executions in a log folder."""
+    # Not deeper: log folders of other runs may lie inside this one.
+    return sorted(
+        [*log_folder.glob(f"*/*/{RECORD_FILE}"), *log_folder.glob(f"*/*/repetition_*/{RECORD_FILE}")]
+    )
+
+
+def in_order(results: Iterable[VariantResult]) -> list[VariantResult]:
+    """In the order in which they were started."""
+    return sorted(results, key=lambda result: (result.start_time or "", result.repetition))
 
 
 def write_durably(file: Path, text: str) -> None:
@@ -164,8 +184,9 @@ def _noted_variants(run: Path) -> dict[str, Any]:
     }
 
 
-def _time_stamped(parent: Path) -> Path:
-    return _unused(parent / datetime.now().strftime("%Y-%m-%d-%H.%M.%S"))
+def time_stamped(parent: Path, prefix: str = "") -> Path:
+    """A folder in ``parent`` that is not there yet, called by the date and time."""
+    return _unused(parent / f"{prefix}{datetime.now().strftime('%Y-%m-%d-%H.%M.%S')}")
 
 
 def _unused(path: Path) -> Path:

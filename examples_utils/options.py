@@ -20,13 +20,19 @@ class Selection:
 
 @dataclass(frozen=True)
 class CommandOptions:
-    """What changes the commands of a spec or their environment."""
+    """What changes the commands of a spec or their environment.
+
+    ``virtual_environment`` is the folder of the one whose programs commands get instead of those of the runner's own;
+    ``import_paths`` go before what Python's commands would import from elsewhere.
+    """
 
     allow_wandb: bool = False
     compile_only: bool = False
     profile: bool = False
     logging: str | None = None
     timeout_s: float | None = None
+    virtual_environment: str | None = None
+    import_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,7 @@ class RunOptions:
     no_code_sync: bool = False
     remove_dirs_after: bool = False
     repeat: int = 1
+    canary: bool = False
     shuffle: int | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -54,10 +61,15 @@ class RunOptions:
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> RunOptions:
-        """The inverse of ``as_json``. Raises KeyError or TypeError if the file holds something else."""
-        given = {field.name: _tuples(stored[field.name]) for field in fields(RunOptions)}
+        """The inverse of ``as_json``, also of a run that did not know all options yet.
+
+        Raises KeyError or TypeError if the file holds something else.
+        """
+        given = {
+            field.name: _tuples(stored[field.name]) for field in fields(RunOptions) if field.name in stored
+        }
         given["selection"] = Selection(**{key: _tuples(value) for key, value in stored["selection"].items()})
-        given["command"] = CommandOptions(**stored["command"])
+        given["command"] = CommandOptions(**{key: _tuples(value) for key, value in stored["command"].items()})
         return RunOptions(**given)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmark_parsers.lines import line_blocks
 from benchmark_parsers.registry import ParserError, UnknownParserError
-from examples_utils.execution import exit_text
+from examples_utils.exit_text import exit_text
 from examples_utils.options import Selection
 from examples_utils.output_reader import OutputReader, metrics_json
 from examples_utils.plan import select

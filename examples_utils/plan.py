@@ -54,6 +54,7 @@ class PlannedVariant:
             "tags": list(self.benchmark.tags),
             "requires": list(self.benchmark.requires),
             "output": [list(column) for column in self.benchmark.output],
+            "compare": {} if self.benchmark.threshold is None else {"threshold": self.benchmark.threshold},
         }
 
 

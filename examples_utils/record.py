@@ -61,6 +61,8 @@ class VariantResult:
     start_time_utc: str | None = None
     metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    canary: dict[str, float] = field(default_factory=dict)
+    compare: dict[str, float] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -112,7 +114,7 @@ def utc_text(local_time: datetime) -> str:
 
 _PER_REPETITION = ("repetition", "status", "reason", "exitcode", "timed_out", "results", "start_time", "end_time",
                    "start_time_utc", "test_duration", "duration_s", "machine_state", "warnings", "log_paths",
-                   "metrics")  # fmt: skip
+                   "metrics", "canary")  # fmt: skip
 
 
 def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:
@@ -138,6 +140,7 @@ def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:
         end_time=ordered[-1].end_time,
         repetition=1,
         warnings=[*few, *dict.fromkeys(warning for result in ordered for warning in result.warnings)],
+        canary=_median_canary(ordered),
         repetitions=[{key: getattr(result, key) for key in _PER_REPETITION} for result in ordered],
     )
 
@@ -153,6 +156,14 @@ def _medians(results: Sequence[VariantResult]) -> dict[str, dict[str, Any]]:
         numbers = [value for value in values if isinstance(value, int | float)]
         combined.setdefault(metric, {})[reduction] = median(numbers) if numbers else (values or [None])[0]
     return combined
+
+
+def _median_canary(results: Sequence[VariantResult]) -> dict[str, float]:
+    kernels = dict.fromkeys(kernel for result in results for kernel in result.canary)
+    return {
+        kernel: median(result.canary[kernel] for result in results if kernel in result.canary)
+        for kernel in kernels
+    }
 
 
 def _combined_metrics(

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
+from examples_utils.canary_process import refuse_without_numpy
 from examples_utils.custom_metrics import load_custom_metrics
+from examples_utils.history.after_run import refuse_unusable
 from examples_utils.hosts import must_copy
 from examples_utils.options import RunOptions
 from examples_utils.plan import Plan, make_plan, refuse_missing_datasets
@@ -26,8 +29,14 @@ class Request:
     copies_to_hosts: bool
     warnings: tuple[str, ...]
 
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The variants as keys of their records, by their folder in the log folder."""
+        return {planned.folder: planned.described() for planned in self.plan.variants}
 
-def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Request:
+
+def checked_request(
+    options: RunOptions, environment: Mapping[str, str], history: str | None = None
+) -> Request:
     """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
     plan = make_plan(options.selection, options.command, environment)
     refuse_missing_datasets(plan, environment)
@@ -38,10 +47,14 @@ def checked_request(options: RunOptions, environment: Mapping[str, str]) -> Requ
         from examples_utils.monitor import refuse_without_plot
 
         refuse_without_plot()
+    if options.canary:
+        refuse_without_numpy()
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
     warnings += _unknown_csv_metrics(options, plan, custom_metrics)
+    if history is not None and (warning := refuse_unusable(history)):
+        warnings.append(warning)
     return Request(options, plan, custom_metrics, copies, tuple(warnings))
 
 

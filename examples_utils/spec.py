@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmark_parsers.derived import DerivedSpec
 from benchmark_parsers.regex import MetricSpec
+from examples_utils.comparison.threshold import parse_threshold
 from examples_utils.problems import Place, Problem, SpecError
 from examples_utils.spec_check import check_entry, check_file
 from examples_utils.yaml_nodes import Document, Node, read_document
@@ -25,7 +26,10 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One entry of a spec after merges and defaults. ``folder`` is where its command runs."""
+    """One entry of a spec after merges and defaults. ``folder`` is where its command runs.
+
+    ``threshold`` is the smallest change of its figures that matters, as a share.
+    """
 
     name: str
     place: Place
@@ -48,6 +52,7 @@ class Benchmark:
     requires: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     parser: str | None = None
+    threshold: float | None = None
 
     @property
     def spec_folder(self) -> Path:
@@ -159,6 +164,7 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
         requires=tuple(entry.get("requires") or ()),
         tags=tuple(entry.get("tags") or ()),
         parser=entry.get("parser"),
+        threshold=parse_threshold(entry["compare"]["threshold"]) if "compare" in entry else None,
     )
 
 

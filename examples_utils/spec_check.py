@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmark_parsers.derived import names_in
 from benchmark_parsers.registry import REGEX, ParserError, UnknownParserError, check_parser
+from examples_utils.comparison.threshold import parse_threshold
 from examples_utils.placeholders import fill, placeholders
 from examples_utils.problems import Problem, did_you_mean, nearest
 from examples_utils.requirements import explain_bad_requirement
@@ -132,6 +133,11 @@ def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     for index, requirement in enumerate(entry.get("requires") or ()):
         if message := explain_bad_requirement(requirement):
             yield ("requires", index), message
+    if "compare" in entry:
+        try:
+            parse_threshold(entry["compare"]["threshold"])
+        except ValueError as error:
+            yield ("compare", "threshold"), str(error)
     if "parser" in entry and (message := _parser_fault(entry)):
         yield ("parser",), message
     if "requirements_file" in entry and "requirements_path" in entry:

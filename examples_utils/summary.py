@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 from examples_utils.record import FAILED, NOT_RUN, PASSED, SKIPPED, VariantResult
+from examples_utils.tables import plain_table, terminal_table
 
 _SHOWN_NOT_RUN = 10
 
@@ -21,45 +21,16 @@ def results_table(results: Sequence[VariantResult], width: int | None) -> str:
     columns = list(dict.fromkeys(label for result in shown for label, _ in _output(result)))
     header = ["variant", *columns, "status", "time"]
     rows = [_row(result, columns) for result in shown]
-    return _plain_table(header, rows) if width is None else _terminal_table(header, rows, width)
+    numeric = range(1, len(header) - 2)
+    return (
+        plain_table(header, rows, numeric) if width is None else terminal_table(header, rows, numeric, width)
+    )
 
 
 def _row(result: VariantResult, columns: Sequence[str]) -> list[str]:
     cells = {label: _cell(result, source) for label, source in _output(result)}
     time_s = "" if result.duration_s is None else f"{result.duration_s:.1f} s"
     return [result.variant_name, *(cells.get(column, "") for column in columns), result.status, time_s]
-
-
-def _plain_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Markdown, which is a table for eyes and for tools. Loading rich would take longer than all else here."""
-    shown = [[" ".join(cell.split()) for cell in row] for row in (header, *rows)]
-    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
-    numeric = range(1, len(header) - 2)
-
-    def line(cells: Sequence[str]) -> str:
-        aligned = (
-            c.rjust(w) if i in numeric else c.ljust(w)
-            for i, (c, w) in enumerate(zip(cells, widths, strict=True))
-        )
-        return f"| {' | '.join(aligned)} |"
-
-    rule = "|".join("-" * (w + 1) + (":" if i in numeric else "-") for i, w in enumerate(widths))
-    return "\n".join([line(shown[0]), f"|{rule}|", *map(line, shown[1:])])
-
-
-def _terminal_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> str:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.ROUNDED)
-    for index, title in enumerate(header):
-        table.add_column(title, overflow="fold", justify="right" if 0 < index < len(header) - 2 else "left")
-    for row in rows:
-        table.add_row(*row)
-    text = io.StringIO()
-    Console(file=text, width=width, no_color=True, markup=False, emoji=False, highlight=False).print(table)
-    return text.getvalue().rstrip()
 
 
 def summary_lines(results: Sequence[VariantResult], duration_s: float) -> list[str]:

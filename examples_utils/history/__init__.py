@@ -1,1 +1,1 @@
-"""All runs, in a database."""
+"""The history: every run that was added, in SQLite or PostgreSQL."""

@@ -54,6 +54,15 @@ PROBLEMS = {
     "tags": ("a:\n  cmd: x\n  tags: quick", "3:9", "expected a list of words"),
     "env": ("a:\n  cmd: x\n  env: {A: [1]}", "3:12", "expected text, a number"),
     "output": ("a:\n  cmd: x\n  output: [[one]]", "3:12", "label, metric"),
+    "compare": ("a:\n  cmd: x\n  compare: 2%", "3:12", "a.compare: expected how comparisons judge the entry"),
+    "compare without threshold": ("a:\n  cmd: x\n  compare: {}", "3:12", "threshold is missing: the smallest"),
+    "compare with more": ("a:\n  cmd: x\n  compare: {threshold: 2%, treshold: 1%}", "3:12", "unknown key treshold"),
+    "threshold": ("a:\n  cmd: x\n  compare: {threshold: 2}", "3:24", "such as 2%; got 2; write 2% if that is meant"),
+    "threshold of nothing": ("a:\n  cmd: x\n  compare: {threshold: 0%}", "3:24", "compare.threshold: expected a share"),
+    "threshold of all": ("a:\n  cmd: x\n  compare: {threshold: 100%}", "3:24", "below 100%, such as 2%; got '100%'"),
+    "threshold in words": ("a:\n  cmd: x\n  compare: {threshold: little}", "3:24", "such as 2%; got 'little'"),
+    "threshold not a number": ("a:\n  cmd: x\n  compare: {threshold: .nan}", "3:24", "such as 2%; got nan"),
+    "threshold true": ("a:\n  cmd: x\n  compare: {threshold: true}", "3:24", "expected the smallest change"),
     "in a merged block": ("x_options: &x\n  timeout: soon\na:\n  <<: *x\n  cmd: x", "2:12", "a.timeout: expected"),
 }  # fmt: skip
 

@@ -1,0 +1,25 @@
+"""A comparison as CSV: a row a figure."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from examples_utils.comparison.formats.json_document import figure
+from examples_utils.comparison.statement import by_urgency
+from examples_utils.comparison.verdicts import Comparison
+
+COLUMNS = (
+    "suite", "benchmark", "variant", "metric", "verdict", "unit", "direction", "base", "new", "ratio", "low", "high",
+    "p", "q", "threshold", "base_runs", "base_values", "new_values", "lasted_runs", "needed", "reason",
+)  # fmt: skip
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """The file's text, the most urgent verdicts first; what there is no figure for is empty."""
+    text = io.StringIO()
+    # A name may hold a carriage return, which the writer would leave unquoted and a reader take for a line's end.
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    writer.writeheader()
+    writer.writerows(figure(one) for one in by_urgency(comparison))
+    return text.getvalue()

@@ -1,0 +1,54 @@
+"""A comparison as JSON, as ``comparison.schema.json`` describes it."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from examples_utils.comparison.statement import BY_URGENCY, by_urgency
+from examples_utils.comparison.verdicts import Comparison, Judged
+
+SCHEMA_VERSION = 1
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The document's text: what concerns all, then an object a figure, the most urgent first."""
+    counts = {
+        verdict.value: sum(one.verdict is verdict for one in comparison.judged) for verdict in BY_URGENCY
+    }
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "base": comparison.base_title,
+        "new": comparison.new_title,
+        "differences": list(comparison.differences),
+        "machine": asdict(comparison.movement) if comparison.movement else None,
+        "geometric_mean": comparison.geometric_mean,
+        "counts": counts,
+        "figures": [figure(one) for one in by_urgency(comparison)],
+    }
+    return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
+
+
+def figure(one: Judged) -> dict[str, Any]:
+    """One figure as plain values: its key's parts first, then all that its verdict rests on."""
+    fields = asdict(one)
+    del fields["key"]
+    return {**one.key._asdict(), **fields, "verdict": one.verdict.value}
+
+
+def comparison_schema() -> dict[str, Any]:
+    """The JSON Schema of the document, as shipped."""
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("comparison.schema.json").read_text("utf-8"))
+    return schema
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no infinity, which the ratio to a base of 0 would be: such figures are null."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

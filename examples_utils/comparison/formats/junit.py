@@ -1,0 +1,62 @@
+"""A comparison as JUnit XML: a test suite a benchmark, a test case a figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from examples_utils.comparison.formats.table import why
+from examples_utils.comparison.statement import change_text, head_lines, interval_text
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.export_junit import clean
+from examples_utils.summary import format_figure
+
+if TYPE_CHECKING:
+    from junitparser import TestCase
+
+# Nothing can be said of these: they neither passed nor failed.
+_OPEN = (Verdict.UNCERTAIN, Verdict.MISSING, Verdict.NOT_COMPARABLE)
+_BAD = (Verdict.REGRESSED, Verdict.FAILED)
+
+
+def comparison_junit(comparison: Comparison) -> str:
+    """The file's text. Regressed and failed are failures; uncertain, missing and not comparable count as skipped."""
+    from junitparser import JUnitXml, TestSuite
+
+    document = JUnitXml("comparison")
+    by_benchmark: dict[tuple[str, str], list[Judged]] = {}
+    for one in comparison.judged:
+        by_benchmark.setdefault((one.key.suite, one.key.benchmark), []).append(one)
+    for (suite_name, benchmark), figures in by_benchmark.items():
+        suite = TestSuite(clean(benchmark))
+        suite.add_property("suite", clean(suite_name))
+        suite.add_testcases([_case(one, comparison) for one in figures])
+        document.add_testsuite(suite)
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
+    return text.decode("utf-8") + "\n"
+
+
+def _case(one: Judged, comparison: Comparison) -> TestCase:
+    from junitparser import Failure, Skipped, TestCase
+
+    case = TestCase(clean(f"{one.key.variant} {one.key.metric}"), clean(one.key.benchmark), 0.0)
+    said = clean(_said(one))
+    if one.verdict in _BAD:
+        failure = Failure(said)
+        failure.text = clean("\n".join([_said(one), *head_lines(comparison)]))
+        case.result = [failure]
+    elif one.verdict in _OPEN:
+        case.result = [Skipped(said)]
+    else:
+        case.system_out = said
+    return case
+
+
+def _said(one: Judged) -> str:
+    unit = f" {one.unit}" if one.unit else ""
+    parts = [one.verdict.value]
+    if one.base is not None and one.new is not None:
+        parts[0] += f": {format_figure(one.base)} to {format_figure(one.new)}{unit}"
+    if change_text(one):
+        parts[0] += f" ({change_text(one)}{f', {interval_text(one)}' if interval_text(one) else ''})"
+    return "; ".join([*parts, why(one)] if why(one) else parts)

@@ -1,0 +1,40 @@
+"""A comparison as GitHub's Markdown, for a comment on a pull request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
+from examples_utils.comparison.statement import by_urgency, counts_line, head_lines
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.tables import plain_table
+
+_MEANS_SOMETHING = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # @ would call whoever bears that name
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """The counts as headline, then what concerns all, a table, and a folded one of what did not change."""
+    figures = by_urgency(comparison)
+    quiet = [one for one in figures if one.verdict is Verdict.UNCHANGED]
+    loud = [one for one in figures if one.verdict is not Verdict.UNCHANGED]
+    counts = counts_line(comparison)
+    parts = [f"**{escaped(counts)}**"]
+    parts.append("\n".join(f"- {escaped(line)}" for line in head_lines(comparison) if line != counts))
+    if loud:
+        parts.append(_table(loud))
+    if quiet:
+        parts.append(f"<details><summary>{len(quiet)} unchanged</summary>\n\n{_table(quiet)}\n\n</details>")
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """The text itself, whatever in it would mean something to Markdown or HTML."""
+    as_html = "".join(_ENTITIES.get(character, character) for character in " ".join(text.split()))
+    return _MEANS_SOMETHING.sub(lambda match: f"\\{match[0]}", as_html)
+
+
+def _table(figures: Sequence[Judged]) -> str:
+    rows = [[escaped(cell) for cell in row_of(one)] for one in figures]
+    return plain_table(HEADER, rows, NUMERIC)

@@ -1,0 +1,88 @@
+"""A comparison for eyes: what needs attention first, what did not change folded into one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from examples_utils.comparison.statement import (
+    by_urgency,
+    change_text,
+    counts_line,
+    head_lines,
+    interval_text,
+    name_of,
+)
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.summary import format_figure
+from examples_utils.tables import plain_table, terminal_table
+
+HEADER = ("verdict", "variant", "metric", "base", "new", "unit", "change", "95% interval", "why")
+NUMERIC = (3, 4, 6, 7)
+_STYLES = {
+    Verdict.REGRESSED: "bold red",
+    Verdict.FAILED: "bold red",
+    Verdict.MISSING: "yellow",
+    Verdict.NOT_COMPARABLE: "yellow",
+    Verdict.UNCERTAIN: "yellow",
+    Verdict.IMPROVED: "green",
+    Verdict.NEW: "cyan",
+    Verdict.UNCHANGED: "",
+}
+
+
+# Beyond these, the largest changes of all uncertain figures, a suite that is too noisy would hide what is certain.
+_MOST_UNCERTAIN = 10
+
+
+def comparison_table(comparison: Comparison, show_all: bool, width: int | None, colours: bool) -> str:
+    """Head lines, a row a figure, and how many are not shown. ``width`` is None for a file or a pipe."""
+    figures = by_urgency(comparison)
+    shown, hidden = (figures, []) if show_all else _urgent_ones(figures)
+    parts = ["\n".join(head_lines(comparison))]
+    if shown:
+        rows = [row_of(one) for one in shown]
+        styles = [_STYLES[one.verdict] or "none" for one in shown] if colours else None
+        parts.append(
+            plain_table(HEADER, rows, NUMERIC)
+            if width is None
+            else terminal_table(HEADER, rows, NUMERIC, width, styles)
+        )
+    if hidden:
+        counts = counts_line(replace(comparison, judged=tuple(hidden)))
+        parts.append(f"{counts} {'is' if len(hidden) == 1 else 'are'} not shown; --all shows them")
+    return "\n\n".join(parts) + "\n"
+
+
+def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
+    """The figures that are shown, and the others, each in their order."""
+    shown, hidden = [], []
+    uncertain = 0
+    for one in figures:
+        uncertain += one.verdict is Verdict.UNCERTAIN
+        is_one_too_many = one.verdict is Verdict.UNCERTAIN and uncertain > _MOST_UNCERTAIN
+        (hidden if is_one_too_many or one.verdict is Verdict.UNCHANGED else shown).append(one)
+    return shown, hidden
+
+
+def row_of(one: Judged) -> Sequence[str]:
+    """The cells of one figure, under ``HEADER``."""
+    return (
+        one.verdict.value,
+        name_of(one),
+        one.key.metric,
+        format_figure(one.base),
+        format_figure(one.new),
+        one.unit or "",
+        change_text(one),
+        interval_text(one),
+        why(one),
+    )
+
+
+def why(one: Judged) -> str:
+    """The reason, and what would settle an uncertain verdict where the reason does not say so."""
+    if one.needed is None or str(one.needed) in one.reason:
+        return one.reason
+    needed = f"{one.needed} repetitions would settle it"
+    return f"{one.reason}; {needed}" if one.reason else needed

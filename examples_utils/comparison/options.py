@@ -1,0 +1,65 @@
+"""What a comparison is asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from examples_utils.problems import RequestError
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """How strictly figures are held against each other. All shares are fractions: 0.02 is 2%.
+
+    ``threshold``: the smallest effect that matters; ``VariantFacts.threshold`` of a variant goes before it.
+    ``confidence``: of the intervals, and 1 − confidence is the level of the corrected test between runs of one moment.
+    ``false_alarms``: the level of the corrected test of a night, which is the share of good nights that would raise
+    any alarm if every assumption held; the rest up to 1% is left for the assumptions.
+    ``unchanged`` is only said where a change of ``largest_unseen`` lies outside the interval.
+
+    ``alternated``: the runs of both sides took turns on one machine (``ab``), so that nothing but chance lies between
+    them. Otherwise each run has a level of its own: with several runs a side its spread is estimated, with one run on
+    either side ``run_noise`` is taken for it.
+
+    ``suspicion``: the level at which a figure of a night is repeated on the spot, ``confirmations`` times more.
+    ``window_nights`` before the last ``recent_nights`` are the base of a night: a step is looked for before this night
+    and before each of the recent ones.
+
+    ``resamples`` and ``seed`` belong to the bootstrap: the same figures always give the same answer.
+    Raises RequestError for values that make no sense.
+    """
+
+    threshold: float = 0.02
+    confidence: float = 0.95
+    false_alarms: float = 0.006
+    largest_unseen: float = 0.05
+    alternated: bool = False
+    run_noise: float = 0.01
+    suspicion: float = 0.05
+    confirmations: int = 15
+    window_nights: int = 14
+    recent_nights: int = 2
+    resamples: int = 2000
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "run_noise"):
+            _require(
+                name, getattr(self, name), 0 <= getattr(self, name) < 1, "a share of at least 0 and below 1"
+            )
+        for name in ("confidence", "false_alarms", "largest_unseen", "suspicion"):
+            _require(name, getattr(self, name), 0 < getattr(self, name) < 1, "a share between 0 and 1")
+        for name in ("confirmations", "window_nights"):
+            _require(name, getattr(self, name), getattr(self, name) >= 1, "at least 1")
+        _require("recent_nights", self.recent_nights, self.recent_nights >= 0, "at least 0")
+        _require("resamples", self.resamples, self.resamples >= 100, "at least 100")
+
+    @property
+    def nights_needed(self) -> int:
+        """How many nights before this one ``suspects`` and ``judge_night`` look at, at most."""
+        return self.window_nights + self.recent_nights
+
+
+def _require(name: str, value: float, holds: bool, wanted: str) -> None:
+    if not holds:
+        raise RequestError(f"{name} is {value:g}, but must be {wanted} (2% is 0.02)")

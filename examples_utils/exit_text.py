@@ -1,0 +1,15 @@
+"""How a command ended, in words."""
+
+from __future__ import annotations
+
+
+def exit_text(exitcode: int) -> str:
+    """How a command that did not end well ended."""
+    if exitcode > 0:
+        return f"exited with code {exitcode}"
+    import signal
+
+    try:
+        return f"was ended by {signal.Signals(-exitcode).name}"
+    except ValueError:
+        return f"was ended by signal {-exitcode}"

@@ -1,0 +1,41 @@
+"""``benchmark --history``: a run goes into a history when it has ended. Whatever happens, it is in its log folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from examples_utils.console import Console
+from examples_utils.history.location import add_command, opened_history
+from examples_utils.history.problems import UnreachableError
+from examples_utils.problems import RequestError
+
+
+def refuse_unusable(given: str) -> str | None:
+    """Opens the history before anything runs. A server that is down only now is worth a warning, which is given back.
+
+    Raises:
+        RequestError: the history cannot be used, now or later.
+    """
+    try:
+        with opened_history(given, create=True):
+            return None
+    except UnreachableError as error:
+        return f"--history {error}; the benchmarks are run all the same"
+
+
+def add_run(log_folder: Path, given: str, console: Console) -> None:
+    """Adds the run in this log folder; if that fails it says which command does so later."""
+    from examples_utils.history.adding import add_reading
+    from examples_utils.history.reading import read_results
+
+    try:
+        with opened_history(given, create=True) as history:
+            lines, warnings = add_reading(history, read_results(log_folder))
+            title = history.title
+    except RequestError as error:
+        console.error(f"history: {error}; no result is lost: add them with: {add_command(log_folder, given)}")
+        return
+    for warning in warnings:
+        console.warning(f"history: {warning}")
+    for line in lines:
+        console.say(f"history {title}: {line}")

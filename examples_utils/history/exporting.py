@@ -1,0 +1,162 @@
+"""``history export``: every measured value as a row, for other tools."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from examples_utils.figures import Run, VariantKey
+from examples_utils.history.store import History
+from examples_utils.problems import RequestError
+
+# Column to its type; a variant without figures, such as a failed one, has one row without metric and value.
+COLUMNS = {
+    "run_id": "text", "started_utc": "text", "hostname": "text", "commit": "text", "dirty": "bool", "branch": "text",
+    "suite": "text", "benchmark": "text", "variant": "text", "params": "text", "settings": "text", "status": "text",
+    "reason": "text", "metric": "text", "unit": "text", "direction": "text", "reduction": "text",
+    "repetition": "int", "value": "float",
+}  # fmt: skip
+_RUNS_AT_A_TIME = 20
+_Row = dict[str, Any]
+
+
+def file_format(file: str, given: str | None) -> str:
+    """What is asked for, or what the file's name ends in. Raises RequestError if that is none of the formats."""
+    kind = given or Path(file).suffix.removeprefix(".")
+    if kind not in _WRITERS:
+        raise RequestError(
+            f"export {file}: the name does not say which format; give --format {', '.join(_WRITERS)}"
+        )
+    if kind == "parquet" and file == "-":
+        raise RequestError("export --format parquet -: is no text for standard output; name a file")
+    return kind
+
+
+def export_runs(history: History, run_ids: Sequence[str], file: str, kind: str) -> int:
+    """Writes the runs in this order, a few at a time; gives the number of rows. The file appears when it is whole.
+
+    Raises:
+        RequestError: the file cannot be written, or a package is missing.
+    """
+    count = 0
+
+    def blocks() -> Iterator[list[_Row]]:
+        nonlocal count
+        for runs in _loaded(history, run_ids):
+            rows = [row for run in runs for row in run_rows(run)]
+            count += len(rows)
+            yield rows
+
+    try:
+        with _target(file, binary=kind == "parquet") as stream:
+            _WRITERS[kind](blocks(), stream)
+    except OSError as error:
+        if file == "-":
+            raise
+        raise RequestError(f"export {file}: cannot be written: {error.strerror}") from None
+    return count
+
+
+def _loaded(history: History, run_ids: Sequence[str]) -> Iterator[list[Run]]:
+    rest = iter(run_ids)
+    while some := list(islice(rest, _RUNS_AT_A_TIME)):
+        yield history.load(some, log_tails=False)
+
+
+def run_rows(run: Run) -> Iterator[_Row]:
+    """The rows of a run, in the order of ``COLUMNS``."""
+    of_run = {
+        "run_id": run.run_id,
+        "started_utc": run.started_utc,
+        "hostname": run.machine.get("hostname"),
+        "commit": run.commit,
+        "dirty": run.dirty,
+        "branch": run.branch,
+    }
+    with_figures = set()
+    for key, figure in sorted(run.figures.items()):
+        with_figures.add(key.of_variant)
+        described = {"unit": figure.unit, "direction": figure.direction, "reduction": figure.reduction}
+        for repetition, value in enumerate(figure.values, start=1):
+            yield (
+                of_run
+                | _of_variant(run, key.of_variant)
+                | {"metric": key.metric}
+                | described
+                | {
+                    "repetition": repetition,
+                    "value": value,
+                }
+            )
+    for variant in sorted(set(run.variants) - with_figures):
+        yield dict.fromkeys(COLUMNS) | of_run | _of_variant(run, variant)
+
+
+def _of_variant(run: Run, key: VariantKey) -> _Row:
+    facts = run.variants.get(key)
+    return {
+        **key._asdict(),
+        "params": json.dumps(dict(facts.params)) if facts else None,
+        "settings": json.dumps(dict(facts.settings)) if facts else None,
+        "status": facts.status if facts else None,
+        "reason": facts.reason if facts else None,
+    }
+
+
+@contextmanager
+def _target(file: str, binary: bool) -> Iterator[Any]:
+    if file == "-":
+        yield sys.stdout
+        return
+    temporary = Path(file).with_name(f".{Path(file).name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") if binary else temporary.open("w", encoding="utf-8", newline="") as stream:
+            yield stream
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _write_csv(blocks: Iterable[list[_Row]], stream: TextIO) -> None:
+    writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for rows in blocks:
+        writer.writerows(rows)
+
+
+def _write_json(blocks: Iterable[list[_Row]], stream: TextIO) -> None:
+    between = "[\n"
+    for rows in blocks:
+        for row in rows:
+            stream.write(between + json.dumps(row))
+            between = ",\n"
+    stream.write("[]\n" if between == "[\n" else "\n]\n")
+
+
+def _write_parquet(blocks: Iterable[list[_Row]], stream: BinaryIO) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise RequestError(
+            f"export --format parquet: needs the package {error.name}: pip install 'examples-utils[history]'"
+        ) from None
+    types = {"text": pa.string(), "bool": pa.bool_(), "int": pa.int32(), "float": pa.float64()}
+    schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
+    with pq.ParquetWriter(stream, schema) as writer:
+        for rows in blocks:
+            writer.write_table(pa.Table.from_pylist(rows, schema))
+
+
+_WRITERS: dict[str, Callable[[Iterable[list[_Row]], Any], None]] = {
+    "parquet": _write_parquet,
+    "csv": _write_csv,
+    "json": _write_json,
+}

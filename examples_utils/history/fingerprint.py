@@ -1,0 +1,23 @@
+"""Digests of what runs share, and which machines count as one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+
+def canonical(value: Any) -> str:
+    """JSON that is the same for equal values. Raises ValueError for NaN and its like."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def digest_of(text: str) -> str:
+    """32 hexadecimal digits."""
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def machine_key(machine: Mapping[str, Any]) -> str:
+    """The same for machines whose figures are comparable: all facts agree but the host's name."""
+    return digest_of(canonical({name: fact for name, fact in machine.items() if name != "hostname"}))

@@ -1,0 +1,59 @@
+"""Which history is meant, and opening it from the command line."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from examples_utils.problems import RequestError
+
+if TYPE_CHECKING:
+    from examples_utils.history.store import History
+
+VARIABLE = "EXAMPLES_UTILS_HISTORY"
+DEFAULT = "history.db"
+
+
+def history_url(given: str | None) -> str:
+    """What ``--history`` says, else the environment, else ``history.db`` in the current folder."""
+    return given or os.environ.get(VARIABLE) or DEFAULT
+
+
+def refuse_without_packages() -> None:
+    """Raises RequestError if what a history needs is not installed."""
+    for package in ("sqlalchemy", "alembic"):
+        if find_spec(package) is None:
+            raise RequestError(
+                f"a history needs the package {package}, which is not installed: pip install 'examples-utils[history]'"
+            )
+
+
+@contextlib.contextmanager
+def opened_history(given: str | None, *, create: bool = False) -> Iterator[History]:
+    """The history that is meant, see ``store.open_history``.
+
+    Raises:
+        RequestError: it cannot be opened, or the packages for it are not installed.
+    """
+    refuse_without_packages()
+    from examples_utils.history.store import open_history
+
+    with open_history(history_url(given), create=create) as history:
+        yield history
+
+
+def add_command(log_folder: Path, given: str | None) -> str:
+    """The command that adds a log folder's results; in place of a password it has ``***``."""
+    url = history_url(given)
+    shown = url
+    if "://" in url and not url.startswith("sqlite"):
+        from sqlalchemy import make_url
+
+        shown = make_url(url).render_as_string()
+    command = ["python3", "-m", "examples_utils", "history", "add", str(log_folder), "--history", shown]
+    return shlex.join(command)

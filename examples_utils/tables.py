@@ -1,0 +1,55 @@
+"""Tables as text: for a terminal, or for a file or a pipe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Collection, Sequence
+from typing import Any
+
+
+def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Collection[int]) -> str:
+    """Markdown, which is a table for eyes and for tools. Loading rich would take longer than all else here.
+
+    ``numeric`` are the columns that are aligned to the right.
+    """
+    shown = [[" ".join(cell.split()) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+
+    def line(cells: Sequence[str]) -> str:
+        aligned = (
+            c.rjust(w) if i in numeric else c.ljust(w)
+            for i, (c, w) in enumerate(zip(cells, widths, strict=True))
+        )
+        return f"| {' | '.join(aligned)} |"
+
+    rule = "|".join("-" * (w + 1) + (":" if i in numeric else "-") for i, w in enumerate(widths))
+    return "\n".join([line(shown[0]), f"|{rule}|", *map(line, shown[1:])])
+
+
+def terminal_table(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    numeric: Collection[int],
+    width: int,
+    styles: Sequence[str] | None = None,
+) -> str:
+    """A table with borders that folds long cells to fit into ``width`` columns.
+
+    ``styles`` are rich's names of how each row's first cell is shown, such as ``bold red``; None for no colours.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.ROUNDED)
+    for index, title in enumerate(header):
+        table.add_column(title, overflow="fold", justify="right" if index in numeric else "left")
+    for row, style in zip(rows, styles or [""] * len(rows), strict=True):
+        table.add_row(Text(row[0], style), *map(Text, row[1:]))
+    text = io.StringIO()
+    colours: dict[str, Any] = (
+        {"force_terminal": True, "color_system": "standard"} if styles else {"no_color": True}
+    )
+    Console(file=text, width=width, highlight=False, **colours).print(table)
+    return text.getvalue().rstrip()
