@@ -14,12 +14,13 @@ from examples_utils.ab.git import repository_of
 from examples_utils.ab.judging import judged
 from examples_utils.ab.sides import Preparer, revision_of
 from examples_utils.ab.worktrees import shared_paths, worktrees
+from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.saying import check_output, say
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.console import Console
 from examples_utils.interruption import Interrupted, Interruption
-from examples_utils.log_folder import time_stamped
+from examples_utils.log_folder import time_stamped, write_durably
 from examples_utils.options import CommandOptions, RunOptions
 from examples_utils.problems import RequestError
 from examples_utils.selection_arguments import selection_of
@@ -56,6 +57,7 @@ def ab(parsed: argparse.Namespace) -> int:
             console.error(f"{stopped}; what was measured is in {log_folder}")
             return stopped.exitcode
         console.say("")
+        write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
     say(comparison, parsed.format, parsed.all, parsed.output)
     return _exit_code(comparison)
 

@@ -69,7 +69,7 @@ def extras_in_use(project: dict[str, Any]) -> list[str]:
 def projects_within(repository: Path, installed: Iterable[Distribution] | None = None) -> list[Path]:
     """Where in the repository the projects are that were installed from it, as ``pip install -e .`` does.
 
-    Commands import these from there, and not from another checkout that they run in.
+    Commands import these from there, and not from another checkout that they run in. ``repository`` is a real path.
     """
     found = []
     for package in distributions() if installed is None else installed:
@@ -111,4 +111,4 @@ def _origin(package: Distribution) -> Path | None:
         parts = urlsplit(json.loads(package.read_text("direct_url.json") or "{}").get("url", ""))
     except (ValueError, AttributeError):
         return None
-    return Path(unquote(parts.path)) if parts.scheme == "file" else None
+    return Path(unquote(parts.path)).resolve() if parts.scheme == "file" else None

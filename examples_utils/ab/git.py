@@ -26,7 +26,7 @@ class Commit:
         return f"{self.sha[:12]} {self.subject}"
 
 
-class GitError(Exception):
+class GitError(RequestError):
     """A command of git failed; the text is what it said."""
 
 

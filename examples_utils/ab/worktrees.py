@@ -137,5 +137,15 @@ def _remove(folder: Path, repository: Path | None) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if repository is not None:
         with contextlib.suppress(GitError):
-            git(repository, "worktree", "prune")
+            _forget(folder, repository)
     folder.with_suffix(".lock").unlink(missing_ok=True)
+
+
+def _forget(folder: Path, repository: Path) -> None:
+    """Lets git forget the checkouts that were in the folder."""
+    listed = git(repository, "worktree", "list", "--porcelain").splitlines()
+    for path in (line.removeprefix("worktree ") for line in listed if line.startswith(f"worktree {folder}/")):
+        # git locks a checkout while it makes it, and keeps the lock if it is killed then.
+        with contextlib.suppress(GitError):
+            git(repository, "worktree", "unlock", path)
+    git(repository, "worktree", "prune")

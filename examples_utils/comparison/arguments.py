@@ -39,7 +39,7 @@ def add_output(group: Group) -> None:
     """Adds how and where a comparison is said."""
     group.add_argument("--format", choices=FORMATS, default="table", help="(default: %(default)s)")
     group.add_argument(
-        "--all", action="store_true", help="show the figures that did not change as well (--format table)"
+        "--all", action="store_true", help="show all figures, also those that did not change (--format table)"
     )
     group.add_argument(
         "--output", metavar="FILE", help="write it into this file, and only what concerns all to the terminal"

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import log, sqrt
+from statistics import median
 
 import numpy as np
 
 from examples_utils.comparison.levels import Floats
 
-_SMALLEST = 0.01  # a movement below 1% is left in the figures
-_SHARE = 0.6  # of the figures must have moved by at least half of it
+_SMALLEST = (
+    0.01  # movements below 1% are taken out whatever moved them, as nobody would call so small a change
+)
+_SHARE = 0.6  # of the figures must have gone along
 _FEWEST_FIGURES = 3
 _FEWEST_BASE_RUNS = 5  # from which the noise of a figure is seen from run to run
+_NOTICED = 2.0  # standard deviations from which a small movement is taken out
 _CANARY_SHARE = 0.4  # a canary that moved by less than this share of the suite's movement does not confirm it
 _CANARY_SURE = 3.0  # standard deviations
 _CANARY_FLOOR = 0.003  # no canary is steadier than 0.3% from run to run
@@ -20,16 +25,17 @@ _MAD = 1.4826  # from median absolute deviation to standard deviation
 _MEDIAN_TO_MEAN = 1.2533  # standard error of a median ÷ that of a mean
 _STEADIEST = 0.3  # no figure counts as if its noise were below this share of the median noise
 _UNEVEN = np.array([0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])  # shares of the movement
-_TAILS = 4.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such
+_TAILS = 8.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such
 
 
 @dataclass(frozen=True)
 class Movements:
     """For each run ``(runs,)``, in logarithms of slowness against the base runs.
 
-    ``suite`` is the median movement of the figures and ``share`` the share of them that went along. ``confirmed`` is
-    whether the canary went along too; where it did, ``shift`` is the movement, ``deviation`` its standard deviation,
-    and ``unevenness`` the standard deviation with which figures follow it beyond their own noise; elsewhere all are 0.
+    ``suite`` is the median movement of the figures and ``share`` the share of them that went along by at least half of
+    it, as far as their noise lets one see. ``confirmed`` is whether that is most of them and the canary went along too.
+    ``shift`` is what is to be taken out of the figures: 0, or a movement that is confirmed or too small to matter;
+    ``deviation`` is its standard deviation, and ``unevenness`` that with which figures follow beyond their own noise.
     ``canary`` maps kernels to their movement ``(runs,)``, NaN where they did not run.
     """
 
@@ -60,7 +66,9 @@ def movements(
     usable = np.isfinite(moved)
     enough = usable.sum(axis=0) >= _FEWEST_FIGURES
     suite = np.where(enough, _median(moved), 0.0)
-    went_along = usable & (moved * np.sign(suite) >= np.abs(suite) / 2)
+    variance = _variance(moved, suite, base_runs, noise)
+    lag = np.maximum(np.abs(suite) / 2, np.sqrt(variance)[:, None])
+    went_along = usable & (moved * np.sign(suite) >= np.abs(suite) - lag)
     share = went_along.sum(axis=0) / np.maximum(usable.sum(axis=0), 1)
     kernels = sorted({kernel for canary in canaries for kernel in canary})
     canary = {
@@ -73,10 +81,12 @@ def movements(
         agrees |= np.nan_to_num(movement) * np.sign(suite) >= wanted
     confirmed = agrees & enough & (np.abs(suite) >= _SMALLEST) & (share >= _SHARE)
     shift, deviation, unevenness = np.zeros(runs), np.zeros(runs), np.zeros(runs)
-    variance = _variance(moved, suite, base_runs, noise)
-    for run in np.flatnonzero(confirmed):
+    small = enough & (np.abs(suite) < _SMALLEST)
+    for run in np.flatnonzero(confirmed | small):
         there = usable[:, run]
-        shift[run], deviation[run], unevenness[run] = _centre(moved[there, run], variance[there])
+        movement = _centre(moved[there, run], variance[there])
+        if confirmed[run] or abs(movement[0]) >= _NOTICED * movement[1]:
+            shift[run], deviation[run], unevenness[run] = movement
     return Movements(suite, share, confirmed, shift, deviation, unevenness, canary)
 
 
@@ -104,7 +114,7 @@ def _centre(moved: Floats, variance: Floats) -> tuple[float, float, float]:
         weights = 1 / (variance + uneven)
         centre = _weighted_median(moved, np.sqrt(weights))
         candidates = (_UNEVEN * centre) ** 2
-        spread = variance[:, None] + candidates
+        spread = (variance[:, None] + candidates) * (_TAILS - 2) / _TAILS
         distance = (moved[:, None] - centre) ** 2 / spread
         likelihood = -0.5 * np.log(spread) - 0.5 * (_TAILS + 1) * np.log1p(distance / _TAILS)
         likelihood = likelihood.sum(axis=0)
@@ -136,9 +146,7 @@ def _median(values: Floats) -> Floats:
 
 
 def _canary_levels(canaries: Sequence[Mapping[str, Sequence[float]]], kernel: str) -> Floats:
-    return np.array(
-        [np.log(np.median(canary[kernel])) if canary.get(kernel) else np.nan for canary in canaries]
-    )
+    return np.array([log(median(canary[kernel])) if canary.get(kernel) else np.nan for canary in canaries])
 
 
 def _canary_noise(
@@ -156,9 +164,9 @@ def _canary_noise(
     between = _MAD * _median(unexplained[:, None])[0] if base_runs > 2 else 0.0
     within = np.zeros(len(canaries))
     for run, canary in enumerate(canaries):
-        seconds = np.log(np.asarray(canary.get(kernel, ()), float))
-        if len(seconds) > 1:
-            deviation = _MAD * np.median(np.abs(seconds - np.median(seconds)))
-            within[run] = _MEDIAN_TO_MEAN * deviation / np.sqrt(len(seconds))
+        if len(seconds := canary.get(kernel, ())) > 1:
+            middle = median(seconds)  # of so few values, several times as fast as numpy's
+            deviation = _MAD * median(abs(one - middle) for one in seconds) / middle
+            within[run] = _MEDIAN_TO_MEAN * deviation / sqrt(len(seconds))
     noise: Floats = np.maximum(np.maximum(np.nan_to_num(between), within), _CANARY_FLOOR)
     return noise

@@ -49,7 +49,9 @@ def movement_line(comparison: Comparison) -> str:
         return ""
     word = "slower" if movement.slowdown >= 1 else "faster"
     ends = sorted(abs(end - 1) for end in (movement.low, movement.high))
-    canary = ", ".join(f"{kernel} {ratio - 1:+.1%}" for kernel, ratio in sorted(movement.canary.items()))
+    canary = ", ".join(
+        f"{kernel.removesuffix('_s')} {ratio - 1:+.1%}" for kernel, ratio in sorted(movement.canary.items())
+    )
     return (
         f"machine {word} by {abs(movement.slowdown - 1):.1%} ({ends[0]:.1%} to {ends[1]:.1%}): "
         f"{movement.share_of_suite:.0%} of the figures moved together"

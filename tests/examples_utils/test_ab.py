@@ -213,6 +213,7 @@ def test_what_a_killed_process_left_is_removed_at_the_next_start_with_the_comman
     running.kill()
     running.communicate()
     assert len(project.worktrees) == 2
+    project.git("worktree", "lock", project.worktrees[1])
     assert children[0].is_running()
     done = ab(workplace, "--base", "HEAD~1", "--new", ".", "--repeat", "1")
     assert done.exitcode == 0
@@ -284,6 +285,7 @@ def test_the_comparison_is_written_in_the_format_that_is_asked_for(workplace, pr
     Draft202012Validator(comparison_schema()).validate(document)
     assert document["base"].startswith("HEAD (")
     assert "written to c.json" in done.out
+    assert (workplace.log / "comparison.json").read_text() == (project.folder / "c.json").read_text()
 
 
 def test_a_spec_in_a_folder_and_by_a_link_is_found_in_the_checkouts(workplace, project, tmp_path_factory):

@@ -89,9 +89,10 @@ def test_without_a_regression_there_is_nothing_to_narrow(workplace, project):
 
 def test_the_comparison_of_the_first_slower_commit_is_what_the_file_holds(workplace, project, slower):
     out = workplace.folder / "log.json"
+    project.write("data/image", "")
     done = ab(
         workplace, "--bisect", "--base", slower[3], "--new", slower[5], "--repeat", "4", "--format", "json",
-        "--output", str(out),
+        "--output", str(out), "--share", "data",
     )  # fmt: skip
     assert done.exitcode == 1
     assert json.loads(out.read_text())["new"] == f"{slower[4][:12]} Change 5"

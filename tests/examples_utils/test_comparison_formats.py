@@ -161,6 +161,17 @@ def test_the_table_shows_the_most_urgent_first_and_folds_away_what_did_not_chang
     assert "not shown" not in everything
 
 
+def test_of_very_many_uncertain_figures_the_table_shows_the_largest_changes():
+    figures = [figure(Verdict.UNCERTAIN, f"resnet_{i:03}", ratio=1 + i / 1000) for i in range(200)]
+    text = formatted(Comparison("a", "b", (*figures, REGRESSED)), "table")
+    assert [f"resnet_{i:03}" in text for i in range(200)] == [i >= 190 for i in range(200)]
+    assert "| regressed " in text
+    assert "190 uncertain are not shown; --all shows them" in text
+    assert (
+        formatted(Comparison("a", "b", tuple(figures)), "table", show_all=True).count("| uncertain ") == 200
+    )
+
+
 def test_a_row_says_the_change_its_interval_and_why():
     row = formatted(MOVED, "table").splitlines()[-3]
     cells = [cell.strip() for cell in row.strip("|").split("|")]

@@ -393,7 +393,7 @@ def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, sa
     assert (done.exitcode, said in done.err) == (2, True), done.err
 
 
-WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from examples_utils import cli; sys.exit(cli.main(sys.argv[2:]))"
+WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from examples_utils.cli import *; sys.exit(main(sys.argv[2:]))"
 
 
 @pytest.mark.parametrize(
