@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver, instances, model_cache, models, replicas, runner_overhead
+from bench import driver, history, instances, model_cache, models, replicas, runner_overhead
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
@@ -53,6 +53,11 @@ def _runner() -> Iterator[str]:
         yield f"| {figure} | {measured} | | ≤ {bound} | |"
 
 
+def _history() -> Iterator[str]:
+    for figure, measured, bound, remark in history.measure_all():
+        yield f"| {figure} | {measured} | | {f'≤ {bound}' if bound else ''} | {remark} |"
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "driver": _ratios(driver.measure_all),
     "models": _ratios(models.measure_all),
@@ -60,6 +65,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _runner,
+    "history": _history,
 }
 
 
