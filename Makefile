@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
-.PHONY: benchmark test lint check setup bench accuracy soak clean
+.PHONY: benchmark test lint check setup bench accuracy soak real-check clean
 
 ## benchmark: seven configurations on real photographs, as a table and as result files
 benchmark: setup
@@ -38,6 +38,10 @@ accuracy: $(VENV)/.test images
 ## soak: 2,000 variants with failures, timeouts and kills mixed in
 soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak
+
+## real-check: nights of the suite's own quick entries, unchanged and with something slipped in; takes hours
+real-check: $(VENV)/.test images
+	$(BIN)/python -m bench.real_check
 
 ## clean: removes what setup made
 clean:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver, history, instances, model_cache, models, replicas, runner_overhead
+from bench import driver, history, instances, model_cache, models, replicas, report, runner_overhead
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
@@ -48,9 +48,12 @@ def _ratios(measure_all: Callable[[], Iterator[Ratio]]) -> Callable[[], Iterator
     return lines
 
 
-def _runner() -> Iterator[str]:
-    for figure, measured, bound in runner_overhead.measure_all():
-        yield f"| {figure} | {measured} | | ≤ {bound} | |"
+def _bounds(measure_all: Callable[[], Iterator[tuple[str, str, str]]]) -> Callable[[], Iterator[str]]:
+    def lines() -> Iterator[str]:
+        for figure, measured, bound in measure_all():
+            yield f"| {figure} | {measured} | | ≤ {bound} | |"
+
+    return lines
 
 
 def _history() -> Iterator[str]:
@@ -64,8 +67,9 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "replicas": _ratios(replicas.measure_all),
     "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
-    "runner": _runner,
+    "runner": _bounds(runner_overhead.measure_all),
     "history": _history,
+    "report": _bounds(report.measure_all),
 }
 
 

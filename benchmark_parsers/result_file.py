@@ -63,9 +63,9 @@ def read_results(file: Path) -> tuple[Any, bool]:
     except UnicodeDecodeError as error:
         raise UnusableError(f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
-        remedy = (
-            "; it is cut off: rebuild it with collect LOG_DIR" if error.pos >= len(error.doc.rstrip()) else ""
-        )
+        # A text without an end is told of at its beginning.
+        cut_off = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
+        remedy = "; it is cut off: rebuild it with collect LOG_DIR" if cut_off else ""
         raise UnusableError(
             f"is not valid JSON: {error.msg}{remedy}", f"{error.lineno}:{error.colno}"
         ) from None

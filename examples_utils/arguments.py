@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from examples_utils.ab.arguments import add_ab
+from examples_utils.comparison.arguments import add_compare
 from examples_utils.history.arguments import add_commands as add_history_commands
+from examples_utils.nightly.arguments import add_nightly
+from examples_utils.report.arguments import add_report
+from examples_utils.selection_arguments import Group, add_selection, add_spec, positive_int, positive_seconds
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FORMATS = ("tree", "json", "yaml")
-
-_Group = argparse._ActionsContainer
 
 
 class _Parser(argparse.ArgumentParser):
@@ -31,19 +34,23 @@ def make_parser() -> argparse.ArgumentParser:
     benchmark = commands.add_parser(
         "benchmark", help="run benchmarks", description="Run the benchmarks of specs."
     )
-    _add_selection(benchmark.add_argument_group("what to run"))
+    add_selection(benchmark.add_argument_group("what to run"))
     _add_order(benchmark.add_argument_group("how often and in which order"))
     _add_commands(benchmark.add_argument_group("changes to the commands"))
     _add_results(benchmark.add_argument_group("results and messages"))
     _add_preparation(benchmark.add_argument_group("preparation and other hosts"))
     show = commands.add_parser("list", help="show benchmarks, variants and commands without running them")
-    _add_selection(show)
+    add_selection(show)
     show.add_argument("--format", choices=_FORMATS, default="tree", help="(default: %(default)s)")
     validate = commands.add_parser("validate", help="report every problem of specs, with file:line:column")
-    _add_spec(validate)
+    add_spec(validate)
     collect = commands.add_parser("collect", help="rebuild the result files of a log folder from its records")
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
     _add_parse(commands.add_parser("parse", help="read the figures of an output that is already there"))
+    add_compare(commands)
+    add_nightly(commands)
+    add_ab(commands)
+    add_report(commands)
     results = commands.add_parser("validate-results", help="report every problem of result files")
     results.add_argument(
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"
@@ -52,11 +59,11 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_parse(parse: _Group) -> None:
+def _add_parse(parse: Group) -> None:
     parse.add_argument(
         "--parser", metavar="NAME", help="the parser of a tool, such as driver (default: the benchmark's own)"
     )
-    _add_spec(parse)
+    add_spec(parse)
     parse.add_argument(
         "--benchmark", metavar="NAME", help="read what this entry of the spec asks for as well"
     )
@@ -67,43 +74,11 @@ def _add_parse(parse: _Group) -> None:
     )
 
 
-def _add_spec(group: _Group) -> None:
-    group.add_argument(
-        "--spec",
-        nargs="+",
-        default=["benchmarks.yml"],
-        metavar="FILE",
-        help="spec files, shell patterns, or folders of them (default: ./benchmarks.yml)",
-    )
-
-
-def _add_selection(group: _Group) -> None:
-    _add_spec(group)
-    group.add_argument(
-        "--benchmark",
-        nargs="+",
-        default=[],
-        metavar="NAME",
-        help="only these, in this order; shell-style patterns",
-    )
-    group.add_argument(
-        "--tag", nargs="+", default=[], metavar="TAG", help="only entries with one of these tags"
-    )
-    group.add_argument(
-        "--exclude-tag", nargs="+", default=[], metavar="TAG", help="no entries with one of these tags"
-    )
-    group.add_argument(
-        "--include-convergence",
-        action="store_true",
-        help="also entries with _conv in their name, which otherwise run only when named",
-    )
-
-
-def _add_order(group: _Group) -> None:
+def _add_order(group: Group) -> None:
     group.add_argument("--dry-run", action="store_true", help="print the commands instead of running them")
     group.add_argument(
         "--repeat",
-        type=_positive_int,
+        type=positive_int,
         default=1,
         metavar="N",
         help="run each variant N times, round-robin (default: 1)",
@@ -124,13 +99,13 @@ def _add_order(group: _Group) -> None:
     group.add_argument("--stop-on-error", action="store_true", help="stop at the first variant that fails")
     group.add_argument(
         "--timeout",
-        type=_positive_seconds,
+        type=positive_seconds,
         metavar="SECONDS",
         help="end a variant after this time, or its entry's timeout if that is shorter",
     )
 
 
-def _add_commands(group: _Group) -> None:
+def _add_commands(group: Group) -> None:
     group.add_argument(
         "--allow-wandb",
         action="store_true",
@@ -148,7 +123,7 @@ def _add_commands(group: _Group) -> None:
     )
 
 
-def _add_results(group: _Group) -> None:
+def _add_results(group: Group) -> None:
     group.add_argument(
         "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
     )
@@ -189,7 +164,7 @@ def _add_results(group: _Group) -> None:
     )
     group.add_argument(
         "--progress-trace-period",
-        type=_positive_seconds,
+        type=positive_seconds,
         metavar="SECONDS",
         help="say so often that a command still runs",
     )
@@ -204,7 +179,7 @@ def _add_results(group: _Group) -> None:
     )
 
 
-def _add_preparation(group: _Group) -> None:
+def _add_preparation(group: Group) -> None:
     group.add_argument(
         "--requirements-file",
         metavar="FILE",
@@ -220,21 +195,3 @@ def _add_preparation(group: _Group) -> None:
         action="store_true",
         help="in the end remove from the other hosts what was copied there",
     )
-
-
-def _positive_int(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ValueError(text)
-    return value
-
-
-def _positive_seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
-
-
-_positive_int.__name__ = "whole number from 1"  # argparse names the type in its message
-_positive_seconds.__name__ = "number of seconds above 0"

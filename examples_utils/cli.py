@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples_utils.arguments import make_parser
+from examples_utils.selection_arguments import selection_of
 
 if TYPE_CHECKING:
-    from examples_utils.options import RunOptions, Selection
+    from examples_utils.options import RunOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. 0: all passed, 1: a benchmark failed, 2: the request is wrong, 130: Ctrl-C."""
+    """Runs a command. 0: all passed, 1: a benchmark failed or regressed, 2: the request is wrong, 130: Ctrl-C."""
     commands: Mapping[str, Callable[[argparse.Namespace], int]] = {
         "benchmark": _benchmark,
         "list": _list,
@@ -24,8 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "collect": _collect,
         "parse": _parse,
         "validate-results": _validate_results,
+        "compare": _compare,
+        "nightly": _nightly,
         "history": _history,
         "import": _import,
+        "ab": _ab,
+        "report": _report,
     }
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
@@ -39,6 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError as error:
+        print(
+            f"error: {parsed.command} needs {error.name}, which is not installed: "
+            f"pip install 'examples-utils[history]'",
+            file=sys.stderr,
+        )
+        return 2
     except OSError as error:
         if isinstance(error, BrokenPipeError):
             return _reader_went_away()
@@ -102,7 +114,7 @@ def _list(parsed: argparse.Namespace) -> int:
     from examples_utils.options import CommandOptions
     from examples_utils.plan import make_plan
 
-    print(listing(make_plan(_selection(parsed), CommandOptions(), dict(os.environ)), parsed.format))
+    print(listing(make_plan(selection_of(parsed), CommandOptions(), dict(os.environ)), parsed.format))
     return 0
 
 
@@ -165,6 +177,18 @@ def _validate_results(parsed: argparse.Namespace) -> int:
     return 0 if valid else 2
 
 
+def _compare(parsed: argparse.Namespace) -> int:
+    from examples_utils.comparison.command import compare
+
+    return compare(parsed)
+
+
+def _nightly(parsed: argparse.Namespace) -> int:
+    from examples_utils.nightly.command import nightly
+
+    return nightly(parsed)
+
+
 def _history(parsed: argparse.Namespace) -> int:
     from examples_utils.history.commands import run_history
 
@@ -177,28 +201,28 @@ def _import(parsed: argparse.Namespace) -> int:
     return run_import(parsed)
 
 
+def _ab(parsed: argparse.Namespace) -> int:
+    from examples_utils.ab.command import ab
+
+    return ab(parsed)
+
+
+def _report(parsed: argparse.Namespace) -> int:
+    from examples_utils.report.command import report
+
+    return report(parsed)
+
+
 def _refuse(message: str) -> int:
     print(f"error: {message}", file=sys.stderr)
     return 2
-
-
-def _selection(parsed: argparse.Namespace) -> Selection:
-    from examples_utils.options import Selection
-
-    return Selection(
-        specs=tuple(str(Path(name).absolute()) for name in parsed.spec),
-        benchmarks=tuple(parsed.benchmark),
-        tags=tuple(parsed.tag),
-        exclude_tags=tuple(parsed.exclude_tag),
-        include_convergence=parsed.include_convergence,
-    )
 
 
 def _run_options(parsed: argparse.Namespace) -> RunOptions:
     from examples_utils.options import CommandOptions, RunOptions
 
     return RunOptions(
-        selection=_selection(parsed),
+        selection=selection_of(parsed),
         command=CommandOptions(
             allow_wandb=parsed.allow_wandb,
             compile_only=parsed.compile_only,

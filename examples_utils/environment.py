@@ -20,7 +20,10 @@ def additions(
     entry_env: Mapping[str, str], options: CommandOptions, folder: Path, outer: Mapping[str, str]
 ) -> dict[str, str]:
     """The variables that a command gets beyond, or instead of, those of ``outer``."""
-    added = _virtual_environment(outer)
+    added = _virtual_environment(options.virtual_environment, outer)
+    if options.import_paths:
+        own = [outer["PYTHONPATH"]] if outer.get("PYTHONPATH") else []
+        added["PYTHONPATH"] = os.pathsep.join([*options.import_paths, *own])
     added.update(resolve(entry_env, {**outer, **added}))
     level = _POPLAR_LEVELS[options.logging or "INFO"]
     for variable in ("POPLAR_LOG_LEVEL", "POPART_LOG_LEVEL"):
@@ -66,15 +69,16 @@ def uses_variable(name: str, text: str) -> bool:
     return "$" in text and any(name in (match[1], match[2]) for match in _VARIABLE.finditer(text))
 
 
-def _virtual_environment(outer: Mapping[str, str]) -> dict[str, str]:
-    """`python3` in a command is the runner's own interpreter, also where its environment is not activated."""
-    if sys.prefix == sys.base_prefix:
+def _virtual_environment(chosen: str | None, outer: Mapping[str, str]) -> dict[str, str]:
+    """`python3` in a command is the chosen interpreter, or the runner's own, also where that is not activated."""
+    if chosen is None and sys.prefix == sys.base_prefix:
         return {}
-    programs = str(Path(sys.prefix) / "bin")
+    folder = chosen or sys.prefix
+    programs = str(Path(folder) / "bin")
     path = outer.get("PATH", os.defpath)
     if path.split(os.pathsep)[0] == programs:
         return {}
-    return {"PATH": os.pathsep.join([programs, path]), "VIRTUAL_ENV": sys.prefix}
+    return {"PATH": os.pathsep.join([programs, path]), "VIRTUAL_ENV": folder}
 
 
 def _with_profile(engine_options: str, folder: Path) -> str:

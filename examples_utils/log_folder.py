@@ -20,7 +20,16 @@ from examples_utils.record import VariantResult, record_text
 RECORD_FILE = "variant_result.json"
 _RUN_FILE = "run.json"
 _EARLIER = "earlier_runs"
-_RUN_WIDE = ("benchmark_results.*", "*.log", "*-monitor.*", "preparation", "canary", _RUN_FILE)
+_RUN_WIDE = (
+    "benchmark_results.*",
+    "*.log",
+    "*-monitor.*",
+    "preparation",
+    "canary",
+    "nightly_verdict.json",
+    "report.html",
+    _RUN_FILE,
+)
 _LONGEST_NAME = 120
 
 
@@ -37,7 +46,7 @@ def new_log_folder(
     Raises:
         RequestError: the folder cannot be written, or another run is using it.
     """
-    folder = Path(wished) if wished else _time_stamped(Path("logs"))
+    folder = Path(wished) if wished else time_stamped(Path("logs"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -175,8 +184,9 @@ def _noted_variants(run: Path) -> dict[str, Any]:
     }
 
 
-def _time_stamped(parent: Path) -> Path:
-    return _unused(parent / datetime.now().strftime("%Y-%m-%d-%H.%M.%S"))
+def time_stamped(parent: Path, prefix: str = "") -> Path:
+    """A folder in ``parent`` that is not there yet, called by the date and time."""
+    return _unused(parent / f"{prefix}{datetime.now().strftime('%Y-%m-%d-%H.%M.%S')}")
 
 
 def _unused(path: Path) -> Path:

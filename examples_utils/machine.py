@@ -7,6 +7,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,20 @@ def machine_fingerprint() -> dict[str, Any]:
     }
 
 
-def software_fingerprint() -> dict[str, Any]:
-    """The interpreter, the engines installed beside it, and the Poplar SDK if it is enabled."""
+def software_fingerprint(virtual_environment: str | None = None) -> dict[str, Any]:
+    """The interpreter, the engines installed beside it, and the Poplar SDK if it is enabled.
+
+    ``virtual_environment`` is the folder of the one that commands run in, if that is not the runner's own; it has
+    been made with the runner's interpreter.
+    """
     sdk_path = os.environ.get("POPLAR_SDK_ENABLED")
     return {
         "python": platform.python_version(),
-        "packages": _engine_versions(),
+        "packages": _engine_versions(
+            map(str, Path(virtual_environment).glob("lib/python*/site-packages"))
+            if virtual_environment
+            else sys.path
+        ),
         "sdk_path": sdk_path,
         "sdk_version": _sdk_version(sdk_path),
     }
@@ -107,11 +116,11 @@ def _accelerators() -> list[str]:
     return gpus + ["Graphcore IPU"] * len(list(Path("/dev").glob("ipu[0-9]*")))
 
 
-def _engine_versions() -> dict[str, str]:
+def _engine_versions(import_path: Iterable[str]) -> dict[str, str]:
     """Read from the names of the installed packages' folders: importlib.metadata would take longer to import
     than everything else here together."""
     versions: dict[str, str] = {}
-    for entry in sys.path:
+    for entry in import_path:
         for folder in Path(entry or ".").glob("*.dist-info"):
             name, _, version = folder.name.removesuffix(".dist-info").partition("-")
             if name.lower() in _ENGINES:

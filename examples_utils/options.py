@@ -20,13 +20,19 @@ class Selection:
 
 @dataclass(frozen=True)
 class CommandOptions:
-    """What changes the commands of a spec or their environment."""
+    """What changes the commands of a spec or their environment.
+
+    ``virtual_environment`` is the folder of the one whose programs commands get instead of those of the runner's own;
+    ``import_paths`` go before what Python's commands would import from elsewhere.
+    """
 
     allow_wandb: bool = False
     compile_only: bool = False
     profile: bool = False
     logging: str | None = None
     timeout_s: float | None = None
+    virtual_environment: str | None = None
+    import_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,7 @@ class RunOptions:
             field.name: _tuples(stored[field.name]) for field in fields(RunOptions) if field.name in stored
         }
         given["selection"] = Selection(**{key: _tuples(value) for key, value in stored["selection"].items()})
-        given["command"] = CommandOptions(**stored["command"])
+        given["command"] = CommandOptions(**{key: _tuples(value) for key, value in stored["command"].items()})
         return RunOptions(**given)
 
 

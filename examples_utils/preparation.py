@@ -38,6 +38,7 @@ class Preparation:
     check_interruption: Callable[[], None]
     requirements_file: Path | None = None
     hosts: Hosts | None = None
+    virtual_environment: str | None = None
     _outcomes: dict[tuple[str, ...], str | None] = field(default_factory=dict)
 
     def prepare(self, planned: PlannedVariant) -> str | None:
@@ -56,7 +57,7 @@ class Preparation:
         benchmark = planned.benchmark
         requirements = self.requirements_file or benchmark.requirements_file
         if requirements:
-            yield _pip_step(requirements)
+            yield _pip_step(requirements, self.virtual_environment)
         if benchmark.apt_packages_file:
             yield from _apt_step(benchmark.apt_packages_file)
         environment = {**os.environ, **dict(planned.command.env)}
@@ -96,10 +97,22 @@ class _CannotPrepare(Exception):
     """The step itself cannot be formed; the text says why."""
 
 
-def _pip_step(requirements: Path) -> _Step:
+def pip_words(virtual_environment: str | None) -> tuple[str, ...]:
+    """The runner's pip, for its own environment or for the one in this folder."""
+    pip = (sys.executable, "-m", "pip")
+    return (*pip, "--python", virtual_environment) if virtual_environment else pip
+
+
+def _pip_step(requirements: Path, virtual_environment: str | None) -> _Step:
     if not requirements.is_file():
         raise _CannotPrepare(f"its requirements file {requirements} does not exist")
-    argv = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "-r", str(requirements))
+    argv = (
+        *pip_words(virtual_environment),
+        "install",
+        "--disable-pip-version-check",
+        "-r",
+        str(requirements),
+    )
     return _Step(("pip", str(requirements)), f"pip install -r {requirements.name}", argv, requirements.parent)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
@@ -27,6 +28,10 @@ class Request:
     custom_metrics: Mapping[str, CustomMetric]
     copies_to_hosts: bool
     warnings: tuple[str, ...]
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The variants as keys of their records, by their folder in the log folder."""
+        return {planned.folder: planned.described() for planned in self.plan.variants}
 
 
 def checked_request(

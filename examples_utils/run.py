@@ -7,34 +7,22 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from examples_utils.canary_process import CanaryProcess
 from examples_utils.console import Console
-from examples_utils.execution import Surroundings, execute, not_executed
+from examples_utils.executor import executor
 from examples_utils.exports import collect
 from examples_utils.history.after_run import add_run
-from examples_utils.hosts import Hosts
 from examples_utils.interruption import Interrupted, Interruption
-from examples_utils.log_folder import (
-    new_log_folder,
-    repetition_folder,
-    resumed_log_folder,
-    store,
-    stored_results,
-)
-from examples_utils.machine import git_state, machine_fingerprint, software_fingerprint
+from examples_utils.log_folder import new_log_folder, resumed_log_folder, stored_results
 from examples_utils.machine_state import OtherLoad
 from examples_utils.options import RunOptions
-from examples_utils.plan import PlannedVariant, schedule
-from examples_utils.preparation import Preparation
+from examples_utils.plan import schedule
 from examples_utils.process_group import end_leftovers
-from examples_utils.record import FAILED, PASSED, SKIPPED, VariantResult
+from examples_utils.record import FAILED
 from examples_utils.request import Request, checked_request
-from examples_utils.summary import figures_line, results_table, summary_lines
+from examples_utils.summary import results_table, summary_lines
 
 
 def run_benchmarks(options: RunOptions, log_dir: str | None, history: str | None = None) -> int:
@@ -47,8 +35,7 @@ def run_benchmarks(options: RunOptions, log_dir: str | None, history: str | None
     """
     other_load = OtherLoad()
     request = checked_request(options, dict(os.environ), history)
-    variants = {planned.folder: planned.described() for planned in request.plan.variants}
-    with new_log_folder(log_dir, options, variants) as log_folder:
+    with new_log_folder(log_dir, options, request.described()) as log_folder:
         return _run(request, log_folder, other_load, frozenset(), history)
 
 
@@ -80,112 +67,35 @@ def _run(
         for planned, repetition in schedule(request.plan, options.repeat, options.shuffle)
         if (*planned.identity, repetition) not in finished
     ]
-    console = Console(options.command.logging or "INFO", not options.quiet)
-    console.open_logs(log_folder)
     stopped: Interrupted | None = None
-    try:
-        console.info(f"results go to {log_folder}")
+    with run_console(request, log_folder) as console:
         if finished:
             console.say(f"{len(finished)} finished results are there already and are not run again")
-        for warning in request.warnings:
-            console.warning(warning)
         interruption = Interruption()
-        queue = _Queue(order)
         with interruption.catching(), _monitored(options, log_folder):
             try:
-                _execute_all(queue, request, log_folder, other_load, console, interruption.check)
+                with executor(request, log_folder, other_load, console, interruption.check) as executing:
+                    executing.run(order, options.repeat)
             except Interrupted as error:
                 stopped = error
-        failed = _sum_up(log_folder, console, time.monotonic() - begun_s, stopped)
+        failed = sum_up(log_folder, console, time.monotonic() - begun_s, stopped)
         if history is not None and not stopped:
             add_run(log_folder, history, console)
-    finally:
-        console.close()
     return stopped.exitcode if stopped else int(failed)
 
 
-@dataclass
-class _Queue:
-    """What is to be run, and how much of it has been."""
-
-    order: list[tuple[PlannedVariant, int]]
-    finished: int = 0
-
-
-def _execute_all(
-    queue: _Queue,
-    request: Request,
-    log_folder: Path,
-    other_load: OtherLoad,
-    console: Console,
-    check_interruption: Callable[[], None],
-) -> None:
-    options = request.options
-    around = Surroundings(
-        console=console,
-        check_interruption=check_interruption,
-        other_load=other_load,
-        machine=machine_fingerprint(),
-        software=software_fingerprint(),
-        custom_metrics=request.custom_metrics,
-        compile_only=options.command.compile_only,
-        trace_period_s=options.progress_trace_period_s,
-    )
-    hosts = Hosts() if request.copies_to_hosts else None
-    requirements = Path(options.requirements_file).absolute() if options.requirements_file else None
-    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts)
-    canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
-    git = _GitStates()
+@contextlib.contextmanager
+def run_console(request: Request, log_folder: Path) -> Iterator[Console]:
+    """The console of a run, with its logs; it begins with the warnings of the request."""
+    console = Console(request.options.command.logging or "INFO", not request.options.quiet)
+    console.open_logs(log_folder)
     try:
-        for planned, repetition in queue.order:
-            check_interruption()
-            console.say(
-                f"[{queue.finished + 1}/{len(queue.order)}] {_title(planned, repetition, options.repeat)}"
-            )
-            folder = repetition_folder(log_folder, planned.folder, repetition, options.repeat)
-            result = _run_one(planned, repetition, folder, git.of(planned), around, preparation, canary)
-            store(result, folder)
-            queue.finished += 1
-            console.say(_outcome_line(result))
-            if result.status == FAILED and options.stop_on_error:
-                console.say("stopping at the first failure (--stop-on-error)")
-                return
+        console.info(f"results go to {log_folder}")
+        for warning in request.warnings:
+            console.warning(warning)
+        yield console
     finally:
-        if hosts and options.remove_dirs_after:
-            for complaint in hosts.remove():
-                console.warning(complaint)
-
-
-def _run_one(
-    planned: PlannedVariant,
-    repetition: int,
-    folder: Path,
-    git: Mapping[str, Any],
-    around: Surroundings,
-    preparation: Preparation,
-    canary: CanaryProcess | None,
-) -> VariantResult:
-    folder.mkdir(parents=True, exist_ok=True)
-    if planned.skip_reason:
-        return not_executed(planned, repetition, git, around, SKIPPED, planned.skip_reason)
-    if problem := preparation.prepare(planned):
-        return not_executed(planned, repetition, git, around, FAILED, problem)
-    seconds = canary.measure() if canary else {}
-    around.console.info(f"    {planned.command.text}")
-    return replace(execute(planned, repetition, folder, git, around), canary=seconds)
-
-
-@dataclass
-class _GitStates:
-    """The state of each spec's checkout, asked for once in a run."""
-
-    known: dict[Path, dict[str, Any]] = field(default_factory=dict)
-
-    def of(self, planned: PlannedVariant) -> dict[str, Any]:
-        folder = planned.benchmark.spec_folder
-        if folder not in self.known:
-            self.known[folder] = git_state(folder)
-        return self.known[folder]
+        console.close()
 
 
 def _monitored(options: RunOptions, log_folder: Path) -> contextlib.AbstractContextManager[None]:
@@ -196,7 +106,7 @@ def _monitored(options: RunOptions, log_folder: Path) -> contextlib.AbstractCont
     return monitoring(log_folder)
 
 
-def _sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Interrupted | None) -> bool:
+def sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Interrupted | None) -> bool:
     """Writes the result files and shows the table; whether any variant failed."""
     results, unreadable = collect(log_folder)
     for complaint in unreadable:
@@ -209,14 +119,3 @@ def _sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Inte
     console.say("\n" + "\n".join(summary_lines(results, duration_s)))
     console.say(f"results: {log_folder / 'benchmark_results.json'}")
     return any(result.status == FAILED for result in results)
-
-
-def _title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
-    title = f"{planned.benchmark.name}::{planned.variant.name}"
-    return f"{title} (repetition {repetition} of {repeat})" if repeat > 1 else title
-
-
-def _outcome_line(result: VariantResult) -> str:
-    time_text = f" in {result.duration_s:.1f} s" if result.duration_s is not None else ""
-    said = figures_line(result) if result.status == PASSED else result.reason
-    return f"    {result.status.upper()}{time_text}{': ' + said if said else ''}"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from examples_utils.comparison.judging import judge, judge_two
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.pairing import pair
 from examples_utils.comparison.verdicts import Comparison
 from examples_utils.figures import Run
+from examples_utils.problems import RequestError
 
 
 def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOptions) -> Comparison:
@@ -21,4 +24,13 @@ def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOption
     comparable. A variant that did not pass has one verdict for each figure that ``base`` has of it, or one for the
     metric ``status``. Raises RequestError if a side is empty.
     """
-    raise NotImplementedError
+    for side, runs in (("base", base), ("new", new)):
+        if not runs:
+            raise RequestError(
+                f"{side}: no run to compare; name a result file, a log folder or a run of the history"
+            )
+    pairing = pair(base, new)
+    level = 1 - options.confidence
+    if options.alternated or len(pairing.base) == len(pairing.new) == 1:
+        return judge_two(pairing, level, options)
+    return judge(pairing, (len(pairing.new),), level, options)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
+from examples_utils.comparison.judging import judge, measured_and_plain, steps_of
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.pairing import Pairing, pair, same_machine
 from examples_utils.comparison.verdicts import Comparison
 from examples_utils.figures import MetricKey, Run
+
+_FEWEST_BASE_NIGHTS = 5  # before a step that is older than this night
 
 
 def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tuple[MetricKey, ...]:
@@ -20,7 +26,16 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     runs that are comparable count, so give at least as many where there are. No figure is suspect that the machine's
     common movement explains.
     """
-    raise NotImplementedError
+    pairing = _pairing(history, night, options)
+    measured, _ = measured_and_plain(pairing, options)
+    if not measured.pairs:
+        return ()
+    found = steps_of(measured, _lengths(pairing, options))
+    lower = np.array([pair.direction == "lower" for pair in measured.pairs])
+    higher = np.array([pair.direction == "higher" for pair in measured.pairs])
+    worse = np.where(lower, found.rise, np.where(higher, found.fall, 1.0))
+    order = np.argsort(worse, kind="stable")
+    return tuple(measured.pairs[index].key for index in order if worse[index] <= options.suspicion)
 
 
 def judge_night(history: Sequence[Run], night: Run, options: CompareOptions) -> Comparison:
@@ -31,4 +46,17 @@ def judge_night(history: Sequence[Run], night: Run, options: CompareOptions) -> 
     level is taken to vary as those of the other nights did (see docs/comparison-method.md). Everything else is as in
     ``compare_runs``. With an empty history every figure is new.
     """
-    raise NotImplementedError
+    pairing = _pairing(history, night, options)
+    return judge(pairing, _lengths(pairing, options), options.false_alarms, options)
+
+
+def _pairing(history: Sequence[Run], night: Run, options: CompareOptions) -> Pairing:
+    """The last nights of the same machine; if there is none, the last nights, with which nothing is comparable."""
+    comparable = [run for run in history if same_machine(run, night)]
+    return pair((comparable or history)[-options.nights_needed :], [night])
+
+
+def _lengths(pairing: Pairing, options: CompareOptions) -> tuple[int, ...]:
+    """Before how many of the last nights a step is looked for: the rest must do as a base."""
+    most = min(1 + options.recent_nights, len(pairing.base) - _FEWEST_BASE_NIGHTS + 1)
+    return tuple(range(1, max(1, most) + 1))

@@ -31,11 +31,11 @@ class CompareOptions:
 
     threshold: float = 0.02
     confidence: float = 0.95
-    false_alarms: float = 0.002
+    false_alarms: float = 0.006
     largest_unseen: float = 0.05
     alternated: bool = False
     run_noise: float = 0.01
-    suspicion: float = 0.02
+    suspicion: float = 0.05
     confirmations: int = 15
     window_nights: int = 14
     recent_nights: int = 2

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.figures import MetricKey, VariantKey
 
 # What has to be looked at comes first.
 BY_URGENCY = (
@@ -31,7 +32,7 @@ def by_urgency(comparison: Comparison) -> list[Judged]:
 def head_lines(comparison: Comparison) -> list[str]:
     """What is compared, and what concerns all figures: said once, before any of them."""
     lines = [f"base: {comparison.base_title}", f"new:  {comparison.new_title}"]
-    lines += [f"not the same: {difference}" for difference in comparison.differences]
+    lines += [f"note: {difference}" for difference in comparison.differences]
     if comparison.movement:
         lines.append(movement_line(comparison))
     lines.append(counts_line(comparison))
@@ -48,7 +49,9 @@ def movement_line(comparison: Comparison) -> str:
         return ""
     word = "slower" if movement.slowdown >= 1 else "faster"
     ends = sorted(abs(end - 1) for end in (movement.low, movement.high))
-    canary = ", ".join(f"{kernel} {ratio - 1:+.1%}" for kernel, ratio in sorted(movement.canary.items()))
+    canary = ", ".join(
+        f"{kernel.removesuffix('_s')} {ratio - 1:+.1%}" for kernel, ratio in sorted(movement.canary.items())
+    )
     return (
         f"machine {word} by {abs(movement.slowdown - 1):.1%} ({ends[0]:.1%} to {ends[1]:.1%}): "
         f"{movement.share_of_suite:.0%} of the figures moved together"
@@ -77,9 +80,13 @@ def interval_text(one: Judged) -> str:
 
 
 def name_of(one: Judged) -> str:
-    """How the variant is called: its name says its benchmark's first, except in files of other runners."""
-    benchmark, variant = one.key.benchmark, one.key.variant
-    return variant if variant.startswith(benchmark) else f"{benchmark}::{variant}"
+    """How the variant is called."""
+    return title_of(one.key)
+
+
+def title_of(key: VariantKey | MetricKey) -> str:
+    """How a variant is called: its name says its benchmark's first, except in files of other runners."""
+    return key.variant if key.variant.startswith(key.benchmark) else f"{key.benchmark}::{key.variant}"
 
 
 def _percent(ratio: float, one: Judged) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from examples_utils.selection_arguments import add_threshold
+
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[Any]
 
@@ -19,6 +21,7 @@ def add_commands(commands: _Commands) -> None:
     _add_add(parts)
     _add_list(parts)
     _add_show(parts)
+    _add_changes(parts)
     _add_export(parts)
     _add_prune(parts)
     _add_import(commands)
@@ -61,6 +64,25 @@ def _add_show(parts: _Commands) -> None:
     show.add_argument("--logs", action="store_true", help="with the ends of the variants' logs")
     show.add_argument("--format", choices=("text", "json"), default="text", help="(default: text)")
     add_history_option(show)
+
+
+def _add_changes(parts: _Commands) -> None:
+    changes = parts.add_parser("changes", help="show when figures changed for good, and by which commits")
+    changes.add_argument(
+        "--benchmark",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="only these benchmarks or variants; shell-style patterns",
+    )
+    changes.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="only these metrics")
+    changes.add_argument("--suite", metavar="NAME", help="only runs with variants of this suite")
+    changes.add_argument(
+        "--branch", metavar="NAME", help="only runs of this branch (default: that of the newest run)"
+    )
+    changes.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
+    add_threshold(changes)
+    add_history_option(changes)
 
 
 def _add_export(parts: _Commands) -> None:

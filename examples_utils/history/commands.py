@@ -22,6 +22,7 @@ def run_history(parsed: argparse.Namespace) -> int:
         "add": _add,
         "list": _list,
         "show": _show,
+        "changes": _changes,
         "export": _export,
         "prune": _prune,
     }
@@ -95,6 +96,17 @@ def _show(parsed: argparse.Namespace) -> int:
 
     with opened_history(parsed.history) as history:
         print(show_run(history, parsed.run, tuple(parsed.metric), parsed.format, logs=parsed.logs))
+    return 0
+
+
+def _changes(parsed: argparse.Namespace) -> int:
+    from examples_utils.comparison.options import CompareOptions
+    from examples_utils.history.changes import Wanted, changes_json, changes_text, history_changes
+
+    wanted = Wanted(tuple(parsed.benchmark), tuple(parsed.metric), parsed.suite, parsed.branch)
+    with opened_history(parsed.history) as history:
+        found = history_changes(history, wanted, CompareOptions(threshold=parsed.threshold))
+    print(changes_json(found) if parsed.format == "json" else changes_text(found))
     return 0
 
 

@@ -142,6 +142,7 @@ def test_all_problems_of_all_records_are_told_at_once(tmp_path):
         ("", "/", "is empty"),
         (" \n", "/", "is empty"),
         ('{"b": [', "1:8", "it is cut off"),
+        ('{"b": [{"benchmark_na', "1:9", "it is cut off"),
         ('{"b":\n [}', "2:3", "not valid JSON"),
         ("hello", "1:1", "not valid JSON"),
         (b"\xff\xfe{}", "/", "not UTF-8"),

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from examples_utils.cli import main
+from tests.examples_utils.git_project import SPEC, GitProject
 
 FIGURES = """
   data:
@@ -90,3 +91,15 @@ def workplace(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATASETS_DIR", raising=False)
     return Workplace(tmp_path, capsys)
+
+
+@pytest.fixture
+def project(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> GitProject:
+    """The workplace as a git repository with one benchmark of 100 samples/sec; what ab keeps lies beside it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(workplace.folder.parent / f"{workplace.folder.name}-cache"))
+    project = GitProject(workplace.folder)
+    project.write("benchmarks.yml", SPEC)
+    project.write(".gitignore", "/log/\n/data/\n__pycache__/\n")
+    project.speed("100.0")
+    project.commit("First")
+    return project

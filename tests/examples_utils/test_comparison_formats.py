@@ -138,7 +138,7 @@ def test_what_concerns_the_whole_machine_is_said_once_and_first():
     for name in ("table", "markdown"):
         text = html.unescape(formatted(MOVED, name)).replace("\\", "")
         assert text.count("machine slower by 4.8% (4.1% to 5.5%)") == 1
-        assert "not the same: cores: 2 → 4" in text
+        assert "note: cores: 2 → 4" in text
         assert text.index("machine slower") < text.index("resnet_batch_8")
     assert json.loads(formatted(MOVED, "json"))["machine"]["slowdown"] == 1.048
 
@@ -159,6 +159,17 @@ def test_the_table_shows_the_most_urgent_first_and_folds_away_what_did_not_chang
     everything = formatted(comparison, "table", show_all=True)
     assert "| unchanged " in everything
     assert "not shown" not in everything
+
+
+def test_of_very_many_uncertain_figures_the_table_shows_the_largest_changes():
+    figures = [figure(Verdict.UNCERTAIN, f"resnet_{i:03}", ratio=1 + i / 1000) for i in range(200)]
+    text = formatted(Comparison("a", "b", (*figures, REGRESSED)), "table")
+    assert [f"resnet_{i:03}" in text for i in range(200)] == [i >= 190 for i in range(200)]
+    assert "| regressed " in text
+    assert "190 uncertain are not shown; --all shows them" in text
+    assert (
+        formatted(Comparison("a", "b", tuple(figures)), "table", show_all=True).count("| uncertain ") == 200
+    )
 
 
 def test_a_row_says_the_change_its_interval_and_why():

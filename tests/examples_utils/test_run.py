@@ -298,12 +298,12 @@ def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
 
 
 def test_a_disk_without_space_ends_the_run_with_a_message(workplace, monkeypatch):
-    from examples_utils import run
+    from examples_utils import executor
 
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(run, "store", no_space)
+    monkeypatch.setattr(executor, "store", no_space)
     workplace.spec("a: {cmd: echo 1}\n")
     done = workplace.benchmark()
     assert done.exitcode == 1

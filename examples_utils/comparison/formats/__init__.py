@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from examples_utils.comparison.verdicts import Comparison
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from examples_utils.comparison.verdicts import Comparison
 
 FORMATS = ("table", "markdown", "json", "junit", "csv")
 

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from examples_utils.comparison.statement import by_urgency, change_text, head_lines, interval_text, name_of
+from examples_utils.comparison.statement import (
+    by_urgency,
+    change_text,
+    counts_line,
+    head_lines,
+    interval_text,
+    name_of,
+)
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.summary import format_figure
 from examples_utils.tables import plain_table, terminal_table
@@ -23,10 +31,14 @@ _STYLES = {
 }
 
 
+# Beyond these, the largest changes of all uncertain figures, a suite that is too noisy would hide what is certain.
+_MOST_UNCERTAIN = 10
+
+
 def comparison_table(comparison: Comparison, show_all: bool, width: int | None, colours: bool) -> str:
     """Head lines, a row a figure, and how many are not shown. ``width`` is None for a file or a pipe."""
     figures = by_urgency(comparison)
-    shown = [one for one in figures if show_all or one.verdict is not Verdict.UNCHANGED]
+    shown, hidden = (figures, []) if show_all else _urgent_ones(figures)
     parts = ["\n".join(head_lines(comparison))]
     if shown:
         rows = [row_of(one) for one in shown]
@@ -36,9 +48,21 @@ def comparison_table(comparison: Comparison, show_all: bool, width: int | None, 
             if width is None
             else terminal_table(HEADER, rows, NUMERIC, width, styles)
         )
-    if hidden := len(figures) - len(shown):
-        parts.append(f"{hidden} unchanged {'is' if hidden == 1 else 'are'} not shown; --all shows them")
+    if hidden:
+        counts = counts_line(replace(comparison, judged=tuple(hidden)))
+        parts.append(f"{counts} {'is' if len(hidden) == 1 else 'are'} not shown; --all shows them")
     return "\n\n".join(parts) + "\n"
+
+
+def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
+    """The figures that are shown, and the others, each in their order."""
+    shown, hidden = [], []
+    uncertain = 0
+    for one in figures:
+        uncertain += one.verdict is Verdict.UNCERTAIN
+        is_one_too_many = one.verdict is Verdict.UNCERTAIN and uncertain > _MOST_UNCERTAIN
+        (hidden if is_one_too_many or one.verdict is Verdict.UNCHANGED else shown).append(one)
+    return shown, hidden
 
 
 def row_of(one: Judged) -> Sequence[str]:

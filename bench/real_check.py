@@ -1,0 +1,165 @@
+"""Whether nights of the suite's own quick entries stay quiet and call what was slipped in.
+
+Ten nights of the unchanged entries, then two of which one entry each was changed:
+
+- ``--threads 1`` in its command, which its effective settings tell;
+- a process beside it that takes one core, which nothing tells but the figures.
+
+Writes docs/nightly-check.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from measurement.machine import available_cores, cpu_model
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "nightly-check.md"
+_COMMAND = re.compile(r"^( *cmd: )(python3 run_benchmark\.py --config (\S+) --data real)$", re.MULTILINE)
+# Runs the command that follows while one core is kept busy.
+_BESIDE = """
+import subprocess, sys
+busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+try:
+    sys.exit(subprocess.run(sys.argv[1:]).returncode)
+finally:
+    busy.kill()
+"""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One night: what was changed (nothing: ""), and whether its verdict is the right one."""
+
+    changed: str
+    verdict: dict[str, Any]
+    minutes: float
+    right: bool
+
+    @property
+    def row(self) -> str:
+        """A row of the page's table."""
+        called = [
+            f"{one['variant']} {one['metric']} {one['ratio'] - 1:+.1%}" for one in self.verdict["regressions"]
+        ]
+        called += sorted({f"{one['variant']}: {one['reason']}" for one in self.verdict["not_comparable"]})
+        repeated = ", ".join(one["variant"] for one in self.verdict["repeated"])
+        cells = [
+            self.changed or "nothing",
+            self.verdict["verdict"],
+            "; ".join(called),
+            repeated,
+            f"{self.minutes:.1f}",
+        ]
+        return f"| {' | '.join(cells)} | {'yes' if self.right else '**no**'} |"
+
+
+def main() -> int:
+    """0 if every verdict was right, else 1."""
+    parser = argparse.ArgumentParser(prog="python3 -m bench.real_check", description=__doc__)
+    parser.add_argument("--nights", type=int, default=10, help="unchanged ones (default: 10)")
+    parser.add_argument("--repeat", type=int, default=5, help="of each entry in a night (default: 5)")
+    parser.add_argument("--duration", type=float, help="seconds that each entry measures (default: its own)")
+    parser.add_argument(
+        "--entries", nargs="+", default=["*"], metavar="NAME", help="only these of the quick ones"
+    )
+    parser.add_argument(
+        "--slip-into", default="mobilenet-v3-small", metavar="CONFIG", help="(default: %(default)s)"
+    )
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="real-check-") as name:
+        checked = []
+        for one in _nights(Path(name), options):
+            print(one.row, flush=True)
+            checked.append(one)
+    PAGE.write_text(_page(checked, options), encoding="utf-8")
+    print(f"written: {PAGE}", file=sys.stderr)
+    return int(not all(one.right for one in checked))
+
+
+def _nights(folder: Path, options: argparse.Namespace) -> Any:
+    (folder / "beside.py").write_text(_BESIDE)
+    # The runner finds the driver beside the spec; Python finds the driver's modules beside the file behind the link.
+    (folder / "run_benchmark.py").symlink_to(ROOT / "run_benchmark.py")
+    entry = f"pytorch_{options.slip_into.replace('-', '_')}_infer"
+    more = [] if options.duration is None else ["--duration", f"{options.duration:g}"]
+    for _ in range(options.nights):
+        _write_spec(folder, options.slip_into, more)
+        verdict, minutes = _night(folder, options)
+        quiet = not verdict["regressions"] and not verdict["not_comparable"] and not verdict["failed"]
+        yield Checked("", verdict, minutes, quiet)
+    _write_spec(folder, options.slip_into, more, slipped=("--threads", "1"))
+    verdict, minutes = _night(folder, options)
+    called = {one["benchmark"] for one in verdict["not_comparable"] if "threads" in one["reason"]}
+    alone = called == {entry} and not verdict["regressions"]
+    yield Checked(f"`--threads 1` in {entry}", verdict, minutes, alone)
+    _write_spec(folder, options.slip_into, more, before=("python3", "beside.py"))
+    verdict, minutes = _night(folder, options)
+    called = {one["benchmark"] for one in verdict["regressions"]}
+    yield Checked(f"a busy core beside {entry}", verdict, minutes, called == {entry})
+
+
+def _write_spec(
+    folder: Path, config: str, more: Sequence[str], slipped: Sequence[str] = (), before: Sequence[str] = ()
+) -> None:
+    """The suite's spec, whose quick entries measure as long as is wanted, and one of them with a change."""
+
+    def changed(match: re.Match[str]) -> str:
+        ours = match[3] == config
+        return match[1] + " ".join([*(before if ours else ()), match[2], *more, *(slipped if ours else ())])
+
+    text, count = _COMMAND.subn(changed, (ROOT / "benchmarks.yml").read_text(encoding="utf-8"))
+    if not count or config not in text:
+        sys.exit(f"benchmarks.yml: holds no quick entry with --config {config}")
+    (folder / "benchmarks.yml").write_text(text, encoding="utf-8")
+
+
+def _night(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], float]:
+    begun_s = time.monotonic()
+    words = ["nightly", "--tag", "quick", "--benchmark", *options.entries, "--repeat", str(options.repeat)]
+    words += ["--quiet", "--log-dir", "night", "--lock", "lock"]
+    done = subprocess.run(
+        [sys.executable, "-m", "examples_utils", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    file = folder / "night" / "nightly_verdict.json"
+    if done.returncode not in (0, 1) or not file.exists():
+        sys.exit(f"a night ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr}")
+    verdict: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return verdict, (time.monotonic() - begun_s) / 60
+
+
+def _page(checked: Sequence[Checked], options: argparse.Namespace) -> str:
+    duration = "their own durations" if options.duration is None else f"{options.duration:g} s each"
+    lines = [
+        "# The check of nights on a real machine",
+        "",
+        "Written by `make real-check`: nights of the suite's own quick entries, one after the other.",
+        "",
+        f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores; {options.repeat} repetitions of "
+        f"{duration}.",
+        "",
+        "| changed | verdict | called | repeated on the spot | minutes | right |",
+        "| --- | --- | --- | --- | --- | --- |",
+        *(one.row for one in checked),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

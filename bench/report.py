@@ -1,0 +1,91 @@
+"""How long the report of a large history takes to write and to open, and how large it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import median
+
+from playwright.sync_api import sync_playwright
+
+from bench.history_nights import BENCHMARKS, NIGHTS, fill
+from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.figures import MetricKey, Run
+from examples_utils.history.store import open_history
+from examples_utils.report.arguments import NIGHTS as SHOWN_NIGHTS
+from examples_utils.report.page import report_page
+
+ROUNDS = 3
+_FIGURES = 5  # of a variant in that history
+_MANY = 3  # times as many
+_READY = """new Promise((done) => new PerformanceObserver((list) => {
+  for (const mark of list.getEntries()) if (mark.name === "ready") done(mark.startTime);
+}).observe({ type: "mark", buffered: true }))"""
+
+
+def measure_all() -> Iterator[tuple[str, str, str]]:
+    """Rows of figure, measured value and bound, one by one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        url = f"sqlite:///{folder / 'history.db'}"
+        fill(url)
+        command = [sys.executable, "-m", "examples_utils", "report", "--history", url, "--output"]
+        page = folder / "report.html"
+        times_s = [_seconds([*command, str(page)]) for _ in range(ROUNDS)]
+        rows = f"{NIGHTS * BENCHMARKS * _FIGURES:,} metric rows"
+        yield f"`report` from a SQLite history of {rows}", f"{median(times_s):.1f} s", "10 s"
+        title = f"page of {BENCHMARKS} benchmarks × {SHOWN_NIGHTS} nights"
+        yield from _page_rows(f"{title}, {_FIGURES} figures each", page)
+        many = folder / "many.html"
+        many.write_text(_page_of_more_figures(url), encoding="utf-8")
+        yield from _page_rows(f"{title}, {_FIGURES * _MANY} figures each", many)
+
+
+def _page_rows(title: str, page: Path) -> Iterator[tuple[str, str, str]]:
+    yield f"{title}: its size", f"{page.stat().st_size / 1e6:.2f} MB", "6 MB"
+    yield f"{title}: opening in Chromium", f"{median(_open_times_s(page)):.2f} s", "3 s"
+
+
+def _open_times_s(page: Path) -> Sequence[float]:
+    """From the start of the navigation until filter, sorting and the plots in view are there; each in a new profile."""
+    times_s = []
+    with sync_playwright() as playwright:
+        for _ in range(ROUNDS):
+            browser = playwright.chromium.launch(
+                executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
+            )
+            tab = browser.new_page()
+            tab.goto(f"file://{page}", wait_until="commit")
+            times_s.append(tab.evaluate(_READY) / 1000)
+            browser.close()
+    return times_s
+
+
+def _page_of_more_figures(url: str) -> str:
+    with open_history(url) as history:
+        newest = [summary.run_id for summary in history.runs(limit=SHOWN_NIGHTS)]
+        runs = [_with_more_figures(run) for run in history.load(newest[::-1])]
+    options = CompareOptions()
+    base = runs[-1 - options.nights_needed : -1]
+    return report_page(runs, judge_night(base, runs[-1], options), (), [run.run_id for run in base])
+
+
+def _with_more_figures(run: Run) -> Run:
+    copies = {
+        MetricKey(*key.of_variant, f"{key.metric}_{number}" if number else key.metric): figure
+        for key, figure in run.figures.items()
+        for number in range(_MANY)
+    }
+    return replace(run, figures=copies)
+
+
+def _seconds(command: Sequence[str]) -> float:
+    begun = time.perf_counter()
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    return time.perf_counter() - begun

@@ -1,0 +1,1 @@
+"""Two revisions of a checkout against each other, on one machine, by turns."""

@@ -1,0 +1,165 @@
+"""``ab --bisect``: the first commit whose comparison with the base is regressed."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from examples_utils.ab.alternation import alternation
+from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
+from examples_utils.ab.git import commits_between, described, is_ancestor
+from examples_utils.ab.judging import judged
+from examples_utils.ab.sides import Preparer, Revision, Side
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.statement import change_text, interval_text, name_of
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.figures import MetricKey
+from examples_utils.problems import RequestError
+
+# How often more repetitions are made where those so far leave it open, each time as many as there are already.
+_EXTENSIONS = 2
+
+
+def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revision) -> None:
+    """Raises RequestError unless ``base`` is a commit before the commit ``new``."""
+    for revision in (base, new):
+        if revision.in_place:
+            raise RequestError(
+                f"{revision.flag} {revision.reference}: --bisect goes through commits; name a commit, or commit the "
+                f"changes first"
+            )
+    if base.commit.sha == new.commit.sha:
+        raise RequestError(f"--bisect: base and new are the same commit, {base.commit}")
+    if not is_ancestor(repository, base.commit.sha, new.commit.sha):
+        raise RequestError(
+            f"--bisect: {base.title} is no ancestor of {new.title}, so there is no way from one to the other; take "
+            f"their git merge-base as --base"
+        )
+
+
+def bisect(preparer: Preparer, base: Revision, new: Revision, options: CompareOptions) -> Comparison:
+    """Narrows the way from base to new down to the first slower commit, says it, and gives its comparison with base.
+
+    Where new is not slower than base, that comparison is given and nothing is narrowed.
+
+    Raises:
+        RequestError: base or new cannot be run.
+        Interrupted: the run was asked to stop.
+    """
+    console = preparer.console
+    search = _Search(preparer, options, (preparer.side(base, "base"), preparer.side(new, "next")))
+    whole = search.compare(new.commit.sha)
+    targets = [one.key for one in whole.regressed]
+    if not targets:
+        console.say("\nnew is not slower than base, so there is nothing to narrow down")
+        return whole
+    commits = commits_between(preparer.repository, base.commit.sha, new.commit.sha)
+    console.say(
+        f"\n{len(commits)} commits lead from base to new, about {steps_left(len(commits))} are to be judged by "
+        + ", ".join(sorted({f"{key.variant} {key.metric}" for key in targets}))
+    )
+    search.restrict(targets)
+    narrowed = narrow(commits, search.judge)
+    console.say("\n" + "\n".join(_found(preparer.repository, commits, narrowed, search)))
+    return search.comparisons[narrowed.suspects[-1]]
+
+
+@dataclass
+class _Search:
+    """The commits that were measured. ``targets`` are the figures that decide; empty means that none does yet."""
+
+    preparer: Preparer
+    options: CompareOptions
+    sides: tuple[Side, Side]
+    targets: tuple[MetricKey, ...] = ()
+    comparisons: dict[str, Comparison] = field(default_factory=dict)
+    outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
+
+    def restrict(self, targets: Iterable[MetricKey]) -> None:
+        """From now on only these figures count, and only their benchmarks are run."""
+        self.targets = tuple(targets)
+        names = dict.fromkeys(glob.escape(key.benchmark) for key in self.targets)
+        selection = replace(self.preparer.options.selection, benchmarks=tuple(names))
+        self.preparer = replace(self.preparer, options=replace(self.preparer.options, selection=selection))
+        self.sides = self.preparer.again(self.sides[0]), self.sides[1]
+
+    def judge(self, sha: str) -> Outcome:
+        """Measures one commit against base."""
+        commit = described(self.preparer.repository, sha)
+        self.preparer.console.say(f"\njudging {commit}")
+        try:
+            self.sides = self.sides[0], self.preparer.moved(self.sides[1], sha)
+            outcome, said = _outcome(self._targets(self.compare(sha)))
+        except RequestError as error:
+            outcome, said = Outcome.SKIPPED, str(error)
+        self.outcomes[sha] = outcome, said
+        self.preparer.console.say(f"{commit}: {outcome.value}: {said}")
+        return outcome
+
+    def compare(self, sha: str) -> Comparison:
+        """The comparison of the commit that is checked out now."""
+        preparer, repeat = self.preparer, self.preparer.options.repeat
+        folder = preparer.log_folder / f"{len(self.comparisons):02}_{sha[:12]}"
+        with alternation(self.sides, folder, preparer.console, preparer.check_interruption) as turns:
+            turns.run(repeat)
+            comparison = judged(turns, self.options)
+            for _ in range(_EXTENSIONS):
+                if not _is_open(self._targets(comparison)):
+                    break
+                preparer.console.say("the repetitions so far leave it open: as many again")
+                turns.run(turns.finished_rounds)
+                comparison = judged(turns, self.options)
+        self.comparisons[sha] = comparison
+        return comparison
+
+    def _targets(self, comparison: Comparison) -> list[Judged]:
+        return [one for one in comparison.judged if one.key in self.targets]
+
+
+def _is_open(targets: Iterable[Judged]) -> bool:
+    verdicts = {one.verdict for one in targets}
+    return Verdict.UNCERTAIN in verdicts and Verdict.REGRESSED not in verdicts
+
+
+def _outcome(targets: list[Judged]) -> tuple[Outcome, str]:
+    """What the figures that decide say of a commit, and the one that says it most clearly."""
+    for verdict in (
+        Verdict.REGRESSED,
+        Verdict.FAILED,
+        Verdict.MISSING,
+        Verdict.NOT_COMPARABLE,
+        Verdict.UNCERTAIN,
+    ):
+        for one in targets:
+            if one.verdict is verdict:
+                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), _evidence(one)
+    if not targets:
+        return Outcome.SKIPPED, "has none of the figures"
+    return Outcome.AS_FAST, _evidence(targets[0])
+
+
+def _evidence(one: Judged) -> str:
+    interval = f" ({interval_text(one)})" if interval_text(one) else ""
+    return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
+
+
+def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Search) -> Iterable[str]:
+    *open_ones, certain = narrowed.suspects
+    if open_ones:
+        yield f"the first slower commit is one of {len(narrowed.suspects)}, of which these could not be judged:"
+        for sha in open_ones:
+            yield f"  {described(repository, sha)}: {search.outcomes[sha][1]}"
+        yield "the last of them is slower:"
+    else:
+        yield "the first slower commit:"
+    commit = described(repository, certain)
+    yield f"  {commit.sha}"
+    yield f"  {commit.author}, {commit.author_date}"
+    yield f"  {commit.subject}"
+    yield "the evidence, each against base:"
+    for sha in commits:
+        if sha in search.outcomes:
+            outcome, said = search.outcomes[sha]
+            yield f"  {described(repository, sha)}: {outcome.value}: {said}"

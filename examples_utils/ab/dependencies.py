@@ -1,0 +1,114 @@
+"""What a checkout depends on, as far as its files say."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_PROJECT = "pyproject.toml"
+_PROJECT_KEYS = ("dependencies", "optional-dependencies", "requires-python", "dynamic")
+_INCLUDED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]\s*(\S+)", re.MULTILINE)
+
+
+def dependency_texts(checkout: Path, requirement_files: Iterable[Path] = ()) -> dict[str, str]:
+    """What decides which packages the checkout's commands need, by file; two that are equal need the same.
+
+    ``requirement_files`` are those that entries of a spec name, relative to the checkout. Of ``pyproject.toml`` only
+    what is said about dependencies counts.
+    """
+    texts: dict[str, str] = {}
+    project = checkout / _PROJECT
+    if project.is_file():
+        texts[_PROJECT] = json.dumps(_about_dependencies(read_project(checkout)), sort_keys=True)
+    for name in ("setup.py", "setup.cfg"):
+        if (checkout / name).is_file():
+            texts[name] = (checkout / name).read_text("utf-8", "replace")
+    pending = [
+        *sorted(path.name for path in checkout.glob("requirements*.txt")),
+        *map(str, requirement_files),
+    ]
+    while pending:
+        name = pending.pop()
+        if name not in texts and (checkout / name).is_file():
+            texts[name] = (checkout / name).read_text("utf-8", "replace")
+            pending += [
+                os.path.normpath(Path(name).parent / included) for included in _INCLUDED.findall(texts[name])
+            ]
+    return texts
+
+
+def read_project(checkout: Path) -> dict[str, Any]:
+    """The checkout's ``pyproject.toml``; empty if there is none that could be read."""
+    try:
+        project: dict[str, Any] = tomllib.loads((checkout / _PROJECT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return project
+
+
+def extras_in_use(project: dict[str, Any]) -> list[str]:
+    """The extras of a project whose packages are all installed beside the runner, in versions that fit."""
+    optional = project.get("project", {}).get("optional-dependencies", {})
+    return [extra for extra, requirements in optional.items() if all(map(_is_installed, requirements))]
+
+
+def projects_within(repository: Path, installed: Iterable[Distribution] | None = None) -> list[Path]:
+    """Where in the repository the projects are that were installed from it, as ``pip install -e .`` does.
+
+    Commands import these from there, and not from another checkout that they run in. ``repository`` is a real path.
+    """
+    found = []
+    for package in distributions() if installed is None else installed:
+        origin = _origin(package)
+        if origin is not None and origin.is_relative_to(repository):
+            found.append(origin.relative_to(repository))
+    return list(dict.fromkeys(found))
+
+
+def import_paths(checkout: Path, projects: Iterable[Path]) -> Iterator[str]:
+    """What ``PYTHONPATH`` has to hold, so that these projects are imported from this checkout."""
+    for project in projects:
+        for folder in (checkout / project / "src", checkout / project):
+            if folder.is_dir():
+                yield str(folder)
+
+
+def _about_dependencies(project: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "build-system": project.get("build-system"),
+        "dependency-groups": project.get("dependency-groups"),
+        "project": {key: project.get("project", {}).get(key) for key in _PROJECT_KEYS},
+        "poetry": project.get("tool", {}).get("poetry", {}).get("dependencies"),
+    }
+
+
+def _is_installed(text: str) -> bool:
+    try:
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate():
+            return True
+        return requirement.specifier.contains(distribution(requirement.name).version, prereleases=True)
+    except (InvalidRequirement, PackageNotFoundError):
+        return False
+
+
+def _origin(package: Distribution) -> Path | None:
+    try:
+        parts = urlsplit(json.loads(package.read_text("direct_url.json") or "{}").get("url", ""))
+    except (ValueError, AttributeError):
+        return None
+    return Path(unquote(parts.path)).resolve() if parts.scheme == "file" else None

@@ -1,0 +1,58 @@
+"""The virtual environment of a revision whose dependencies are not those of the user's checkout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from examples_utils.ab.dependencies import extras_in_use, read_project
+from examples_utils.export_junit import tail
+from examples_utils.preparation import pip_words
+from examples_utils.problems import RequestError
+from examples_utils.process import run_process
+
+
+def build_environment(
+    checkout: Path, folder: Path, log_folder: Path, check_interruption: Callable[[], None], called: str
+) -> None:
+    """Makes ``folder`` an environment with what the checkout says that it needs; the output is in ``log_folder``.
+
+    Its project is installed as ``pip install -e`` does, with the extras that the runner's own environment has, and then
+    its ``requirements.txt``.
+
+    Raises:
+        RequestError: it cannot be built; ``called`` is how the message calls the revision.
+        Interrupted: the run was asked to stop.
+    """
+    # The runner's own pip does it: to install another one there would take longer than all else.
+    steps: list[tuple[str, ...]] = [(sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder))]
+    if wanted := _pip_arguments(checkout):
+        steps.append((*pip_words(str(folder)), "install", "--disable-pip-version-check", *wanted))
+    for number, argv in enumerate(steps, 1):
+        output = log_folder / f"{number:02}"
+        output.mkdir(parents=True, exist_ok=True)
+
+        def watch() -> bool:
+            check_interruption()
+            return False
+
+        outcome = run_process(argv, checkout, os.environ, output, None, watch)
+        if outcome.exitcode:
+            said = tail(output / "stderr", 600).strip().splitlines()[-1:]
+            raise RequestError(
+                f"{called}: its dependencies differ from those of this checkout, and an environment with them could "
+                f"not be made ({' '.join(said) or f'exit code {outcome.exitcode}'}; log in {output})"
+            )
+
+
+def _pip_arguments(checkout: Path) -> Sequence[str]:
+    arguments: list[str] = []
+    project = read_project(checkout)
+    if "project" in project or "build-system" in project or (checkout / "setup.py").is_file():
+        extras = extras_in_use(project)
+        arguments += ["-e", f".[{','.join(extras)}]" if extras else "."]
+    if (checkout / "requirements.txt").is_file():
+        arguments += ["-r", "requirements.txt"]
+    return arguments

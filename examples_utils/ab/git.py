@@ -1,0 +1,125 @@
+"""What is asked of git."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from examples_utils.problems import RequestError, did_you_mean
+
+WORKING_TREE = "."
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit; ``author_date`` is ISO 8601."""
+
+    sha: str
+    subject: str
+    author: str
+    author_date: str
+
+    def __str__(self) -> str:
+        return f"{self.sha[:12]} {self.subject}"
+
+
+class GitError(RequestError):
+    """A command of git failed; the text is what it said."""
+
+
+def git(folder: Path, *arguments: str) -> str:
+    """What git prints in this folder. Raises GitError."""
+    command = ["git", "-C", str(folder), *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+        )
+    except OSError as error:
+        raise GitError(f"git cannot be started: {error.strerror}") from None
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise GitError(said[-1] if said else f"git {arguments[0]} exited with code {done.returncode}")
+    return done.stdout
+
+
+def repository_of(spec: Path) -> Path:
+    """The checkout that holds the spec, which need not exist in it now. Raises RequestError if there is none."""
+    folder = next(folder for folder in (spec, *spec.parents) if folder.is_dir())
+    try:
+        return Path(git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
+    except GitError as error:
+        raise RequestError(
+            f"--spec {spec}: is in no checkout of git, of which revisions could be compared: {error}"
+        ) from None
+
+
+def commit_of(repository: Path, reference: str, flag: str) -> Commit:
+    """The commit that a revision names. Raises RequestError, with what is near, if it names none."""
+    try:
+        found = git(
+            repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}"
+        )
+    except (GitError, ValueError):
+        raise RequestError(
+            f"{flag} {reference}: no such revision in {repository}; {_known(repository, reference)}"
+        ) from None
+    return described(repository, found.strip())
+
+
+def described(repository: Path, sha: str) -> Commit:
+    """The commit of this hash."""
+    shown = git(repository, "show", "--no-patch", "--format=%H%n%an%n%aI%n%s", sha)
+    full, author, date, subject = shown.rstrip("\n").split("\n", 3)
+    return Commit(full, subject, author, date)
+
+
+def commits_between(repository: Path, good: str, bad: str) -> list[str]:
+    """The commits after ``good`` up to ``bad``, which is the last, along first parents; the oldest first."""
+    listed = git(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
+    return listed.split()
+
+
+def is_ancestor(repository: Path, earlier: str, later: str) -> bool:
+    """Whether ``later`` has all that ``earlier`` has."""
+    try:
+        git(repository, "merge-base", "--is-ancestor", earlier, later)
+    except GitError:
+        return False
+    return True
+
+
+def has_changes(repository: Path) -> bool:
+    """Whether files that git knows differ from the commit that is checked out."""
+    return bool(git(repository, "status", "--porcelain", "--untracked-files=no").strip())
+
+
+def _known(repository: Path, reference: str) -> str:
+    try:
+        listed = git(repository, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/tags")
+        shallow = git(repository, "rev-parse", "--is-shallow-repository").strip() == "true"
+    except GitError:
+        return ""
+    hint = "; the checkout is shallow: git fetch --unshallow" if shallow else ""
+    return f"{did_you_mean(reference, listed.split())}{hint}"
+
+
+@cache
+def _local_variables() -> frozenset[str]:
+    listed = subprocess.run(
+        ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False
+    )
+    return frozenset(listed.stdout.split())
+
+
+def _environment() -> dict[str, str]:
+    """Without what a hook of git sets, which would lead every command to the repository of the hook."""
+    return {name: value for name, value in os.environ.items() if name not in _local_variables()}

@@ -1,0 +1,17 @@
+"""What the turns of both sides say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from examples_utils.ab.alternation import BASE, NEW, Alternation
+from examples_utils.comparison.judge import compare_runs
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.verdicts import Comparison
+
+
+def judged(turns: Alternation, options: CompareOptions) -> Comparison:
+    """The comparison of what has been measured so far. Raises RequestError if a side has no result at all."""
+    base, new = turns.runs()
+    base_title, new_title = (turns.sides[side].revision.title for side in (BASE, NEW))
+    return replace(compare_runs(base, new, options), base_title=base_title, new_title=new_title)

@@ -1,0 +1,109 @@
+"""From repetitions to the level of a figure in each run: robust means of logarithms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_WIDEST = 3.0  # in standard deviations; a repetition further out counts as if it were there
+_FROM_10_TO_90 = (
+    2.563  # the distance between these quantiles of a normal distribution, in standard deviations
+)
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Figures × runs, as natural logarithms.
+
+    ``values`` and ``drawn_in`` ``(figures, runs, repetitions)``, filled up with NaN, are the repetitions as they are
+    and with outliers drawn in. ``counts`` and ``centres`` ``(figures, runs)``: how many there are, and the mean of
+    those drawn in, NaN if there are none. ``within`` and ``freedom`` ``(figures,)`` are the sum of squares around the
+    centres of their runs, and its degrees of freedom.
+    """
+
+    values: Floats
+    drawn_in: Floats
+    counts: Ints
+    centres: Floats
+    within: Floats
+    freedom: Ints
+
+    def shifted(self, shift: Floats) -> Levels:
+        """The same with ``shift``, which is broadcast to ``(figures, runs)``, taken from every value."""
+        each = np.asarray(shift)[..., None]
+        return replace(
+            self,
+            values=self.values - each,
+            drawn_in=self.drawn_in - each,
+            centres=self.centres - each[..., 0],
+        )
+
+    def part(self, figure: int, runs: slice) -> Levels:
+        """One figure in some of the runs."""
+        one = slice(figure, figure + 1)
+        return _levels(self.values[one, runs], self.drawn_in[one, runs], self.counts[one, runs])
+
+
+def levels(repetitions: Sequence[Sequence[Sequence[float]]], runs: int) -> Levels:
+    """The levels of figures whose ``repetitions[figure][run]`` are all above 0; ``runs`` is the same for all.
+
+    A level is a winsorised mean, so that one hiccup moves little, but two modes keep their weights.
+    """
+    counts = np.array([[len(run) for run in figure] for figure in repetitions], np.int64).reshape(-1, runs)
+    width = max(1, int(counts.max(initial=0)))
+    present = np.arange(width) < counts[..., None]
+    values = np.full(present.shape, np.nan)
+    flat = chain.from_iterable(chain.from_iterable(repetitions))
+    values[present] = np.log(np.fromiter(flat, float, int(counts.sum())))
+    return _levels(values, winsorised(values, counts), counts)
+
+
+def _levels(values: Floats, drawn_in: Floats, counts: Ints) -> Levels:
+    present = np.arange(values.shape[2]) < counts[..., None]
+    centres = np.where(present, drawn_in, 0.0).sum(axis=2) / np.where(counts, counts, np.nan)
+    within = np.where(present, (drawn_in - centres[..., None]) ** 2, 0.0).sum(axis=(1, 2))
+    return Levels(values, drawn_in, counts, centres, within, np.maximum(counts - 1, 0).sum(axis=1))
+
+
+def winsorised(values: Floats, counts: Ints) -> Floats:
+    """Values ``(figures, runs, repetitions)`` drawn in to three standard deviations around the median of their run.
+
+    The standard deviation of a figure comes from quantiles over all runs (Tukey and McLaughlin 1963; the mean of the
+    result is Huber's one-step estimator).
+    """
+    middle = _medians(values, counts)[..., None]
+    residuals = values - middle
+    limit = _WIDEST * _spread(residuals, counts)[:, None, None]
+    drawn_in: Floats = middle + np.clip(residuals, -limit, limit)
+    return drawn_in
+
+
+def _medians(values: Floats, counts: Ints) -> Floats:
+    in_order = np.sort(values, axis=-1)  # NaN last; np.nanmedian would take a loop over the rows
+    lower = np.take_along_axis(in_order, np.maximum(counts - 1, 0)[..., None] // 2, axis=-1)
+    upper = np.take_along_axis(in_order, np.minimum(counts // 2, values.shape[-1] - 1)[..., None], axis=-1)
+    medians: Floats = 0.5 * (lower + upper)[..., 0]
+    return medians
+
+
+def _spread(residuals: Floats, counts: Ints) -> Floats:
+    """A standard deviation for each figure: from quantiles, but not below a third of the ordinary one.
+
+    Without that bound a figure of which nine in ten repetitions are the same number would have none.
+    """
+    pooled = np.sort(residuals.reshape(len(residuals), counts.shape[1] * residuals.shape[2]), axis=1)
+    last = np.maximum(counts.sum(axis=1) - 1, 0)
+    rows = np.arange(len(pooled))
+    low = pooled[rows, np.floor(0.1 * last).astype(int)]
+    high = pooled[rows, np.ceil(0.9 * last).astype(int)]
+    freedom = np.maximum(np.maximum(counts - 1, 0).sum(axis=1), 1)
+    ordinary = np.sqrt(np.where(np.isfinite(pooled), pooled**2, 0.0).sum(axis=1) / freedom)
+    spread: Floats = np.maximum((high - low) / _FROM_10_TO_90, ordinary / 3)
+    return spread

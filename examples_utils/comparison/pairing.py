@@ -1,0 +1,218 @@
+"""Which figures of two sides can be held against each other, and what is to be said of the others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from examples_utils.comparison.verdicts import Judged, Verdict
+from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+
+STATUS = "status"  # the metric of the one verdict on a variant that has no figures on either side
+
+_SHOWN = 4  # keys of a fingerprint or of settings that are named of many
+_PASSED = VariantFacts(status="passed")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One figure that both sides have: its repetitions in each run, base runs first, () where a run has none."""
+
+    key: MetricKey
+    unit: str | None
+    direction: str | None
+    threshold: float | None
+    repetitions: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two sides, sorted out: ``base`` and ``new`` are the runs that count, of one machine.
+
+    ``settled`` are the verdicts that need no statistics; ``order`` has the key of every verdict once.
+    """
+
+    base: tuple[Run, ...]
+    new: tuple[Run, ...]
+    pairs: tuple[Pair, ...]
+    settled: tuple[Judged, ...]
+    order: tuple[MetricKey, ...]
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """One variant on both sides. A run is None where it does not count: it failed, or had other settings."""
+
+    facts: VariantFacts | None
+    base: tuple[Run | None, ...]
+    new: tuple[Run | None, ...]
+    other_settings: str
+    left_out: int
+
+
+def pair(base: Sequence[Run], new: Sequence[Run]) -> Pairing:
+    """The figures of ``new`` (at least one run; the last one leads) beside those of ``base`` (none: all are new)."""
+    last = new[-1]
+    kept_new = tuple(run for run in new if same_machine(run, last))
+    same = tuple(run for run in base if same_machine(run, last))
+    foreign = "" if same or not base else f"machine: {_differing(base[-1].machine, last.machine)}"
+    kept = same or tuple(base)
+    keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.figures)
+    variants = dict.fromkeys((*(key.of_variant for key in keys), *last.variants))
+    sides = {variant: _sides(variant, kept, kept_new) for variant in variants}
+    outcomes = [_sort_out(key, sides[key.of_variant], kept, foreign) for key in keys]
+    with_figures = {key.of_variant for key in keys}
+    outcomes += [
+        Judged(MetricKey(*variant, STATUS), _unfit(facts), reason=_ended(facts))
+        for variant, facts in last.variants.items()
+        if variant not in with_figures and facts.status != _PASSED.status
+    ]
+    return Pairing(
+        base=kept,
+        new=kept_new,
+        pairs=tuple(one for one in outcomes if isinstance(one, Pair)),
+        settled=tuple(one for one in outcomes if isinstance(one, Judged)),
+        order=tuple(one.key for one in outcomes),
+        differences=(*_machine_differences(base, new), *_settings_differences(sides, len(kept))),
+    )
+
+
+def same_machine(one: Run, other: Run) -> bool:
+    """Whether figures of both runs are comparable: every key of the fingerprint but the host name agrees."""
+    return one.machine == other.machine or not _differing(one.machine, other.machine)
+
+
+def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sides:
+    known = [run.variants[variant] for run in new if variant in run.variants]
+    facts = known[-1] if known else None
+    settings = facts.settings if facts else {}
+    kept: list[Run | None] = []
+    other_settings, left_out = "", 0
+    for run in base:
+        earlier = run.variants.get(variant, _PASSED)
+        if earlier.status != _PASSED.status:
+            kept.append(None)
+        elif facts and variant in run.variants and earlier.settings != settings:
+            kept.append(None)
+            other_settings, left_out = _differing(earlier.settings, settings), left_out + 1
+        else:
+            kept.append(run)
+    passed = tuple(
+        run if run.variants.get(variant, _PASSED).status == _PASSED.status else None for run in new
+    )
+    return _Sides(facts, tuple(kept), passed, other_settings, left_out)
+
+
+def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | Judged:
+    earlier = [run.figures[key] for run in base if key in run.figures]
+    figures = [
+        run.figures[key] for run in sides.new if run and key in run.figures and run.figures[key].values
+    ]
+    figure = figures[-1] if figures else None
+    if sides.facts is not None and sides.facts.status != _PASSED.status:
+        return _told(key, _unfit(sides.facts), earlier, None, _ended(sides.facts))
+    if figure is None:
+        reason = "the run gave no value" if sides.facts else "it is not in the new run"
+        return _told(key, Verdict.MISSING, earlier, None, reason)
+    if not earlier:
+        return _told(key, Verdict.NEW, earlier, figure, "the base does not have it")
+    if foreign:
+        return _told(key, Verdict.NOT_COMPARABLE, earlier, figure, foreign)
+    if sides.left_out and not any(sides.base):
+        return _told(key, Verdict.NOT_COMPARABLE, earlier, figure, f"settings: {sides.other_settings}")
+    found = [run.figures.get(key) if run else None for run in sides.base]
+    if not any(one and one.values for one in found):
+        return _told(key, Verdict.NEW, [], figure, "it did not pass in the base")
+    if reason := _meaning(found, figure):
+        return _told(key, Verdict.NOT_COMPARABLE, earlier, figure, reason)
+    found += [run.figures.get(key) if run else None for run in sides.new]
+    repetitions = tuple(one.values if one and _alike(one, figure) else () for one in found)
+    threshold = sides.facts.threshold if sides.facts else None
+    return Pair(key, figure.unit, figure.direction, threshold, repetitions)
+
+
+def _meaning(base: Sequence[Figure | None], figure: Figure) -> str:
+    """Why no figure of the base means the same as ``figure``; empty if one does."""
+    if any(one and one.values and _alike(one, figure) for one in base):
+        return ""
+    other = next(one for one in reversed(base) if one and one.values)
+    if other.unit != figure.unit:
+        return f"unit: {_shown(other.unit)} in the base, {_shown(figure.unit)} now"
+    return f"reduction: {other.reduction} in the base, {figure.reduction} now"
+
+
+def _alike(one: Figure, other: Figure) -> bool:
+    return one.unit == other.unit and one.reduction == other.reduction
+
+
+def _told(
+    key: MetricKey, verdict: Verdict, earlier: Sequence[Figure], figure: Figure | None, reason: str
+) -> Judged:
+    """A verdict without statistics, with the medians for the reader."""
+    values = [value for one in earlier for value in one.values]
+    base = median(values) if values else None
+    new = median(figure.values) if figure else None
+    comparable = verdict is Verdict.NOT_COMPARABLE and base and new and base * new > 0
+    known = figure or (earlier[-1] if earlier else None)
+    return Judged(
+        key,
+        verdict,
+        unit=known.unit if known else None,
+        direction=known.direction if known else None,
+        base=base,
+        new=new,
+        ratio=new / base if comparable and base and new else None,
+        base_runs=sum(bool(one.values) for one in earlier),
+        base_values=len(values),
+        new_values=len(figure.values) if figure else 0,
+        reason=reason,
+    )
+
+
+def _unfit(facts: VariantFacts) -> Verdict:
+    return Verdict.FAILED if facts.status == "failed" else Verdict.MISSING
+
+
+def _ended(facts: VariantFacts) -> str:
+    return f"{facts.status}: {facts.reason}" if facts.reason else facts.status
+
+
+def _machine_differences(base: Sequence[Run], new: Sequence[Run]) -> Iterator[str]:
+    last = new[-1]
+    for side, runs in (("base", base), ("new", new)):
+        others = [run for run in runs if not same_machine(run, last)]
+        if others:
+            left_out = "nothing is comparable" if len(others) == len(runs) else "left out"
+            which = f"{len(others)} of {len(runs)} {side} runs" if len(runs) > 1 else f"the {side} run"
+            yield f"machine: {_differing(others[-1].machine, last.machine)}: {which} from another machine; {left_out}"
+
+
+def _settings_differences(sides: Mapping[VariantKey, _Sides], base_runs: int) -> Iterator[str]:
+    differing = {variant: one for variant, one in sides.items() if one.other_settings}
+    texts = Counter((one.other_settings, any(one.base)) for one in differing.values())
+    for (text, some_left), number in texts.items():
+        first = next(variant for variant, one in differing.items() if one.other_settings == text)
+        which = first.variant if number == 1 else f"{number} variants, such as {first.variant}"
+        outcome = "the base runs that had them are left out" if some_left else "not comparable"
+        yield f"settings: {text}: {which}; {outcome}"
+
+
+def _differing(base: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """The keys, all but the host name, on which two fingerprints or settings do not agree; empty if they do."""
+    keys = [
+        key for key in dict.fromkeys((*base, *new)) if key != "hostname" and base.get(key) != new.get(key)
+    ]
+    texts = [
+        f"{key} {_shown(base.get(key))} in the base, {_shown(new.get(key))} now" for key in keys[:_SHOWN]
+    ]
+    if len(keys) > _SHOWN:
+        texts.append(f"and {len(keys) - _SHOWN} more")
+    return "; ".join(texts)
+
+
+def _shown(value: object) -> str:
+    return "unknown" if value is None else str(value)

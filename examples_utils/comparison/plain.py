@@ -1,0 +1,76 @@
+"""Figures on which no statistics are needed or possible."""
+
+from __future__ import annotations
+
+from statistics import median
+
+from examples_utils.comparison.pairing import Pair
+from examples_utils.comparison.verdicts import Judged, Verdict
+
+_ENOUGH = (
+    6  # repetitions in all that are the same on each side, before a difference counts as one without chance
+)
+
+
+def without_statistics(pair: Pair, base_runs: int, threshold: float) -> Judged | None:
+    """The verdict on a figure that is always the same number, or that has no ratio; None for all others.
+
+    Such as a count of parameters, or a number of errors. The last runs are the new side.
+    """
+    base = [value for run in pair.repetitions[:base_runs] for value in run]
+    new = [value for run in pair.repetitions[base_runs:] for value in run]
+    lowest, highest = min(base), max(base)
+    constant = lowest == highest and min(new) == max(new)
+    if not constant and min(lowest, *new) > 0:
+        return None
+    ratio = new[0] / lowest if constant and lowest and new[0] / lowest > 0 else None
+    if constant and lowest == new[0]:
+        return _told(pair, base_runs, base, new, Verdict.UNCHANGED, 1.0, "the same figure every time")
+    if ratio is None:
+        reason = "a ratio has no meaning where a figure is 0 or below"
+        return _told(pair, base_runs, base, new, Verdict.UNCERTAIN, None, reason)
+    if len(base) + len(new) < _ENOUGH:
+        return None
+    if max(ratio, 1 / ratio) < 1 + threshold:
+        reason = "another figure, every time, but within the threshold"
+        return _told(pair, base_runs, base, new, Verdict.UNCHANGED, ratio, reason)
+    verdict = verdict_of_change(ratio > 1, pair.direction)
+    reason = "another figure, every time" + ("" if pair.direction else f"; {NO_DIRECTION}")
+    return _told(pair, base_runs, base, new, verdict, ratio, reason)
+
+
+NO_DIRECTION = "whether higher or lower is better is not known"
+
+
+def verdict_of_change(rose: bool, direction: str | None) -> Verdict:
+    """What a change that is sure means for a figure."""
+    if direction not in ("lower", "higher"):
+        return Verdict.UNCERTAIN
+    return Verdict.REGRESSED if rose == (direction == "lower") else Verdict.IMPROVED
+
+
+def _told(
+    pair: Pair,
+    base_runs: int,
+    base: list[float],
+    new: list[float],
+    verdict: Verdict,
+    ratio: float | None,
+    reason: str,
+) -> Judged:
+    return Judged(
+        pair.key,
+        verdict,
+        unit=pair.unit,
+        direction=pair.direction,
+        base=median(base),
+        new=median(new),
+        ratio=ratio,
+        low=ratio,
+        high=ratio,
+        threshold=None,
+        base_runs=sum(bool(run) for run in pair.repetitions[:base_runs]),
+        base_values=len(base),
+        new_values=len(new),
+        reason=reason,
+    )

@@ -1,0 +1,99 @@
+"""Which runs BASE and NEW name: files and folders, or what a history holds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from examples_utils.figures import Run
+from examples_utils.history.location import opened_history
+from examples_utils.problems import RequestError
+
+if TYPE_CHECKING:
+    from examples_utils.history.store import History
+
+
+@dataclass(frozen=True)
+class Source:
+    """One side of a comparison. ``runs`` are the oldest first, never empty; ``title`` says to people what they are.
+
+    ``warnings`` are about what was read, such as a record that had to be left out.
+    """
+
+    title: str
+    runs: tuple[Run, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, Source]:
+    """Both sides of a comparison. Runs that NEW names are left out of BASE, so that ``branch:main:5`` can be BASE.
+
+    A reference that is an existing file or folder means that; any other one is looked up in the history, which is
+    opened only then. ``history_url`` is what ``--history`` says.
+
+    Raises:
+        RequestError: a reference names no run, or both sides are the same.
+    """
+    with _opened_when_needed(history_url) as look_up:
+        new_side = _side(new, look_up)
+        base_side = _side(base, look_up)
+    known = {run.run_id for run in new_side.runs}
+    others = tuple(run for run in base_side.runs if run.run_id not in known)
+    if not others:
+        raise RequestError(
+            f"{base} and {new} both name {_one(base_side.runs[-1])}; name an earlier run as BASE"
+        )
+    return replace(base_side, title=_title(base, others), runs=others), new_side
+
+
+def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
+    path = Path(reference)
+    warnings: tuple[str, ...] = ()
+    if path.exists():
+        from examples_utils.history.reading import read_results
+
+        reading = read_results(path)
+        runs = sorted(reading.runs, key=lambda run: datetime.fromisoformat(run.started_utc))
+        warnings = (*reading.left_out, *reading.warnings)
+    elif reference.endswith((".json", "/")):
+        raise RequestError(f"{reference}: no such file or folder")
+    else:
+        runs = look_up(reference)
+    return Source(_title(reference, runs), tuple(runs), warnings)
+
+
+@contextlib.contextmanager
+def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], list[Run]]]:
+    """A function that gives the runs of a reference, the oldest first; it opens the history when it is first called."""
+    with contextlib.ExitStack() as stack:
+        opened: list[History] = []
+
+        def look_up(reference: str) -> list[Run]:
+            if not opened:
+                try:
+                    opened.append(stack.enter_context(opened_history(history_url)))
+                except RequestError as error:
+                    raise RequestError(
+                        f"{reference}: is no file or folder, and no run of a history: {error}"
+                    ) from None
+            history = opened[0]
+            # The history knows better than the clocks of its machines in which order the runs were made.
+            return history.load(history.resolve(reference)[::-1], log_tails=False)
+
+        yield look_up
+
+
+def _title(reference: str, runs: Sequence[Run]) -> str:
+    if len(runs) == 1:
+        return f"{reference} ({_one(runs[0])})"
+    return f"{reference} ({len(runs)} runs: {_one(runs[0])}, to {_one(runs[-1])})"
+
+
+def _one(run: Run) -> str:
+    commit = f", commit {run.commit[:10]}{' with changed files' if run.dirty else ''}" if run.commit else ""
+    branch = f" on {run.branch}" if run.branch and run.commit else ""
+    return f"run {run.run_id[:12]} of {run.started_utc[:16].replace('T', ' ')}{commit}{branch}"

@@ -1,0 +1,149 @@
+"""A night: measure, repeat what looks slower, keep, judge, report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from examples_utils.comparison.change_points import changes
+from examples_utils.comparison.formats import formatted
+from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.console import Console
+from examples_utils.executor import executor
+from examples_utils.figures import Run, VariantKey
+from examples_utils.history.reading import read_results
+from examples_utils.interruption import Interrupted, Interruption
+from examples_utils.log_folder import new_log_folder, write_durably
+from examples_utils.machine_state import OtherLoad
+from examples_utils.nightly.baseline import night_title
+from examples_utils.nightly.keeping import NightHistory, tonight_of
+from examples_utils.nightly.lock import only_night
+from examples_utils.nightly.options import NightOptions
+from examples_utils.nightly.page import check_report, write_page
+from examples_utils.nightly.since import regressions
+from examples_utils.nightly.suspicion import repeat_suspects
+from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
+from examples_utils.plan import schedule
+from examples_utils.problems import RequestError
+from examples_utils.report.page import report_page
+from examples_utils.request import Request, checked_request
+from examples_utils.run import run_console, sum_up
+
+VERDICT_FILE = "nightly_verdict.json"
+
+
+def run_night(options: NightOptions) -> int:
+    """A whole night. Gives the exit code: that of ``verdict.Night``, or 128 + signal.
+
+    Raises:
+        RequestError: the request is wrong, or the history refuses; nothing has been run.
+    """
+    other_load = OtherLoad()
+    request = checked_request(options.run, dict(os.environ))
+    check_report(options.report)
+    with only_night(options.lock):
+        history = NightHistory(options.history, tonight_of(request), options.compare.nights_needed)
+        history.read_at_start()
+        with (
+            new_log_folder(options.log_dir, options.run, request.described()) as log_folder,
+            run_console(request, log_folder) as console,
+        ):
+            if history.baseline:
+                console.say(history.baseline.line)
+            else:
+                console.error(f"{history.problem}; it is asked again after the measuring")
+            measured = _measure(options, request, log_folder, console, other_load, history)
+            try:
+                reading = read_results(log_folder)
+            except RequestError as error:
+                console.error(f"there is nothing to keep or to judge: {error}")
+                return measured.stopped.exitcode if measured.stopped else 1
+            warnings, problem = history.add(reading, log_folder)
+            for warning in warnings:
+                console.warning(warning)
+            if measured.stopped:
+                if problem:
+                    console.error(problem)
+                return measured.stopped.exitcode
+            night = _judge(options, reading.runs[-1], measured, log_folder, history, problem)
+            _say(night, options, console)
+            return night.exitcode
+
+
+@dataclass
+class _Measured:
+    """How the measuring went. ``repeated`` were run again because they looked slower."""
+
+    failed: bool = False
+    stopped: Interrupted | None = None
+    repeated: list[VariantKey] = field(default_factory=list)
+
+
+def _measure(
+    options: NightOptions,
+    request: Request,
+    log_folder: Path,
+    console: Console,
+    other_load: OtherLoad,
+    history: NightHistory,
+) -> _Measured:
+    begun_s, run, measured = time.monotonic(), options.run, _Measured()
+    interruption = Interruption()
+    with interruption.catching():
+        try:
+            with executor(request, log_folder, other_load, console, interruption.check) as executing:
+                executing.run(schedule(request.plan, run.repeat, run.shuffle), run.repeat)
+                history.read_if_not_read()
+                if history.baseline:
+                    repeat_suspects(executing, history.baseline.runs, options.compare, measured.repeated)
+        except Interrupted as error:
+            measured.stopped = error
+    measured.failed = sum_up(log_folder, console, time.monotonic() - begun_s, measured.stopped)
+    return measured
+
+
+def _judge(
+    options: NightOptions,
+    run: Run,
+    measured: _Measured,
+    log_folder: Path,
+    history: NightHistory,
+    problem: str | None,
+) -> Night:
+    baseline = history.baseline
+    problems = [text for text in (problem, history.problem) if text]
+    night = Night(run, log_folder, measured.failed, baseline, problems=problems)
+    if baseline:
+        nights = history.nights(run)
+        found = changes(nights, options.compare)
+        judged = judge_night(baseline.runs, run, options.compare)
+        comparison = replace(judged, base_title=baseline.title, new_title=night_title(run))
+        page = report_page(nights, comparison, found, [earlier.run_id for earlier in baseline.runs])
+        report, page_problem = write_page(page, options.report, log_folder)
+        night = replace(
+            night,
+            comparison=comparison,
+            regressions=regressions(comparison, found, nights),
+            repeated=measured.repeated,
+            repetitions_more=options.compare.confirmations,
+            problems=[*problems, page_problem] if page_problem else problems,
+            report=report,
+        )
+    write_durably(log_folder / VERDICT_FILE, verdict_json(night))
+    return night
+
+
+def _say(night: Night, options: NightOptions, console: Console) -> None:
+    if night.comparison and night.baseline and night.baseline.runs:
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        console.say("\n" + formatted(night.comparison, "table", options.show_all, width))
+    for problem in night.problems:
+        console.error(problem)
+    console.say("\n".join(verdict_lines(night)))
+    if night.report:
+        console.say(f"report: {night.report}")
+    console.say(f"verdict as JSON: {night.log_folder / VERDICT_FILE}")

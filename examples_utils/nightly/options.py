@@ -1,0 +1,22 @@
+"""What a night is asked for, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.options import RunOptions
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """``history`` as for ``location.history_url``; ``report`` a file or folder, None for the log folder's own."""
+
+    run: RunOptions
+    compare: CompareOptions
+    history: str | None
+    log_dir: str | None
+    report: Path | None
+    lock: Path
+    show_all: bool = False

@@ -1,0 +1,146 @@
+"""What a night has come to: for people in a few lines, for programs as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from examples_utils.comparison.formats.json_document import comparison_json
+from examples_utils.comparison.statement import change_text, movement_line, name_of
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.figures import Run, VariantKey
+from examples_utils.nightly.baseline import Baseline
+from examples_utils.nightly.since import Regression, regression_line
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Night:
+    """One night, judged. Without a ``comparison`` there is no verdict, because the history could not be read.
+
+    ``repeated`` are the variants that looked slower and were run again on the spot; ``problems`` say what of the night
+    is not where it should be (history, report).
+    """
+
+    run: Run
+    log_folder: Path
+    failed: bool
+    baseline: Baseline | None
+    comparison: Comparison | None = None
+    regressions: Sequence[Regression] = ()
+    repeated: Sequence[VariantKey] = ()
+    repetitions_more: int = 0
+    problems: Sequence[str] = ()
+    report: Path | None = None
+
+    @property
+    def not_comparable(self) -> list[Judged]:
+        """The figures that have nights before them, but measured with other settings, or in another unit."""
+        judged = self.comparison.judged if self.comparison else ()
+        return [one for one in judged if one.verdict is Verdict.NOT_COMPARABLE]
+
+    @property
+    def exitcode(self) -> int:
+        """1: failed, regressed or not comparable; 2: the night could not do all that it was asked for; else 0."""
+        if self.failed or self.regressions or self.not_comparable:
+            return 1
+        return 2 if self.problems or self.comparison is None else 0
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word or two."""
+        if self.regressions:
+            return "regressed"
+        if self.failed:
+            return "failed"
+        if self.not_comparable:
+            return "not comparable"
+        if self.comparison is None or self.baseline is None:
+            return "no verdict"
+        return "no regression" if self.baseline.runs else "baseline begun"
+
+
+def verdict_lines(night: Night) -> list[str]:
+    """The verdict, what it rests on last."""
+    lines = []
+    if night.comparison and night.comparison.movement:
+        lines.append(movement_line(night.comparison))
+    lines += [regression_line(regression) for regression in night.regressions]
+    lines += _not_comparable_lines(night)
+    if night.repeated:
+        names = ", ".join(key.variant for key in night.repeated)
+        lines.append(
+            f"looked slower, so repeated {night.repetitions_more} times more before the verdict: {names}"
+        )
+    if night.baseline:
+        lines.append(night.baseline.line)
+    return [*lines, f"verdict: {night.word}"]
+
+
+def _not_comparable_lines(night: Night) -> list[str]:
+    """A line a variant and reason, with one figure of it."""
+    first: dict[tuple[VariantKey, str], Judged] = {}
+    for one in night.not_comparable:
+        first.setdefault((one.key.of_variant, one.reason), one)
+    return [
+        f"NOT COMPARABLE {name_of(one)}: {reason}"
+        + (f" ({one.key.metric} {change_text(one)})" if change_text(one) else "")
+        for (_, reason), one in first.items()
+    ]
+
+
+def verdict_json(night: Night) -> str:
+    """The verdict as a document; ``comparison`` is as ``compare --format json`` gives it, or null."""
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "verdict": night.word,
+        "exitcode": night.exitcode,
+        "run_id": night.run.run_id,
+        "started_utc": night.run.started_utc,
+        "commit": night.run.commit,
+        "failed": [
+            {**key._asdict(), "reason": facts.reason}
+            for key, facts in night.run.variants.items()
+            if facts.status == "failed"
+        ],
+        "regressions": [_regression(regression) for regression in night.regressions],
+        "not_comparable": [
+            {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
+        ],
+        "repeated": [{**key._asdict(), "repetitions_more": night.repetitions_more} for key in night.repeated],
+        "baseline": _baseline(night.baseline),
+        "problems": list(night.problems),
+        "log_folder": str(night.log_folder),
+        "report": None if night.report is None else str(night.report),
+        "comparison": json.loads(comparison_json(night.comparison)) if night.comparison else None,
+    }
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _regression(regression: Regression) -> dict[str, Any]:
+    before = regression.last_before
+    return {
+        **regression.judged.key._asdict(),
+        "ratio": regression.judged.ratio,
+        "low": regression.judged.low,
+        "high": regression.judged.high,
+        "since_utc": regression.first_after.started_utc,
+        "since_run_id": regression.first_after.run_id,
+        "last_good_commit": before.commit if before else None,
+        "first_bad_commit": regression.first_after.commit,
+        "line": regression_line(regression),
+    }
+
+
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "run_ids": [run.run_id for run in baseline.runs],
+        "wanted": baseline.wanted,
+        "left_out": list(baseline.left_out),
+    }

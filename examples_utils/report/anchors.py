@@ -1,0 +1,40 @@
+"""Names that stay the same from report to report, so that a link to a benchmark can be kept."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+from examples_utils.figures import VariantKey
+
+# The page's own fragments begin with a hyphen.
+_PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
+_NOT_PLAIN = re.compile(r"^-|[^A-Za-z0-9_.-]+")
+
+
+def anchors(variants: Iterable[VariantKey]) -> dict[tuple[str, ...], str]:
+    """The fragment of each benchmark (suite, name), and of each variant: ``benchmark/what the variant adds``.
+
+    The suite stands before it where there are several. A name that cannot be a fragment as it is gets a digest of
+    itself at its end, so that no two names share a fragment.
+    """
+    keys = list(variants)
+    several = len({key.suite for key in keys}) > 1
+    found: dict[tuple[str, ...], str] = {}
+    taken: dict[str, tuple[str, ...]] = {}
+    for key in keys:
+        benchmark = f"{_word(key.suite)}/{_word(key.benchmark)}" if several else _word(key.benchmark)
+        added = key.variant.removeprefix(f"{key.benchmark}_")
+        for name, anchor in ((key[:2], benchmark), (key, f"{benchmark}/{_word(added)}")):
+            free = taken.setdefault(anchor, name) == name
+            found[name] = anchor if free else f"{anchor}-{_digest(str(name))}"
+    return found
+
+
+def _word(name: str) -> str:
+    return name if _PLAIN.fullmatch(name) else f"{_NOT_PLAIN.sub('_', name)[:80] or '_'}-{_digest(name)}"
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]

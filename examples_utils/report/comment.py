@@ -1,0 +1,86 @@
+"""The report as GitHub's Markdown, short enough for a comment on a pull request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from examples_utils.comparison.change_points import Change
+from examples_utils.comparison.formats.markdown import escaped
+from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
+from examples_utils.comparison.statement import BY_URGENCY, head_lines, title_of
+from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.figures import Run
+from examples_utils.record import FAILED
+from examples_utils.report import wording
+from examples_utils.report.sections import Row, rows_by_urgency
+from examples_utils.tables import plain_table
+
+# GitHub refuses comments of more than 65,536 characters.
+MOST_CHARACTERS = 60_000
+_MOST_LOG_CHARACTERS = 2_000
+# These are shown at once, the others are folded.
+_SHOWN = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
+
+
+def report_comment(runs: Sequence[Run], comparison: Comparison, changes: Sequence[Change] = ()) -> str:
+    """The comment's text: the verdicts, since when, and, folded, what did not change and how failures ended.
+
+    ``runs`` are oldest first, the last one is the reported one; ``changes`` are their change points. Of a suite that is
+    too large for a comment the most urgent figures are shown, and how many are not.
+    """
+    rows = rows_by_urgency(comparison, changes, runs)
+    text = f"### {_said(wording.headline(comparison))}\n\n"
+    text += "".join(f"- {_said(line)}\n" for line in head_lines(comparison))
+    for verdict in BY_URGENCY:
+        of_verdict = [row for row in rows if row.one.verdict is verdict]
+        if of_verdict:
+            text += _block(verdict, of_verdict, runs, MOST_CHARACTERS - len(text))
+    for log in _logs_of_failures(runs[-1]) if runs else ():
+        if len(text) + len(log) <= MOST_CHARACTERS:
+            text += log
+    return text
+
+
+def _block(verdict: Verdict, rows: Sequence[Row], runs: Sequence[Run], space: int) -> str:
+    """The figures of one verdict, as many as there is space for."""
+    begin, end = "\n", "\n"
+    if verdict not in _SHOWN:
+        begin, end = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n\n", "\n\n</details>\n"
+    header, rule, *lines = _table(rows, runs).splitlines()
+    # The lines of a table are all of one length. What is not shown takes a line as well.
+    shown = max((space - len(begin) - len(end) - 40) // (len(header) + 1) - 2, 0)
+    left = f"\n\n… and {len(lines) - shown} more" if shown < len(lines) else ""
+    table = "\n".join([header, rule, *lines[:shown]]) if shown else ""
+    return f"{begin}{table}{left}{end}"
+
+
+def _table(rows: Sequence[Row], runs: Sequence[Run]) -> str:
+    dated = any(row.regression for row in rows)
+    header = [*HEADER, "since"] if dated else HEADER
+    cells = []
+    for row in rows:
+        since = [wording.since(row.regression, runs) if row.regression else ""] if dated else []
+        cells.append([_said(cell) for cell in (*row_of(row.one), *since)])
+    return plain_table(header, cells, NUMERIC)
+
+
+def _logs_of_failures(run: Run) -> list[str]:
+    logs = []
+    for key, facts in run.variants.items():
+        if facts.status != FAILED or not facts.log_tail:
+            continue
+        lines = wording.printable(facts.log_tail)[-_MOST_LOG_CHARACTERS:].strip().splitlines()
+        log = "\n".join(map(_as_html, lines))
+        title = _as_html(title_of(key))
+        logs.append(
+            f"\n<details><summary>end of the log of {title}</summary>\n\n<pre>\n{log}\n</pre>\n\n</details>\n"
+        )
+    return logs
+
+
+def _said(text: str) -> str:
+    return escaped(wording.printable(text))
+
+
+def _as_html(line: str) -> str:
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("@", "&#64;")

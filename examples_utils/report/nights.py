@@ -1,0 +1,67 @@
+"""What the page says of each night beside its figures: when, which commit, and what else changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from examples_utils.figures import Run, VariantFacts, VariantKey
+from examples_utils.record import FAILED
+from examples_utils.report.wording import commit, differences, moment
+
+_MOST_DIFFERENCES = 6
+# The host may be another one of the same kind, and what is reported beside its packages repeats these.
+_NOT_TOLD = ("hostname", "reported")
+
+
+def nights(runs: Sequence[Run], base_run_ids: Collection[str]) -> dict[str, Any]:
+    """For each run its moment, commit and branch, and for some a note of what changed in machine and software.
+
+    ``base`` are the indices of the runs that the last one is compared with.
+    """
+    notes = {}
+    for index in range(1, len(runs)):
+        if changed := _changed(runs[index - 1], runs[index]):
+            notes[str(index)] = changed
+    return {
+        "moments": [moment(run.started_utc) for run in runs],
+        "commits": [commit(run) for run in runs],
+        "branches": [run.branch or "" for run in runs],
+        "notes": notes,
+        "base": [index for index, run in enumerate(runs) if run.run_id in base_run_ids],
+    }
+
+
+def variant_nights(runs: Sequence[Run], key: VariantKey) -> dict[str, Any]:
+    """The nights on which a variant failed, and what changed in its settings."""
+    failed, notes = [], {}
+    before: VariantFacts | None = None
+    for index, run in enumerate(runs):
+        facts = run.variants.get(key)
+        if facts is None:
+            continue
+        if facts.status == FAILED:
+            failed.append(index)
+            continue
+        if before is not None and before.settings != facts.settings:
+            notes[str(index)] = _shortened(differences(before.settings, facts.settings))
+        before = facts
+    return {"failed": failed, "notes": notes}
+
+
+def _changed(before: Run, after: Run) -> str:
+    changed = (
+        [] if before.machine == after.machine else differences(_told(before.machine), _told(after.machine))
+    )
+    if before.software != after.software:
+        changed += differences(_told(before.software), _told(after.software))
+    return _shortened(changed)
+
+
+def _told(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fingerprint.items() if name not in _NOT_TOLD}
+
+
+def _shortened(changed: Sequence[str]) -> str:
+    more = f"; and {len(changed) - _MOST_DIFFERENCES} more" if len(changed) > _MOST_DIFFERENCES else ""
+    return "; ".join(changed[:_MOST_DIFFERENCES]) + more

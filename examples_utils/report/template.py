@@ -1,0 +1,106 @@
+"""The page's template, and how it writes values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup, escape
+
+from examples_utils.comparison.statement import change_text, interval_text, movement_line, title_of
+from examples_utils.comparison.verdicts import Judged, Verdict
+from examples_utils.figures import Run
+from examples_utils.report import wording
+from examples_utils.report.batch_sizes import front
+from examples_utils.summary import format_figure
+
+# What the page can hold of each variant's log.
+_MOST_LOG_LINES, _MOST_LOG_CHARACTERS = 40, 4_000
+_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+
+
+def page_template(runs: Sequence[Run]) -> Template:
+    """The template with its filters for a page of ``runs``. Everything that is not marked as our own is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "broken_after": _broken_after,
+        "change": lambda one: _minus(change_text(one)),
+        "counted": wording.counted,
+        "date": wording.date,
+        "evidence": wording.evidence,
+        "figure": format_figure,
+        "first_upper": _first_upper,
+        "front": front,
+        "glyph": _glyph,
+        "interval": lambda one: _minus(interval_text(one)),
+        "log_tail": log_tail,
+        "machine": wording.machine_line,
+        "moment": wording.moment,
+        "number": _number,
+        "title_of": title_of,
+        "relative": lambda one: _minus(wording.relative(one)),
+        "since": lambda regression: wording.since(regression, runs),
+        "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {wording.step(change)}",
+        "small": wording.small,
+        "slug": lambda verdict: verdict.value.replace(" ", "-"),
+    }
+    environment.globals |= {
+        "commit": wording.commit,
+        "headline": wording.headline,
+        "movement_line": lambda comparison: _minus(movement_line(comparison)),
+        "Verdict": Verdict,
+    }
+    environment.finalize = _printable
+    return environment.get_template("page.html.jinja")
+
+
+def log_tail(text: str) -> str:
+    """The last lines of a log, as many as the page can hold of each variant."""
+    lines = wording.printable(text).rstrip().splitlines()[-_MOST_LOG_LINES:]
+    return "\n".join(lines)[-_MOST_LOG_CHARACTERS:]
+
+
+def _printable(value: object) -> object:
+    return wording.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _broken_after(title: str, benchmark: str) -> Markup:
+    """A long name is best broken between its benchmark's and what its variant adds."""
+    title, benchmark = wording.printable(title), wording.printable(benchmark)
+    added = title.removeprefix(f"{benchmark}_")
+    return escape(title) if added == title else escape(f"{benchmark}_") + Markup("<wbr>") + escape(added)
+
+
+def _minus(text: str) -> str:
+    """A hyphen before a figure is a minus, and is read as one."""
+    return _MINUS.sub("−", text)
+
+
+def _first_upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _number(value: float) -> str:
+    """A figure as HTML and JavaScript write numbers, with all its digits."""
+    return repr(value).replace("inf", "Infinity")
+
+
+def _glyph(one: Judged, reach: float) -> dict[str, float] | None:
+    """Where in a plot from -50 to 50 the interval, the ratio and the threshold lie; None without an interval."""
+    if one.ratio is None or one.low is None or one.high is None:
+        return None
+    threshold = 0.0 if one.threshold is None else one.threshold
+
+    def place(change: float) -> float:
+        return round(max(-50.0, min(50.0, 50 * change / reach)), 1)
+
+    places = {"low": place(one.low - 1), "ratio": place(one.ratio - 1), "high": place(one.high - 1)}
+    return places | {"threshold": place(threshold)}

@@ -1,0 +1,60 @@
+"""Which runs of a history are nights to compare with."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from examples_utils.history.store import RunSummary
+from examples_utils.nightly.baseline import Baseline, Tonight, choose
+from tests.examples_utils.nightly.nights import earlier_night
+
+TONIGHT = Tonight("here", frozenset({"s"}), "main", dirty=False)
+GOOD = RunSummary(
+    "0", "", "", "h", "here", "c", False, "main", ("s",), passed=1, failed=0, skipped=0, not_run=0
+)
+
+
+def numbered(*changes: dict[str, object]) -> list[RunSummary]:
+    """Newest first: run 0 is the newest."""
+    return [replace(GOOD, run_id=str(number), **change) for number, change in enumerate(changes)]  # type: ignore[arg-type]
+
+
+def test_the_last_nights_count_and_are_the_oldest_first():
+    assert choose(numbered({}, {}, {}), TONIGHT, 2) == (["1", "0"], ())
+
+
+def test_what_is_of_another_machine_or_branch_or_code_or_failed_does_not_count_and_is_counted():
+    summaries = numbered(
+        {"machine_key": "there"}, {"branch": "other"}, {"dirty": True}, {"passed": 0}, {}, {"passed": 0}
+    )
+    assert choose(summaries, TONIGHT, 9) == (
+        ["4"],
+        ("1 of another machine", "1 of another branch", "1 with changed files", "2 in which nothing passed"),
+    )
+
+
+def test_runs_of_other_suites_are_no_nights_at_all():
+    assert choose(numbered({"suites": ("t",)}, {"suites": ("s", "t")}), TONIGHT, 9) == (["1"], ())
+
+
+def test_a_night_in_which_some_benchmarks_failed_counts_for_the_others():
+    assert choose(numbered({"failed": 7}), TONIGHT, 9) == (["0"], ())
+
+
+def test_where_no_branch_is_known_any_counts():
+    assert choose(numbered({"branch": None}), TONIGHT, 9)[0] == ["0"]
+    assert choose(numbered({"branch": "other"}), replace(TONIGHT, branch=None), 9)[0] == ["0"]
+
+
+def test_a_night_with_changed_files_is_compared_with_any():
+    assert choose(numbered({"dirty": True}, {}), replace(TONIGHT, dirty=True), 9)[0] == ["1", "0"]
+
+
+def test_a_baseline_says_how_long_it_is_and_what_it_lacks():
+    nights = tuple(earlier_night(days_ago, {"a": 1}) for days_ago in (3, 2))
+    first, last = (night.started_utc[:10] for night in nights)
+    assert Baseline(nights, 2).line == f"baseline: 2 nights, {first} to {last}"
+    assert Baseline(nights, 16).line.endswith(
+        "; short of the 16 that are looked at: small changes may stay uncertain"
+    )
+    assert Baseline((), 16, ("3 of another machine",)).line.endswith("; left out: 3 of another machine")

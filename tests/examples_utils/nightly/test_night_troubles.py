@@ -1,0 +1,179 @@
+"""What can go wrong in a night, and that no result is lost by it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from examples_utils.figures import MetricKey
+from examples_utils.nightly.lock import only_night
+from examples_utils.problems import RequestError
+from tests.examples_utils.nightly.nights import SUITE, NightPlace
+from tests.examples_utils.test_endings import wait_until
+
+NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/benchmarks"
+
+
+def start(place: NightPlace, *more: str, **environment: str) -> subprocess.Popen[str]:
+    """Starts a night as a process of its own, with the real canary."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "examples_utils", *place.arguments(*more)],
+        cwd=place.folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
+    place.workplace.spec(
+        "first: {cmd: echo rate 7, data: {rate: {regexp: 'rate (.*)'}}}\nsecond: {cmd: sh wait.sh}\n"
+    )
+    place.workplace.script("wait.sh", "touch started; sleep 600\n")
+    night = start(place)
+    wait_until((place.folder / "started").exists)
+    night.send_signal(signal.SIGINT)
+    out, _ = night.communicate(timeout=30)
+    assert night.returncode == 130
+    assert "Traceback" not in out
+    assert "go on with: benchmark --resume" in out
+    (run,) = place.stored()
+    assert run.figures[MetricKey(SUITE, "first", "first", "rate")].values == (7.0,)
+    assert len(run.canary["compute"]) == 1
+
+
+def test_ctrl_c_before_anything_is_finished_is_said(place: NightPlace):
+    place.workplace.spec("only: {cmd: sh wait.sh}\n")
+    place.workplace.script("wait.sh", "touch started; sleep 600\n")
+    night = start(place)
+    wait_until((place.folder / "started").exists)
+    night.send_signal(signal.SIGINT)
+    out, _ = night.communicate(timeout=30)
+    assert night.returncode == 130
+    assert "there is nothing to keep or to judge" in out
+
+
+def test_ctrl_c_while_suspects_are_repeated_keeps_all_repetitions(place: NightPlace):
+    """The benchmark itself is slow from its seventh execution on, which is the second on the spot."""
+    place.benchmarks(a=93)
+    place.went_before(16, {"a": 100})
+    with (place.folder / "bench.py").open("a") as script:
+        script.write("if number == 6: import time; open('started', 'w').close(); time.sleep(600)\n")
+    night = start(place)
+    wait_until((place.folder / "started").exists, 60)
+    night.send_signal(signal.SIGINT)
+    out, _ = night.communicate(timeout=30)
+    assert night.returncode == 130, out
+    assert len(place.stored()[-1].figures[MetricKey(SUITE, "a", "a", "throughput")].values) == 6
+    assert "verdict" not in out
+
+
+def test_a_server_that_is_down_costs_the_verdict_and_no_result(place: NightPlace):
+    place.benchmarks(a=100)
+    done = place.night("--history", NOWHERE)
+    assert done.exitcode == 2
+    assert "the server cannot be reached" in done.out
+    assert "secret" not in done.out + done.err
+    assert place.verdict["verdict"] == "no verdict"
+    assert place.verdict["comparison"] is None
+    (command,) = {
+        line.partition("add them with: ")[2] for line in done.out.splitlines() if "add them with" in line
+    }
+    assert command.endswith(" --history 'postgresql://nobody:***@127.0.0.1:1/benchmarks'")
+    words = shlex.split(command)[3:-1]  # to a history that does answer
+    assert place.workplace.command(*words, "history.db").exitcode == 0
+    assert len(place.stored()[0].figures) == 1
+
+
+def test_a_history_that_goes_away_during_the_night_costs_no_verdict(place: NightPlace):
+    place.benchmarks(a=93)
+    place.went_before(16, {"a": 100})
+    with (place.folder / "bench.py").open("a") as script:
+        script.write("if number == 0: [p.unlink() for p in pathlib.Path().glob('history.db*')]\n")
+        script.write("pathlib.Path('history.db').write_text('not a database ' * 500)\n")
+    done = place.night()
+    assert done.exitcode == 1
+    assert "REGRESSED a throughput" in done.out
+    assert "no result is lost: add them with: python3 -m examples_utils history add" in done.out
+    assert len(place.verdict["problems"]) == 1
+    assert (place.log / "report.html").exists()
+
+
+def test_a_quiet_night_that_is_not_in_the_history_does_not_pass(place: NightPlace):
+    place.benchmarks(a=100)
+    place.went_before(16, {"a": 100})
+    with (place.folder / "bench.py").open("a") as script:
+        script.write("if number == 0: [p.unlink() for p in pathlib.Path().glob('history.db*')]\n")
+        script.write("pathlib.Path('history.db').write_text('not a database ' * 500)\n")
+    done = place.night()
+    assert done.exitcode == 2
+    assert place.verdict["verdict"] == "no regression"
+
+
+def test_a_history_that_is_none_is_refused_before_anything_runs(place: NightPlace):
+    place.benchmarks(a=100)
+    place.workplace.script("history.db", "not a database " * 500)
+    done = place.night()
+    assert done.exitcode == 2
+    assert "not a database of SQLite" in done.err
+    assert not place.log.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--window", "0"], "--window"),
+        (["--repeat", "0"], "--repeat"),
+        (["--threshold", "2"], "--threshold"),
+        (["--benchmark", "nothing"], "--benchmark nothing: no such benchmark"),
+        (["--lock", "nowhere/lock"], "--lock nowhere/lock: cannot be opened"),
+        (["--history", "mysql://there"], "SQLite or PostgreSQL"),
+    ],
+)
+def test_a_wrong_request_is_refused_by_name(place: NightPlace, arguments: list[str], said: str):
+    place.benchmarks(a=100)
+    done = place.night(*arguments)
+    assert done.exitcode == 2
+    assert said in done.err
+    assert not place.log.exists()
+
+
+def test_a_second_night_on_the_machine_is_refused_and_told_of_the_first(place: NightPlace):
+    place.benchmarks(a=100)
+    with only_night(place.folder / "lock"):
+        done = place.night()
+    assert done.exitcode == 2
+    assert f"another night is running on this machine (process {os.getpid()}, since " in done.err
+    assert not place.log.exists()
+    assert place.night().exitcode == 0
+
+
+def test_a_killed_night_leaves_no_lock(tmp_path: Path):
+    hold = (
+        "import sys, time; from pathlib import Path; from examples_utils.nightly.lock import only_night\n"
+        "with only_night(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", hold, str(tmp_path / "lock")], stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    with pytest.raises(RequestError, match=f"process {holder.pid}"), only_night(tmp_path / "lock"):
+        pass
+    holder.kill()
+    holder.communicate()
+    with only_night(tmp_path / "lock"):
+        pass
+
+
+def test_a_link_in_the_place_of_the_lock_is_not_followed(tmp_path: Path):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(RequestError, match="cannot be opened"), only_night(tmp_path / "lock"):
+        pass
+    assert (tmp_path / "victim").read_text() == "precious"

@@ -1,0 +1,155 @@
+"""The page on nights says what nights do: its week is run, its schedules are read."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from examples_utils.arguments import make_parser
+from tests.examples_utils.nightly.nights import NightPlace
+from tests.examples_utils.test_runner_docs import blocks
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/nightly.md").read_text()
+WEEK = PAGE[PAGE.index("## A week of nights") : PAGE.index("## The verdict as JSON")]
+SCHEDULES = PAGE[PAGE.index("## Every night by itself") : PAGE.index("## The canary")]
+OURS = ["python3", "-m", "examples_utils"]
+
+
+@pytest.fixture
+def author(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody who may commit, whoever runs the tests."""
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "A")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "a@example.org")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+
+
+def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: None):
+    place.workplace.script("resize.py", blocks(WEEK, "python")[0])
+    place.workplace.spec(blocks(WEEK, "yaml")[0], "week.yml")
+    said: dict[str, tuple[int, str]] = {}
+    for command in [
+        line.removeprefix("$ ") for block in blocks(WEEK, "console") for line in block.splitlines()
+    ]:
+        words = shlex.split(command)
+        if words[:3] != OURS:
+            subprocess.run(["bash", "-ec", command], cwd=place.folder, check=True)
+            continue
+        lock = ["--lock", str(place.folder / "lock")] if words[3] == "nightly" else []
+        done = place.workplace.command(*words[3:], *lock)
+        said[words[words.index("--log-dir") + 1] if lock else " ".join(words[3:5])] = done.exitcode, done.out
+
+    assert said["logs/monday"][0] == 0
+    assert "verdict: baseline begun" in said["logs/monday"][1]
+    for day in ("tuesday", "wednesday", "thursday", "friday"):
+        code, out = said[f"logs/{day}"]
+        assert (code, "verdict: no regression" in out) == (0, True), day
+    first_bad = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=place.folder, text=True).strip()
+    last_good = subprocess.check_output(["git", "rev-parse", "HEAD~1"], cwd=place.folder, text=True).strip()
+    saturday, sunday = said["logs/saturday"], said["logs/sunday"]
+    assert (saturday[0], sunday[0]) == (1, 1)
+    since = re.search(
+        r"started_utc\": \"(\S{16})", (place.folder / "logs/saturday/nightly_verdict.json").read_text()
+    )
+    assert since is not None
+    for _, out in (saturday, sunday):
+        told = re.findall(
+            r"^REGRESSED (\S+) throughput: (\S+)%.* since (\S+ \S+) UTC, commits (\S+)$", out, re.MULTILINE
+        )
+        assert [name for name, *_ in told] == ["resize_size_224", "resize_size_384"]
+        for _, change, night, commits in told:
+            assert -7.5 < float(change) < -4
+            assert night == since[1].replace("T", " ")
+            assert commits == f"{last_good[:10]}..{first_bad[:10]}"
+    changes = said["history changes"]
+    assert changes[0] == 0
+    assert changes[1].count(f"{last_good[:10]}") >= 2
+    assert said["compare latest~2"][0] == 1
+    assert (place.folder / "pages/report.html").stat().st_size > 10_000
+
+
+def test_every_option_is_described_and_every_described_option_exists():
+    nightly = make_parser()._subparsers._group_actions[0].choices["nightly"]  # type: ignore[union-attr,index]
+    options = {word for action in nightly._actions for word in action.option_strings if word.startswith("--")}
+    table = PAGE[PAGE.index("| option |") : PAGE.index("Exit codes:")]
+    assert set(re.findall(r"`(--[a-z-]+)", table)) == options - {"--help"}
+
+
+def test_every_key_of_the_verdict_is_described(place: NightPlace):
+    place.benchmarks(a=93, b="none")
+    place.went_before(16, {"a": 100, "b": 200})
+    place.night()
+    for key in [*place.verdict, *place.verdict["regressions"][0], *place.verdict["repeated"][0],
+                *place.verdict["baseline"], *place.verdict["failed"][0]]:  # fmt: skip
+        assert f"`{key}`" in PAGE, key
+
+
+def test_the_commands_of_the_schedules_are_nights_that_can_be_asked_for(workplace):
+    commands = re.findall(
+        r"\.venv/bin/python -m examples_utils (.*?)(?= > nightly\.out|$)", unfolded(SCHEDULES), re.MULTILINE
+    )
+    parsed = [make_parser().parse_args(shlex.split(command.partition(" >> ")[0])) for command in commands]
+    assert [arguments.command for arguments in parsed] == [
+        "nightly",
+        "nightly",
+        "nightly",
+        "report",
+        "nightly",
+    ]
+    for arguments in parsed:
+        if arguments.command == "nightly":
+            assert (arguments.spec, arguments.tag, arguments.quiet) == (["benchmarks.yml"], ["quick"], True)
+    assert "quick" in (ROOT / "benchmarks.yml").read_text()
+
+
+def test_the_units_of_the_page_are_a_service_and_its_timer():
+    service, timer = (read_unit(text) for text in blocks(SCHEDULES, "ini"))
+    assert service["Service"]["Type"] == "oneshot"
+    assert service["Service"]["ExecStart"].startswith(
+        "/srv/benchmarks/.venv/bin/python -m examples_utils nightly "
+    )
+    assert timer["Timer"]["OnCalendar"] == "*-*-* 02:00:00"
+    assert timer["Install"]["WantedBy"] == "timers.target"
+
+
+def test_the_workflow_of_the_page_runs_on_one_machine_and_keeps_the_report():
+    workflow = yaml.safe_load(blocks(SCHEDULES, "yaml")[0])
+    job = workflow["jobs"]["nightly"]
+    assert "self-hosted" in job["runs-on"]
+    assert workflow[True]["schedule"] == [{"cron": "0 2 * * *"}]  # YAML takes the key `on` for a boolean
+    steps = {step.get("name") or step["uses"].partition("@")[0]: step for step in job["steps"]}
+    assert "examples_utils nightly" in steps["night"]["run"]
+    assert steps["actions/upload-artifact"]["if"] == "always()"
+
+
+def test_the_job_of_the_page_is_a_shell_script_for_one_whole_node():
+    (script,) = blocks(SCHEDULES, "bash")
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    options = set(re.findall(r"^#SBATCH (\S+)", script, re.MULTILINE))
+    assert {"--exclusive", "--nodelist=node7", "--signal=B:TERM@120"} <= options
+    assert script.rstrip().splitlines()[-1].startswith("exec .venv/bin/python -m examples_utils nightly ")
+
+
+def test_the_crontab_of_the_page_has_one_line_of_five_times_and_a_command():
+    line = next(line for line in SCHEDULES.splitlines() if line.startswith("0 2 * * *"))
+    subprocess.run(["bash", "-n", "-c", line.split(maxsplit=5)[5]], check=True)
+    assert "%" not in line, "cron would take it for the end of the line"
+
+
+def unfolded(text: str) -> str:
+    """YAML's folded commands as one line."""
+    return re.sub(r"\n {10}(?=--|>>)", " ", text)
+
+
+def read_unit(text: str) -> configparser.ConfigParser:
+    unit = configparser.ConfigParser(delimiters="=", interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    return unit

@@ -1,0 +1,232 @@
+"""Nights from the command line to the verdict, with real commands and a real history."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+import pytest
+
+from examples_utils.comparison.formats.json_document import comparison_schema
+from examples_utils.figures import MetricKey, VariantFacts, VariantKey
+from examples_utils.machine import machine_fingerprint
+from tests.examples_utils.nightly.nights import SUITE, NightPlace
+
+A_THROUGHPUT = MetricKey(SUITE, "a", "a", "throughput")
+
+
+def test_the_first_night_begins_the_baseline_and_passes(place: NightPlace):
+    place.benchmarks(a=100, b=200)
+    done = place.night()
+    assert done.exitcode == 0
+    assert "baseline begun: the history holds no earlier night to compare with" in done.out
+    assert (place.verdict["verdict"], place.verdict["regressions"]) == ("baseline begun", [])
+    (run,) = place.stored()
+    assert len(run.figures[A_THROUGHPUT].values) == 5
+    assert len(run.canary["compute"]) == 10
+    assert (place.log / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_a_quiet_night_passes_and_repeats_nothing(place: NightPlace):
+    place.benchmarks(a=100, b=200)
+    place.went_before(16, {"a": 100, "b": 200})
+    done = place.night()
+    assert done.exitcode == 0, done.out
+    assert "verdict: no regression" in done.out
+    assert [place.executions(name) for name in "ab"] == [5, 5]
+    assert len(place.verdict["baseline"]["run_ids"]) == 16
+    assert len(place.stored()) == 17
+
+
+def test_a_regression_is_repeated_and_then_named_with_its_size_and_since_when(place: NightPlace):
+    place.benchmarks(a=93, b=200)
+    place.went_before(16, {"a": 100, "b": 200}, commit="a" * 40)
+    done = place.night()
+    assert done.exitcode == 1
+    assert [place.executions(name) for name in "ab"] == [20, 5]
+    assert done.out.index("15 repetitions more will tell") < done.out.index("REGRESSED a throughput")
+    (line,) = re.findall(r"^REGRESSED a throughput: .*$", done.out, re.MULTILINE)
+    change, low, high = map(float, re.findall(r"(-\d+\.\d)%", line))
+    assert low <= change <= high
+    assert -8 < change < -6
+    tonight = place.stored()[-1]
+    assert f"since {tonight.started_utc[:16].replace('T', ' ')} UTC" in line
+    (regression,) = place.verdict["regressions"]
+    assert (regression["benchmark"], regression["since_run_id"]) == ("a", tonight.run_id)
+    assert regression["last_good_commit"] == "a" * 40
+    assert [repeated["benchmark"] for repeated in place.verdict["repeated"]] == ["a"]
+
+
+def test_the_repetitions_on_the_spot_belong_to_the_same_run(place: NightPlace):
+    place.benchmarks(a=93, b=200)
+    place.went_before(16, {"a": 100, "b": 200})
+    place.night()
+    tonight = place.stored()[-1]
+    assert [len(figure.values) for figure in tonight.figures.values()] == [20, 5]
+    results = json.loads((place.log / "benchmark_results.json").read_text())
+    assert [len(records[0]["repetitions"]) for records in results.values()] == [20, 5]
+    assert (
+        place.workplace.command("validate-results", str(place.log / "benchmark_results.json")).exitcode == 0
+    )
+
+
+def test_what_was_slower_by_chance_is_repeated_and_not_called(place: NightPlace):
+    place.benchmarks(a="96 96 96 96 96 100", b=200)
+    place.went_before(16, {"a": 100, "b": 200})
+    done = place.night()
+    assert place.executions("a") == 20
+    assert "looked slower, so repeated 15 times more before the verdict: a" in done.out
+    assert done.exitcode == 0, done.out
+    assert place.verdict["verdict"] == "no regression"
+
+
+def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
+    levels = {name: 100.0 + number for number, name in enumerate("abcdef")}
+    place.benchmarks(**{name: level / 1.07 for name, level in levels.items()})
+    place.went_before(16, levels)
+    place.slowness = 1.07
+    done = place.night("--repeat", "3")
+    assert done.exitcode == 0, done.out
+    told = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
+    assert len(set(told)) == 1
+    assert 6 < float(told[0]) < 8
+    assert 1.06 < place.verdict["comparison"]["machine"]["slowdown"] < 1.08
+
+
+def test_on_a_slower_machine_what_is_slower_than_the_machine_is_still_called(place: NightPlace):
+    levels = {name: 100.0 + number for number, name in enumerate("abcdef")}
+    tonight = {name: level / 1.07 for name, level in levels.items()}
+    place.benchmarks(**tonight | {"a": tonight["a"] * 0.92})
+    place.went_before(16, levels)
+    place.slowness = 1.07
+    done = place.night("--repeat", "3")
+    assert done.exitcode == 1
+    assert [regression["benchmark"] for regression in place.verdict["regressions"]] == ["a"]
+
+
+def test_a_benchmark_that_fails_fails_the_night(place: NightPlace):
+    place.benchmarks(a=100, b="no-number")
+    place.went_before(16, {"a": 100, "b": 200})
+    done = place.night()
+    assert done.exitcode == 1
+    assert place.verdict["verdict"] == "failed"
+    assert [failed["benchmark"] for failed in place.verdict["failed"]] == ["b"]
+
+
+def test_nights_of_another_machine_do_not_count_and_that_is_said(place: NightPlace):
+    place.benchmarks(a=93)
+    place.went_before(16, {"a": 100}, machine={**machine_fingerprint(), "kernel": "another"})
+    done = place.night()
+    assert done.exitcode == 0
+    assert "baseline begun" in done.out
+    assert "left out: 16 of another machine" in done.out
+
+
+def test_a_short_baseline_is_said(place: NightPlace):
+    place.benchmarks(a=100)
+    place.went_before(3, {"a": 100})
+    assert "baseline: 3 nights" in (done := place.night()).out
+    assert "short of the 16 that are looked at" in done.out
+
+
+def test_the_window_says_how_many_nights_are_the_base(place: NightPlace):
+    place.benchmarks(a=100)
+    place.went_before(16, {"a": 100})
+    place.night("--window", "6")
+    assert len(place.verdict["baseline"]["run_ids"]) == 8
+
+
+def test_a_change_below_the_threshold_is_not_called(place: NightPlace):
+    place.benchmarks(a=93, b=200)
+    place.went_before(16, {"a": 100, "b": 200})
+    assert place.night("--threshold", "10%").exitcode == 0
+
+
+def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightPlace):
+    from jsonschema import Draft202012Validator
+
+    place.benchmarks(a=93, b=200)
+    place.went_before(16, {"a": 100, "b": 200})
+    done = place.night("--all")
+    Draft202012Validator(comparison_schema()).validate(place.verdict["comparison"])
+    assert place.verdict["exitcode"] == done.exitcode == 1
+    assert re.search(r"^\| unchanged \| b ", done.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("wished", "written"),
+    [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")],
+)
+def test_the_report_goes_where_it_is_wanted(place: NightPlace, wished: str, written: str):
+    place.benchmarks(a=100)
+    done = place.night("--report", wished)
+    assert (place.folder / written).read_text().startswith("<!doctype html>")
+    assert f"report: {place.folder / written}" in done.out
+
+
+def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(place: NightPlace):
+    place.benchmarks(a=100)
+    place.workplace.script("taken", "")
+    done = place.night("--report", "taken")
+    assert done.exitcode == 2
+    assert "--report taken: is no folder and no .html file" in done.err
+    assert not place.log.exists()
+
+
+def test_a_second_night_in_the_same_log_folder_moves_the_first_aside(place: NightPlace):
+    place.benchmarks(a=100)
+    place.night()
+    first = place.verdict["run_id"]
+    place.nights -= 1
+    place.night()
+    moved = list(place.log.glob("earlier_runs/*/nightly_verdict.json"))
+    assert [json.loads(file.read_text())["run_id"] for file in moved] == [first]
+    assert list(place.log.glob("earlier_runs/*/report.html"))
+
+
+def test_a_missing_package_is_refused_before_anything_runs(place: NightPlace, monkeypatch):
+    monkeypatch.setattr(
+        "examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1
+    )
+    place.benchmarks(a=100)
+    done = place.night()
+    assert done.exitcode == 2
+    assert "nightly needs scipy, not installed: pip install 'examples-utils[history]'" in done.err
+    assert not place.log.exists()
+
+
+def test_a_night_of_which_nothing_could_run_is_no_error(place: NightPlace):
+    place.workplace.spec("a: {cmd: echo 1, requires: [no_such_program]}\n")
+    place.went_before(3, {"b": 100})
+    assert place.night().exitcode == 0
+
+
+def test_changed_files_keep_a_night_out_of_the_baseline_of_clean_ones(place: NightPlace):
+    place.benchmarks(a=100)
+    clean = place.went_before(6, {"a": 100}, dirty=False)
+    dirty = replace(clean[-1], run_id="f" * 16, dirty=True)
+    from examples_utils.history.store import open_history
+
+    with open_history("history.db") as history:
+        history.add(dirty)
+    place.night()
+    assert place.verdict["baseline"]["left_out"] == ["1 with changed files"]
+    assert len(place.verdict["baseline"]["run_ids"]) == 6
+
+
+def test_other_effective_settings_are_named_and_do_not_pass_for_one_night(place: NightPlace):
+    place.benchmarks(a=50)
+    with_settings = {VariantKey(SUITE, "a", "a"): VariantFacts("passed", settings={"threads": "2"})}
+    place.went_before(6, {"a": 100}, variants=with_settings)
+    done = place.night()
+    assert done.exitcode == 1
+    assert re.search(
+        r"^NOT COMPARABLE a: settings: threads 2 in the base, unknown now \(throughput -5\d\.\d%\)$",
+        done.out,
+        re.MULTILINE,
+    )
+    assert place.verdict["verdict"] == "not comparable"
+    assert [one["metric"] for one in place.verdict["not_comparable"]] == ["throughput"]
+    assert place.executions("a") == 5
+    assert place.night().exitcode == 0

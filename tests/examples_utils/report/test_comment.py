@@ -1,0 +1,78 @@
+"""The comment for a pull request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.figures import MetricKey
+from examples_utils.report.comment import report_comment
+from tests.examples_utils.report.simulated_nights import (
+    simulated_changes,
+    simulated_comparison,
+    simulated_runs,
+    variant,
+)
+
+SLOWER = {variant("resnet50_infer", 8): (27, 1.08)}
+RUNS = simulated_runs(30, slower=SLOWER, noise=0.003)
+COMPARISON = simulated_comparison(RUNS)
+
+
+def test_what_regressed_stands_first_with_its_date_and_what_did_not_is_folded() -> None:
+    text = report_comment(RUNS, COMPARISON, simulated_changes(RUNS, SLOWER))
+    headline, *_ = text.splitlines()
+    assert headline == "### 3 figures regressed"
+    table, folded = text.split("<details>")
+    rows = [line for line in table.splitlines() if line.startswith("| regressed")]
+    assert len(rows) == 3
+    assert all(
+        f"since 2026-01-28 (3 nights), commits {RUNS[26].commit[:10]}..{RUNS[27].commit[:10]}" in row
+        for row in rows
+    )
+    assert folded.startswith("<summary>3 unchanged</summary>")
+    assert folded.count("| unchanged") == 3
+
+
+def test_the_ends_of_the_logs_of_failures_are_folded() -> None:
+    failed = variant("resnet50_infer", 1)
+    variants = dict(RUNS[-1].variants)
+    variants[failed] = replace(
+        variants[failed], status="failed", log_tail="\x1b[31m<b>@someone</b>\x1b[0m\n\nout of memory"
+    )
+    text = report_comment([*RUNS[:-1], replace(RUNS[-1], variants=variants)], COMPARISON)
+    assert "<pre>\n&lt;b&gt;&#64;someone&lt;/b&gt;\n\nout of memory\n</pre>" in text
+    assert text.count("<summary>end of the log of") == 1
+
+
+def test_names_cannot_write_markup_links_or_call_people() -> None:
+    name = "<script>alert(1)</script> [x](http://e.x) @someone | `code` **bold**"
+    judged = Judged(
+        MetricKey("s", name, name, name), Verdict.REGRESSED, name, None, 1.0, 2.0, 2.0, reason=name
+    )
+    text = report_comment([], Comparison(name, name, (judged,), differences=(name,)))
+    assert "<script>" not in text
+    assert not re.search(r"(?<!\\)[\[\]`*]|@", text)
+    row = next(line for line in text.splitlines() if line.startswith("| regressed"))
+    assert len(re.findall(r"(?<!\\)\|", row)) == 10
+
+
+def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out() -> None:
+    judged = [
+        Judged(
+            MetricKey("s", "b", f"b_{number:06}", "throughput"), verdict, "samples/sec", ratio=0.9, low=0.8
+        )
+        for number in range(3000)
+        for verdict in (Verdict.REGRESSED, Verdict.UNCHANGED)
+    ]
+    text = report_comment([], Comparison("base", "new", tuple(judged)))
+    assert 40_000 < len(text) < 65_536
+    shown = text.count("| regressed")
+    assert f"… and {3000 - shown} more" in text
+    assert "<summary>3000 unchanged</summary>" in text
+    assert text.count("<details>") == text.count("</details>")
+
+
+def test_a_comment_of_no_run_says_so() -> None:
+    assert report_comment([], Comparison("", "", ())).startswith("### No figure to compare")
