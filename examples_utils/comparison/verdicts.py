@@ -29,6 +29,7 @@ class Judged:
     ``ratio`` is new ÷ base (of medians), ``low`` and ``high`` its 95% confidence interval, after the common movement of
     the machine has been taken out where there is one; ``p`` and ``q`` are the test's p-value and the one corrected for
     many comparisons. ``base_runs`` and ``base_values`` count the runs and the repetitions behind the base.
+    ``lasted_runs`` counts the last runs that are on the new level, of those before which a step was looked for.
     ``needed`` is how many repetitions would settle an uncertain one. ``reason`` is a sentence for people.
     """
 
@@ -47,6 +48,7 @@ class Judged:
     base_runs: int = 0
     base_values: int = 0
     new_values: int = 0
+    lasted_runs: int = 1
     needed: int | None = None
     reason: str = ""
 

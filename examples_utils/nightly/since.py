@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from examples_utils.comparison.change_points import Change
+from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.statement import change_text, interval_text, name_of
 from examples_utils.comparison.verdicts import Comparison, Judged
 from examples_utils.figures import MetricKey, Run
 from examples_utils.summary import format_figure
+
+# A change point before that is another, older step: the verdict's own base begins after it.
+_LONGEST_LOOK_BACK = CompareOptions.window_nights
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,16 @@ class Regression:
 
 
 def regressions(comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]) -> list[Regression]:
-    """One for each regressed figure. ``changes`` are those of ``nights``, the latest first; the last is the judged."""
+    """One for each regressed figure. ``changes`` are those of ``nights``, the latest first; the last is the judged.
+
+    The verdict itself says since when, but it looks back some nights only: what has lasted so long is dated by its
+    change point.
+    """
     latest: dict[MetricKey, Change] = {}
     for change in changes:
         if change.better is False:
             latest.setdefault(change.key, change)
-    return [
-        Regression(one, latest[one.key].last_before, latest[one.key].first_after)
-        if one.key in latest
-        else Regression(one, _last_with(one, nights[:-1]), nights[-1])
-        for one in comparison.regressed
-    ]
+    return [_dated(one, latest.get(one.key), nights) for one in comparison.regressed]
 
 
 def regression_line(regression: Regression) -> str:
@@ -47,8 +50,14 @@ def regression_line(regression: Regression) -> str:
     )
 
 
-def _last_with(one: Judged, earlier: Sequence[Run]) -> Run | None:
-    return next((run for run in reversed(earlier) if one.key in run.figures), None)
+def _dated(one: Judged, change: Change | None, nights: Sequence[Run]) -> Regression:
+    may_be_older = one.lasted_runs > CompareOptions.recent_nights
+    if change and may_be_older and change.point.index >= len(nights) - _LONGEST_LOOK_BACK:
+        return Regression(one, change.last_before, change.first_after)
+    begun = max(0, len(nights) - one.lasted_runs)
+    before = (run for run in reversed(nights[:begun]) if one.key in run.figures)
+    after = (run for run in nights[begun:] if one.key in run.figures)
+    return Regression(one, next(before, None), next(after, nights[-1]))
 
 
 def _night(run: Run) -> str:

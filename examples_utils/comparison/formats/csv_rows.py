@@ -11,7 +11,7 @@ from examples_utils.comparison.verdicts import Comparison
 
 COLUMNS = (
     "suite", "benchmark", "variant", "metric", "verdict", "unit", "direction", "base", "new", "ratio", "low", "high",
-    "p", "q", "threshold", "base_runs", "base_values", "new_values", "needed", "reason",
+    "p", "q", "threshold", "base_runs", "base_values", "new_values", "lasted_runs", "needed", "reason",
 )  # fmt: skip
 
 

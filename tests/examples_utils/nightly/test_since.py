@@ -1,0 +1,69 @@
+"""Since when a figure is worse: as the verdict says, or as a change point says what has lasted longer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from examples_utils.comparison.change_points import Change, ChangePoint
+from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.figures import MetricKey, Run
+from examples_utils.nightly.since import Regression, regression_line, regressions
+from tests.examples_utils.nightly.nights import SUITE, earlier_night
+
+KEY = MetricKey(SUITE, "a", "a", "throughput")
+NIGHTS = [replace(earlier_night(20 - n, {"a": 100}), commit=f"{n:02d}" * 20) for n in range(20)]
+WORSE = Judged(KEY, Verdict.REGRESSED, "samples/sec", "higher", 100.0, 93.0, 0.93, 0.92, 0.94)
+
+
+def since(judged: Judged, *changes: Change, nights: list[Run] = NIGHTS) -> Regression:
+    (found,) = regressions(Comparison("", "", (judged,)), changes, nights)
+    return found
+
+
+def change(index: int, better: bool = False) -> Change:
+    point = ChangePoint(index, index - 1, index, 0.93, 0.92, 0.94, 0.001)
+    return Change(KEY, point, NIGHTS[index - 1], NIGHTS[index], better)
+
+
+def test_a_step_of_this_night_is_dated_by_the_verdict():
+    found = since(WORSE)
+    assert (found.last_before, found.first_after) == (NIGHTS[18], NIGHTS[19])
+
+
+def test_a_step_that_has_lasted_is_dated_by_how_long():
+    found = since(replace(WORSE, lasted_runs=2))
+    assert (found.last_before, found.first_after) == (NIGHTS[17], NIGHTS[18])
+
+
+def test_what_has_lasted_as_long_as_the_verdict_looks_back_is_dated_by_its_change_point():
+    found = since(replace(WORSE, lasted_runs=3), change(14))
+    assert (found.last_before, found.first_after) == (NIGHTS[13], NIGHTS[14])
+
+
+def test_an_older_step_does_not_date_a_new_one():
+    assert since(WORSE, change(14)).first_after == NIGHTS[19]
+    assert since(replace(WORSE, lasted_runs=3), change(2)).first_after == NIGHTS[17]
+
+
+def test_a_step_for_the_better_dates_nothing():
+    assert since(replace(WORSE, lasted_runs=3), change(14, better=True)).first_after == NIGHTS[17]
+
+
+def test_nights_without_the_figure_are_passed_over():
+    without = [replace(run, figures={}) if n in (16, 17) else run for n, run in enumerate(NIGHTS)]
+    found = since(replace(WORSE, lasted_runs=3), nights=without)
+    assert (found.last_before, found.first_after) == (NIGHTS[15], NIGHTS[18])
+
+
+def test_the_line_names_size_time_and_commits():
+    assert regression_line(since(WORSE)) == (
+        f"REGRESSED a throughput: -7.0%, -8.0% to -6.0% (100.0 to 93.00 samples/sec) since "
+        f"{NIGHTS[19].started_utc[:16].replace('T', ' ')} UTC, commits 1818181818..1919191919"
+    )
+
+
+def test_at_the_same_commit_the_line_says_that_the_code_is_not_the_cause():
+    same = [replace(run, commit="a" * 40) for run in NIGHTS]
+    assert regression_line(since(WORSE, nights=same)).endswith(
+        "at the same commit aaaaaaaaaa as before: the code of this repository is not the cause"
+    )
