@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -111,12 +112,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def shrink(engine: Engine) -> None:
-    """Gives the space of what was removed back to the file system; PostgreSQL does so by itself."""
+    """Gives the space of what was removed back to the file system, unless others keep the file or the disk is full.
+
+    PostgreSQL does so by itself.
+    """
     if not _is_sqlite(engine.url):
         return
     connection = engine.raw_connection()
     try:
-        with told(engine.url):
+        with contextlib.suppress(sqlite3.OperationalError):
             connection.cursor().execute("VACUUM")
     finally:
         connection.close()
