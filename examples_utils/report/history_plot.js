@@ -72,11 +72,13 @@ function drawAxes(svg, x, y, box, low, high, first, last) {
     svgElement("path", { class: "grid", d: `M${box.left} ${y(value)}H${box.right}` }, svg);
     svgElement("text", { class: "tick end", x: box.left - 6, y: y(value) + 4 }, svg, shown(value));
   }
+  const day = (night) => report.nights.moments[night].slice(0, 10);
+  const label = (night) => (day(first) === day(last) ? report.nights.moments[night].slice(11) : day(night));
   const labels = Math.max(1, Math.min(last - first, Math.floor((box.right - box.left) / 110)));
   for (let k = 0; k <= labels; k++) {
     const night = Math.round(first + (last - first) * k / labels);
     const anchor = first === last ? "middle" : k === 0 ? "start" : k === labels ? "end" : "middle";
-    svgElement("text", { class: `tick ${anchor}`, x: x(night), y: box.bottom + 15 }, svg, report.nights.moments[night].slice(0, 10));
+    svgElement("text", { class: `tick ${anchor}`, x: x(night), y: box.bottom + 15 }, svg, label(night));
     if (first === last) break;
   }
 }
@@ -104,12 +106,12 @@ function drawNights(svg, figure, data, x, y, mostDots) {
 }
 
 function drawSteps(svg, figure, x, box, first, spark) {
-  for (const [at, earliest, latest, ratio] of figure.steps) {
+  for (const [at, before, after, ratio] of figure.steps) {
     if (at <= first) continue;
     const middle = x(at - 0.5);
     svgElement("path", { class: "step", d: `M${middle} ${box.top}V${box.bottom}` }, svg);
     if (spark) continue;
-    svgElement("path", { class: "step-range", d: `M${x(earliest - 1)} ${box.top}H${x(latest)}` }, svg);
+    svgElement("path", { class: "step-range", d: `M${x(Math.max(before, first))} ${box.top}H${x(after)}` }, svg);
     const beyond = middle > box.right - 60;
     svgElement("text", { class: `tick ${beyond ? "end" : "start"}`, x: middle + (beyond ? -4 : 4), y: box.top + 12 }, svg, percent(ratio));
   }
