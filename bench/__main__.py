@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import driver, instances, model_cache, models, replicas, report, runner_overhead
+from bench import driver, history, instances, model_cache, models, replicas, report, runner_overhead
 from bench.rounds import Ratio
 from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
@@ -56,6 +56,11 @@ def _bounds(measure_all: Callable[[], Iterator[tuple[str, str, str]]]) -> Callab
     return lines
 
 
+def _history() -> Iterator[str]:
+    for figure, measured, bound, remark in history.measure_all():
+        yield f"| {figure} | {measured} | | {f'≤ {bound}' if bound else ''} | {remark} |"
+
+
 PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "driver": _ratios(driver.measure_all),
     "models": _ratios(models.measure_all),
@@ -64,6 +69,8 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _bounds(runner_overhead.measure_all),
     "report": _bounds(report.measure_all),
+    "runner": _runner,
+    "history": _history,
 }
 
 

@@ -24,13 +24,13 @@ NIGHTS, BENCHMARKS, REPETITIONS = 1000, 200, 5
 _METRICS = (("throughput", "samples/sec", "higher"), ("latency", "ms", "lower"), ("latency_p50", "ms", "lower"),
             ("latency_p99", "ms", "lower"), ("peak_memory", "MiB", "lower"))  # fmt: skip
 _NOISE = 0.02
-_LAST_NIGHT = datetime(2026, 11, 1, 2, tzinfo=timezone.utc)
+_LAST_NIGHT_DAYS_AGO = 30
 # The end of a driver's output is 40 lines; its figures differ from night to night.
 _LOG_LINE = "Throughput: {:.2f} imgs/sec; Latency range: {:.3f}..{:.3f} ms\n"
 
 
 def fill(url: str, nights: int = NIGHTS) -> None:
-    """Makes a history of so many nights, the last of them on 1 November 2026."""
+    """Makes a history of so many nights, the last of them a month ago."""
     with open_history(url, create=True) as history:
         history.add(replace(_night(), started_utc=_start(nights - 1).isoformat()))
     engine = open_engine(database_url(url), create=False)
@@ -95,6 +95,7 @@ def _copy_nights(connection: Connection, nights: int) -> None:
         for number, back in zip(numbers, reversed(range(nights - 1)), strict=True)
     ]
     _insert(connection, runs, [tuple(row.values()) for row in run_rows])
+    _insert(connection, tables.run_suites, [(number, "benchmarks.yml") for number in numbers])
     for number in numbers:
         _insert(connection, results, [(number, *row[1:]) for row in first_results])
         _insert(connection, tables.log_tails, [(number, row.variant, _tail(random)) for row in first_results])
@@ -138,7 +139,8 @@ def _analyse(engine: Engine) -> None:
 
 
 def _start(nights_back: int) -> datetime:
-    return _LAST_NIGHT - timedelta(days=nights_back)
+    today = datetime.now(timezone.utc).replace(hour=2, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=nights_back + _LAST_NIGHT_DAYS_AGO)
 
 
 def _noisy(random: np.random.Generator, level: float, count: int) -> Iterator[float]:

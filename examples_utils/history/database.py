@@ -17,7 +17,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from examples_utils.history.database_errors import history_error
-from examples_utils.history.problems import HistoryError
+from examples_utils.history.problems import HistoryError, UnreachableError
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
@@ -111,12 +111,15 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def shrink(engine: Engine) -> None:
-    """Gives the space of what was removed back to the file system; PostgreSQL does so by itself."""
+    """Gives the space of what was removed back to the file system, unless others keep the file locked.
+
+    PostgreSQL does so by itself.
+    """
     if not _is_sqlite(engine.url):
         return
     connection = engine.raw_connection()
     try:
-        with told(engine.url):
+        with contextlib.suppress(UnreachableError), told(engine.url):
             connection.cursor().execute("VACUUM")
     finally:
         connection.close()

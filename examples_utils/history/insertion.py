@@ -49,6 +49,9 @@ def insert_contents(connection: Connection, run: Run, number: int) -> None:
         {canonical(key): dict(zip(VariantKey._fields, key, strict=True)) for key in keys},
     )
     variant_ids = {key: variants[canonical(key)] for key in keys}
+    if keys:
+        suites = sorted({key.suite for key in keys})
+        connection.execute(insert(tables.run_suites), [{"run": number, "suite": suite} for suite in suites])
     _insert_results(connection, run, number, variant_ids)
     _insert_figures(connection, run, number, variant_ids)
 

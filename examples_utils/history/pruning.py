@@ -40,7 +40,7 @@ def old_runs(connection: Connection, keep_days: int | None, keep_runs: int | Non
 def remove(connection: Connection, numbers: list[int]) -> None:
     """Removes these runs with everything that no other run needs. Names of variants and metrics stay: they are few."""
     for chunk in chunks(numbers):
-        for table in (tables.figures, tables.log_tails, tables.results):
+        for table in tables.OF_RUN:
             connection.execute(delete(table).where(table.c.run.in_(chunk)))
         connection.execute(delete(tables.runs).where(tables.runs.c.id.in_(chunk)))
     for shared, used in _SHARED:

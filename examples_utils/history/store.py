@@ -80,7 +80,7 @@ class History:
             ).one()
             row = run_row(connection, whole, datetime.fromisoformat(stored.added_utc))
             connection.execute(update(runs).where(runs.c.id == stored.id), row)
-            for table in (tables.figures, tables.log_tails, tables.results):
+            for table in tables.OF_RUN:
                 connection.execute(delete(table).where(table.c.run == stored.id))
             insert_contents(connection, whole, stored.id)
             return True

@@ -46,13 +46,10 @@ def newest_first(
     limit: int | None = None,
 ) -> Select[Any]:
     """The query for rows of ``runs``, the newest first. Raises ValueError if ``before_utc`` is no time."""
-    runs, results, variants = tables.runs, tables.results, tables.variants
+    runs, run_suites = tables.runs, tables.run_suites
     query = select(runs).order_by(runs.c.ordered_us.desc(), runs.c.id.desc()).limit(limit)
     if suite is not None:
-        of_suite = results.join(variants, variants.c.id == results.c.variant)
-        query = query.where(
-            exists().select_from(of_suite).where(results.c.run == runs.c.id, variants.c.suite == suite)
-        )
+        query = query.where(exists().where(run_suites.c.run == runs.c.id, run_suites.c.suite == suite))
     if machine_key is not None:
         query = query.where(runs.c.machine_key == machine_key)
     if branch is not None:
@@ -66,7 +63,8 @@ def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
     """What the runs of such a query are."""
     rows = connection.execute(query).all()
     machines = contents_of(connection, tables.machines, (row.machine for row in rows), json.loads)
-    counts, suites = _counted(connection, [row.id for row in rows])
+    numbers = [row.id for row in rows]
+    suites, counts = _suites(connection, numbers), _counts(connection, numbers)
     return [
         RunSummary(
             run_id=row.run_id,
@@ -87,21 +85,20 @@ def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
 _STATUSES = {"passed": "passed", "failed": "failed", "skipped": "skipped", "not_run": "not run"}
 
 
-def _counted(
-    connection: Connection, numbers: Sequence[int]
-) -> tuple[dict[tuple[int, str], int], dict[int, set[str]]]:
-    """How many variants of each status, and which suites, each run has."""
-    results, variants = tables.results, tables.variants
-    counts: dict[tuple[int, str], int] = {}
-    suites: dict[int, set[str]] = {}
+def _suites(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
+    suites: dict[int, list[str]] = {}
     for chunk in chunks(numbers):
-        query = (
-            select(results.c.run, results.c.status, variants.c.suite, func.count())
-            .join(variants, variants.c.id == results.c.variant)
-            .where(results.c.run.in_(chunk))
-            .group_by(results.c.run, results.c.status, variants.c.suite)
-        )
-        for run, status, suite, count in connection.execute(query):
-            counts[run, status] = counts.get((run, status), 0) + count
-            suites.setdefault(run, set()).add(suite)
-    return counts, suites
+        query = select(tables.run_suites).where(tables.run_suites.c.run.in_(chunk))
+        for run, suite in connection.execute(query):
+            suites.setdefault(run, []).append(suite)
+    return suites
+
+
+def _counts(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], int]:
+    """How many variants of each status each run has."""
+    run, status = tables.results.c.run, tables.results.c.status
+    counts: dict[tuple[int, str], int] = {}
+    for chunk in chunks(numbers):
+        query = select(run, status, func.count()).where(run.in_(chunk)).group_by(run, status)
+        counts.update(((number, ended), count) for number, ended, count in connection.execute(query))
+    return counts

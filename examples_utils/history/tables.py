@@ -111,6 +111,10 @@ def _of_run() -> Column[int]:
     return Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
 
 
+# Which suites a run has variants of: what its results say, kept where it is found at once.
+run_suites = Table("run_suites", metadata, _of_run(), Column("suite", AnyText, primary_key=True))
+
+
 def _of_variant() -> Column[int]:
     return Column("variant", Integer, ForeignKey("variants.id"), primary_key=True)
 
@@ -148,3 +152,6 @@ figures = Table(
     Column("measured", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+# All that is a run's own.
+OF_RUN = (figures, log_tails, results, run_suites)

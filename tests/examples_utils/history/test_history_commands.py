@@ -300,7 +300,16 @@ def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
     history.add(night(2))
     assert len(history.prune(keep_days=0)) == 2
     with reading(history._engine) as connection:
-        for name in ("runs", "results", "figures", "log_tails", "machines", "settings", "commands"):
+        for name in (
+            "runs",
+            "results",
+            "run_suites",
+            "figures",
+            "log_tails",
+            "machines",
+            "settings",
+            "commands",
+        ):
             assert (
                 connection.execute(select(func.count()).select_from(tables.metadata.tables[name])).scalar()
                 == 0

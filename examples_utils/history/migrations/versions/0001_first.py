@@ -52,6 +52,7 @@ def upgrade() -> None:
         sa.Column("direction", sa.Text),
         sa.Column("reduction", sa.Text, nullable=False),
     )
+    op.create_table("run_suites", _of_run(), sa.Column("suite", sa.Text, primary_key=True))
     op.create_table(
         "results",
         _of_run(),
