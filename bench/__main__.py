@@ -69,7 +69,6 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _bounds(runner_overhead.measure_all),
     "report": _bounds(report.measure_all),
-    "runner": _runner,
     "history": _history,
 }
 

@@ -98,7 +98,7 @@ def _spread(residuals: Floats, counts: Ints) -> Floats:
 
     Without that bound a figure of which nine in ten repetitions are the same number would have none.
     """
-    pooled = np.sort(residuals.reshape(len(residuals), counts.shape[1] * residuals.shape[2]), axis=1)
+    pooled = np.sort(residuals.reshape(len(residuals), residuals.shape[1] * residuals.shape[2]), axis=1)
     last = np.maximum(counts.sum(axis=1) - 1, 0)
     rows = np.arange(len(pooled))
     low = pooled[rows, np.floor(0.1 * last).astype(int)]
