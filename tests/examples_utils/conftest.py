@@ -90,6 +90,8 @@ def workplace(
 ) -> Workplace:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DATASETS_DIR", raising=False)
+    # What one run registers would be there in all later ones of this process.
+    monkeypatch.setattr("benchmark_parsers.custom._REGISTERED", {})
     return Workplace(tmp_path, capsys)
 
 
