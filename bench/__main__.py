@@ -68,8 +68,8 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "instances": _ratios(instances.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _bounds(runner_overhead.measure_all),
-    "report": _bounds(report.measure_all),
     "history": _history,
+    "report": _bounds(report.measure_all),
 }
 
 

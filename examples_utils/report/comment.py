@@ -59,9 +59,13 @@ def _table(rows: Sequence[Row], runs: Sequence[Run]) -> str:
     header = [*HEADER, "since"] if dated else HEADER
     cells = []
     for row in rows:
-        since = [wording.since(row.regression, runs) if row.regression else ""] if dated else []
+        since = [_since(row, runs)] if dated else []
         cells.append([_said(cell) for cell in (*row_of(row.one), *since)])
     return plain_table(header, cells, NUMERIC)
+
+
+def _since(row: Row, runs: Sequence[Run]) -> str:
+    return wording.since(row.regression, runs) if row.regression else ""
 
 
 def _logs_of_failures(run: Run) -> list[str]:

@@ -104,12 +104,12 @@ function drawNights(svg, figure, data, x, y, mostDots) {
 }
 
 function drawSteps(svg, figure, x, box, first, spark) {
-  for (const [at, earliest, latest, ratio] of figure.steps) {
+  for (const [at, before, after, ratio] of figure.steps) {
     if (at <= first) continue;
     const middle = x(at - 0.5);
     svgElement("path", { class: "step", d: `M${middle} ${box.top}V${box.bottom}` }, svg);
     if (spark) continue;
-    svgElement("path", { class: "step-range", d: `M${x(earliest - 1)} ${box.top}H${x(latest)}` }, svg);
+    svgElement("path", { class: "step-range", d: `M${x(Math.max(before, first))} ${box.top}H${x(after)}` }, svg);
     const beyond = middle > box.right - 60;
     svgElement("text", { class: `tick ${beyond ? "end" : "start"}`, x: middle + (beyond ? -4 : 4), y: box.top + 12 }, svg, percent(ratio));
   }

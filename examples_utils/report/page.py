@@ -42,7 +42,7 @@ def report_page(
     """The page's text.
 
     Args:
-        runs: the history, oldest first; the last of them is the one that is reported.
+        runs: the history of one machine, oldest first; the last of them is the one that is reported.
         comparison: of the last run with its base; the page shows its figures.
         changes: the change points of ``runs``.
         base_run_ids: the runs of the base, which the plots mark.

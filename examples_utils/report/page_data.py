@@ -56,7 +56,7 @@ def _figure(row: Row, series: Series | None, limits: Mapping[MetricKey, int], ru
         "verdict": one.verdict.value,
         "base": one.base,
         "steps": [
-            [change.point.index, change.point.last_before + 1, change.point.first_after, change.point.ratio]
+            [change.point.index, change.point.last_before, change.point.first_after, change.point.ratio]
             for change in row.changes
             if change.point.index < runs
         ],

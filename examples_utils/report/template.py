@@ -47,8 +47,8 @@ def page_template(runs: Sequence[Run]) -> Template:
         "number": _number,
         "title_of": title_of,
         "relative": lambda one: _minus(wording.relative(one)),
-        "since": lambda regression: wording.since(regression, runs),
-        "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {wording.step(change)}",
+        "since": lambda row: wording.since(row.regression, runs) if row.regression else "",
+        "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {wording.step(change, runs)}",
         "small": wording.small,
         "slug": lambda verdict: verdict.value.replace(" ", "-"),
     }

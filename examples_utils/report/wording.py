@@ -68,16 +68,16 @@ def small(probability: float) -> str:
 def since(regression: Regression, runs: Sequence[Run]) -> str:
     """From which night on, and which commits may be the cause."""
     first = next(index for index, run in enumerate(runs) if run.run_id == regression.first_after.run_id)
-    nights = f"{counted('night', len(runs) - first)}" if first < len(runs) - 1 else "this run is the first"
+    nights = counted("night", len(runs) - first) if first < len(runs) - 1 else "this run is the first"
     before = regression.last_before
     commits = commit_range(before, regression.first_after) if before else ""
-    return f"since {date(regression.first_after.started_utc)} ({nights}){f', {commits}' if commits else ''}"
+    return f"since {date(runs[first].started_utc)} ({nights}){f', {commits}' if commits else ''}"
 
 
-def step(change: Change) -> str:
+def step(change: Change, runs: Sequence[Run]) -> str:
     """When a change point was, and which commits may be the cause."""
     commits = commit_range(change.last_before, change.first_after)
-    return f"on {date(change.first_after.started_utc)}{f', {commits}' if commits else ''}"
+    return f"on {date(runs[change.point.index].started_utc)}{f', {commits}' if commits else ''}"
 
 
 def commit_range(before: Run, after: Run) -> str:

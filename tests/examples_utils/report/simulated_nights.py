@@ -83,7 +83,9 @@ def _run(
     )
 
 
-def simulated_comparison(runs: Sequence[Run], base_nights: int = 14, threshold: float = 0.03) -> Comparison:
+def simulated_comparison(
+    runs: Sequence[Run], base_nights: int = 14, threshold: float = 0.03, lasted: int = 1
+) -> Comparison:
     """Verdicts by a plain rule, which is not that of the product: a page shows whatever it is given."""
     *earlier, last = runs
     base = earlier[-base_nights:]
@@ -125,6 +127,7 @@ def simulated_comparison(runs: Sequence[Run], base_nights: int = 14, threshold: 
                 p=0.4 if verdict is Verdict.UNCHANGED else 1e-6,
                 q=0.8 if verdict is Verdict.UNCHANGED else 3e-5,
                 threshold=0.02,
+                lasted_runs=lasted,
                 base_runs=len(base),
                 base_values=len(before),
                 new_values=len(figure.values),
@@ -144,14 +147,6 @@ def simulated_changes(
     for key, (night, factor) in slower.items():
         for metric, (_, direction) in FIGURES.items():
             ratio = 1 / factor if direction == "higher" else factor
-            point = ChangePoint(
-                night,
-                max(night - 1, 1),
-                min(night + 1, len(runs) - 1),
-                ratio,
-                ratio * 0.99,
-                ratio * 1.01,
-                0.001,
-            )
+            point = ChangePoint(night, night - 1, night, ratio, ratio * 0.99, ratio * 1.01, 0.001)
             found.append(Change(MetricKey(*key, metric), point, runs[night - 1], runs[night], factor < 1))
     return tuple(found)

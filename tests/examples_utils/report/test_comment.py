@@ -17,7 +17,7 @@ from tests.examples_utils.report.simulated_nights import (
 
 SLOWER = {variant("resnet50_infer", 8): (27, 1.08)}
 RUNS = simulated_runs(30, slower=SLOWER, noise=0.003)
-COMPARISON = simulated_comparison(RUNS)
+COMPARISON = simulated_comparison(RUNS, lasted=3)
 
 
 def test_what_regressed_stands_first_with_its_date_and_what_did_not_is_folded() -> None:

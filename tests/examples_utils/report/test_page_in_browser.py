@@ -25,7 +25,7 @@ RESNET, EFFICIENTNET = "resnet50_infer", "efficientnet_b0_infer"
 SLOWER = {variant(RESNET, 8): (27, 1.08)}
 RUNS = simulated_runs(30, (RESNET, EFFICIENTNET), (1, 8), slower=SLOWER, noise=0.003)
 BASE = [run.run_id for run in RUNS[-15:-1]]
-COMPARISON = simulated_comparison(RUNS)
+COMPARISON = simulated_comparison(RUNS, lasted=3)
 PAGE = report_page(RUNS, COMPARISON, simulated_changes(RUNS, SLOWER), BASE)
 
 
