@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from examples_utils.history.database_errors import history_error
-from examples_utils.history.problems import HistoryError, UnreachableError
+from examples_utils.history.problems import HistoryError
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
@@ -111,7 +112,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def shrink(engine: Engine) -> None:
-    """Gives the space of what was removed back to the file system, unless others keep the file locked.
+    """Gives the space of what was removed back to the file system, unless others keep the file or the disk is full.
 
     PostgreSQL does so by itself.
     """
@@ -119,7 +120,7 @@ def shrink(engine: Engine) -> None:
         return
     connection = engine.raw_connection()
     try:
-        with contextlib.suppress(UnreachableError), told(engine.url):
+        with contextlib.suppress(sqlite3.OperationalError):
             connection.cursor().execute("VACUUM")
     finally:
         connection.close()

@@ -31,21 +31,21 @@ def writer(url: str, first: int, end: int) -> subprocess.Popen[str]:
 def test_what_writers_add_at_once_is_all_there(url):
     with open_history(url, create=True):
         pass
-    writers = [writer(url, first, first + 10) for first in (0, 10, 20)]
+    writers = [writer(url, first, first + 5) for first in (0, 5, 10)]
     assert [process.wait(60) for process in writers] == [0, 0, 0]
     with open_history(url) as history:
-        ids = [night(number).run_id for number in range(30)]
-        assert history.load(ids) == [night(number, variants=20) for number in range(30)]
+        ids = [night(number).run_id for number in range(15)]
+        assert history.load(ids) == [night(number, variants=20) for number in range(15)]
 
 
 def test_writers_that_add_the_same_runs_at_once_add_them_once(url):
     with open_history(url, create=True):
         pass
-    writers = [writer(url, 0, 10) for _ in range(3)]
+    writers = [writer(url, 0, 5) for _ in range(3)]
     assert [process.wait(60) for process in writers] == [0, 0, 0]
     with open_history(url) as history:
-        assert len(history.runs()) == 10
-        assert history.load([night(9).run_id]) == [night(9, variants=20)]
+        assert len(history.runs()) == 5
+        assert history.load([night(4).run_id]) == [night(4, variants=20)]
 
 
 def test_a_writer_that_is_killed_loses_nothing_that_was_acknowledged(url):
