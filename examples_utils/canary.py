@@ -21,8 +21,8 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-# Short passes, so that the median leaves out what disturbs some of them, and enough of them to be nearly half a second.
-_PASSES = 15
+# Short passes, so that the median leaves out what disturbs some of them, and enough of them to be half a second.
+_PASSES = 25
 _WARM_UP_PASSES = 2
 _ORDER = 512  # of the matrices, each 1 MiB of float32: within the second or third level of any cache
 _PRODUCTS = 2  # a pass

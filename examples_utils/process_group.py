@@ -66,23 +66,22 @@ def end_all(group: int | None, mark: str, grace_s: float = GRACE_S) -> int:
 
     A Ctrl-C during the grace ends it at once.
     """
-    members = members_of(group, mark)
-    ended = set(members)
-    _send(members, signal.SIGTERM)
-    deadline = time.monotonic() + grace_s
-    while members and time.monotonic() < deadline:
-        try:
-            time.sleep(_POLL_S)
-        except KeyboardInterrupt:
-            break
+    ended: set[int] = set()
+    # Looking for the members takes longer than the pauses between: a Ctrl-C mostly comes meanwhile.
+    with contextlib.suppress(KeyboardInterrupt):
         members = members_of(group, mark)
         ended |= members
+        _send(members, signal.SIGTERM)
+        deadline = time.monotonic() + grace_s
+        while members and time.monotonic() < deadline:
+            time.sleep(_POLL_S)
+            members = members_of(group, mark)
+            ended |= members
     deadline = time.monotonic() + _AFTER_KILL_S
-    while members and time.monotonic() < deadline:
+    while (members := members_of(group, mark)) and time.monotonic() < deadline:
+        ended |= members
         _send(members, signal.SIGKILL)
         time.sleep(_POLL_S)
-        members = members_of(group, mark)
-        ended |= members
     return len(ended)
 
 

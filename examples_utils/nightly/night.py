@@ -24,7 +24,7 @@ from examples_utils.nightly.keeping import NightHistory, tonight_of
 from examples_utils.nightly.lock import only_night
 from examples_utils.nightly.options import NightOptions
 from examples_utils.nightly.page import check_report, write_page
-from examples_utils.nightly.since import regressions
+from examples_utils.nightly.since import regressions, standing
 from examples_utils.nightly.suspicion import repeat_suspects
 from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
 from examples_utils.plan import schedule
@@ -128,6 +128,7 @@ def _judge(
             night,
             comparison=comparison,
             regressions=regressions(comparison, found, nights),
+            standing=standing(comparison, found, nights),
             repeated=measured.repeated,
             repetitions_more=options.compare.confirmations,
             problems=[*problems, page_problem] if page_problem else problems,

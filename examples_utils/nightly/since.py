@@ -31,11 +31,27 @@ def regressions(comparison: Comparison, changes: Sequence[Change], nights: Seque
     The verdict itself says since when, but it looks back some nights only: what has lasted so long is dated by its
     change point.
     """
+    latest = _latest_for_the_worse(changes)
+    return [_dated(one, latest.get(one.key), nights) for one in comparison.regressed]
+
+
+def standing(comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]) -> list[Change]:
+    """The steps for the worse of the last weeks that still stand, though this night was no worse than the ones before.
+
+    A verdict calls a step for some nights and then takes the new level for the usual one.
+    """
+    called = {one.key for one in comparison.regressed}
+    first = len(nights) - _LONGEST_LOOK_BACK
+    found = _latest_for_the_worse(changes).values()
+    return [change for change in found if change.point.index >= first and change.key not in called]
+
+
+def _latest_for_the_worse(changes: Sequence[Change]) -> dict[MetricKey, Change]:
+    """The last step of each figure, where it was for the worse: one for the better after it has settled it."""
     latest: dict[MetricKey, Change] = {}
     for change in changes:
-        if change.better is False:
-            latest.setdefault(change.key, change)
-    return [_dated(one, latest.get(one.key), nights) for one in comparison.regressed]
+        latest.setdefault(change.key, change)
+    return {key: change for key, change in latest.items() if change.better is False}
 
 
 def regression_line(regression: Regression) -> str:
@@ -46,7 +62,16 @@ def regression_line(regression: Regression) -> str:
     return (
         f"REGRESSED {name_of(one)} {one.key.metric}: {change_text(one)}{interval} "
         f"({format_figure(one.base)} to {format_figure(one.new)}{unit}) since {_night(regression.first_after)}"
-        f"{_commits(regression)}"
+        f"{_commits(regression.last_before, regression.first_after)}"
+    )
+
+
+def standing_line(change: Change) -> str:
+    """What got worse some nights ago, by how much, and between which commits."""
+    low, high = (f"{end - 1:+.1%}" for end in (change.point.low, change.point.high))
+    return (
+        f"STILL WORSE {change.key.variant} {change.key.metric}: {change.point.ratio - 1:+.1%}, {low} to {high}, since "
+        f"{_night(change.first_after)}{_commits(change.last_before, change.first_after)}"
     )
 
 
@@ -64,8 +89,7 @@ def _night(run: Run) -> str:
     return f"{run.started_utc[:16].replace('T', ' ')} UTC"
 
 
-def _commits(regression: Regression) -> str:
-    before, after = regression.last_before, regression.first_after
+def _commits(before: Run | None, after: Run) -> str:
     if before is None or not (before.commit and after.commit):
         return ""
     if before.commit == after.commit:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.statement import change_text, movement_line, name_of
+from examples_utils.comparison.statement import change_text, name_of
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import Run, VariantKey
 from examples_utils.nightly.baseline import Baseline
-from examples_utils.nightly.since import Regression, regression_line
+from examples_utils.nightly.since import Regression, regression_line, standing_line
 
 SCHEMA_VERSION = 1
 
@@ -22,8 +23,9 @@ SCHEMA_VERSION = 1
 class Night:
     """One night, judged. Without a ``comparison`` there is no verdict, because the history could not be read.
 
-    ``repeated`` are the variants that looked slower and were run again on the spot; ``problems`` say what of the night
-    is not where it should be (history, report).
+    ``standing`` are steps for the worse that earlier nights have called. ``repeated`` are the variants that looked
+    slower and were run again on the spot. ``problems`` say what of the night is not where it should be (history,
+    report).
     """
 
     run: Run
@@ -32,6 +34,7 @@ class Night:
     baseline: Baseline | None
     comparison: Comparison | None = None
     regressions: Sequence[Regression] = ()
+    standing: Sequence[Change] = ()
     repeated: Sequence[VariantKey] = ()
     repetitions_more: int = 0
     problems: Sequence[str] = ()
@@ -66,11 +69,9 @@ class Night:
 
 def verdict_lines(night: Night) -> list[str]:
     """The verdict, what it rests on last."""
-    lines = []
-    if night.comparison and night.comparison.movement:
-        lines.append(movement_line(night.comparison))
-    lines += [regression_line(regression) for regression in night.regressions]
+    lines = [regression_line(regression) for regression in night.regressions]
     lines += _not_comparable_lines(night)
+    lines += [standing_line(change) for change in night.standing]
     if night.repeated:
         names = ", ".join(key.variant for key in night.repeated)
         lines.append(
@@ -108,6 +109,7 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
+        "standing": [_standing(change) for change in night.standing],
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
         ],
@@ -133,6 +135,20 @@ def _regression(regression: Regression) -> dict[str, Any]:
         "last_good_commit": before.commit if before else None,
         "first_bad_commit": regression.first_after.commit,
         "line": regression_line(regression),
+    }
+
+
+def _standing(change: Change) -> dict[str, Any]:
+    return {
+        **change.key._asdict(),
+        "ratio": change.point.ratio,
+        "low": change.point.low,
+        "high": change.point.high,
+        "since_utc": change.first_after.started_utc,
+        "since_run_id": change.first_after.run_id,
+        "last_good_commit": change.last_before.commit,
+        "first_bad_commit": change.first_after.commit,
+        "line": standing_line(change),
     }
 
 

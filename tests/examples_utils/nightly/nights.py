@@ -78,9 +78,14 @@ class NightPlace:
     def night(self, *more: str) -> Done:
         return self.workplace.command(*self.arguments(*more))
 
-    def went_before(self, count: int, levels: Mapping[str, float], **changed: Any) -> list[Run]:
+    def went_before(
+        self, count: int, levels: Mapping[str, float], until_days_ago: int = 1, **changed: Any
+    ) -> list[Run]:
         """Adds so many good nights to the history, one a day up to yesterday; ``changed`` replaces fields of them."""
-        runs = [replace(earlier_night(days_ago, levels), **changed) for days_ago in range(count, 0, -1)]
+        last = until_days_ago
+        runs = [
+            replace(earlier_night(days, levels), **changed) for days in range(last + count - 1, last - 1, -1)
+        ]
         with open_history(str(self.folder / "history.db"), create=True) as history:
             for run in runs:
                 history.add(run)

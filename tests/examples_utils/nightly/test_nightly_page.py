@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shlex
 import subprocess
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
 from examples_utils.arguments import make_parser
+from examples_utils.history.store import open_history
+from tests.examples_utils.conftest import Done
 from tests.examples_utils.nightly.nights import NightPlace
 from tests.examples_utils.test_runner_docs import blocks
 
@@ -34,45 +39,63 @@ def author(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: None):
     place.workplace.script("resize.py", blocks(WEEK, "python")[0])
     place.workplace.spec(blocks(WEEK, "yaml")[0], "week.yml")
-    said: dict[str, tuple[int, str]] = {}
-    for command in [
-        line.removeprefix("$ ") for block in blocks(WEEK, "console") for line in block.splitlines()
-    ]:
-        words = shlex.split(command)
-        if words[:3] != OURS:
-            subprocess.run(["bash", "-ec", command], cwd=place.folder, check=True)
-            continue
-        lock = ["--lock", str(place.folder / "lock")] if words[3] == "nightly" else []
-        done = place.workplace.command(*words[3:], *lock)
-        said[words[words.index("--log-dir") + 1] if lock else " ".join(words[3:5])] = done.exitcode, done.out
+    nights, looks, later = blocks(WEEK, "console")
+    said = [run(place, command) for command in (nights + looks).splitlines()]
 
-    assert said["logs/monday"][0] == 0
-    assert "verdict: baseline begun" in said["logs/monday"][1]
-    for day in ("tuesday", "wednesday", "thursday", "friday"):
-        code, out = said[f"logs/{day}"]
-        assert (code, "verdict: no regression" in out) == (0, True), day
-    first_bad = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=place.folder, text=True).strip()
-    last_good = subprocess.check_output(["git", "rev-parse", "HEAD~1"], cwd=place.folder, text=True).strip()
-    saturday, sunday = said["logs/saturday"], said["logs/sunday"]
-    assert (saturday[0], sunday[0]) == (1, 1)
-    since = re.search(
-        r"started_utc\": \"(\S{16})", (place.folder / "logs/saturday/nightly_verdict.json").read_text()
-    )
-    assert since is not None
-    for _, out in (saturday, sunday):
+    begun, *quiet = (done for done in said[1:6] if done)
+    assert begun.exitcode == 0
+    assert "verdict: baseline begun" in begun.out
+    assert [(done.exitcode, "verdict: no regression" in done.out) for done in quiet] == [(0, True)] * 4
+    last_good, first_bad = (revision(place, name) for name in ("HEAD~1", "HEAD"))
+    verdict = json.loads((place.folder / "logs/saturday/nightly_verdict.json").read_text())
+    for done in said[7:9]:
+        assert done is not None
+        assert done.exitcode == 1
         told = re.findall(
-            r"^REGRESSED (\S+) throughput: (\S+)%.* since (\S+ \S+) UTC, commits (\S+)$", out, re.MULTILINE
+            r"^REGRESSED (\S+) throughput: (\S+)%.* since (\S+ \S+) UTC, commits (\S+)$",
+            done.out,
+            re.MULTILINE,
         )
         assert [name for name, *_ in told] == ["resize_size_224", "resize_size_384"]
         for _, change, night, commits in told:
             assert -7.5 < float(change) < -4
-            assert night == since[1].replace("T", " ")
+            assert night == verdict["started_utc"][:16].replace("T", " ")
             assert commits == f"{last_good[:10]}..{first_bad[:10]}"
-    changes = said["history changes"]
-    assert changes[0] == 0
-    assert changes[1].count(f"{last_good[:10]}") >= 2
-    assert said["compare latest~2"][0] == 1
+    assert [done.exitcode for done in said[9:] if done] == [0, 0, 1, 0]
     assert (place.folder / "pages/report.html").stat().st_size > 10_000
+
+    add_more_weeks(place)
+    found = run(place, later.strip())
+    assert found is not None
+    assert found.exitcode == 0
+    steps = [line for line in found.out.splitlines() if last_good[:10] in line and first_bad[:10] in line]
+    assert len(steps) == 2, found.out
+
+
+def run(place: NightPlace, line: str) -> Done | None:
+    """A command of ours in this process, any other by the shell (None)."""
+    command = line.removeprefix("$ ")
+    words = shlex.split(command)
+    if words[:3] != OURS:
+        subprocess.run(["bash", "-ec", command], cwd=place.folder, check=True)
+        return None
+    lock = ["--lock", str(place.folder / "lock")] if words[3] == "nightly" else []
+    return place.workplace.command(*words[3:], *lock)
+
+
+def revision(place: NightPlace, name: str) -> str:
+    return subprocess.check_output(["git", "rev-parse", name], cwd=place.folder, text=True).strip()
+
+
+def add_more_weeks(place: NightPlace) -> None:
+    """Two weeks before the first night that were like it, and seven nights like the last one right after it."""
+    first, *_, last = place.stored()
+    more = [(first, timedelta(days=-days)) for days in range(1, 15)]
+    more += [(last, timedelta(milliseconds=number)) for number in range(1, 8)]
+    with open_history("history.db") as history:
+        for number, (like, distance) in enumerate(more):
+            started = datetime.fromisoformat(like.started_utc) + distance
+            history.add(replace(like, run_id=f"{number:016x}", started_utc=started.isoformat()))
 
 
 def test_every_option_is_described_and_every_described_option_exists():

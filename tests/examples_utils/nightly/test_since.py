@@ -7,7 +7,7 @@ from dataclasses import replace
 from examples_utils.comparison.change_points import Change, ChangePoint
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import MetricKey, Run
-from examples_utils.nightly.since import Regression, regression_line, regressions
+from examples_utils.nightly.since import Regression, regression_line, regressions, standing, standing_line
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
 KEY = MetricKey(SUITE, "a", "a", "throughput")
@@ -67,3 +67,13 @@ def test_at_the_same_commit_the_line_says_that_the_code_is_not_the_cause():
     assert regression_line(since(WORSE, nights=same)).endswith(
         "at the same commit aaaaaaaaaa as before: the code of this repository is not the cause"
     )
+
+
+def test_a_step_that_is_no_longer_called_stands_until_a_better_one_or_the_fortnight_is_over():
+    quiet, called = Comparison("", "", ()), Comparison("", "", (WORSE,))
+    assert standing(quiet, [change(14)], NIGHTS) == [change(14)]
+    assert standing(called, [change(14)], NIGHTS) == []
+    assert standing(quiet, [change(16, better=True), change(14)], NIGHTS) == []
+    assert standing(quiet, [change(3)], NIGHTS) == []
+    assert standing_line(change(14)).startswith("STILL WORSE a throughput: -7.0%, -8.0% to -6.0%, since ")
+    assert standing_line(change(14)).endswith(" UTC, commits 1313131313..1414141414")
