@@ -57,10 +57,15 @@ def latency(measurement: Measurement) -> Latency:
     Where the device tells only a range for each host call, minimum of minima, maximum of maxima and
     mean of means, without percentiles.
     """
-    round_trip_ms = measurement.round_trip_ns / 1e6
     if measurement.round_trip_is_range:
-        low, high, mean = round_trip_ms.reshape(-1, 3).T
+        low, high, mean = (measurement.round_trip_ns / 1e6).reshape(-1, 3).T
         return Latency(float(mean.mean()), float(low.min()), float(high.max()), len(mean), None)
+    return latency_of(measurement.round_trip_ns)
+
+
+def latency_of(round_trip_ns: NDArray[np.int64]) -> Latency:
+    """Figures over single round trips `(n,)` int64 ns."""
+    round_trip_ms = round_trip_ns / 1e6
     values = np.percentile(round_trip_ms, PERCENTILES, method="linear")
     return Latency(
         mean_ms=float(round_trip_ms.mean()),

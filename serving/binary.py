@@ -55,7 +55,7 @@ def find_triton() -> Triton:
             f"nvidia-pytriton {package.version} has no backend for Python {python} (it has: {known}): "
             "make the virtual environment with one of these, `make PYTHON=python3.11 setup-triton`"
         )
-    libraries = [_folder_of_libpython(python), Path(str(package.locate_file("nvidia_pytriton.libs")))]
+    libraries = [folder_of_libpython(), Path(str(package.locate_file("nvidia_pytriton.libs")))]
     known_already = os.environ.get("LD_LIBRARY_PATH", "")
     return Triton(
         root / "bin" / "tritonserver",
@@ -79,8 +79,12 @@ def link_python_backend(triton: Triton, folder: Path) -> list[str]:
     return [f"--backend-directory={folder}"]
 
 
-def _folder_of_libpython(python: str) -> Path:
-    """Where the shared library is that the stub is linked with; interpreters need not come with it."""
+def folder_of_libpython() -> Path:
+    """Where the shared library of this Python is, with which the stub is linked; not every Python comes with it.
+
+    Raises `TritonMissing` where there is none.
+    """
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
     library = f"libpython{python}.so.1.0"
     places = [sysconfig.get_config_var(name) for name in ("LIBDIR", "LIBPL")]
     multiarch = sysconfig.get_config_var("MULTIARCH") or ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, replace
@@ -59,7 +60,9 @@ class Instance:
                 executable.run([staging])
         effective = asdict(executable.effective)
         said = {"model": config["name"], "instance": name, "cores": sorted(cores), "effective": effective}
-        print(f"{READY}{json.dumps(said)}", flush=True)
+        # In one piece: other instances write to the same log.
+        sys.stdout.write(f"{READY}{json.dumps(said)}\n")
+        sys.stdout.flush()
 
     def answers(self, pixels: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
         """Logits `(images, classes)` of each request, `pixels[i]` being `(images, channels, height, width)`.

@@ -82,7 +82,7 @@ def _with_facts(
     batching = served.dynamic_batching_us
     details = {
         **measured,
-        "server": f"{about.name} {about.version}",
+        "server": f"tritonserver {about.version}",
         "instances": str(served.instances),
         "shared_memory": "system" if shared_memory else "none",
         "dynamic_batching": "off" if batching is None else f"waits {batching} microseconds",

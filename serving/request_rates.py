@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.machine import available_cores
-from measurement.statistics import PERCENTILES, Latency, Throughput, samples_needed
+from measurement.statistics import Latency, Throughput, latency_of, samples_needed
 from serving.connection import Client, RequestType
 from serving.load import in_clients
 from serving.open_loop import Answered, open_loop, poisson_arrivals
@@ -48,7 +48,9 @@ class AtRate:
     @property
     def p99_ms(self) -> float | None:
         """None where there are too few answers to tell."""
-        return self.latency.percentiles_ms[99.0] if len(self.latency_ns) >= samples_needed(99.0) else None  # type: ignore[index]
+        if len(self.latency_ns) < samples_needed(99.0):
+            return None
+        return float(np.percentile(self.latency_ns, 99, method="linear")) / 1e6
 
     def under(self, limit_ms: float) -> bool:
         """Whether p99 is under the limit: of all that were due, for the rest was not sent where too many were late."""
@@ -61,15 +63,7 @@ class AtRate:
 
     @property
     def latency(self) -> Latency:
-        milliseconds = self.latency_ns / 1e6
-        values = np.percentile(milliseconds, PERCENTILES, method="linear")
-        return Latency(
-            float(milliseconds.mean()),
-            float(milliseconds.min()),
-            float(milliseconds.max()),
-            len(milliseconds),
-            dict(zip(PERCENTILES, map(float, values), strict=True)),
-        )
+        return latency_of(self.latency_ns)
 
     @property
     def throughput(self) -> Throughput:

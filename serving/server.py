@@ -62,24 +62,13 @@ def running_server(
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="triton-backends-") as backends:
-        arguments = link_python_backend(triton, Path(backends))
-        for attempt in range(PORTS_TRIED):
-            port = grpc_port or free_port()
-            process = _start(triton, [*_arguments(repository, port), *arguments], log)
-            try:
-                try:
-                    server = _once_it_answers(process, f"{HOST}:{port}", log)
-                except _PortTaken as taken:
-                    if grpc_port is None and attempt + 1 < PORTS_TRIED:
-                        continue
-                    raise ServingError(str(taken)) from None
-                try:
-                    yield server
-                finally:
-                    server.control.close()
-                return
-            finally:
-                stop(process)
+        arguments = [f"--model-repository={repository}", *link_python_backend(triton, Path(backends))]
+        server = _started(triton, arguments, log, grpc_port)
+        try:
+            yield server
+        finally:
+            server.control.close()
+            stop(server.process)
 
 
 def free_port() -> int:
@@ -113,9 +102,26 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _arguments(repository: Path, port: int) -> list[str]:
+def _started(triton: Triton, arguments: Sequence[str], log: Path, grpc_port: int | None) -> Server:
+    """A server that answers; at another free port where the first one was taken meanwhile."""
+    for attempt in range(1, PORTS_TRIED + 1):
+        port = grpc_port or free_port()
+        process = _start(triton, [*arguments, *_own_arguments(port)], log)
+        try:
+            return _once_it_answers(process, port, log)
+        except _PortTaken as taken:
+            stop(process)
+            if grpc_port is not None or attempt == PORTS_TRIED:
+                raise ServingError(str(taken)) from None
+        except BaseException:
+            stop(process)
+            raise
+    raise AssertionError("unreachable")
+
+
+def _own_arguments(port: int) -> list[str]:
     return [
-        f"--model-repository={repository}",
+        f"--id={_identity(port)}",
         "--model-control-mode=explicit",  # models are loaded when they are needed: idle ones take memory
         "--exit-on-error=false",
         "--disable-auto-complete-config",
@@ -125,6 +131,11 @@ def _arguments(repository: Path, port: int) -> list[str]:
         "--allow-metrics=false",  # its figures come by gRPC, and collecting metrics costs time
         "--exit-timeout-secs=3",
     ]
+
+
+def _identity(port: int) -> str:
+    """What the server calls itself, so that no other one is taken for it."""
+    return f"benchmark-{os.getpid()}-{port}"
 
 
 def _start(triton: Triton, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
@@ -147,26 +158,37 @@ class _PortTaken(Exception):
     """The server found its port taken."""
 
 
-def _once_it_answers(process: subprocess.Popen[bytes], address: str, log: Path) -> Server:
+def _once_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> Server:
     from tritonclient.grpc import InferenceServerClient
-    from tritonclient.utils import InferenceServerException
 
+    address = f"{HOST}:{port}"
     control = InferenceServerClient(address)
     until_s = time.monotonic() + START_S
-    while time.monotonic() < until_s:
-        if (code := process.poll()) is not None:
-            control.close()
-            raise (_PortTaken if "already in use" in tail(log) else ServingError)(_ended(code, log))
-        with suppress(InferenceServerException):
-            # Ready, and by its own account: whoever else listens at the port is no child of ours.
-            if control.is_server_ready(client_timeout=1.0):
+    try:
+        while time.monotonic() < until_s:
+            if (code := process.poll()) is not None:
+                taken = "already in use" in tail(log, lines=6)
+                raise (_PortTaken if taken else ServingError)(_ended(code, log))
+            if _is_ready(control, _identity(port)):
                 return Server(address, process, log, control)
-        time.sleep(POLL_S)
-    control.close()
-    raise ServingError(
-        f"tritonserver did not answer at {address} within {START_S:.0f} s: {likely_remedy(log)}; "
-        f"the end of its log:\n{tail(log)}"
-    )
+            time.sleep(POLL_S)
+        raise ServingError(
+            f"tritonserver did not answer at {address} within {START_S:.0f} s: {likely_remedy(log)}; "
+            f"the end of its log:\n{tail(log)}"
+        )
+    except BaseException:
+        control.close()
+        raise
+
+
+def _is_ready(control: InferenceServerClient, identity: str) -> bool:
+    from tritonclient.utils import InferenceServerException
+
+    try:
+        ready = control.is_server_ready(client_timeout=1.0)
+        return bool(ready and control.get_server_metadata(client_timeout=1.0).name == identity)
+    except InferenceServerException:
+        return False
 
 
 def _ended(code: int, log: Path) -> str:

@@ -36,7 +36,10 @@ def test_there_are_no_other_kinds_of_examples() -> None:
     assert RUNNER
 
 
-@pytest.mark.parametrize("target", ["benchmark", "test", "setup", "lint", "check", "bench"])
+@pytest.mark.parametrize(
+    "target",
+    ["benchmark", "test", "setup", "lint", "check", "bench", "setup-triton", "test-serial", "bench-serving"],
+)
 def test_the_make_targets_exist(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark_parsers.driver import DriverParser
@@ -66,6 +66,7 @@ def test_instances_have_cores_of_their_own_by_their_number() -> None:
     assert own_cores("a_0_7", 4096) == cores
 
 
+@settings(deadline=None)  # of a machine that is busy with other tests
 @given(images=st.integers(1, 300), largest=st.integers(1, 64))
 def test_requests_cover_the_images_in_order_and_none_is_too_large(images: int, largest: int) -> None:
     spans = spans_of(Region("r", (images, 3, 2, 2), "uint8"), largest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ def repository(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, repository: Path) -> Iterator[Server]:
     """The one server of this run; models come and go."""
-    log = ROOT / "logs/tritonserver" / time.strftime("%Y-%m-%d-%H.%M.%S.log")
+    log = ROOT / "logs/tritonserver" / time.strftime(f"%Y-%m-%d-%H.%M.%S-{os.getpid()}.log")
     with running_server(find_triton(), repository, log, request.config.option.grpc_port) as running:
         yield running
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from serving import server as server_module
 from serving.answers import differences, in_process
 from serving.binary import Triton, find_triton
 from serving.connection import Client, Connection, RequestType
@@ -85,6 +86,16 @@ class TestServer:
         ):
             raise AssertionError("a server at a port that was taken")
         assert str(tmp_path / "server.log") in str(told.value)
+
+    def test_a_free_port_that_another_program_takes_first_is_left_to_it(
+        self, tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with socket.create_server((HOST, 0)) as other:
+            ports = iter([other.getsockname()[1], server_module.free_port()])
+            monkeypatch.setattr(server_module, "free_port", lambda: next(ports))
+            with running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server:
+                assert server.control.is_server_ready()
+                assert server.address != f"{HOST}:{other.getsockname()[1]}"
 
     def test_a_program_that_does_not_start_is_told_with_the_end_of_its_log(
         self, tiny_repository: Path, tmp_path: Path
