@@ -171,6 +171,8 @@ def _comparison(pairing: Pairing, moved: Movements, judged: Sequence[Judged]) ->
 
 
 def _title(runs: Sequence[Run]) -> str:
+    if not runs:
+        return "no run"
     return runs[-1].run_id if len(runs) == 1 else f"{len(runs)} runs up to {runs[-1].run_id}"
 
 
