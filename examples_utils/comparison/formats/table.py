@@ -56,7 +56,8 @@ def comparison_table(comparison: Comparison, show_all: bool, width: int | None, 
 
 def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
     """The figures that are shown, and the others, each in their order."""
-    shown, hidden = [], []
+    shown: list[Judged] = []
+    hidden: list[Judged] = []
     uncertain = 0
     for one in figures:
         uncertain += one.verdict is Verdict.UNCERTAIN
