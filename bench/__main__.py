@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import re
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 from bench import driver, instances, model_cache, models, replicas, runner_overhead, serving
+from bench.page import measured_on, renew_section
 from bench.rounds import Ratio
-from measurement.machine import available_cores, cpu_model, has_native_bfloat16
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 HEAD = """# Performance
@@ -67,27 +64,13 @@ ON_REQUEST = ("serving",)
 
 
 def _renew(part: str, lines: list[str]) -> None:
-    text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else HEAD
-    _, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
-    kept = {section.splitlines()[0].removeprefix("## "): section.strip() for section in sections}
-    kept[part] = "\n".join([*_section_head(part), *lines])
-    in_order = [kept[name] for name in PARTS if name in kept]
-    PAGE.write_text("\n\n".join([HEAD.strip(), *in_order]) + "\n", encoding="utf-8")
-    print(f"written: {PAGE}", file=sys.stderr)
-
-
-def _section_head(part: str) -> list[str]:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "openvino", "onnxruntime", "timm"))
-    sixteen_bit = "with" if has_native_bfloat16() else "without"
-    return [
-        f"## {part}",
-        "",
-        f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores, {sixteen_bit} native bfloat16; "
-        f"{packages}.",
+    head = [
+        measured_on(),
         "",
         "| what | ratio | range | wanted | medians |",
         "| --- | --- | --- | --- | --- |",
     ]
+    renew_section(PAGE, HEAD, list(PARTS), part, [*head, *lines])
 
 
 if __name__ == "__main__":

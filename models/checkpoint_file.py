@@ -78,7 +78,8 @@ def _is_torchscript(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    except zipfile.BadZipFile:
+    # Of a damaged directory zipfile raises nearly anything; reading the file then says that it is damaged.
+    except Exception:
         return False
 
 

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-_PICTURES = 2
-_SMOOTHNESS = 8
+_PICTURES = 4
+# Standard deviation of the natural noise. Normalised photographs have 1 on average and up to 2; with 1.5 some
+# photographs are still out of range.
+_CONTRAST = 2.0
 
 # Of a residual branch that timm starts at zero. With 1, an unusual picture drives the fifty blocks of
 # resnet152 out of range by a factor of hundreds; with 0.3, by less than 2.
@@ -22,16 +24,16 @@ _BRANCH_GAIN = 0.3
 def settle_random_weights(module: nn.Module, image_size: int, seed: int) -> None:
     """Adjusts ``module``'s weights in place until activations are of the order of 1 in every layer.
 
-    Batch norms get the statistics of seeded noise as their running statistics, as training would
+    Batch norms get the statistics of seeded pictures as their running statistics, as training would
     give them. Where there is no norm at all, each convolution is divided by the standard deviation
     of its output (layer-sequential unit variance, Mishkin and Matas, arXiv:1511.06422).
     """
     _revive_zeroed_branches(module)
-    noise = _noise_pictures(image_size, seed)
+    pictures = _pictures(image_size, seed)
     if any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules()):
-        _settle_batch_norms(module, noise)
+        _settle_batch_norms(module, pictures)
     elif not any(isinstance(layer, nn.GroupNorm | nn.LayerNorm) for layer in module.modules()):
-        _settle_convolutions(module, noise)
+        _settle_convolutions(module, pictures)
 
 
 def _revive_zeroed_branches(module: nn.Module) -> None:
@@ -40,14 +42,32 @@ def _revive_zeroed_branches(module: nn.Module) -> None:
             nn.init.constant_(layer.weight, _BRANCH_GAIN)
 
 
-def _noise_pictures(image_size: int, seed: int) -> torch.Tensor:
+def _pictures(image_size: int, seed: int) -> torch.Tensor:
+    """Seeded pictures `(4, 3, size, size)`: like a photograph, the same with grain, in two tones, and grain alone.
+
+    Statistics of one kind alone leave pictures of another kind out of range by a factor that grows from layer to
+    layer: of smooth noise and grain alone, photographs came out of efficientnet-b4 with logits of 20,000.
+    """
     generator = torch.Generator().manual_seed(seed)
-    side = max(1, image_size // _SMOOTHNESS)
-    coarse = torch.randn(_PICTURES, 3, side, side, generator=generator)
-    smooth = functional.interpolate(coarse, size=(image_size, image_size), mode="bilinear")
-    # Photographs are smooth and generated data is not: statistics of one alone leave the other a
-    # hundred times out of range after some dozen layers.
-    return smooth + torch.randn(smooth.shape, generator=generator)
+    pictures = _CONTRAST * _natural_noise(image_size, generator)
+    grain = torch.randn(pictures.shape, generator=generator)
+    return torch.stack([pictures[0], pictures[1] + grain[1], 1.5 * torch.sign(pictures[2]), grain[3]])
+
+
+def _natural_noise(image_size: int, generator: torch.Generator) -> torch.Tensor:
+    """As much variance in every octave, as photographs have (Field 1987, doi:10.1364/JOSAA.4.002379), and most of it
+    common to the three colours; `(4, 3, size, size)` of variance 1."""
+    octaves = [
+        functional.interpolate(
+            torch.randn(_PICTURES, 3, 2**octave, 2**octave, generator=generator),
+            size=(image_size, image_size),
+            mode="bilinear",
+        )
+        for octave in range(image_size.bit_length())
+    ]
+    noise = torch.stack(octaves).sum(dim=0)
+    noise += noise.sum(dim=1, keepdim=True)
+    return noise / noise.std()
 
 
 @torch.no_grad()

@@ -295,6 +295,14 @@ def test_a_damaged_file_is_read_or_refused_and_nothing_else(
         read_checkpoint(file)
 
 
+def test_a_checkpoint_whose_directory_holds_no_text_is_refused(tmp_path: Path) -> None:
+    content = _small_files()[0]
+    name = content.rindex(b"archive/data.pkl")
+    (tmp_path / "damaged.pth").write_bytes(content[:name] + b"\x80" + content[name + 1 :])
+    with pytest.raises(ModelError, match="damaged"):
+        read_checkpoint(tmp_path / "damaged.pth")
+
+
 def test_a_checkpoint_cannot_run_code(tmp_path: Path) -> None:
     torch.save({"state_dict": _Mischief()}, tmp_path / "evil.pth")
     with pytest.raises(ModelError, match="not a checkpoint that can be loaded safely"):
