@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
 from scipy import stats  # type: ignore[import-untyped]
 
 from examples_utils.comparison.change_points import change_points
@@ -75,7 +74,8 @@ def log_normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
 
 def heavy_tailed(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     """Student's t with three degrees of freedom."""
-    return rng.standard_t(3, shape) / np.sqrt(3)
+    standardised: Floats = rng.standard_t(3, shape) / np.sqrt(3)
+    return standardised
 
 
 def bimodal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
@@ -83,8 +83,9 @@ def bimodal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
     share = np.random.default_rng(1).permutation(np.linspace(0.1, 0.5, shape[0]))
     share = share.reshape(-1, *(1,) * (len(shape) - 1))
     slow = rng.random(shape) < share
-    mixed: Floats = (slow - share) / np.sqrt(share * (1 - share))
-    return np.sqrt(0.99) * mixed + 0.1 * rng.standard_normal(shape)
+    mixed = (slow - share) / np.sqrt(share * (1 - share))
+    standardised: Floats = np.sqrt(0.99) * mixed + 0.1 * rng.standard_normal(shape)
+    return standardised
 
 
 KINDS = (
@@ -169,7 +170,7 @@ class Nights:
         return replace(run, figures=figures)
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
-        """What `nightly` does: the night with its repetitions on the spot, what it calls, and the interval's coverage."""
+        """What `nightly` does: the night with more repetitions, what is called, and how many intervals hold the truth."""
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
         comparison = judge_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
@@ -270,10 +271,10 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield "# False alarms and power of the nightly comparison"
     yield ""
     yield (
-        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each benchmark "
-        f"with 1 to 5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of "
-        "what looks slower; the default options for every kind of noise. In brackets the 95% interval of each share "
-        "(Clopper and Pearson). [How it is done](comparison-method.md)."
+        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 to "
+        f"5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of what "
+        "looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets the "
+        "95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
     )
     yield from _false_alarms(pool, nights)
     yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, called the same night")
@@ -347,16 +348,18 @@ KINDS_EXPLAINED = (
     "",
     "All are shares of the figure; a half of the benchmarks has throughputs (higher is better), a half latencies.",
     "",
-    "- Gaussian; log-normal with a skewness of 3.7 (never faster than a bound, now and then much slower); heavy-tailed: "
-    "Student's t with 3 degrees of freedom; bimodal: 10 to 50% of the repetitions of a benchmark are in a slow mode.",
-    "- Drift: besides Gaussian noise, levels move by 2% (standard deviation) from night to night, with a correlation of "
-    f"{CORRELATION:g}: each benchmark for itself, or all together, which the canary shows. Where each drifts for itself, "
-    "a step of 5% in one night is 2.5 standard deviations of what happens every night anyway: no method can both call it "
-    "and keep still in 99 good nights of 100 (a z-test that knew the standard deviation, at the level that 50 "
-    "benchmarks need, would call 15%).",
-    f"- Slow machine: this night, and {SLOW_SHARE:.0%} of those before, are 3 to 8% slower as a whole, and the canary shows "
-    "it; unevenly: each benchmark by 1 ± 0.15 times that.",
-    "- The fixed threshold and Welch's test see the same first 5 repetitions and the same baseline.",
+    "- Gaussian; log-normal with a skewness of 3.7 (never faster than a bound, now and then much slower); "
+    "heavy-tailed: Student's t with 3 degrees of freedom; bimodal: 10 to 50% of the repetitions of a benchmark are in "
+    "a slow mode.",
+    "- Drift: besides Gaussian noise, levels move by 2% (standard deviation) from night to night, with a correlation "
+    f"of {CORRELATION:g}: each benchmark for itself, or all together, which the canary shows. Where each drifts for "
+    "itself, a step of 5% in one night is 2.5 standard deviations of what happens every night anyway: no method can "
+    "call it and also keep still in 99 good nights of 100. (A z-test that is told the standard deviation, at the "
+    "level that 50 benchmarks need, calls 15%.) Change points of such a benchmark cannot be dated either, and the "
+    "canary's help is not used in that table.",
+    f"- Slow machine: every night after the baseline, and {SLOW_SHARE:.0%} of those in it, are 3 to 8% slower as a "
+    "whole, and the canary shows it; unevenly: each benchmark by 1 ± 0.15 (standard deviation) times that.",
+    "- The fixed threshold and Welch's test see the first 5 repetitions of the same nights and the same baseline.",
 )
 
 

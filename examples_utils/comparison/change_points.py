@@ -56,7 +56,7 @@ class Change:
 
 def change_points(nights: Sequence[Sequence[float]], options: CompareOptions) -> tuple[ChangePoint, ...]:
     """The steps in one series, oldest first; a night is its repetitions, all above 0, and may be empty."""
-    return _steps(levels([nights], len(nights)), options)
+    return _steps(levels([nights], len(nights)), options) if nights else ()
 
 
 def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:

@@ -25,6 +25,7 @@ _MAD = 1.4826  # from median absolute deviation to standard deviation
 _MEDIAN_TO_MEAN = 1.2533  # standard error of a median ÷ that of a mean
 _STEADIEST = 0.3  # no figure counts as if its noise were below this share of the median noise
 _UNEVEN = np.array([0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])  # shares of the movement
+_UNEVEN_PRIOR = np.where(_UNEVEN == 0, 0.5, 0.5 / (len(_UNEVEN) - 1))
 _TAILS = 8.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such
 
 
@@ -118,7 +119,7 @@ def _centre(moved: Floats, variance: Floats) -> tuple[float, float, float]:
         distance = (moved[:, None] - centre) ** 2 / spread
         likelihood = -0.5 * np.log(spread) - 0.5 * (_TAILS + 1) * np.log1p(distance / _TAILS)
         likelihood = likelihood.sum(axis=0)
-        share = np.exp(likelihood - likelihood.max())
+        share = _UNEVEN_PRIOR * np.exp(likelihood - likelihood.max())
         uneven = float(candidates @ share / share.sum())
     return centre, _MEDIAN_TO_MEAN / float(np.sqrt(weights.sum())), float(np.sqrt(uneven))
 

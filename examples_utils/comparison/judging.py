@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, isnan, log
 from statistics import median
 
@@ -96,9 +96,7 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         found = estimates.of_two(sides, extra, level, options)
         judged += _judged(pairing, measured, found, level, options)
-    comparison = _comparison(pairing, measured.moved, judged)
-    # By turns the machine is the same for both sides: what most figures have in common is the code's.
-    return replace(comparison, differences=pairing.differences) if options.alternated else comparison
+    return _comparison(pairing, measured.moved, judged)
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
@@ -145,7 +143,6 @@ def _judged(
             base_runs=sum(bool(run) for run in before),
             base_values=len(base),
             new_values=len(new),
-            lasted_runs=evidence.length,
             needed=more,
             reason=reason(evidence, rule, verdict, more),
         )
@@ -175,7 +172,7 @@ def _comparison(pairing: Pairing, moved: Movements, judged: Sequence[Judged]) ->
 
 def _title(runs: Sequence[Run]) -> str:
     if not runs:
-        return "no earlier run"
+        return "no run"
     return runs[-1].run_id if len(runs) == 1 else f"{len(runs)} runs up to {runs[-1].run_id}"
 
 

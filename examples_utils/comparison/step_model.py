@@ -33,7 +33,11 @@ _BETWEEN = (
 _CORRELATIONS = (0.0, 0.5, 0.8, 0.95)  # φ, from one run to the next
 _CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
 _WIDTHS = (0.3, 1.0, 2.0)  # in steps of λ: how much the figures of a suite differ
-_ODD_ONES = (0.003, 0.03, 0.3)  # the share of figures of a suite that are like no other
+_ODD_ONES = {
+    0.003: 0.8,
+    0.03: 0.16,
+    0.3: 0.04,
+}  # the share of figures that are like no other, and how likely it is
 _WORTH_A_STEP = 0.05  # the p-value from which an older step is told rather than that of the last run
 
 
@@ -159,12 +163,15 @@ def _suites() -> tuple[Floats, Floats]:
     """
     position = np.arange(len(_BETWEEN))
     anywhere = np.full(len(_CELLS), 1 / len(_CELLS))
-    suites, steady = [], []
+    suites, steady, odds = [], [], []
     for centre, width, same, odd in product(position, _WIDTHS, np.eye(len(_CORRELATIONS)), _ODD_ONES):
         near = np.exp(-0.5 * ((position - centre) / width) ** 2)
         suites.append((1 - odd) * np.outer(near / near.sum(), same).ravel() + odd * anywhere)
         steady.append(centre == 0 and width == min(_WIDTHS))
-    prior = np.where(steady, 0.5 / np.sum(steady), 0.5 / np.sum(np.logical_not(steady)))
+        odds.append(_ODD_ONES[odd])
+    prior = np.array(odds)
+    for kind in (np.array(steady), np.logical_not(steady)):
+        prior[kind] /= 2 * prior[kind].sum()
     return np.stack(suites), prior
 
 
