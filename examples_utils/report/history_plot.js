@@ -72,11 +72,13 @@ function drawAxes(svg, x, y, box, low, high, first, last) {
     svgElement("path", { class: "grid", d: `M${box.left} ${y(value)}H${box.right}` }, svg);
     svgElement("text", { class: "tick end", x: box.left - 6, y: y(value) + 4 }, svg, shown(value));
   }
+  const day = (night) => report.nights.moments[night].slice(0, 10);
+  const label = (night) => (day(first) === day(last) ? report.nights.moments[night].slice(11) : day(night));
   const labels = Math.max(1, Math.min(last - first, Math.floor((box.right - box.left) / 110)));
   for (let k = 0; k <= labels; k++) {
     const night = Math.round(first + (last - first) * k / labels);
     const anchor = first === last ? "middle" : k === 0 ? "start" : k === labels ? "end" : "middle";
-    svgElement("text", { class: `tick ${anchor}`, x: x(night), y: box.bottom + 15 }, svg, report.nights.moments[night].slice(0, 10));
+    svgElement("text", { class: `tick ${anchor}`, x: x(night), y: box.bottom + 15 }, svg, label(night));
     if (first === last) break;
   }
 }

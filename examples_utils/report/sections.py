@@ -27,6 +27,11 @@ class Row:
     changes: tuple[Change, ...] = ()
     regression: Regression | None = None
 
+    @property
+    def urgent(self) -> bool:
+        """Whether it needs attention; one that is missing does only if the variant is read by it."""
+        return self.leading and self.one.verdict in _ATTENTION
+
 
 @dataclass(frozen=True)
 class VariantSection:
@@ -44,7 +49,7 @@ class VariantSection:
     @property
     def urgent(self) -> tuple[Row, ...]:
         """The figures that need attention."""
-        return tuple(row for row in self.rows if row.one.verdict in _ATTENTION)
+        return tuple(row for row in self.rows if row.urgent)
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,7 @@ def benchmark_sections(
         of_variant.setdefault(row.one.key.of_variant, []).append(row)
     facts: Mapping[VariantKey, VariantFacts] = last.variants if last else {}
     place = {key: position for position, key in enumerate(dict.fromkeys([*facts, *of_variant]))}
-    urgent = {key for key, of in of_variant.items() if any(row.one.verdict in _ATTENTION for row in of)}
+    urgent = {key for key, of in of_variant.items() if any(row.urgent for row in of)}
     of_benchmark: dict[tuple[str, str], list[VariantSection]] = {}
 
     def urgency(key: VariantKey) -> tuple[bool, int]:

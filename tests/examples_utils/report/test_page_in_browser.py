@@ -191,7 +191,7 @@ def test_a_slow_machine_and_other_fingerprints_are_told_once_above_all(open_page
     page = open_page(report_page(RUNS, comparison))
     banners = page.locator(".banner:visible").all_inner_texts()
     assert banners[0].startswith("Machine slower by 4.2% (3.6% to 4.9%): 87% of the figures moved together")
-    assert banners[1:] == ["Not the same: kernel: 6.1 → 6.2"]
+    assert banners[1:] == ["Note: kernel: 6.1 → 6.2"]
 
 
 def test_a_quiet_night_says_so(open_page: OpenPage) -> None:
