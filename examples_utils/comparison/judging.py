@@ -143,6 +143,7 @@ def _judged(
             base_runs=sum(bool(run) for run in before),
             base_values=len(base),
             new_values=len(new),
+            lasted_runs=evidence.length,
             needed=more,
             reason=reason(evidence, rule, verdict, more),
         )
