@@ -273,8 +273,8 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield (
         f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 "
         f"to 5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of "
-        "what looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets the "
-        "95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
+        "what looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets "
+        "the 95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
     )
     yield from _false_alarms(pool, nights)
     yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, called the same night")
