@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
-.PHONY: benchmark test lint check setup bench accuracy soak real-check clean
+.PHONY: benchmark test lint check setup bench bench-statistics accuracy soak real-check clean
 
 ## benchmark: seven configurations on real photographs, as a table and as result files
 benchmark: setup
@@ -30,6 +30,10 @@ setup: $(VENV)/.driver images
 ## bench: speed and memory as ratios; writes docs/performance.md
 bench: $(VENV)/.test images
 	$(BIN)/python -m bench
+
+## bench-statistics: false alarms and power on simulated nights; writes docs/comparison-statistics.md
+bench-statistics: $(VENV)/.test
+	$(BIN)/python -m bench.statistics
 
 ## accuracy: whether the engines compute the same; writes docs/accuracy.md
 accuracy: $(VENV)/.test images

@@ -119,7 +119,7 @@ class Nights:
     def _drift(self, change: float, shape: tuple[int, int]) -> Floats:
         """Autoregressive levels whose changes from night to night have the standard deviation ``change``."""
         spread = change / np.sqrt(2 * (1 - CORRELATION))
-        levels = spread * self.rng.standard_normal(shape)
+        levels: Floats = spread * self.rng.standard_normal(shape)
         for night in range(1, shape[1]):
             levels[:, night] = (
                 CORRELATION * levels[:, night - 1] + np.sqrt(1 - CORRELATION**2) * levels[:, night]
@@ -170,7 +170,7 @@ class Nights:
         return replace(run, figures=figures)
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
-        """What `nightly` does: the night with more repetitions, what is called, and how many intervals hold the truth."""
+        """What `nightly` does: the night with more repetitions, what is called, and how many intervals are right."""
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
         comparison = judge_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
@@ -271,10 +271,10 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield "# False alarms and power of the nightly comparison"
     yield ""
     yield (
-        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 to "
-        f"5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of what "
-        "looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets the "
-        "95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
+        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 "
+        f"to 5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of "
+        "what looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets "
+        "the 95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
     )
     yield from _false_alarms(pool, nights)
     yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, called the same night")
@@ -320,7 +320,7 @@ def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
     yield f"## Change points in {HISTORY} nights, one benchmark at 2% of noise"
     yield ""
     yield (
-        f"Wanted: dated within one night in at least 90%. In range: the true night lies in the range that is told. "
+        "Wanted: dated within one night in at least 90%. In range: the true night lies in the range that is told. "
         f"False: histories without change in which one is told; {trials} trials for each kind and size."
     )
     yield ""

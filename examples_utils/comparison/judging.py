@@ -43,9 +43,8 @@ class Measured:
 def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
     """The levels of figures above 0, without what canary and suite have in common against the first ``base_runs``."""
     data = levels([pair.repetitions for pair in pairs], len(runs))
-    signs = np.array([slowness_sign(pair.key.metric, pair.unit, pair.direction) for pair in pairs], float)[
-        :, None
-    ]
+    each = [slowness_sign(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
+    signs = np.array(each, float)[:, None]
     follow = signs[:, 0] != 0
     canaries = [run.canary for run in runs]
     moved = movements(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
@@ -90,9 +89,8 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         base = len(pairing.base)
-        sides = (
-            measured.data if measured.data.counts.shape[1] == 2 else _runs_as_repetitions(measured.data, base)
-        )
+        runs = base + len(pairing.new)
+        sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         found = estimates.of_two(sides, extra, level, options)
         judged += _judged(pairing, measured, found, level, options)
@@ -118,9 +116,8 @@ def _judged(
     for pair, row, p in zip(measured.pairs, rows, found.p.tolist(), strict=True):
         evidence = Evidence(*row)
         threshold = _threshold(pair, options)
-        rule = Rule(
-            level, options.confidence, threshold, max(threshold, options.largest_unseen), pair.direction
-        )
+        largest = max(threshold, options.largest_unseen)
+        rule = Rule(level, options.confidence, threshold, largest, pair.direction)
         verdict = decide(evidence, rule)
         more = needed(evidence, rule) if verdict is Verdict.UNCERTAIN else None
         before = pair.repetitions[: min(len(pairing.base), runs - evidence.length)]
