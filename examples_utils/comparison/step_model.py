@@ -24,7 +24,7 @@ from examples_utils.comparison.levels import Floats, Ints, Levels
 _BETWEEN = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
 _CORRELATIONS = (0.0, 0.5, 0.8, 0.95)
 _CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
-# How much the figures of a suite differ, in steps of λ; the share that is like no other, and how likely such a share is.
+# How much the figures of a suite differ, in steps of λ; the share that is like no other, and how likely such one is.
 _WIDTHS = (0.3, 1.0, 2.0)
 _ODD_ONES = {0.003: 0.8, 0.03: 0.16, 0.3: 0.04}
 _WORTH_A_STEP = 0.05  # the p-value from which an older step is told rather than that of the last run
