@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
-.PHONY: benchmark test test-serial lint check setup setup-triton bench bench-serving accuracy soak real-check clean
+.PHONY: benchmark test test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy soak \
+  real-check clean
 
 ## benchmark: seven configurations on real photographs, as a table and as result files
 benchmark: setup
@@ -42,6 +43,10 @@ bench: $(VENV)/.test images
 ## bench-serving: the server against the driver, as ratios; writes its section of docs/performance.md
 bench-serving: $(VENV)/.triton images
 	$(BIN)/python -m bench serving
+
+## bench-statistics: false alarms and power on simulated nights; writes docs/comparison-statistics.md
+bench-statistics: $(VENV)/.test
+	$(BIN)/python -m bench.statistics
 
 ## accuracy: whether the engines compute the same; writes docs/accuracy.md
 accuracy: $(VENV)/.test images

@@ -129,7 +129,8 @@ def _write_spec(
 def _night(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], float]:
     begun_s = time.monotonic()
     words = ["nightly", "--tag", "quick", "--benchmark", *options.entries, "--repeat", str(options.repeat)]
-    words += ["--quiet", "--log-dir", "night", "--lock", "lock"]
+    log_folder = folder / f"night_{time.monotonic_ns()}"
+    words += ["--quiet", "--log-dir", str(log_folder), "--lock", "lock"]
     done = subprocess.run(
         [sys.executable, "-m", "examples_utils", *words],
         cwd=folder,
@@ -137,7 +138,7 @@ def _night(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], f
         text=True,
         check=False,
     )
-    file = folder / "night" / "nightly_verdict.json"
+    file = log_folder / "nightly_verdict.json"
     if done.returncode not in (0, 1) or not file.exists():
         sys.exit(f"a night ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr}")
     verdict: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
 from examples_utils.comparison.change_points import change_points
+from examples_utils.comparison.judge import compare_runs
 from examples_utils.comparison.nightly_judge import judge_night, suspects
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.figures import Figure, MetricKey, Run, VariantFacts
@@ -119,7 +120,7 @@ class Nights:
     def _drift(self, change: float, shape: tuple[int, int]) -> Floats:
         """Autoregressive levels whose changes from night to night have the standard deviation ``change``."""
         spread = change / np.sqrt(2 * (1 - CORRELATION))
-        levels = spread * self.rng.standard_normal(shape)
+        levels: Floats = spread * self.rng.standard_normal(shape)
         for night in range(1, shape[1]):
             levels[:, night] = (
                 CORRELATION * levels[:, night - 1] + np.sqrt(1 - CORRELATION**2) * levels[:, night]
@@ -146,8 +147,8 @@ class Nights:
         )
         return {"compute_s": tuple(seconds[0].tolist()), "memory_s": tuple(seconds[1].tolist())}
 
-    def run(self, night: int) -> Run:
-        figures = self.measure(night, REPETITIONS).tolist()
+    def run(self, night: int, repetitions: int = REPETITIONS) -> Run:
+        figures = self.measure(night, repetitions).tolist()
         return Run(
             run_id=f"night-{night}",
             started_utc=f"night {night}",
@@ -170,7 +171,7 @@ class Nights:
         return replace(run, figures=figures)
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
-        """What `nightly` does: the night with more repetitions, what is called, and how many intervals hold the truth."""
+        """What `nightly` does: the night with more repetitions, what is called, and how many intervals are right."""
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
         comparison = judge_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
@@ -223,6 +224,24 @@ def _usual(history: list[Run], night: Run) -> tuple[NDArray[np.bool_], NDArray[n
     return ratio > 1 + FIXED, (p < WELCH) & (ratio > 1)
 
 
+def turns(kind: Kind, repetitions: int, share: float, seed: int) -> Outcome:
+    """Two sides that took turns: whether the slower benchmark is called, or any where none is slower."""
+    nights = Nights(kind, np.random.default_rng([4, seed]), 2)
+    nights.slower(0, share, 1)
+    base, new = (nights.run(night, repetitions) for night in (0, 1))
+    comparison = compare_runs([base], [new], replace(OPTIONS, alternated=True))
+    called = {one.key for one in comparison.regressed}
+    values = np.array([[run.figures[key].values for key in KEYS] for run in (base, new)])
+    ratio = (values[1].mean(axis=1) / values[0].mean(axis=1)) ** SIGNS
+    welch = (stats.ttest_ind(values[0], values[1], axis=1, equal_var=False).pvalue < WELCH) & (ratio > 1)
+    counted = slice(0, 1) if share else slice(None)
+    return Outcome(
+        KEYS[0] in called if share else bool(called),
+        bool((ratio > 1 + FIXED)[counted].any()),
+        bool(welch[counted].any()),
+    )
+
+
 @dataclass(frozen=True)
 class Dated:
     """One simulated history: whether its change point was dated within a night, and how many others were told."""
@@ -271,14 +290,15 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield "# False alarms and power of the nightly comparison"
     yield ""
     yield (
-        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 to "
-        f"5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of what "
-        "looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets the "
-        "95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
+        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 "
+        f"to 5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of "
+        "what looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets "
+        "the 95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
     )
     yield from _false_alarms(pool, nights)
     yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, called the same night")
     yield from _power(pool, trials, 0.03, 3, "## Power: one benchmark 3% slower, called within three nights")
+    yield from _turns(pool, trials)
     yield from _dates(pool, trials)
     yield from KINDS_EXPLAINED
 
@@ -315,12 +335,39 @@ def _three_shares(outcomes: list[Outcome]) -> str:
     return " | ".join(_share(happened) for happened in methods)
 
 
+def _turns(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
+    yield ""
+    yield "## `ab`: two sides that took turns"
+    yield ""
+    yield (
+        f"The level of the test is 5% for rises and falls together; {trials} trials of each. False: any regression "
+        "called where there is none. Called: one benchmark of 2% of noise that is 5% slower."
+    )
+    yield ""
+    yield "| noise | repetitions | false | called | Welch's t-test: false | called |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for kind in KINDS:
+        if kind.own_drift or kind.machine_drift or kind.slow_nights:
+            continue
+        for repetitions in (5, 10, 20):
+            false, called = (
+                list(pool.map(partial(turns, kind, repetitions, share), range(trials), chunksize=20))
+                for share in (0.0, 0.05)
+            )
+            cells = [
+                _share([getattr(one, way) for one in side])
+                for way in ("ours", "welch")
+                for side in (false, called)
+            ]
+            yield f"| {kind.name} | {repetitions} | {' | '.join(cells)} |"
+
+
 def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
     yield ""
     yield f"## Change points in {HISTORY} nights, one benchmark at 2% of noise"
     yield ""
     yield (
-        f"Wanted: dated within one night in at least 90%. In range: the true night lies in the range that is told. "
+        "Wanted: dated within one night in at least 90%. In range: the true night lies in the range that is told. "
         f"False: histories without change in which one is told; {trials} trials for each kind and size."
     )
     yield ""

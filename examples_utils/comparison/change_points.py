@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
@@ -99,7 +100,7 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
         if last is None:
             continue
         repetitions = tuple(_values(figure, last) for figure in figures)
-        if min(value for run in repetitions for value in run) > 0:
+        if all(0 < value < inf for run in repetitions for value in run):
             yield Pair(key, last.unit, last.direction, None, repetitions)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import exp, isnan, log
 from statistics import median
 
@@ -43,9 +43,8 @@ class Measured:
 def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
     """The levels of figures above 0, without what canary and suite have in common against the first ``base_runs``."""
     data = levels([pair.repetitions for pair in pairs], len(runs))
-    signs = np.array([slowness_sign(pair.key.metric, pair.unit, pair.direction) for pair in pairs], float)[
-        :, None
-    ]
+    each = [slowness_sign(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
+    signs = np.array(each, float)[:, None]
     follow = signs[:, 0] != 0
     canaries = [run.canary for run in runs]
     moved = movements(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
@@ -90,15 +89,12 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         base = len(pairing.base)
-        sides = (
-            measured.data if measured.data.counts.shape[1] == 2 else _runs_as_repetitions(measured.data, base)
-        )
+        runs = base + len(pairing.new)
+        sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         found = estimates.of_two(sides, extra, level, options)
         judged += _judged(pairing, measured, found, level, options)
-    comparison = _comparison(pairing, measured.moved, judged)
-    # By turns the machine is the same for both sides: what most figures have in common is the code's.
-    return replace(comparison, differences=pairing.differences) if options.alternated else comparison
+    return _comparison(pairing, measured.moved, judged)
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
@@ -120,9 +116,8 @@ def _judged(
     for pair, row, p in zip(measured.pairs, rows, found.p.tolist(), strict=True):
         evidence = Evidence(*row)
         threshold = _threshold(pair, options)
-        rule = Rule(
-            level, options.confidence, threshold, max(threshold, options.largest_unseen), pair.direction
-        )
+        largest = max(threshold, options.largest_unseen)
+        rule = Rule(level, options.confidence, threshold, largest, pair.direction)
         verdict = decide(evidence, rule)
         more = needed(evidence, rule) if verdict is Verdict.UNCERTAIN else None
         before = pair.repetitions[: min(len(pairing.base), runs - evidence.length)]
@@ -175,7 +170,7 @@ def _comparison(pairing: Pairing, moved: Movements, judged: Sequence[Judged]) ->
 
 def _title(runs: Sequence[Run]) -> str:
     if not runs:
-        return "no earlier run"
+        return "no run"
     return runs[-1].run_id if len(runs) == 1 else f"{len(runs)} runs up to {runs[-1].run_id}"
 
 

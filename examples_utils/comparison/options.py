@@ -18,8 +18,8 @@ class CompareOptions:
     ``unchanged`` is only said where a change of ``largest_unseen`` lies outside the interval.
 
     ``alternated``: the runs of both sides took turns on one machine (``ab``), so that nothing but chance lies between
-    them. Otherwise each run has a level of its own: with several runs a side its spread is estimated, with one run on
-    either side ``run_noise`` is taken for it.
+    them. Otherwise each run has a level of its own: with several runs on a side its spread is estimated, with one run
+    on either side ``run_noise`` is taken for its standard deviation.
 
     ``suspicion``: the level at which a figure of a night is repeated on the spot, ``confirmations`` times more.
     ``window_nights`` before the last ``recent_nights`` are the base of a night: a step is looked for before this night
@@ -34,7 +34,7 @@ class CompareOptions:
     false_alarms: float = 0.006
     largest_unseen: float = 0.05
     alternated: bool = False
-    run_noise: float = 0.01
+    run_noise: float = 0.03
     suspicion: float = 0.05
     confirmations: int = 15
     window_nights: int = 14
@@ -44,9 +44,8 @@ class CompareOptions:
 
     def __post_init__(self) -> None:
         for name in ("threshold", "run_noise"):
-            _require(
-                name, getattr(self, name), 0 <= getattr(self, name) < 1, "a share of at least 0 and below 1"
-            )
+            value = getattr(self, name)
+            _require(name, value, 0 <= value < 1, "a share of at least 0 and below 1")
         for name in ("confidence", "false_alarms", "largest_unseen", "suspicion"):
             _require(name, getattr(self, name), 0 < getattr(self, name) < 1, "a share between 0 and 1")
         for name in ("confirmations", "window_nights"):

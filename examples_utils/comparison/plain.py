@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from statistics import median
 
 from examples_utils.comparison.pairing import Pair
@@ -19,6 +20,10 @@ def without_statistics(pair: Pair, base_runs: int, threshold: float) -> Judged |
     """
     base = [value for run in pair.repetitions[:base_runs] for value in run]
     new = [value for run in pair.repetitions[base_runs:] for value in run]
+    if not isfinite(sum(base) + sum(new)):
+        base, new = ([value for value in side if isfinite(value)] for side in (base, new))
+        reason = "some of its figures are not finite numbers"
+        return _told(pair, base_runs, base, new, Verdict.UNCERTAIN, None, reason)
     lowest, highest = min(base), max(base)
     constant = lowest == highest and min(new) == max(new)
     if not constant and min(lowest, *new) > 0:
@@ -63,8 +68,8 @@ def _told(
         verdict,
         unit=pair.unit,
         direction=pair.direction,
-        base=median(base),
-        new=median(new),
+        base=median(base) if base else None,
+        new=median(new) if new else None,
         ratio=ratio,
         low=ratio,
         high=ratio,

@@ -20,24 +20,13 @@ from scipy import special  # type: ignore[import-untyped]
 
 from examples_utils.comparison.levels import Floats, Ints, Levels
 
-_BETWEEN = (
-    0.0,
-    0.1,
-    0.3,
-    1.0,
-    3.0,
-    10.0,
-    100.0,
-    1000.0,
-)  # λ, the variance between runs ÷ that of one repetition
-_CORRELATIONS = (0.0, 0.5, 0.8, 0.95)  # φ, from one run to the next
+# λ, the variance between runs ÷ that of one repetition, and φ, the correlation from one run to the next.
+_BETWEEN = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
+_CORRELATIONS = (0.0, 0.5, 0.8, 0.95)
 _CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
-_WIDTHS = (0.3, 1.0, 2.0)  # in steps of λ: how much the figures of a suite differ
-_ODD_ONES = {
-    0.003: 0.8,
-    0.03: 0.16,
-    0.3: 0.04,
-}  # the share of figures that are like no other, and how likely it is
+# How much the figures of a suite differ, in steps of λ; the share that is like no other, and how likely such one is.
+_WIDTHS = (0.3, 1.0, 2.0)
+_ODD_ONES = {0.003: 0.8, 0.03: 0.16, 0.3: 0.04}
 _WORTH_A_STEP = 0.05  # the p-value from which an older step is told rather than that of the last run
 
 
@@ -87,7 +76,10 @@ def steps(data: Levels, lengths: tuple[int, ...], extra: Floats) -> Steps:
             data.centres[rows], tuple(pattern.tolist()), lengths
         )
     freedom = (data.freedom + runs - 2.0)[:, None, None]
-    squares = np.maximum(data.within[:, None, None] + residual, 1e-300)
+    # Repetitions that are always the same number, in runs that are not, would lie beyond the largest λ of the grid.
+    least = data.freedom[:, None] * residual[..., 0] / np.maximum(runs - 2, 1)[:, None] / _BETWEEN[-1]
+    within = np.maximum(data.within[:, None], least)[..., None]
+    squares = np.maximum(within + residual, 1e-300)
     known = freedom > 0
     per_repetition = np.where(known, squares / np.where(known, freedom, 1.0), np.nan)
     weights = _weights(constant - 0.5 * freedom * np.log(squares))

@@ -26,8 +26,9 @@ class Verdict(str, Enum):
 class Judged:
     """The verdict on one figure, with everything that it rests on.
 
-    ``ratio`` is new ÷ base (of medians), ``low`` and ``high`` its 95% confidence interval, after the common movement of
-    the machine has been taken out where there is one; ``p`` and ``q`` are the test's p-value and the one corrected for
+    ``base`` and ``new`` are medians. ``ratio`` is new ÷ base of the levels (robust means, see
+    docs/comparison-method.md), ``low`` and ``high`` its 95% confidence interval, after the common movement of the
+    machine has been taken out where there is one; ``p`` and ``q`` are the test's p-value and the one corrected for
     many comparisons. ``base_runs`` and ``base_values`` count the runs and the repetitions behind the base.
     ``lasted_runs`` counts the last runs that are on the new level, of those before which a step was looked for.
     ``needed`` is how many repetitions would settle an uncertain one. ``reason`` is a sentence for people.

@@ -179,6 +179,34 @@ def test_figures_without_a_ratio_are_uncertain(base: list[float], new: list[floa
     assert "0 or below" in one.reason
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_figures_that_are_no_numbers_are_uncertain_and_spoil_no_others(bad: float) -> None:
+    rng = np.random.default_rng(7)
+    base = run_of(noisy(rng, repetitions=10))
+    new = run_of({**noisy(rng, repetitions=10, slower={"benchmark_3": 1.2}), "benchmark_1": [10.0, bad]})
+    comparison = compared(base, new)
+    one = judged(comparison, "benchmark_1")
+    assert (one.verdict, one.new, one.ratio) == (Verdict.UNCERTAIN, 10.0, None)
+    assert "not finite" in one.reason
+    assert [one.key for one in comparison.regressed] == [key_of("benchmark_3")]
+
+
+def test_several_runs_a_side_are_levels_that_vary() -> None:
+    rng = np.random.default_rng(15)
+
+    def runs(number: int, factor: float, spread: float) -> list[Run]:
+        return [
+            run_of(noisy(rng, slower={"benchmark_2": factor * float(np.exp(spread * rng.standard_normal()))}))
+            for _ in range(number)
+        ]
+
+    steady = compare_runs(runs(6, 1.0, 0.0), runs(3, 1.1, 0.0), APART)
+    assert [one.key for one in steady.regressed] == [key_of("benchmark_2")]
+    one = judged(steady, "benchmark_2")
+    assert (one.base_runs, one.base_values, one.new_values) == (6, 30, 15)
+    assert not compare_runs(runs(6, 1.0, 0.1), runs(3, 1.1, 0.1), APART).regressed
+
+
 def test_zeros_that_stay_are_unchanged() -> None:
     assert compared(run_of({"a": [0.0] * 3}), run_of({"a": [0.0] * 3})).judged[0].verdict is Verdict.UNCHANGED
 

@@ -250,3 +250,13 @@ def test_a_fifth_of_the_nights_with_a_hiccup_raises_no_alarm() -> None:
     values = (*night.figures[key].values[:4], 3 * night.figures[key].values[4])
     hiccup = replace(night, figures={**night.figures, key: replace(night.figures[key], values=values)})
     assert not judge_night(history, hiccup, OPTIONS).regressed
+
+
+def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_nights() -> None:
+    alarms = 0
+    for seed in range(40):
+        rng = np.random.default_rng([117, seed])
+        sizes = 100 * np.exp(0.02 * rng.standard_normal(NIGHTS + 1))
+        runs = [run_of({"size": [size] * 5}, f"night {number}") for number, size in enumerate(sizes.tolist())]
+        alarms += bool(judge_night(runs[:-1], runs[-1], OPTIONS).regressed)
+    assert alarms <= 1

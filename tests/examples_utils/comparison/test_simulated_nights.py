@@ -1,0 +1,40 @@
+"""The simulation behind docs/comparison-statistics.md draws what it says."""
+
+import numpy as np
+import pytest
+
+from bench.statistics import BASELINE, BENCHMARKS, KEYS, KINDS, Nights, dated, slower_night, unchanged_night
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_noise_has_the_size_that_it_is_given(kind) -> None:
+    noise = kind.repetitions(np.random.default_rng(40), (BENCHMARKS, 20_000))
+    assert noise.mean() == pytest.approx(0, abs=0.02)
+    assert np.median(noise.std(axis=1)) == pytest.approx(1, rel=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_levels_move_from_night_to_night_as_the_kind_says(kind) -> None:
+    nights = Nights(kind, np.random.default_rng(41), 4000)
+    moves = np.diff(nights.slowness[:, :BASELINE] if kind.slow_nights else nights.slowness, axis=1).std()
+    if kind.slow_nights:
+        assert (nights.machine[BASELINE:] >= np.log(1.03)).all()
+        assert (nights.machine <= np.log(1.08)).all()
+    else:
+        assert moves == pytest.approx(kind.own_drift + kind.machine_drift, abs=0.001)
+
+
+def test_a_slower_benchmark_is_slower_whatever_its_direction() -> None:
+    nights = Nights(KINDS[0], np.random.default_rng(42), 2)
+    for benchmark in (0, 1):
+        nights.slower(benchmark, 0.5, 1)
+    before, after = nights.measure(0, 200).mean(axis=1), nights.measure(1, 200).mean(axis=1)
+    assert KEYS[0].metric == "throughput"
+    assert after[0] / before[0] == pytest.approx(1 / 1.5, rel=0.02)
+    assert after[1] / before[1] == pytest.approx(1.5, rel=0.03)
+
+
+def test_a_large_step_is_called_and_dated_and_a_good_night_is_not() -> None:
+    assert not unchanged_night(KINDS[0], 0).ours
+    assert slower_night(KINDS[0], 0.2, 1, 0).ours
+    assert dated(KINDS[0], 0.2, 0).within_one
