@@ -64,7 +64,17 @@ def start_server(programs: Path, settings: str = _WITHOUT_DISK) -> Server:
     user = _ordinary_user()
     if user:
         os.chown(folder, user["user"], user["group"])
-    initdb = [str(programs / "initdb"), "-D", str(folder / "data"), "-U", "tester", "-A", "trust", "-E", "UTF8"]
+    initdb = [
+        str(programs / "initdb"),
+        "-D",
+        str(folder / "data"),
+        "-U",
+        "tester",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+    ]
     quickly = ["--locale=C", "--no-sync", "--no-instructions"]
     subprocess.run([*initdb, *quickly], check=True, stdout=subprocess.DEVNULL, cwd=folder, **user)
     for _ in range(4):  # another process may take the port first
