@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp, isnan, log
 from statistics import median
 
@@ -94,7 +94,9 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         found = estimates.of_two(sides, extra, level, options)
         judged += _judged(pairing, measured, found, level, options)
-    return _comparison(pairing, measured.moved, judged)
+    comparison = _comparison(pairing, measured.moved, judged)
+    # By turns the machine is the same for both sides: what most figures have in common is the code's.
+    return replace(comparison, differences=pairing.differences) if options.alternated else comparison
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:

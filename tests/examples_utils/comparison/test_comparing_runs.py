@@ -310,11 +310,20 @@ def test_a_slower_suite_without_a_slower_canary_is_not_blamed_on_the_machine(ste
     rng = np.random.default_rng(11)
     base = run_of(noisy(rng, repetitions=10), canary=canary_of(rng) if steady else {})
     new = run_of(noisy(rng, repetitions=10, machine=1.08), canary=canary_of(rng) if steady else {})
-    comparison = compared(base, new, AB)
+    comparison = compared(base, new, APART)
     assert comparison.movement is None
     assert len(comparison.regressed) == 10
     wanted = "the canary is not" if steady else "no canary ran on both sides"
     assert wanted in comparison.differences[-1]
+
+
+def test_where_both_sides_took_turns_nothing_is_said_of_the_machine() -> None:
+    rng = np.random.default_rng(11)
+    comparison = compared(
+        run_of(noisy(rng, repetitions=10)), run_of(noisy(rng, repetitions=10, machine=1.08)), AB
+    )
+    assert len(comparison.regressed) == 10
+    assert comparison.differences == ()
 
 
 def test_memory_and_accuracy_do_not_follow_a_slow_machine() -> None:
