@@ -34,7 +34,7 @@ class CompareOptions:
     false_alarms: float = 0.006
     largest_unseen: float = 0.05
     alternated: bool = False
-    run_noise: float = 0.01
+    run_noise: float = 0.03
     suspicion: float = 0.05
     confirmations: int = 15
     window_nights: int = 14
