@@ -31,7 +31,7 @@ class CompareOptions:
 
     threshold: float = 0.02
     confidence: float = 0.95
-    false_alarms: float = 0.006
+    false_alarms: float = 0.009
     largest_unseen: float = 0.05
     alternated: bool = False
     run_noise: float = 0.03
