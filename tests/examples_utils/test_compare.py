@@ -47,6 +47,11 @@ def night(number: int, speeds: dict[str, float] | None = None, **changes) -> Run
     return replace(run, **changes)
 
 
+# Two single runs do not say by how much runs differ, so that no pair of them is unchanged; ten nights say it.
+NIGHTS = [night(number) for number in range(10)]
+TEN_NIGHTS = "branch:main:11"  # the last one of them is NEW, and so no part of the base
+
+
 def failed(run: Run, name: str) -> Run:
     """The run as it would be if this benchmark had failed in it."""
     key = VariantKey("benchmarks.yml", name, f"{name}_batch_8")
@@ -69,7 +74,7 @@ def compare(workplace):
 
 
 def test_the_last_two_runs_are_compared_and_a_regression_exits_with_1(compare):
-    done = compare([night(0), night(1), night(2, {"model3": 0.9})], "latest~1", "latest")
+    done = compare([night(0), night(1), night(2, {"model3": 0.7})], "latest~1", "latest")
     assert done.exitcode == 1
     head = done.out.splitlines()[:2]
     assert head[0] == ("base: latest~1 (run 00000001abab of 2026-01-02 00:00, commit 0000000000 on main)")
@@ -80,12 +85,12 @@ def test_the_last_two_runs_are_compared_and_a_regression_exits_with_1(compare):
 
 
 def test_unchanged_runs_exit_with_0_and_the_table_folds_all_of_them_away(compare):
-    done = compare([night(0), night(1)], "latest~1", "latest")
+    done = compare([*NIGHTS, night(10)], TEN_NIGHTS, "latest")
     assert done.exitcode == 0
     assert "12 unchanged" in done.out
     assert "model" not in done.out
     assert done.out.count("|") == 0
-    everything = compare([], "latest~1", "latest", "--all")
+    everything = compare([], TEN_NIGHTS, "latest", "--all")
     assert everything.out.count("| unchanged ") == 12
 
 
@@ -190,19 +195,19 @@ def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
 
 
 def test_the_threshold_of_the_command_line_counts_unless_the_benchmark_has_its_own(compare):
-    slower = night(1, {"model1": 0.94, "model2": 0.94})
+    slower = night(1, {"model1": 0.8, "model2": 0.8})
     key = VariantKey("benchmarks.yml", "model2", "model2_batch_8")
     own = replace(slower, variants={**slower.variants, key: VariantFacts("passed", threshold=0.02)})
     strict = compare([night(0), own], "latest~1", "latest", "--metrics", "throughput")
     assert "2 regressed" in strict.out
-    lax = compare([], "latest~1", "latest", "--threshold", "20%", "--metrics", "throughput")
+    lax = compare([], "latest~1", "latest", "--threshold", "40%", "--metrics", "throughput")
     assert lax.exitcode == 1
     assert "1 regressed" in lax.out
     assert "model2_batch_8" in lax.out
 
 
 def test_what_is_chosen_decides_the_exit_code_and_changes_no_verdict(compare):
-    runs = [night(0), night(1, {"model1": 0.9})]
+    runs = [night(0), night(1, {"model1": 0.7})]
     everything = compare(runs, "latest~1", "latest", "--format", "json")
     others = compare([], "latest~1", "latest", "--benchmark", "model[2-5]")
     one = compare(
@@ -235,8 +240,9 @@ def test_runs_of_different_machines_are_not_compared_and_the_first_lines_say_why
 def test_a_slow_machine_is_said_once_and_accuses_no_benchmark(compare):
     canary = {"compute_s": (0.010,) * 12, "memory_s": (0.020,) * 12}
     slow = {kernel: tuple(1.06 * value for value in values) for kernel, values in canary.items()}
-    runs = [night(0, canary=canary), night(1, dict.fromkeys(NAMES, 1 / 1.06), canary=slow)]
-    done = compare(runs, "latest~1", "latest")
+    runs = [replace(run, canary=canary) for run in NIGHTS]
+    runs.append(night(10, dict.fromkeys(NAMES, 1 / 1.06), canary=slow))
+    done = compare(runs, TEN_NIGHTS, "latest")
     assert done.exitcode == 0, done.out
     assert done.out.count("machine slower by ") == 1
     assert done.out.index("machine slower by ") < done.out.index("unchanged")
@@ -244,8 +250,8 @@ def test_a_slow_machine_is_said_once_and_accuses_no_benchmark(compare):
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_goes_to_the_terminal_or_to_a_file(workplace, compare, name):
-    done = compare([night(0), night(1, {"model1": 0.9})], "latest~1", "latest", "--format", name)
-    written = compare([], "latest~1", "latest", "--format", name, "--output", "out")
+    done = compare([*NIGHTS, night(10, {"model1": 0.9})], TEN_NIGHTS, "latest", "--format", name)
+    written = compare([], TEN_NIGHTS, "latest", "--format", name, "--output", "out")
     assert (done.exitcode, written.exitcode) == (1, 1)
     assert (workplace.folder / "out").read_text() == done.out
     assert "model1_batch_8" in done.out
