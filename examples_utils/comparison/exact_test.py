@@ -17,10 +17,10 @@ _LARGEST = 1000  # repetitions in all: the number of arrangements must fit into 
 def exact_p(base: Floats, new: Floats) -> float:
     """The two-sided p-value of the difference of two means over all ways to deal the values out to two samples.
 
-    With few ways each is looked at. With more, values are rounded to a grid, on which the distribution is counted, not sampled: the shift algorithm of Streitberg
-    and Röhmel (1986). Scipy's ``permutation_test`` gives the same, but for 70 values against 20 only by sampling, which
-    cannot tell a p-value of 0.00001. Values that are all equal give 1; too many to be
-    counted give 0, and so object to nothing.
+    With few ways each is looked at. With more, values are rounded to a grid, on which the distribution is counted, not
+    sampled: the shift algorithm of Streitberg and Röhmel (1986). Scipy's ``permutation_test`` gives the same, but for
+    70 values against 20 only by sampling, which cannot tell a p-value of 0.00001. Values that are all equal give 1; too
+    many to be counted give 0, and so object to nothing.
     """
     drawn, rest = (base, new) if len(base) < len(new) else (new, base)
     values = np.concatenate([drawn, rest])
