@@ -1,4 +1,4 @@
-"""What a history of a million figures costs: adding a night, and loading what a comparison needs.
+"""What a history of a million figures costs: adding a night, comparing and reporting, and loading what they need.
 
 On SQLite, and on a PostgreSQL server of its own if one is installed. Writes are durable on both.
 """
@@ -90,7 +90,21 @@ def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
         "",
         "with all imports",
     )
+    yield from _verdict_rows(database, url, logs.parent / "report.html", rounds)
     yield from _loading_rows(database, url, rounds)
+
+
+def _verdict_rows(database: str, url: str, page: Path, rounds: int) -> Iterator[Row]:
+    history = ["--history", url]
+    compare, report = [*_RUNNER, "compare", *history], [*_RUNNER, "report", *history, "--output", str(page)]
+    commands = {
+        f"{database}: `compare latest~1 latest`": ([*compare, "latest~1", "latest"], "1.0 s"),
+        f"{database}: `compare branch:main:14 latest`": ([*compare, "branch:main:14", "latest"], "1.0 s"),
+        f"{database}: `report`": (report, "10 s"),
+    }
+    for title, (command, bound) in commands.items():
+        seconds = median(_seconds(partial(_run, command)) for _ in range(rounds))
+        yield title, f"{seconds:.2f} s", bound, f"as a process; {BENCHMARKS} benchmarks"
 
 
 def _loading_rows(database: str, url: str, rounds: int) -> Iterator[Row]:

@@ -135,3 +135,12 @@ def test_runs_with_other_settings_and_figures_of_zero_are_left_out() -> None:
         for night in range(30)
     ]
     assert changes(runs, OPTIONS) == ()
+
+
+@pytest.mark.filterwarnings("error")
+def test_figures_that_are_the_same_each_night_have_no_change_points_and_divide_by_no_zero() -> None:
+    names = [f"benchmark_{number}" for number in range(5)]
+    nights = [run_of({name: [4.0] for name in names}, f"night {night}") for night in range(14)]
+    assert changes(nights, OPTIONS) == ()
+    slower = [run_of({name: [5.0] for name in names}, f"slow night {night}") for night in range(14)]
+    assert {change.key for change in changes([*nights, *slower], OPTIONS)} == {key_of(name) for name in names}
