@@ -94,7 +94,9 @@ def _nights(folder: Path, options: argparse.Namespace) -> Any:
     # The runner finds the driver beside the spec; Python finds the driver's modules beside the file behind the link.
     (folder / "run_benchmark.py").symlink_to(ROOT / "run_benchmark.py")
     entry = f"pytorch_{options.slip_into.replace('-', '_')}_infer"
-    more = [] if options.duration is None else ["--duration", f"{options.duration:g}"]
+    # Most of a run's time would go into compiling the same model again.
+    more = ["--model-cache-path", str(folder / "models")]
+    more += [] if options.duration is None else ["--duration", f"{options.duration:g}"]
     for _ in range(options.nights):
         _write_spec(folder, options.slip_into, more)
         verdict, minutes = _night(folder, options)
@@ -150,7 +152,8 @@ def _page(checked: Sequence[Checked], options: argparse.Namespace) -> str:
     lines = [
         "# The check of nights on a real machine",
         "",
-        "Written by `make real-check`: nights of the suite's own quick entries, one after the other.",
+        "Written by `make real-check`: nights of the suite's own quick entries, one after the other, with compiled "
+        "models kept in between.",
         "",
         f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores; {options.repeat} repetitions of "
         f"{duration}.",
