@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -52,6 +51,7 @@ class _Sides:
     new: tuple[Run | None, ...]
     other_settings: str
     left_out: int
+    other_settings_of_new: str
 
 
 def pair(base: Sequence[Run], new: Sequence[Run]) -> Pairing:
@@ -77,7 +77,7 @@ def pair(base: Sequence[Run], new: Sequence[Run]) -> Pairing:
         pairs=tuple(one for one in outcomes if isinstance(one, Pair)),
         settled=tuple(one for one in outcomes if isinstance(one, Judged)),
         order=tuple(one.key for one in outcomes),
-        differences=(*_machine_differences(base, new), *_settings_differences(sides, len(kept))),
+        differences=(*_machine_differences(base, new), *_settings_differences(sides)),
     )
 
 
@@ -101,10 +101,16 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
             other_settings, left_out = _differing(earlier.settings, settings), left_out + 1
         else:
             kept.append(run)
-    passed = tuple(
-        run if run.variants.get(variant, _PASSED).status == _PASSED.status else None for run in new
-    )
-    return _Sides(facts, tuple(kept), passed, other_settings, left_out)
+    passed: list[Run | None] = []
+    differing = ""
+    for run in new:
+        of_run = run.variants.get(variant, _PASSED)
+        alike = variant not in run.variants or of_run.settings == settings
+        passed.append(run if alike and of_run.status == _PASSED.status else None)
+        differing = (
+            differing if alike else _differing(of_run.settings, settings, "earlier", "in the last run")
+        )
+    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing)
 
 
 def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | Judged:
@@ -191,24 +197,30 @@ def _machine_differences(base: Sequence[Run], new: Sequence[Run]) -> Iterator[st
             yield f"machine: {_differing(others[-1].machine, last.machine)}: {which} from another machine; {left_out}"
 
 
-def _settings_differences(sides: Mapping[VariantKey, _Sides], base_runs: int) -> Iterator[str]:
-    differing = {variant: one for variant, one in sides.items() if one.other_settings}
-    texts = Counter((one.other_settings, any(one.base)) for one in differing.values())
-    for (text, some_left), number in texts.items():
-        first = next(variant for variant, one in differing.items() if one.other_settings == text)
-        which = first.variant if number == 1 else f"{number} variants, such as {first.variant}"
-        outcome = "the base runs that had them are left out" if some_left else "not comparable"
-        yield f"settings: {text}: {which}; {outcome}"
+def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
+    kinds: dict[str, Callable[[_Sides], str]] = {
+        "the base runs that had them are left out": lambda one: one.other_settings if any(one.base) else "",
+        "not comparable": lambda one: "" if any(one.base) else one.other_settings,
+        "the new runs that had them are left out": lambda one: one.other_settings_of_new,
+    }
+    for outcome, text_of in kinds.items():
+        variants: dict[str, list[str]] = {}
+        for key, one in sides.items():
+            if text := text_of(one):
+                variants.setdefault(text, []).append(key.variant)
+        for text, names in variants.items():
+            which = names[0] if len(names) == 1 else f"{len(names)} variants, such as {names[0]}"
+            yield f"settings: {text}: {which}; {outcome}"
 
 
-def _differing(base: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+def _differing(
+    base: Mapping[str, Any], new: Mapping[str, Any], then: str = "in the base", now: str = "now"
+) -> str:
     """The keys, all but the host name, on which two fingerprints or settings do not agree; empty if they do."""
     keys = [
         key for key in dict.fromkeys((*base, *new)) if key != "hostname" and base.get(key) != new.get(key)
     ]
-    texts = [
-        f"{key} {_shown(base.get(key))} in the base, {_shown(new.get(key))} now" for key in keys[:_SHOWN]
-    ]
+    texts = [f"{key} {_shown(base.get(key))} {then}, {_shown(new.get(key))} {now}" for key in keys[:_SHOWN]]
     if len(keys) > _SHOWN:
         texts.append(f"and {len(keys) - _SHOWN} more")
     return "; ".join(texts)

@@ -28,7 +28,7 @@ def without_statistics(pair: Pair, base_runs: int, threshold: float) -> Judged |
     constant = lowest == highest and min(new) == max(new)
     if not constant and min(lowest, *new) > 0:
         return None
-    ratio = new[0] / lowest if constant and lowest and new[0] / lowest > 0 else None
+    ratio = new[0] / lowest if constant and min(lowest, new[0]) > 0 else None
     if constant and lowest == new[0]:
         return _told(pair, base_runs, base, new, Verdict.UNCHANGED, 1.0, "the same figure every time")
     if ratio is None:

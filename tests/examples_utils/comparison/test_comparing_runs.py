@@ -171,12 +171,29 @@ def test_a_constant_that_stays_is_unchanged_and_one_that_moves_is_called() -> No
 
 
 @pytest.mark.parametrize(
-    ("base", "new"), [([0.0] * 5, [3.0, 4.0, 3.0, 5.0, 4.0]), ([1.0, -1.0, 2.0], [1.0, 1.5, 2.0])]
+    ("base", "new"),
+    [
+        ([0.0] * 5, [3.0, 4.0, 3.0, 5.0, 4.0]),
+        ([1.0, -1.0, 2.0], [1.0, 1.5, 2.0]),
+        ([-100.0] * 5, [-120.0] * 5),
+        ([-100.0], [-120.0]),
+    ],
 )
 def test_figures_without_a_ratio_are_uncertain(base: list[float], new: list[float]) -> None:
     one = compared(run_of({"a": base}), run_of({"a": new})).judged[0]
     assert (one.verdict, one.ratio) == (Verdict.UNCERTAIN, None)
     assert "0 or below" in one.reason
+
+
+def test_figures_below_0_silence_no_others() -> None:
+    rng = np.random.default_rng(8)
+    base = [run_of({**noisy(rng), "benchmark_1": [-100.0]}) for _ in range(3)]
+    new = run_of({**noisy(rng, slower={"benchmark_3": 1.5}), "benchmark_1": [-120.0]})
+    comparison = compare_runs(base, [new], APART)
+    assert key_of("benchmark_3") in {one.key for one in comparison.regressed}
+    assert judged(comparison, "benchmark_1").verdict is Verdict.UNCERTAIN
+    assert comparison.geometric_mean is not None
+    assert comparison.geometric_mean < 1
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
@@ -263,6 +280,20 @@ def test_other_settings_are_not_comparable_and_the_figures_are_still_shown() -> 
     assert one.ratio == pytest.approx(2.0)
     assert judged(comparison, "b").verdict is not Verdict.NOT_COMPARABLE
     assert comparison.differences == ("settings: threads 2 in the base, 1 now: a; not comparable",)
+
+
+def test_new_runs_of_other_settings_than_the_last_one_are_left_out_and_told() -> None:
+    def run(latency: float, threads: str) -> Run:
+        return run_of(
+            {"a": [latency] * 3}, facts={"a": VariantFacts("passed", settings={"threads": threads})}
+        )
+
+    comparison = compare_runs([run(10, "1"), run(10.1, "1")], [run(5, "2"), run(10, "1")], APART)
+    one = judged(comparison, "a")
+    assert (one.new, one.new_values) == (10, 3)
+    assert comparison.differences == (
+        "settings: threads 2 earlier, 1 in the last run: a; the new runs that had them are left out",
+    )
 
 
 def test_another_unit_is_not_comparable() -> None:
