@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 import numpy as np
@@ -82,9 +82,13 @@ def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
             else None,
         )
         for figure, pair in enumerate(pairs)
-        for point in _steps(data.part(figure, slice(None)), options)
+        for point in _steps(data.part(figure, slice(None)), _options_of(pair, options))
     ]
     return tuple(sorted(found, key=lambda change: -change.point.index))
+
+
+def _options_of(pair: Pair, options: CompareOptions) -> CompareOptions:
+    return options if pair.threshold is None else replace(options, threshold=pair.threshold)
 
 
 def _series(runs: Sequence[Run]) -> Iterator[Pair]:
@@ -101,7 +105,13 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
             continue
         repetitions = tuple(_values(figure, last) for figure in figures)
         if all(0 < value < inf for run in repetitions for value in run):
-            yield Pair(key, last.unit, last.direction, None, repetitions)
+            yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), repetitions)
+
+
+def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:
+    """What the entry itself said last."""
+    facts = next((run.variants[variant] for run in reversed(runs) if variant in run.variants), None)
+    return facts.threshold if facts else None
 
 
 def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:

@@ -57,18 +57,20 @@ def history_changes(history: History, wanted: Wanted, options: CompareOptions) -
     Raises:
         RequestError: nothing in the history is called so.
     """
-    newest = history.runs(suite=wanted.suite, branch=wanted.branch, limit=1)
-    if not newest:
+    all_runs = history.runs(suite=wanted.suite, branch=wanted.branch)
+    if not all_runs:
         of = "".join(
             f" of {name} {value}"
             for name, value in (("suite", wanted.suite), ("branch", wanted.branch))
             if value
         )
         raise RequestError(f"changes: {history.title} holds no run{of}; history list shows those that it has")
-    branch = wanted.branch or newest[0].branch
+    # A run of no branch, such as an imported one, does not say which to look at.
+    branch = next((summary.branch for summary in all_runs if summary.branch), None)
     machines: dict[str, list[str]] = {}
-    for summary in history.runs(suite=wanted.suite, branch=branch):
-        machines.setdefault(summary.machine_key, []).append(summary.run_id)
+    for summary in all_runs:
+        if summary.branch == branch:
+            machines.setdefault(summary.machine_key, []).append(summary.run_id)
     found = []
     known: set[MetricKey] = set()
     for run_ids in machines.values():

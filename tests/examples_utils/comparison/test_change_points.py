@@ -7,7 +7,7 @@ import pytest
 
 from examples_utils.comparison.change_points import change_points, changes
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import VariantFacts
+from examples_utils.figures import Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
 OPTIONS = CompareOptions()
@@ -144,3 +144,17 @@ def test_figures_that_are_the_same_each_night_have_no_change_points_and_divide_b
     assert changes(nights, OPTIONS) == ()
     slower = [run_of({name: [5.0] for name in names}, f"slow night {night}") for night in range(14)]
     assert {change.key for change in changes([*nights, *slower], OPTIONS)} == {key_of(name) for name in names}
+
+
+@pytest.mark.parametrize(("threshold", "found"), [(None, 2), (0.10, 0), (0.02, 2)])
+def test_the_threshold_of_an_entry_goes_before_that_of_the_command(
+    threshold: float | None, found: int
+) -> None:
+    rng = np.random.default_rng(38)
+    facts = {f"benchmark_{number}": VariantFacts("passed", threshold=threshold) for number in range(2)}
+
+    def night(number: int) -> Run:
+        slower = dict.fromkeys(facts, 1.05 if number >= 30 else 1.0)
+        return run_of(noisy(rng, benchmarks=2, noise=0.005, slower=slower), f"night {number}", facts=facts)
+
+    assert len(changes([night(number) for number in range(60)], OPTIONS)) == found

@@ -94,3 +94,13 @@ def test_a_wrong_request_is_refused_with_what_is_there(changes, arguments, said)
     done = changes(*arguments)
     assert done.exitcode == 2
     assert said in done.err
+
+
+def test_a_newest_run_of_no_branch_does_not_mix_the_branches(changes):
+    with open_history("history.db") as history:
+        for number in range(5, 12):
+            history.add(
+                night(number, dict.fromkeys(NAMES, 0.5), branch="experiment", run_id=f"{number:08x}cdcd")
+            )
+        history.add(night(NIGHTS + 1, branch=None, commit=None))
+    assert "h: 1 change in 30 runs on branch main" in changes("--metric", "throughput").out
