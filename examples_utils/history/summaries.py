@@ -37,6 +37,11 @@ class RunSummary:
     skipped: int
     not_run: int
 
+    @property
+    def variants(self) -> int:
+        """How many it was about."""
+        return self.passed + self.failed + self.skipped + self.not_run
+
 
 def newest_first(
     suite: str | None = None,

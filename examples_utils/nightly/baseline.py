@@ -12,12 +12,16 @@ from examples_utils.history.store import History, RunSummary
 
 @dataclass(frozen=True)
 class Tonight:
-    """What an earlier run must agree with. ``branch`` and ``dirty`` are None outside git."""
+    """What an earlier run must agree with. ``branch`` and ``dirty`` are None outside git.
+
+    ``variants`` is how many tonight is about: runs of far fewer are no nights, but somebody's look at a few.
+    """
 
     machine_key: str
     suites: frozenset[str]
     branch: str | None = None
     dirty: bool | None = None
+    variants: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,9 @@ class Baseline:
 def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
     """The last ``wanted`` nights that count. Raises HistoryError."""
     suite = next(iter(tonight.suites)) if len(tonight.suites) == 1 else None
-    # Of the newest so many; with more than three of four left out a baseline is in need of a person's look.
+    of_machine = history.runs(suite=suite, machine_key=tonight.machine_key)
+    # Those of other machines are only told of.
     newest = history.runs(suite=suite, limit=4 * wanted)
-    of_machine = history.runs(suite=suite, machine_key=tonight.machine_key, limit=4 * wanted)
     run_ids, left_out = choose(
         [*of_machine, *(s for s in newest if s.machine_key != tonight.machine_key)], tonight, wanted
     )
@@ -66,17 +70,24 @@ def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
 def choose(
     newest_first: Sequence[RunSummary], tonight: Tonight, wanted: int
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Ids of the last ``wanted`` runs that count, oldest first, and how many were left out for which reason."""
-    chosen: list[str] = []
+    """Ids of the last ``wanted`` runs that count, oldest first, and how many were left out for which reason.
+
+    Runs of less than half of tonight's variants fill up what is missing, those of the most variants first.
+    """
+    fitting: list[RunSummary] = []
     left_out: Counter[str] = Counter()
     for summary in newest_first:
         if not tonight.suites.intersection(summary.suites):
             continue
         if reason := _why_not(summary, tonight):
             left_out[reason] += 1
-        elif len(chosen) < wanted:
-            chosen.append(summary.run_id)
-    return chosen[::-1], tuple(f"{count} {reason}" for reason, count in left_out.items())
+        else:
+            fitting.append(summary)
+    half = tonight.variants / 2
+    whole_first = sorted(fitting, key=lambda summary: -min(summary.variants, half))
+    chosen = {summary.run_id for summary in whole_first[:wanted]}
+    run_ids = [summary.run_id for summary in reversed(fitting) if summary.run_id in chosen]
+    return run_ids, tuple(f"{count} {reason}" for reason, count in left_out.items())
 
 
 def _why_not(summary: RunSummary, tonight: Tonight) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from examples_utils.figures import Run
@@ -43,10 +44,13 @@ class NightHistory:
             self.problem = str(error)
 
     def add(self, reading: Reading, log_folder: Path) -> tuple[list[str], str | None]:
-        """Adds the night; gives what is to be warned of, and, if that failed, why and how to do it later."""
+        """Adds the night; gives what is to be warned of, and, if that failed, why and how to do it later.
+
+        What could not be read is for the caller to tell.
+        """
         try:
             with opened_history(self._given, create=True) as history:
-                return add_reading(history, reading)[1], None
+                return add_reading(history, replace(reading, left_out=()))[1], None
         except HistoryError as error:
             return [], (
                 f"history: {error}; no result is lost: add them with: {add_command(log_folder, self._given)}"
@@ -81,4 +85,5 @@ def tonight_of(request: Request) -> Tonight:
         # Of specs in several checkouts no one branch can be told.
         branch=branches.pop() if len(branches) == 1 else None,
         dirty=any(state["dirty"] for state in states),
+        variants=len(request.plan.variants),
     )

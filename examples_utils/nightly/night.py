@@ -69,7 +69,8 @@ def run_night(options: NightOptions) -> int:
                 if problem:
                     console.error(problem)
                 return measured.stopped.exitcode
-            night = _judge(options, reading.runs[-1], measured, log_folder, history, problem)
+            problems = [text for text in (problem, history.problem, *reading.left_out) if text]
+            night = _judge(options, reading.runs[-1], measured, log_folder, history, problems)
             _say(night, options, console)
             return night.exitcode
 
@@ -112,10 +113,9 @@ def _judge(
     measured: _Measured,
     log_folder: Path,
     history: NightHistory,
-    problem: str | None,
+    problems: list[str],
 ) -> Night:
     baseline = history.baseline
-    problems = [text for text in (problem, history.problem) if text]
     night = Night(run, log_folder, measured.failed, baseline, problems=problems)
     if baseline:
         nights = history.nights(run)

@@ -72,17 +72,23 @@ def read_nights(
     place = next(i for i, summary in enumerate(summaries) if summary.run_id == run_id)
     reported = summaries[place]
     kind = Tonight(
-        reported.machine_key, frozenset(reported.suites), branch or reported.branch, reported.dirty
+        reported.machine_key,
+        frozenset(reported.suites),
+        branch or reported.branch,
+        reported.dirty,
+        reported.variants,
     )
-    earlier, _ = choose(summaries[place + 1 :], kind, nights - 1)
+    # The base is that of a night, however few of them are shown.
+    earlier, _ = choose(summaries[place + 1 :], kind, max(nights - 1, options.nights_needed))
     loaded = history.load(earlier, log_tails=False)
+    shown = loaded[max(0, len(loaded) - (nights - 1)) :]
     (last,) = history.load([run_id])
     if base is None:
-        return Nights((*loaded, last), tuple(loaded[-options.nights_needed :]), base_is_named=False)
+        return Nights((*shown, last), tuple(loaded[-options.nights_needed :]), base_is_named=False)
     base_ids = [other for other in history.resolve(base) if other != run_id]
     if not base_ids:
         raise RequestError(f"--base {base}: is the reported run itself; name an earlier one")
-    return Nights((*loaded, last), tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
+    return Nights((*shown, last), tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
 
 
 def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:

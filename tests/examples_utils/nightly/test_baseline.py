@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from examples_utils.history.store import RunSummary
-from examples_utils.nightly.baseline import Baseline, Tonight, choose
-from tests.examples_utils.nightly.nights import earlier_night
+from examples_utils.history.store import RunSummary, open_history
+from examples_utils.nightly.baseline import Baseline, Tonight, choose, read_baseline
+from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
 TONIGHT = Tonight("here", frozenset({"s"}), "main", dirty=False)
 GOOD = RunSummary(
@@ -58,3 +58,29 @@ def test_a_baseline_says_how_long_it_is_and_what_it_lacks():
         "; short of the 16 that are looked at: small changes may stay uncertain"
     )
     assert Baseline((), 16, ("3 of another machine",)).line.endswith("; left out: 3 of another machine")
+
+
+def test_runs_of_a_few_benchmarks_are_no_nights_where_there_are_enough_whole_ones():
+    tonight = replace(TONIGHT, variants=10)
+    summaries = numbered(
+        {"passed": 10}, {"passed": 1}, {"passed": 1}, {"passed": 6}, {"passed": 3}, {"passed": 10}
+    )
+    assert choose(summaries, tonight, 3)[0] == ["5", "3", "0"]
+    assert choose(summaries, tonight, 5)[0] == ["5", "4", "3", "1", "0"]
+
+
+def test_any_number_of_runs_of_other_branches_in_between_leaves_the_nights_as_they_were(tmp_path):
+    nights = [replace(earlier_night(2 * days_ago, {"a": 1}), branch="main") for days_ago in range(1, 4)]
+    tries = [
+        replace(earlier_night(1, {"a": 1}), run_id=f"{number:016x}", branch=f"try{number}")
+        for number in range(100, 120)
+    ]
+    with open_history(str(tmp_path / "history.db"), create=True) as history:
+        for run in (*nights, *tries):
+            history.add(run)
+        (machine,) = {summary.machine_key for summary in history.runs()}
+        found = read_baseline(
+            history, Tonight(machine, frozenset({SUITE}), "main", dirty=False, variants=1), 3
+        )
+    assert [run.run_id for run in found.runs] == [night.run_id for night in reversed(nights)]
+    assert found.left_out == ("20 of another branch",)

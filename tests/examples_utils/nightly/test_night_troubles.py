@@ -117,6 +117,17 @@ def test_a_quiet_night_that_is_not_in_the_history_does_not_pass(place: NightPlac
     assert place.verdict["verdict"] == "no regression"
 
 
+def test_a_result_that_cannot_be_read_any_more_does_not_pass_in_silence(place: NightPlace):
+    place.benchmarks(a=100, b=100)
+    place.went_before(16, {"a": 100, "b": 100})
+    with (place.folder / "bench.py").open("a") as script:
+        script.write("records = pathlib.Path('logs').glob('*/a/**/variant_*')\n")
+        script.write("if name == 'b': [record.write_text('{') for record in records]\n")
+    done = place.night()
+    assert done.exitcode != 0
+    assert any("variant_result.json" in problem for problem in place.verdict["problems"])
+
+
 def test_a_history_that_is_none_is_refused_before_anything_runs(place: NightPlace):
     place.benchmarks(a=100)
     place.workplace.script("history.db", "not a database " * 500)

@@ -85,6 +85,17 @@ def test_nights_of_other_machines_branches_and_suites_do_not_count(workplace: Wo
     assert len(moments_on(Path("report.html").read_text())) == 2
 
 
+@pytest.mark.parametrize("nights", [1, 6])
+def test_how_many_nights_are_shown_does_not_change_the_verdicts(
+    workplace: Workplace, kept: Path, nights: int
+) -> None:
+    shutil.copy(kept, "history.db")
+    assert workplace.command("report", "--nights", str(nights)).exitcode == 0
+    page = Path("report.html").read_text()
+    assert "<h1>3 figures regressed</h1>" in page
+    assert len(moments_on(page)) == nights
+
+
 def test_a_named_base_is_what_the_run_is_compared_with(workplace: Workplace, kept: Path) -> None:
     shutil.copy(kept, "history.db")
     assert workplace.command("report", "--base", "run0027").exitcode == 0
