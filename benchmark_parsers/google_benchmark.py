@@ -15,6 +15,8 @@ _RATES = {"items_per_second": "items/sec", "bytes_per_second": "bytes/sec"}
 _OWN = {"family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads", "iterations",
         "real_time", "cpu_time", "cpu_coefficient", "real_coefficient", "rms", *_RATES}  # fmt: skip
 _SUMMARY = {"mean": "mean", "median": "p50", "stddev": "std"}
+# What is fitted to all sizes of a benchmark together, beside the runs themselves.
+_FITTED = ("BigO", "RMS")
 _SETTINGS = ("num_cpus", "cpu_scaling_enabled", "library_build_type")
 
 
@@ -41,6 +43,8 @@ class GoogleBenchmarkParser:
         context = context if isinstance(context, dict) else {}
         by_benchmark: dict[str, list[dict[str, Any]]] = {}
         for line in lines:
+            if line.get("aggregate_name") in _FITTED:
+                continue
             by_benchmark.setdefault(str(line.get("run_name", line.get("name"))), []).append(line)
         metrics: dict[str, Metric] = {}
         problems = []

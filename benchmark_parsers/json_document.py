@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST_DOCUMENT = 64 << 20
-# So many lines may look like the start of the document without being it.
+# So many lines may look like the start of the document without being it, beyond their first characters: build tools
+# print any number of lines that begin with [ and a count.
 _MOST_ATTEMPTS = 100
+_FIRST_CHARACTERS = 16
 _START = re.compile(r"^[{\[]", re.MULTILINE)
 
 
@@ -41,29 +43,33 @@ class JsonDocument:
         if not self._blocks:
             return None, f"holds no JSON of {tool}"
         reason = f"holds JSON, but none of {tool} (no {key!r})"
-        for found, problem in self._documents():
-            if problem:
+        furthest = -1
+        for found, problem, length in self._documents():
+            if problem and length > furthest:
+                furthest = length
                 reason = f"the JSON of {tool} is cut off or wrong: {problem}"
             first = found[0] if isinstance(found, list) and found else found
             if isinstance(first, dict) and key in first:
                 return found, None
         return None, reason
 
-    def _documents(self) -> Iterator[tuple[Any, str | None]]:
+    def _documents(self) -> Iterator[tuple[Any, str | None, int]]:
+        """Each document, or what is wrong with it and how many of its characters were good."""
         text = "".join(self._blocks)
         decoder = json.JSONDecoder()
         position = attempts = 0
         while attempts < _MOST_ATTEMPTS and (start := _START.search(text, position)):
-            attempts += 1
+            length = len(text)
             try:
                 document, position = decoder.raw_decode(text, start.start())
-                yield document, None
+                yield document, None, position - start.start()
             except json.JSONDecodeError as error:
-                position = start.end()
-                yield None, str(error)
+                position, length = start.end(), error.pos - start.start()
+                yield None, str(error), length
             except RecursionError:
                 position = start.end()
-                yield None, "it is nested too deeply"
+                yield None, "it is nested too deeply", length
+            attempts += length > _FIRST_CHARACTERS
 
 
 def number(mapping: Mapping[str, Any], key: str) -> float | None:

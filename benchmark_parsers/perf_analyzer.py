@@ -7,7 +7,7 @@ import re
 from benchmark_parsers.parsed import LOWER, Metric, Parsed
 from benchmark_parsers.units import MS, SAMPLES_PER_SEC, better, convert
 
-_LEVEL = re.compile(r"^(Request concurrency|Request Rate|Concurrency|Request rate): ([\d.]+)(?: \S+)?$")
+_LEVEL = re.compile(r"^(Request concurrency|Request Rate|Concurrency|Request rate): ([\d.]+)(?: [\w ]+)?$")
 _THROUGHPUT = re.compile(r"^ +Throughput: ([\d.]+) (infer/sec)$")
 _PERCENTILE = re.compile(r"^ +(p[\d.]+) latency: ([\d.]+) (usec)$")
 _AVERAGE = re.compile(r"^ +Avg (latency|HTTP time|gRPC time|request latency): ([\d.]+) (usec)(?: \((.*)\))?$")

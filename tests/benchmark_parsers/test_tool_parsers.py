@@ -236,3 +236,34 @@ def test_poplar_s_compile_time_is_a_figure_whose_absence_fails():
     )
     assert parsed("poplar", log).metrics["total_compiling_time"].value == 69.25
     assert "POPLAR_LOG_LEVEL" in parsed("poplar", "hello\n").problems[0]
+
+
+def test_perf_analyzer_s_levels_of_a_request_rate_are_found():
+    text = (SAMPLES / "perf_analyzer.txt").read_text()
+    assert "Request concurrency: 1\n" in text
+    found = parsed(
+        "perf_analyzer",
+        text.replace("Request concurrency: 1\n", "Request Rate: 35 inference requests per seconds\n"),
+    )
+    assert found.problems == ()
+    assert found.settings["load"] == "request_rate_35"
+    assert found.metrics == parsed("perf_analyzer", text).metrics
+
+
+def test_the_json_is_found_after_any_number_of_lines_of_a_build():
+    document = (SAMPLES / "google_benchmark.json").read_text()
+    build = "".join(f"[{number}/500] Building CXX object\n[ 50%] Building\n" for number in range(500))
+    assert parsed("google_benchmark", build + document) == parsed("google_benchmark", document)
+
+
+def test_google_benchmark_s_fitted_complexity_is_no_benchmark_without_a_time():
+    runs = [
+        {"run_name": f"BM_X/{n}", "run_type": "iteration", "real_time": n, "time_unit": "ms"} for n in (8, 64)
+    ]
+    fitted = [
+        {"run_name": "BM_X", "run_type": "aggregate", "aggregate_name": "BigO", "cpu_coefficient": 1.0},
+        {"run_name": "BM_X", "run_type": "aggregate", "aggregate_name": "RMS", "rms": 0.01},
+    ]
+    found = parsed("google_benchmark", json.dumps({"benchmarks": runs + fitted}))
+    assert found.problems == ()
+    assert {name: metric.value for name, metric in found.metrics.items()} == {"BM_X/8": 8, "BM_X/64": 64}
