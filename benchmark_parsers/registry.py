@@ -11,6 +11,7 @@ What it names is called without arguments for each output and gives a ``benchmar
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -18,12 +19,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed, Parser
-from benchmark_parsers.units import better
+from benchmark_parsers.samples import few
+from benchmark_parsers.units import NEVER_NEGATIVE
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINTS = "benchmark_parsers"
+_PERCENTILE = re.compile(r"p\d+(\.\d+)?")
 # The parser of an entry's own regular expressions, which needs the entry: see benchmark_parsers.regex.
 REGEX = "regex"
 
@@ -177,26 +180,35 @@ def _fault(metric: Any) -> str | None:
         return f"its direction is {_shown(metric.direction)}, not {HIGHER}, {LOWER} or None"
     if metric.unit is not None and not isinstance(metric.unit, str):
         return f"its unit is {_shown(metric.unit)}, which is no text"
-    if value < 0 and better(metric.unit):
-        return f"{value:g} {metric.unit} is negative"
+    if metric.unit in NEVER_NEGATIVE and min((value, *metric.samples)) < 0:
+        return f"{min((value, *metric.samples)):g} {metric.unit} is negative"
     return None
 
 
 def _plain(metric: Metric) -> Metric:
-    """Numbers of other libraries, such as numpy's, as Python's own; what is not finite is left out."""
+    """As records hold it: numbers of other libraries, such as numpy's, as Python's own, and no more samples than that.
+
+    What is not finite is left out, and of a summary what records do not know.
+    """
     samples = [float(figure) for figure in metric.samples]
     summary = {str(key): float(figure) for key, figure in metric.summary.items()}
     return replace(
         metric,
         value=float(metric.value),
-        reduction=str(metric.reduction),
-        samples=tuple(figure for figure in samples if math.isfinite(figure)),
+        unit=metric.unit or None,
+        reduction=str(metric.reduction) or "value",
+        samples=few([figure for figure in samples if math.isfinite(figure)]),
         summary={
             key: int(figure) if key == "count" else figure
             for key, figure in summary.items()
-            if math.isfinite(figure)
+            if math.isfinite(figure) and _is_summary(key, figure)
         },
     )
+
+
+def _is_summary(key: str, figure: float) -> bool:
+    smallest = {"count": 1, "std": 0, "mean": -math.inf, "min": -math.inf, "max": -math.inf}
+    return figure >= smallest[key] if key in smallest else _PERCENTILE.fullmatch(key) is not None
 
 
 def _shown(value: object) -> str:

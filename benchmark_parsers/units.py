@@ -6,9 +6,16 @@ to compile); memory as MiB.
 
 from __future__ import annotations
 
+import re
+
 from benchmark_parsers.parsed import HIGHER, LOWER
 
 SAMPLES_PER_SEC, MS, S, MIB, PERCENT = "samples/sec", "ms", "s", "MiB", "%"
+
+NEVER_NEGATIVE = frozenset({SAMPLES_PER_SEC, "items/sec", "bytes/sec", MS, S, "us", "ns", MIB, "count"})
+"""Units of which a tool cannot measure less than nothing, as the result schema has it."""
+
+NEVER_NEGATIVE_NAME = re.compile(r"(throughput|latency)(_(mean|avg|median|min|max|p[0-9.]+))?")
 
 _NS_IN = {
     "ns": 1, "nsec": 1, "nanoseconds": 1,
@@ -31,6 +38,11 @@ _BYTES_IN = {
     "GB": 1 << 30,
     "GiB": 1 << 30,
 }
+
+
+def is_never_negative(name: str) -> bool:
+    """Whether a figure of this name is a throughput or a latency, and not, say, the gain of one over another."""
+    return NEVER_NEGATIVE_NAME.fullmatch(name) is not None
 
 
 def canonical(unit: str) -> str | None:

@@ -170,6 +170,11 @@ def _add_custom_metrics(
     stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
     warnings = []
     for name, function in custom_metrics.items():
+        if name in results:
+            warnings.append(
+                f"custom metric {name}: the variant has a figure of this name, which counts; rename yours"
+            )
+            continue
         values, problem = compute_custom_metric(function, stdout, stderr, exitcode)
         results[name] = values if values is not None else {"value": None}
         if problem:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark_parsers.derived import DerivedSpec, derive
@@ -13,7 +13,7 @@ from benchmark_parsers.reduction import Reduced
 from benchmark_parsers.regex import MetricSpec, RegexParser
 from benchmark_parsers.registry import REGEX, make_parser
 from benchmark_parsers.unit_of_regex import direction_of, unit_of_regex
-from benchmark_parsers.units import S
+from benchmark_parsers.units import S, is_never_negative
 
 COMPILE_TIME = "total_compiling_time"
 
@@ -25,6 +25,13 @@ class Figure:
     reduction: str
     reduced: Reduced
     origin: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_measured(self, name: str) -> Figure:
+        """Itself, or without its value where no program can measure that as a figure of this name."""
+        value = self.reduced.value
+        if value is None or value >= 0 or not is_never_negative(name):
+            return self
+        return replace(self, reduced=Reduced(None, self.reduced.matches, f"{value:g} is negative"))
 
     def as_json(self, failure: str | None = None) -> dict[str, Any]:
         """The entry of a record's ``metrics``. A command's ``failure`` takes the value away, and its samples."""
@@ -73,7 +80,7 @@ class OutputReader:
                 figures[name] = Figure(
                     metric.reduction, Reduced(metric.value, 1), _parser_origin(metric, self._name)
                 )
-        return figures, parsed
+        return {name: figure.as_measured(name) for name, figure in figures.items()}, parsed
 
 
 def derived_figure(spec: DerivedSpec, figures: Mapping[str, Figure], parameters: Mapping[str, str]) -> Figure:
@@ -85,7 +92,7 @@ def derived_figure(spec: DerivedSpec, figures: Mapping[str, Figure], parameters:
         "parser": "derived",
         "expr": spec.expr,
     }
-    return Figure(spec.label, derive(spec, values, parameters), origin)
+    return Figure(spec.label, derive(spec, values, parameters), origin).as_measured(spec.name)
 
 
 def compile_time_figure(seconds: float) -> Figure:

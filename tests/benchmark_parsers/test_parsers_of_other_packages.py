@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmark_parsers.result_check import check_results
+
 ROOT = Path(__file__).parents[2]
 MODULE = """
 from benchmark_parsers.parsed import Metric, Parsed
@@ -43,6 +45,11 @@ class GivesNonsense(Words):
         return Parsed({"a": 3, "b": Metric(float("nan")), "c": Metric("4"), "d": Metric(-1, "ms"),
                        "e": Metric(1, "ms", "sideways"), "good": Metric(True + 1)})
 
+class SaysALot(Words):
+    def parsed(self):
+        return Parsed({"words": Metric(3, "", "higher", "", tuple(range(1000)),
+                                       {"median": 2, "count": 0, "std": -1, "p50": 3, "mean": 4})})
+
 NOT_A_CLASS = 7
 """
 
@@ -55,7 +62,7 @@ def folder(tmp_path: Path) -> Path:
     words.mkdir(parents=True)
     (words / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-words\nVersion: 1.2\n")
     names = ("Words", "RaisesInFeed", "RaisesAtTheEnd", "RaisesAtTheStart", "GivesADictionary", "GivesNonsense",
-             "NOT_A_CLASS")  # fmt: skip
+             "SaysALot", "NOT_A_CLASS")  # fmt: skip
     points = (
         "".join(f"{name.lower()} = acme_words:{name}\n" for name in names) + "driver = acme_words:Words\n"
     )
@@ -146,3 +153,14 @@ def test_a_built_in_parser_is_not_replaced_by_another_package(folder):
 def test_figures_that_are_good_are_kept_beside_those_that_are_not(folder):
     done = runner(folder, "parse", "--parser", "givesnonsense", "--stdout", "out")
     assert list(json.loads(done.stdout)["metrics"]) == ["good"]
+
+
+def test_what_records_do_not_hold_is_left_out_and_the_record_is_valid(folder):
+    (folder / "benchmarks.yml").write_text("w: {cmd: cat out, parser: saysalot}\n")
+    assert runner(folder, "benchmark", "--log-dir", "log").returncode == 0
+    file = folder / "log/benchmark_results.json"
+    assert check_results(file).problems == ()
+    metric = json.loads(file.read_text())["w"][0]["repetitions"][0]["metrics"]["words"]
+    assert (metric["unit"], metric["reduction"], metric["summary"]) == (None, "value", {"p50": 3, "mean": 4})
+    assert metric["samples"][:2] == [0, 4]
+    assert len(metric["samples"]) == 250

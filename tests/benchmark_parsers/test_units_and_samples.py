@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark_parsers import units
+from benchmark_parsers.result_check import result_schema
 from benchmark_parsers.samples import MOST_SAMPLES, EvenSample, few, summarise
 from benchmark_parsers.unit_of_regex import unit_of_regex
 from benchmark_parsers.units import better, canonical, convert
@@ -91,3 +93,15 @@ def test_few_are_at_most_so_many_from_first_on(length):
 )
 def test_a_regular_expression_says_the_unit_of_its_figure(regexp, unit):
     assert unit_of_regex(regexp) == unit
+
+
+def test_what_is_never_negative_is_the_same_in_the_schema_and_in_the_code():
+    definitions = result_schema()["$defs"]
+    (from_0,) = (
+        rule["if"]["properties"]["unit"]["enum"]
+        for rule in definitions["metric"]["allOf"]
+        if "unit" in rule["if"]["properties"]
+    )
+    assert frozenset(from_0) == units.NEVER_NEGATIVE
+    (pattern,) = definitions["metrics"]["patternProperties"]
+    assert pattern == f"^{units.NEVER_NEGATIVE_NAME.pattern}$"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from junitparser import Failure, JUnitXml, Skipped
 
+from benchmark_parsers.result_check import check_results
 from tests.examples_utils.conftest import FIGURES, Workplace
 
 PRINT = "echo 'throughput: {0} samples/sec latency: {1} ms'"
@@ -238,6 +239,37 @@ def test_custom_metrics_are_stored_and_one_that_raises_fails_alone(workplace):
     assert record["results"]["lines"] == {"count": 1}
     assert record["results"]["broken"] == {"value": None}
     assert any("ZeroDivisionError" in warning for warning in record["warnings"])
+
+
+def test_a_custom_metric_does_not_take_the_place_of_a_figure_of_the_entry(workplace):
+    workplace.script(
+        "metrics.py",
+        "from examples_utils import register_custom_metric\n"
+        "register_custom_metric('throughput', lambda out, err, code: {'mean': 1.0})\n",
+    )
+    workplace.spec(f'c:\n  cmd: "{PRINT.format(7, 2)}"{FIGURES}')
+    done = workplace.benchmark("--custom-metrics-files", "metrics.py")
+    record = done.by_variant["c"]
+    assert record["results"]["throughput"] == {"mean": 7}
+    assert record["warnings"][-1].startswith(
+        "custom metric throughput: the variant has a figure of this name"
+    )
+    assert check_results(done.log / "benchmark_results.json").problems == ()
+
+
+def test_a_negative_throughput_fails_its_variant_and_a_negative_gain_does_not(workplace):
+    workplace.spec(f'''
+bad:
+  cmd: "{PRINT.format(-5, 2)}"{FIGURES}
+good:
+  cmd: "{PRINT.format(5, 2)}"{FIGURES}
+  derived: {{latency_gain: {{expr: latency - 10}}}}
+''')
+    done = workplace.benchmark()
+    assert done.exitcode == 1
+    assert done.by_variant["bad"]["reason"] == "throughput: -5 is negative"
+    assert done.by_variant["good"]["results"]["latency_gain"] == {"mean": -8}
+    assert check_results(done.log / "benchmark_results.json").problems == ()
 
 
 def test_output_that_is_no_text_is_no_obstacle(workplace):
