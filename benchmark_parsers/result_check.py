@@ -64,6 +64,11 @@ def read_checked(file: Path) -> tuple[dict[str, list[dict[str, Any]]], CheckedFi
     return {document["benchmark_name"]: [document]} if _is_record(document) else document, checked
 
 
+def keys_of_the_original() -> frozenset[str]:
+    """The keys of a record without ``schema_version`` that are checked; what others hold may be anything."""
+    return frozenset(_record_schema()["$defs"]["record"]["properties"])
+
+
 def result_schema() -> dict[str, Any]:
     """The JSON Schema of a result file, as shipped."""
     schema: dict[str, Any] = json.loads(Path(__file__).with_name("result.schema.json").read_text("utf-8"))

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from benchmark_parsers.result_check import ResultProblem, read_checked
+from benchmark_parsers.result_check import ResultProblem, keys_of_the_original, read_checked
 from examples_utils.combination import combined_results
 from examples_utils.figures import Run, VariantKey
 from examples_utils.history.log_tails import log_tail
@@ -62,7 +62,15 @@ def _of_file(file: Path) -> list[Record]:
     by_benchmark, checked = read_checked(file)
     if checked.problems:
         raise RequestError(_told(checked.problems))
-    return list(chain.from_iterable(by_benchmark.values()))
+    return [_checked_part(record) for record in chain.from_iterable(by_benchmark.values())]
+
+
+def _checked_part(record: Record) -> Record:
+    """Without the keys that nobody has checked: a record of the original runner may hold anything beside its own."""
+    if "schema_version" in record:
+        return record
+    known = keys_of_the_original()
+    return {key: value for key, value in record.items() if key in known}
 
 
 def _told(problems: Sequence[ResultProblem]) -> str:

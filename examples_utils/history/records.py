@@ -67,9 +67,11 @@ def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[V
     git = first.get("git") or {}
     machine = dict(first.get("machine") or {})
     started = started_utc(first) or ""
+    # A run that grows keeps its first record, and so its id. The local time of the original runner counts as it is
+    # written: as UTC it would be another one for each reader's time zone.
+    identity = started if first.get("start_time_utc") else first.get("start_time")
     return Run(
-        # A run that grows keeps its first record, and so its id.
-        run_id=digest_of(canonical([started, machine, variant_key(first)]))[:16],
+        run_id=digest_of(canonical([identity, machine, variant_key(first)]))[:16],
         started_utc=started,
         machine=machine,
         software=_software(executed, first),

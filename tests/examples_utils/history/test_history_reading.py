@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -255,3 +256,29 @@ def test_a_bad_record_of_a_log_folder_is_left_out_and_the_others_are_read(workpl
     assert left_out.startswith(f"{file}:")
     assert MetricKey(*A1, "throughput") in found.runs[0].figures
     assert {facts.status for facts in found.runs[0].variants.values()} == {"passed", "failed", "not run"}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"git": "3f2a91c"}, {"machine": "node7"}, {"repetitions": 5}, {"settings": "fast"}, {"metrics": [1]},
+        {"suite": 7}, {"canary": "none"}, {"software": "3.4"}, {"compare": 2}, {"warnings": 3}, {"status": {}},
+    ],
+    ids=lambda more: next(iter(more)),
+)  # fmt: skip
+def test_what_an_original_record_holds_beside_its_own_keys_does_not_matter(tmp_path, more):
+    plain = only_run(written(tmp_path, {"b": [ORIGINAL_RECORD]}))
+    assert only_run(written(tmp_path, {"b": [ORIGINAL_RECORD | more]})) == plain
+
+
+def test_an_original_result_is_the_same_run_in_every_time_zone(tmp_path, monkeypatch):
+    file = written(tmp_path, {"b": [ORIGINAL_RECORD]})
+    runs = []
+    for zone in ("UTC", "Europe/Berlin"):
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        runs.append(only_run(file))
+    monkeypatch.undo()
+    time.tzset()
+    assert runs[0].run_id == runs[1].run_id
+    assert runs[0].started_utc != runs[1].started_utc
