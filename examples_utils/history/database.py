@@ -19,6 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from examples_utils.history.database_errors import history_error
 from examples_utils.history.problems import HistoryError
+from examples_utils.history.secrets import without_password
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
@@ -40,7 +41,9 @@ def database_url(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise HistoryError(f"{text}: is no URL of a database; expected a file or postgresql://…") from None
+        raise HistoryError(
+            f"{without_password(text)}: is no URL of a database; expected a file or postgresql://…"
+        ) from None
     kind = url.get_backend_name()
     if kind == "postgresql" or kind == "postgres":
         return url.set(drivername="postgresql+psycopg")
@@ -55,11 +58,10 @@ def database_url(text: str) -> URL:
 
 def shown(url: URL) -> str:
     """How messages call a history: without the password."""
-    return (
-        str(url.database)
-        if _is_sqlite(url)
-        else url.set(drivername=url.get_backend_name()).render_as_string()
-    )
+    if _is_sqlite(url):
+        return str(url.database)
+    plain = url.set(drivername=url.get_backend_name())
+    return without_password(plain.render_as_string(hide_password=False))
 
 
 def open_engine(url: URL, create: bool) -> Engine:

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from examples_utils.history.secrets import without_password
 from examples_utils.problems import RequestError
 
 if TYPE_CHECKING:
@@ -49,11 +50,6 @@ def opened_history(given: str | None, *, create: bool = False) -> Iterator[Histo
 
 def add_command(log_folder: Path, given: str | None) -> str:
     """The command that adds a log folder's results; in place of a password it has ``***``."""
-    url = history_url(given)
-    shown = url
-    if "://" in url and not url.startswith("sqlite"):
-        from sqlalchemy import make_url
-
-        shown = make_url(url).render_as_string()
+    shown = without_password(history_url(given))
     command = ["python3", "-m", "examples_utils", "history", "add", str(log_folder), "--history", shown]
     return shlex.join(command)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from examples_utils.history.location import add_command
 from examples_utils.history.problems import UnreachableError
 from examples_utils.history.store import HistoryError, open_history
 from tests.examples_utils.history.runs import night
@@ -172,3 +173,20 @@ def test_a_server_that_goes_down_between_two_adds_loses_neither(postgresql_progr
         # The connection that was lost is replaced.
         assert history.add(night(2))
         assert history.load([night(1).run_id, night(2).run_id]) == [night(1), night(2)]
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("postgresql://team:secret@db:543x/bench", "postgresql://team:***@db:543x/bench"),
+        ("postgresql://team:secret@more@db:x/bench", "postgresql://team:***@db:x/bench"),
+        ("postgresql://127.0.0.1:1/bench?user=team&password=secret", "password=***"),
+        ("postgresql://127.0.0.1:1/bench?sslpassword=secret&user=team", "sslpassword=***"),
+        ("mysql://team:secret@db/bench", "mysql://team:***@db/bench"),
+    ],
+)
+def test_no_message_holds_a_password_wherever_the_url_has_it(url, said):
+    message = refused(url)
+    assert said in message
+    assert "secret" not in message
+    assert "secret" not in add_command(Path("logs"), url)
