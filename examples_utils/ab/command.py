@@ -19,10 +19,12 @@ from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.saying import check_output, say
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.console import Console
+from examples_utils.figures import Run
 from examples_utils.interruption import Interrupted, Interruption
 from examples_utils.log_folder import time_stamped, write_durably
 from examples_utils.options import CommandOptions, RunOptions
 from examples_utils.problems import RequestError
+from examples_utils.record import FAILED
 from examples_utils.selection_arguments import selection_of
 
 
@@ -46,6 +48,7 @@ def ab(parsed: argparse.Namespace) -> int:
         try:
             with worktrees(repository, log_folder, shared) as trees:
                 preparer = Preparer(repository, run_options, trees, log_folder, console, interruption.check)
+                measured: Sequence[Run] = ()
                 if parsed.bisect:
                     comparison = bisect(preparer, base, new, options)
                 else:
@@ -53,13 +56,14 @@ def ab(parsed: argparse.Namespace) -> int:
                     with alternation(sides, log_folder, console, interruption.check) as turns:
                         turns.run(run_options.repeat)
                         comparison = judged(turns, options)
+                        measured = [run for side in turns.runs() for run in side]
         except Interrupted as stopped:
             console.error(f"{stopped}; what was measured is in {log_folder}")
             return stopped.exitcode
         console.say("")
         write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
     say(comparison, parsed.format, parsed.all, parsed.output)
-    return _exit_code(comparison)
+    return _exit_code(comparison, measured)
 
 
 def _check_output(parsed: argparse.Namespace) -> None:
@@ -102,6 +106,8 @@ def _console(log_folder: Path) -> Iterator[Console]:
         console.close()
 
 
-def _exit_code(comparison: Comparison) -> int:
+def _exit_code(comparison: Comparison, measured: Sequence[Run]) -> int:
     bad: Sequence[Verdict] = (Verdict.REGRESSED, Verdict.FAILED)
-    return int(any(one.verdict in bad for one in comparison.judged))
+    # What failed on the side of the base is no verdict on the new side.
+    failed = any(facts.status == FAILED for run in measured for facts in run.variants.values())
+    return int(failed or any(one.verdict in bad for one in comparison.judged))

@@ -100,6 +100,15 @@ def test_a_benchmark_that_fails_on_the_new_side_exits_with_1(workplace, project)
     assert "1 failed" in done.out
 
 
+def test_a_benchmark_that_fails_on_the_side_of_the_base_exits_with_1(workplace, project):
+    project.speed("1 / 0")
+    project.git("commit", "--quiet", "--all", "--message", "Broken")
+    project.speed("100.0")
+    done = ab(workplace, "--base", "HEAD", "--repeat", "2")
+    assert done.exitcode == 1
+    assert "new" in done.out
+
+
 @given(
     st.sets(st.sampled_from("abcde")), st.sets(st.sampled_from("abcde")), st.integers(1, 6), st.integers(0, 5)
 )
