@@ -50,7 +50,7 @@ def add_threshold(group: Group) -> None:
     """Adds ``--threshold``."""
     group.add_argument(
         "--threshold",
-        type=_threshold,
+        type=share,
         default=0.02,
         metavar="SHARE",
         help="smallest change that matters, where the benchmark's own spec names none (default: 2%%)",
@@ -86,7 +86,8 @@ def positive_seconds(text: str) -> float:
     return value
 
 
-def _threshold(text: str) -> float:
+def share(text: str) -> float:
+    """An argument's type: 0.02 for ``2%`` or ``0.02``. Raises ArgumentTypeError."""
     from examples_utils.comparison.threshold import parse_threshold
 
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from examples_utils.comparison.formats import FORMATS
 from examples_utils.history.arguments import add_history_option
-from examples_utils.selection_arguments import Group, add_threshold
+from examples_utils.selection_arguments import Group, add_threshold, share
 
 
 def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
@@ -32,6 +32,13 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         help="show only these benchmarks or variants; shell-style patterns",
     )
     add_threshold(compare)
+    compare.add_argument(
+        "--run-noise",
+        type=share,
+        metavar="SHARE",
+        help="standard deviation by which two runs of the same code differ beyond what their repetitions show, "
+        "which two single runs cannot tell (default: 3%%)",
+    )
     add_output(compare)
 
 

@@ -21,9 +21,15 @@ def compare(parsed: argparse.Namespace) -> int:
     """
     check_output(parsed.format, parsed.all, parsed.output)
     options = CompareOptions(threshold=parsed.threshold)
+    if parsed.run_noise is not None:
+        options = replace(options, run_noise=parsed.run_noise)
     base, new = read_sides(parsed.base, parsed.new, parsed.history)
     for warning in (*base.warnings, *new.warnings):
         print(f"warning: {warning}", file=sys.stderr)
+    if parsed.run_noise is not None and max(len(base.runs), len(new.runs)) > 1:
+        print(
+            "warning: --run-noise has no effect where a side has several runs: they tell it", file=sys.stderr
+        )
     judged = compare_runs(base.runs, new.runs, options)
     titled = replace(judged, base_title=base.title, new_title=new.title)
     comparison = selected(titled, parsed.benchmark, parsed.metrics)

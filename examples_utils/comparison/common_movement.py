@@ -24,7 +24,9 @@ _CANARY_FLOOR = 0.003  # no canary is steadier than 0.3% from run to run
 _MAD = 1.4826  # from median absolute deviation to standard deviation
 _MEDIAN_TO_MEAN = 1.2533  # standard error of a median ÷ that of a mean
 _STEADIEST = 0.3  # no figure counts as if its noise were below this share of the median noise
-_EXACT = 1e-4  # standard deviation below which no figure counts as steadier: a suite of counts has none at all
+_EXACT = (
+    1e-4  # standard deviation below which no figure counts as steadier: a suite of counts has none at all
+)
 _UNEVEN = np.array([0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])  # shares of the movement
 _UNEVEN_PRIOR = np.where(_UNEVEN == 0, 0.5, 0.5 / (len(_UNEVEN) - 1))
 _TAILS = 8.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such

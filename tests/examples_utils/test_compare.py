@@ -84,6 +84,23 @@ def test_the_last_two_runs_are_compared_and_a_regression_exits_with_1(compare):
     assert all("model3_batch_8" in row for row in rows)
 
 
+def test_a_step_between_two_single_runs_is_called_where_the_user_vouches_for_steady_runs(compare):
+    cautious = compare([night(0), night(1, {"model3": 0.94})], "latest~1", "latest")
+    assert cautious.exitcode == 0
+    assert "| uncertain " in cautious.out
+    vouched = compare([], "latest~1", "latest", "--run-noise", "0.5%")
+    assert vouched.exitcode == 1
+    rows = [line.split("|") for line in vouched.out.splitlines() if "| regressed" in line]
+    assert [row[2].strip() for row in rows] == ["model3_batch_8"] * 2
+    assert "--run-noise" not in vouched.err
+
+
+def test_a_run_noise_that_several_runs_tell_themselves_is_said_to_have_no_effect(compare):
+    done = compare([*NIGHTS, night(10)], TEN_NIGHTS, "latest", "--run-noise", "1%")
+    assert (done.exitcode, done.err.count("\n")) == (0, 1)
+    assert done.err.startswith("warning: --run-noise has no effect")
+
+
 def test_unchanged_runs_exit_with_0_and_the_table_folds_all_of_them_away(compare):
     done = compare([*NIGHTS, night(10)], TEN_NIGHTS, "latest")
     assert done.exitcode == 0

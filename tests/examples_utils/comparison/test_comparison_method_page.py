@@ -23,7 +23,7 @@ def test_the_numbers_of_the_page_are_the_defaults() -> None:
         f"`threshold` ({options.threshold:.0%})",
         f"`largest_unseen` ({options.largest_unseen:.0%})",
         f"{options.false_alarms:.1%} (`false_alarms`)",
-        f"{options.run_noise:.0%} (`run_noise`)",
+        f"{options.run_noise:.0%} (`--run-noise`)",
         f"p ≤ {options.suspicion:.0%}, `suspicion`",
         f"{options.confirmations} times (`confirmations`)",
         f"the {options.window_nights} nights before those",
