@@ -12,12 +12,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from serving.binary import Triton, link_python_backend
 from serving.errors import ServingError
 from serving.log import likely_remedy, tail
+from serving.own_folder import own_folder, region_prefix
 
 if TYPE_CHECKING:
     from tritonclient.grpc import InferenceServerClient
@@ -61,8 +61,12 @@ def running_server(
     come up. It is ended, and all its children with it, however the block is left.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="triton-backends-") as backends:
-        arguments = [f"--model-repository={repository}", *link_python_backend(triton, Path(backends))]
+    with own_folder() as folder:
+        arguments = [
+            f"--model-repository={repository}",
+            *link_python_backend(triton, folder),
+            f"--backend-config=python,shm-region-prefix-name={region_prefix(folder)}",
+        ]
         server = _started(triton, arguments, log, grpc_port)
         try:
             yield server

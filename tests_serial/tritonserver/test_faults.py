@@ -24,6 +24,7 @@ from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
 from serving.load import Load, under_load
 from serving.loading import loaded
+from serving.own_folder import SHARED_MEMORY, own_folder
 from serving.repository import write_model
 from serving.served import ROOT, served
 from serving.server import HOST, Server, running_server
@@ -65,6 +66,18 @@ def processes_of(server: Server) -> list[psutil.Process]:
 def assert_all_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=LEFT_S)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def in_shared_memory() -> set[str]:
+    """What servers have there now: this run's, and those of runs beside it."""
+    return {path.name for path in SHARED_MEMORY.glob("triton_*")}
+
+
+def in_shared_memory_after_another_run() -> set[str]:
+    """A run removes what others left that were killed."""
+    with own_folder():
+        pass
+    return in_shared_memory()
 
 
 class TestServer:
@@ -141,6 +154,18 @@ class TestServer:
                 processes = processes_of(server)
             assert len(processes) > 1
         assert_all_gone(processes)
+
+    def test_nothing_stays_in_shared_memory_of_a_server_that_is_killed(
+        self, tiny_repository: Path, tmp_path: Path
+    ) -> None:
+        before = in_shared_memory_after_another_run()
+        with (
+            running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+        ):
+            assert in_shared_memory() > before
+            server.process.kill()
+        assert in_shared_memory() == before
 
     def test_a_server_that_does_not_end_when_asked_to_is_killed(
         self, tiny_repository: Path, tmp_path: Path
@@ -282,19 +307,25 @@ class TestRuns:
 
     @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
     def test_nothing_is_left_of_a_run_that_is_stopped(self, repository: Path, sent, code: int) -> None:
+        before = in_shared_memory_after_another_run()
         with WholeRun(repository) as run:
             run.until_measuring()
             os.killpg(run.process.pid, sent) if sent == signal.SIGINT else run.process.send_signal(sent)
             run.rest(timeout_s=30)
         assert run.process.returncode == code
         assert_all_gone(run.all_processes)
+        if sent == signal.SIGINT:
+            assert in_shared_memory() == before
+        assert in_shared_memory_after_another_run() == before
 
-    def test_nothing_is_left_of_a_run_that_is_killed(self, repository: Path) -> None:
+    def test_nothing_is_left_of_a_run_that_is_killed_once_the_next_one_begins(self, repository: Path) -> None:
+        before = in_shared_memory_after_another_run()
         with WholeRun(repository) as run:
             run.until_measuring()
             run.process.kill()
             run.process.wait(30)
         assert_all_gone(run.all_processes)
+        assert in_shared_memory_after_another_run() == before
 
 
 def wrapper(*words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
