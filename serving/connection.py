@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.channel import connect, status_of
 from serving.errors import ServingError
 from serving.model_config import INPUT, OUTPUT
 from serving.shared_images import Region, attached
@@ -51,11 +52,11 @@ class Connection:
     """Requests are made once and sent again and again; use it in a `with` statement."""
 
     def __init__(self, client: Client) -> None:
-        from tritonclient.grpc import InferenceServerClient, InferRequestedOutput
+        from tritonclient.grpc import InferRequestedOutput
 
         self._client = client
         self._open = ExitStack()
-        self._server = InferenceServerClient(client.address)
+        self._server = connect(client.address)
         self._open.callback(self._server.close)
         self._pixels = None if client.shared_memory else self._open.enter_context(attached(client.region))
         self._outputs = [InferRequestedOutput(OUTPUT)]
@@ -122,7 +123,7 @@ class Connection:
         return made
 
     def _failed(self, error: InferenceServerException) -> ServingError:
-        status = str(error.status()).removeprefix("StatusCode.")
+        status = status_of(error)
         gone = "the server is gone" if status == "UNAVAILABLE" else "a request failed"
         return ServingError(f"{gone}: {self._client.address} says {status}: {error.message()}")
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serving.binary import Triton, link_python_backend
+from serving.channel import connect
 from serving.errors import ServingError
 from serving.log import likely_remedy, tail
 from serving.own_folder import own_folder, region_prefix
@@ -163,10 +164,8 @@ class _PortTaken(Exception):
 
 
 def _once_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> Server:
-    from tritonclient.grpc import InferenceServerClient
-
     address = f"{HOST}:{port}"
-    control = InferenceServerClient(address)
+    control = connect(address)
     until_s = time.monotonic() + START_S
     try:
         while time.monotonic() < until_s:

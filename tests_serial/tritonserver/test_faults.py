@@ -167,6 +167,22 @@ class TestServer:
             server.process.kill()
         assert in_shared_memory() == before
 
+    def test_the_environments_proxy_is_not_asked_for_this_machine(
+        self, tiny_served, tiny_repository: Path, images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("grpc_proxy", "http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://{HOST}:1")  # where nobody listens
+        with (
+            running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+            shared_photographs(tiny_served, images) as region,
+            registered(server, region),
+            Connection(Client(server.address, "tiny", region, 4, RequestType.SYNC, 1, True)) as connection,
+        ):
+            assert len(connection.ask(0, 4)) == 4
+
     def test_a_server_that_does_not_end_when_asked_to_is_killed(
         self, tiny_repository: Path, tmp_path: Path
     ) -> None:
