@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.data import open_source, pixel_dtype
+from serving.errors import NoAnswer, ServingError
+from serving.server import POLL_S, Server
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
     from serving.served import Served
-    from serving.server import Server
+
+RELEASE_S = 30.0
+"""How long requests of clients that failed may still be computed, and their images be read."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +64,14 @@ def shared_photographs(served: Served, images: ImageSet) -> Iterator[Region]:
 
 @contextmanager
 def registered(server: Server, region: Region) -> Iterator[None]:
-    """Lets the server read the region, under its own name."""
-    from tritonclient.utils import InferenceServerException
-
+    """Lets the server read the region, under its own name. Raises `ServingError`."""
     size = region.shape[0] * region.image_bytes
-    server.control.register_system_shared_memory(region.name, f"/{region.name}", size)
+    server.ask(server.control.register_system_shared_memory, region.name, f"/{region.name}", size)
     try:
         yield
     finally:
-        with suppress(InferenceServerException):  # of a server that is gone
-            server.control.unregister_system_shared_memory(region.name)
+        with suppress(NoAnswer):  # of a server that is gone
+            _unregister(server, region)
 
 
 @contextmanager
@@ -83,6 +86,21 @@ def attached(region: Region) -> Iterator[NDArray[Any]]:
         del pixels
         with suppress(BufferError):  # of a caller that still holds a view: the memory goes with the process
             memory.close()
+
+
+def _unregister(server: Server, region: Region) -> None:
+    """For a moment after its last answer the server still holds the region, and says no."""
+    until_s = time.monotonic() + RELEASE_S
+    while True:
+        try:
+            server.ask(server.control.unregister_system_shared_memory, region.name)
+            return
+        except NoAnswer:
+            raise
+        except ServingError:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(POLL_S)
 
 
 def _array(memory: SharedMemory, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

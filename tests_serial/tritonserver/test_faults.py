@@ -21,7 +21,7 @@ from serving import server as server_module
 from serving.answers import differences, in_process
 from serving.binary import Triton, find_triton
 from serving.connection import Client, Connection, RequestType
-from serving.errors import ServingError
+from serving.errors import NoAnswer, ServingError
 from serving.load import Load, under_load
 from serving.loading import loaded
 from serving.own_folder import SHARED_MEMORY, own_folder
@@ -29,6 +29,7 @@ from serving.repository import write_model
 from serving.served import ROOT, served
 from serving.server import HOST, Server, running_server
 from serving.shared_images import registered, shared_photographs
+from serving.statistics import counters
 from tests_serial.tritonserver.tiny import TINY
 
 WRAPPER = ROOT / "run_benchmark_with_triton_server.py"
@@ -166,6 +167,27 @@ class TestServer:
             assert in_shared_memory() > before
             server.process.kill()
         assert in_shared_memory() == before
+
+    def test_a_server_that_is_gone_is_told_with_the_end_of_its_log(self, own_server: Server) -> None:
+        with loaded(own_server, "tiny"):
+            own_server.process.kill()
+            with pytest.raises(NoAnswer, match=r"(?s)killed by SIGKILL: .*the end of its log"):
+                counters(own_server, "tiny")
+
+    def test_a_server_that_hangs_is_told_and_ended(
+        self, tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with (
+            running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+        ):
+            processes = processes_of(server)
+            monkeypatch.setattr(server_module, "CONTROL_S", 1.0)
+            monkeypatch.setattr(server_module, "STOP_S", 1.0)
+            server.process.send_signal(signal.SIGSTOP)
+            with pytest.raises(NoAnswer, match="does not answer get_inference_statistics within 1 s"):
+                counters(server, "tiny")
+        assert_all_gone(processes)
 
     def test_the_environments_proxy_is_not_asked_for_this_machine(
         self, tiny_served, tiny_repository: Path, images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
