@@ -41,6 +41,15 @@ def poisson_arrivals(rate: float, requests: int, seed: int) -> NDArray[np.int64]
     return np.asarray(np.cumsum(gaps_s) * 1e9, np.int64)
 
 
+def dealt(arrivals_ns: NDArray[np.int64], clients: int, seed: int) -> tuple[NDArray[np.int64], ...]:
+    """Each client's share of the arrivals, in order.
+
+    Dealt by chance, a Poisson process gives Poisson processes that all last as long as it does.
+    """
+    owner = np.random.default_rng((seed, clients)).integers(clients, size=len(arrivals_ns))
+    return tuple(arrivals_ns[owner == client] for client in range(clients))
+
+
 def open_loop(
     client: Client, arrivals_ns: tuple[NDArray[np.int64], ...], limit_ns: int | None, link: Link
 ) -> Answered:

@@ -13,7 +13,7 @@ from measurement.machine import available_cores
 from measurement.statistics import Latency, Throughput, latency_of, samples_needed
 from serving.connection import Client, RequestType
 from serving.load import in_clients
-from serving.open_loop import Answered, open_loop, poisson_arrivals
+from serving.open_loop import Answered, dealt, open_loop, poisson_arrivals
 from serving.served import Served
 from serving.server import Server
 from serving.shared_images import Region
@@ -117,14 +117,11 @@ def at_rate(
 ) -> AtRate:
     """Requests of the configuration's batch at `rate` a second for `duration_s`, and of at least 100 requests.
 
-    Several clients send a share each: Poisson processes add up to one. Raises `ServingError`.
+    They are dealt to several clients. Raises `ServingError`.
     """
     clients = min(MOST_CLIENTS, available_cores())
     requests = max(round(rate * duration_s), samples_needed(99.0))
-    shares = [requests // clients + (number < requests % clients) for number in range(clients)]
-    arrivals = tuple(
-        poisson_arrivals(rate / clients, share, seed + number) for number, share in enumerate(shares)
-    )
+    arrivals = dealt(poisson_arrivals(rate, requests, seed), clients, seed)
     batch = served.settings.micro_batch_size
     client = Client(
         server.address, served.name, region, batch, RequestType.ASYNC, MOST_IN_FLIGHT, shared_memory

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.open_loop import poisson_arrivals
+from serving.open_loop import dealt, poisson_arrivals
 from serving.request_rates import MOST_PROBES, TOLERANCE, AtRate, highest_rate
 from serving.statistics import Counters
 
@@ -41,6 +41,25 @@ def test_arrivals_come_at_the_rate_and_their_gaps_are_exponential() -> None:
     assert gaps_s.std() == pytest.approx(
         gaps_s.mean(), rel=0.03
     )  # of an exponential distribution they are equal
+
+
+@settings(deadline=None)  # of a machine that is busy with other tests
+@given(requests=st.integers(1, 500), clients=st.integers(1, 8), seed=st.integers(0, 2**32))
+def test_every_arrival_is_dealt_to_one_client_in_order(requests: int, clients: int, seed: int) -> None:
+    arrivals = poisson_arrivals(10.0, requests, seed)
+    shares = dealt(arrivals, clients, seed)
+    assert len(shares) == clients
+    assert all((np.diff(share) >= 0).all() for share in shares)
+    assert (np.sort(np.concatenate(shares)) == arrivals).all()
+
+
+def test_all_clients_send_for_all_the_time_and_their_gaps_are_exponential() -> None:
+    arrivals = poisson_arrivals(50.0, 20_000, seed=1)
+    for share in dealt(arrivals, 4, seed=1):
+        gaps_s = np.diff(share) / 1e9
+        assert gaps_s.mean() == pytest.approx(4 / 50, rel=0.1)
+        assert gaps_s.std() == pytest.approx(gaps_s.mean(), rel=0.1)
+        assert share[-1] > 0.99 * arrivals[-1]
 
 
 class TestVerdict:
