@@ -77,8 +77,8 @@ class Connection:
             raise self._failed(error) from None
         return _logits(result)
 
-    def send(self, first: int, count: int, done: Done) -> None:
-        """Asks, and returns at once; `done` is called exactly once."""
+    def send(self, first: int, count: int, done: Done, within_s: float | None = REQUEST_S) -> None:
+        """Asks, and returns at once; `done` is called exactly once. None: the answer may take any time."""
 
         def answered(result: InferResult | None, error: InferenceServerException | None) -> None:
             if error is not None:
@@ -91,8 +91,18 @@ class Connection:
             self._request(first, count),
             answered,
             outputs=self._outputs,
-            client_timeout=REQUEST_S,
+            client_timeout=within_s,
         )
+
+    def require_server(self, within_s: float) -> None:
+        """Raises `ServingError` where the server is gone; one that is too busy to answer within `within_s` is not."""
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            self._server.is_server_live(client_timeout=within_s)
+        except InferenceServerException as error:
+            if status_of(error) != "DEADLINE_EXCEEDED":
+                raise self._failed(error) from None
 
     def __enter__(self) -> Connection:
         return self

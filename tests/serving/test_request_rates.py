@@ -121,6 +121,28 @@ def test_a_server_that_never_keeps_the_limit_has_no_highest_rate() -> None:
     assert len(probes) == MOST_PROBES
 
 
+def test_no_lower_rate_is_tried_where_none_may_be_under_the_limit() -> None:
+    probes: list[float] = []
+    assert highest_rate(lambda rate: bool(probes.append(rate)), [8.0, 4.0], lambda rate: rate > 2) is None
+    assert probes == [4.0, 2.0]
+
+
+class TestLowerRates:
+    """`at_rate` makes 100 requests a second."""
+
+    def test_none_is_worth_a_try_where_a_request_alone_takes_longer_than_the_limit(self) -> None:
+        assert not at_rate([9.0] * 100).lower_may_be_under(8.0, duration_s=5.0)
+
+    def test_one_is_worth_a_try_where_the_fastest_answer_was_under_the_limit(self) -> None:
+        assert at_rate([7.0] + [9.0] * 99).lower_may_be_under(8.0, duration_s=5.0)
+
+    def test_one_is_worth_a_try_where_requests_may_have_waited_for_each_other(self) -> None:
+        assert at_rate([50.0] * 100).lower_may_be_under(8.0, duration_s=5.0)
+
+    def test_none_is_worth_a_try_at_which_no_request_would_be_due(self) -> None:
+        assert not at_rate([50.0] * 100).lower_may_be_under(8.0, duration_s=0.005)
+
+
 def test_rates_that_were_asked_for_are_tried_in_order_until_one_is_too_high() -> None:
     probes: list[float] = []
 
