@@ -154,7 +154,7 @@ def serve(
     ) -> Iterator[AtServer]:
         made = served(
             name,
-            {"backend": given.backend, **(flags or {})},
+            {**({"backend": given.backend} if given.backend else {}), **(flags or {})},
             configuration,
             **{"instances": given.instances, "dynamic_batching_us": given.dynamic_batching, **more},
         )

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from serving import served as served_module
 from serving.answers import differences, in_process, spans_of
 from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
@@ -117,6 +119,17 @@ def test_onnxruntime_answers_alike(serve, repository: Path) -> None:
     with serve("tiny-onnxruntime", {**TINY, "backend": "onnxruntime"}) as found:
         assert found.said[0]["effective"]["engine"] == "onnxruntime"
         assert_right(found, in_process(found.served, found.region, repository))
+
+
+def test_a_configuration_may_name_its_engine(
+    serve, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own": {**TINY, "backend": "onnxruntime"}}))
+    monkeypatch.setattr(served_module, "ROOT", tmp_path)
+    for option, engine in ((None, "onnxruntime"), ("openvino", "openvino")):
+        monkeypatch.setattr(request.config.option, "backend", option)
+        with serve("own", None, "own") as found:
+            assert found.said[0]["effective"]["engine"] == engine
 
 
 def test_without_shared_memory_the_server_is_told_of_none(
