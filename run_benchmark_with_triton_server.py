@@ -6,13 +6,34 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from serving.binary import find_triton
 from serving.errors import TritonMissing
 
+if TYPE_CHECKING:
+    import pytest
+
 ROOT = Path(__file__).resolve().parent
-EXIT_CODES = {0: 0, 1: 1, 2: 130, 3: 1, 4: 2, 5: 2}
-"""pytest's: passed, failed, interrupted, internal error, wrong usage, no tests."""
+EXIT_CODES = {0: 0, 4: 2, 5: 2}
+"""pytest's: passed, wrong usage, no tests. All others are failures, but for its 2: `BrokenOff` tells of what."""
+
+
+class BrokenOff:
+    """A plugin that notes why a run is broken off, for which pytest has one exit code whatever it was."""
+
+    def __init__(self) -> None:
+        self.by_ctrl_c = self.before_any_test = False
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        self.by_ctrl_c = excinfo.type is KeyboardInterrupt  # pytest's own reasons are of other types
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        self.before_any_test |= report.failed
+
+    @property
+    def exit_code(self) -> int:
+        return 130 if self.by_ctrl_c else 2 if self.before_any_test else 1
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         *("-p", "tests_serial.tritonserver.options"),
         *("-p", "no:logging"),  # exporters log thousands of lines, which would be shown with each failure
     ]
-    return EXIT_CODES[int(pytest.main([*ours, *words]))]
+    broken_off = BrokenOff()
+    code = pytest.main([*ours, *words], plugins=[broken_off])
+    return broken_off.exit_code if code == pytest.ExitCode.INTERRUPTED else EXIT_CODES.get(int(code), 1)
 
 
 if __name__ == "__main__":

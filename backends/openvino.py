@@ -35,11 +35,14 @@ class OpenVinoBackend:
         return Availability(True)
 
     def check(self, settings: Settings) -> None:
-        cores, streams = settings.threads or available_cores(), settings.streams or 1
-        if streams > cores:
+        streams = settings.streams or 1
+        threads = settings.threads or available_cores() // settings.replica_processes
+        if streams > threads:
+            beside = f" with --replicas {settings.replicas}" if settings.replicas > 1 else ""
+            whose = " for each replica" if beside else ""
             raise BackendError(
-                f"--streams {streams}: each needs a thread of its own and there are {cores}; "
-                f"give --streams {cores} or fewer"
+                f"--streams {streams}{beside}: each needs a thread of its own and there are {threads}{whose}; "
+                f"give --streams {threads} or fewer"
             )
         if streams > settings.device_iterations:
             raise BackendError(

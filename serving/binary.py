@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -32,13 +33,17 @@ class Triton:
 
 
 def find_triton() -> Triton:
-    """The server that PATH names, else the package's. Raises `TritonMissing`, in one line, where there is none."""
+    """The server that PATH names, else the package's.
+
+    Raises `TritonMissing`, in one line, where there is none, or none for this Python.
+    """
     if find_spec("tritonclient") is None:
         raise TritonMissing(f"the package tritonclient is not installed: {REMEDY}")
     # The Python backend starts whichever `python3` is first on PATH: with this one's folder before all
     # others, models see the packages that this process sees, those of a virtual environment too.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if program := shutil.which("tritonserver"):
+        _require_this_python(Path(program))
         return Triton(Path(program), environment={"PATH": path})
     try:
         package = distribution("nvidia-pytriton")
@@ -77,6 +82,19 @@ def link_python_backend(triton: Triton, folder: Path) -> list[str]:
     for part in (*triton.backends.glob("*.so"), *triton.backends.glob("*.py"), triton.stub):
         (backend / part.name).symlink_to(part)
     return [f"--backend-directory={folder}"]
+
+
+def _require_this_python(program: Path) -> None:
+    """Of a server with backends of its own, whose stub runs models in the one Python that it is linked with."""
+    stub = program.resolve().parent.parent / "backends/python" / STUB
+    linked = re.search(rb"libpython(\d+\.\d+)\.so", stub.read_bytes()) if stub.exists() else None
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if linked is not None and (its := linked[1].decode()) != python:
+        raise TritonMissing(
+            f"{program} runs models in Python {its}, which cannot load the packages of this Python {python}: make "
+            f"the virtual environment with `make PYTHON=python{its} setup-triton`, or take this server off PATH to use "
+            "nvidia-pytriton's"
+        )
 
 
 def folder_of_libpython() -> Path:

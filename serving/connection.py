@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.channel import connect, status_of
 from serving.errors import ServingError
 from serving.model_config import INPUT, OUTPUT
 from serving.shared_images import Region, attached
@@ -51,11 +52,11 @@ class Connection:
     """Requests are made once and sent again and again; use it in a `with` statement."""
 
     def __init__(self, client: Client) -> None:
-        from tritonclient.grpc import InferenceServerClient, InferRequestedOutput
+        from tritonclient.grpc import InferRequestedOutput
 
         self._client = client
         self._open = ExitStack()
-        self._server = InferenceServerClient(client.address)
+        self._server = connect(client.address)
         self._open.callback(self._server.close)
         self._pixels = None if client.shared_memory else self._open.enter_context(attached(client.region))
         self._outputs = [InferRequestedOutput(OUTPUT)]
@@ -76,8 +77,8 @@ class Connection:
             raise self._failed(error) from None
         return _logits(result)
 
-    def send(self, first: int, count: int, done: Done) -> None:
-        """Asks, and returns at once; `done` is called exactly once."""
+    def send(self, first: int, count: int, done: Done, within_s: float | None = REQUEST_S) -> None:
+        """Asks, and returns at once; `done` is called exactly once. None: the answer may take any time."""
 
         def answered(result: InferResult | None, error: InferenceServerException | None) -> None:
             if error is not None:
@@ -90,8 +91,18 @@ class Connection:
             self._request(first, count),
             answered,
             outputs=self._outputs,
-            client_timeout=REQUEST_S,
+            client_timeout=within_s,
         )
+
+    def require_server(self, within_s: float) -> None:
+        """Raises `ServingError` where the server is gone; one that is too busy to answer within `within_s` is not."""
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            self._server.is_server_live(client_timeout=within_s)
+        except InferenceServerException as error:
+            if status_of(error) != "DEADLINE_EXCEEDED":
+                raise self._failed(error) from None
 
     def __enter__(self) -> Connection:
         return self
@@ -122,7 +133,7 @@ class Connection:
         return made
 
     def _failed(self, error: InferenceServerException) -> ServingError:
-        status = str(error.status()).removeprefix("StatusCode.")
+        status = status_of(error)
         gone = "the server is gone" if status == "UNAVAILABLE" else "a request failed"
         return ServingError(f"{gone}: {self._client.address} says {status}: {error.message()}")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,9 +21,6 @@ from serving.served import Served
 from serving.server import Server
 from serving.shared_images import Region
 from serving.statistics import Counters, counters
-
-DYING_S = 2.0
-"""Clients see the closed connections of a server that was killed before its process is quite gone."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +109,4 @@ def in_clients(
             if_memory_ran_out="give fewer --instances, or a smaller model",
         )
     except ReplicaError as error:
-        with suppress(subprocess.TimeoutExpired):
-            server.process.wait(DYING_S)
-        try:
-            server.require_life()
-        except ServingError as ended:
-            raise ServingError(f"{error}\n{ended}") from None
-        raise ServingError(str(error)) from None
+        raise ServingError("\n".join(filter(None, (str(error), server.end())))) from None

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from serving.errors import ServingError
+from serving.errors import NoAnswer, ServingError
 from serving.instance import READY
 from serving.server import POLL_S, Server
+
+LOAD_S = 300.0
+"""How long instances may take to start and to compile their model; 10 s are usual."""
 
 UNLOAD_S = 30.0
 
@@ -21,27 +24,27 @@ def loaded(server: Server, name: str) -> Iterator[list[dict[str, Any]]]:
 
     Raises `ServingError`, naming the model, where it does not load. Other models are served on.
     """
-    from tritonclient.utils import InferenceServerException
-
     known = server.log.stat().st_size
+    server.ask(server.control.is_server_live)  # of one that hangs this tells sooner than loading would
     try:
-        server.control.load_model(name)
-    except InferenceServerException as error:
-        server.require_life()
+        server.ask(server.control.load_model, name, within_s=LOAD_S)
+    except NoAnswer:
+        raise
+    except ServingError as error:
         raise ServingError(
             f"the model {name} does not load: {_reason(str(error))}; the log: {server.log}"
         ) from None
     try:
         yield _said_by_instances(server, name, known)
     finally:
-        with suppress(InferenceServerException):  # of a server that is gone, and the model with it
-            server.control.unload_model(name)
+        with suppress(NoAnswer):  # of a server that is gone, and the model with it
+            server.ask(server.control.unload_model, name)
             _wait_until_unloaded(server, name)
 
 
 def state_of(server: Server, name: str) -> str:
-    """`READY`, `UNAVAILABLE`, …; empty where the server knows of no such model."""
-    index = server.control.get_model_repository_index()
+    """`READY`, `UNAVAILABLE`, …; empty where the server knows of no such model. Raises `ServingError`."""
+    index = server.ask(server.control.get_model_repository_index)
     return next((str(model.state) for model in index.models if model.name == name), "")
 
 

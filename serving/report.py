@@ -78,7 +78,7 @@ def _with_facts(
     engine = {
         key: _of_all(said, key) for key in ("engine", "version", "device", "dtype", "threads", "streams")
     }
-    about = server.control.get_server_metadata()
+    about = server.ask(server.control.get_server_metadata)
     batching = served.dynamic_batching_us
     details = {
         **measured,

@@ -13,7 +13,7 @@ from measurement.machine import available_cores
 from measurement.statistics import Latency, Throughput, latency_of, samples_needed
 from serving.connection import Client, RequestType
 from serving.load import in_clients
-from serving.open_loop import Answered, open_loop, poisson_arrivals
+from serving.open_loop import Answered, dealt, open_loop, poisson_arrivals
 from serving.served import Served
 from serving.server import Server
 from serving.shared_images import Region
@@ -55,6 +55,16 @@ class AtRate:
     def under(self, limit_ms: float) -> bool:
         """Whether p99 is under the limit: of all that were due, for the rest was not sent where too many were late."""
         return not self.broke_off and self.p99_ms is not None and self.p99_ms <= limit_ms
+
+    def lower_may_be_under(self, limit_ms: float, duration_s: float) -> bool:
+        """Whether, this rate being too high, a lower one is worth a try.
+
+        Not where even the fastest answer was over the limit though requests hardly met (Little's law: rate times
+        latency, those at the server at once, is under 1), nor where none would be due in `duration_s`.
+        """
+        fastest_s = int(self.latency_ns.min()) / 1e9
+        hopeless = self.rate * fastest_s < 1 and fastest_s * 1e3 > limit_ms
+        return not hopeless and self.rate * duration_s >= 1
 
     @property
     def seconds(self) -> float:
@@ -117,14 +127,11 @@ def at_rate(
 ) -> AtRate:
     """Requests of the configuration's batch at `rate` a second for `duration_s`, and of at least 100 requests.
 
-    Several clients send a share each: Poisson processes add up to one. Raises `ServingError`.
+    They are dealt to several clients. Raises `ServingError`.
     """
     clients = min(MOST_CLIENTS, available_cores())
     requests = max(round(rate * duration_s), samples_needed(99.0))
-    shares = [requests // clients + (number < requests % clients) for number in range(clients)]
-    arrivals = tuple(
-        poisson_arrivals(rate / clients, share, seed + number) for number, share in enumerate(shares)
-    )
+    arrivals = dealt(poisson_arrivals(rate, requests, seed), clients, seed)
     batch = served.settings.micro_batch_size
     client = Client(
         server.address, served.name, region, batch, RequestType.ASYNC, MOST_IN_FLIGHT, shared_memory
@@ -148,10 +155,15 @@ def at_rate(
     )
 
 
-def highest_rate(is_under: Callable[[float], bool], rates: Sequence[float]) -> float | None:
+def highest_rate(
+    is_under: Callable[[float], bool],
+    rates: Sequence[float],
+    lower_may_be: Callable[[float], bool] = lambda rate: True,
+) -> float | None:
     """The highest rate that `is_under` was found true of, within `TOLERANCE` of one that it was false of.
 
-    `rates` are tried first, then twice or half of them, then rates between. None where it is never true.
+    `rates` are tried first, then twice or half of them, then rates between. None where it is never true; half of
+    the lowest one is tried only if `lower_may_be` under.
     """
     tried: dict[float, bool] = {}
 
@@ -169,6 +181,8 @@ def highest_rate(is_under: Callable[[float], bool], rates: Sequence[float]) -> f
         if not over:
             probe(max(under) * 2)
         elif not under:
+            if not lower_may_be(min(over)):
+                break
             probe(min(over) / 2)
         elif min(over) <= max(under) * TOLERANCE:
             break

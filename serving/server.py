@@ -8,19 +8,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from serving.binary import Triton, link_python_backend
-from serving.errors import ServingError
+from serving.channel import connect, status_of
+from serving.errors import NoAnswer, ServingError
 from serving.log import likely_remedy, tail
+from serving.own_folder import own_folder, region_prefix
 
 if TYPE_CHECKING:
     from tritonclient.grpc import InferenceServerClient
+    from tritonclient.utils import InferenceServerException
 
 HOST = "127.0.0.1"
 START_S = 60.0
@@ -28,6 +30,12 @@ START_S = 60.0
 
 STOP_S = 10.0
 """How long a server that was told to end may take before it is killed; 3 s is usual."""
+
+DYING_S = 2.0
+"""Connections to a server that was killed are closed before its process is quite gone."""
+
+CONTROL_S = 10.0
+"""How long the server may take for a call that it answers in milliseconds."""
 
 PORTS_TRIED = 3
 """Another program may take a free port between our choice and the server's start."""
@@ -44,11 +52,42 @@ class Server:
     log: Path
     control: InferenceServerClient
 
-    def require_life(self) -> None:
-        """Raises `ServingError`, with the end of the log, where the process has ended; ends what it left behind."""
-        if (code := self.process.poll()) is not None:
-            stop(self.process)
-            raise ServingError(_ended(code, self.log))
+    def ask(self, call: Callable[..., Any], *about: object, within_s: float | None = None) -> Any:
+        """What `call`, a method of `control`, returns of `about`.
+
+        Raises `NoAnswer`, with the end of the log where the server has ended, if it says nothing within `within_s`
+        (without it: `CONTROL_S`), and `ServingError`, in the server's words, if it says no.
+        """
+        from tritonclient.utils import InferenceServerException
+
+        within_s = within_s or CONTROL_S
+        try:
+            return call(*about, client_timeout=within_s)
+        except InferenceServerException as error:
+            raise self._failed(call.__name__, within_s, error) from None
+
+    def end(self, wait_s: float = DYING_S) -> str:
+        """How the server ended, if it does so within `wait_s`, with the end of its log; empty where it runs.
+
+        Also ends what it left behind.
+        """
+        try:
+            code = self.process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            return ""
+        stop(self.process)
+        return _ended(code, self.log)
+
+    def _failed(self, call: str, within_s: float, error: InferenceServerException) -> ServingError:
+        status = status_of(error)
+        if ended := self.end(DYING_S if status == "UNAVAILABLE" else 0.0):
+            return NoAnswer(ended)
+        if status in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
+            return NoAnswer(
+                f"tritonserver at {self.address} does not answer {call} within {within_s:g} s ({status}); "
+                f"the log: {self.log}"
+            )
+        return ServingError(str(error.message()))
 
 
 @contextmanager
@@ -61,8 +100,12 @@ def running_server(
     come up. It is ended, and all its children with it, however the block is left.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="triton-backends-") as backends:
-        arguments = [f"--model-repository={repository}", *link_python_backend(triton, Path(backends))]
+    with own_folder() as folder:
+        arguments = [
+            f"--model-repository={repository}",
+            *link_python_backend(triton, folder),
+            f"--backend-config=python,shm-region-prefix-name={region_prefix(folder)}",
+        ]
         server = _started(triton, arguments, log, grpc_port)
         try:
             yield server
@@ -159,10 +202,8 @@ class _PortTaken(Exception):
 
 
 def _once_it_answers(process: subprocess.Popen[bytes], port: int, log: Path) -> Server:
-    from tritonclient.grpc import InferenceServerClient
-
     address = f"{HOST}:{port}"
-    control = InferenceServerClient(address)
+    control = connect(address)
     until_s = time.monotonic() + START_S
     try:
         while time.monotonic() < until_s:

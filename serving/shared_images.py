@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -13,11 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driver.data import open_source, pixel_dtype
+from serving.errors import NoAnswer, ServingError, ServingRefused
+from serving.own_folder import SHARED_MEMORY
+from serving.server import POLL_S, Server
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
     from serving.served import Served
-    from serving.server import Server
+
+LARGEST_BATCHES, FEWEST_IMAGES = 8, 64
+"""Of a large folder so many photographs are used: more would not change what is measured, and take memory."""
+
+RELEASE_S = 30.0
+"""How long requests of clients that failed may still be computed, and their images be read."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,17 @@ class Region:
 
 @contextmanager
 def shared_photographs(served: Served, images: ImageSet) -> Iterator[Region]:
-    """Decodes the images as the model wants them, repeated until its largest batch is filled up."""
+    """Decodes the first images as the model wants them, repeated until its largest batch is filled up.
+
+    Raises `ServingRefused` where they do not fit into shared memory.
+    """
     largest = served.settings.micro_batch_size
+    images = _first(images, max(LARGEST_BATCHES * largest, FEWEST_IMAGES))
     batches = -(-len(images.paths) // largest)
     shape, dtype = (batches * largest, *served.image_shape), pixel_dtype(served.settings)
     memory = SharedMemory(create=True, size=prod(shape) * dtype.itemsize)
     try:
+        _allocate(memory)
         pixels = _array(memory, shape, dtype)
         decoded = replace(served.settings, data="real", cache_images=True)
         with open_source(decoded, served.pixels, images, "random") as source:
@@ -59,16 +74,14 @@ def shared_photographs(served: Served, images: ImageSet) -> Iterator[Region]:
 
 @contextmanager
 def registered(server: Server, region: Region) -> Iterator[None]:
-    """Lets the server read the region, under its own name."""
-    from tritonclient.utils import InferenceServerException
-
+    """Lets the server read the region, under its own name. Raises `ServingError`."""
     size = region.shape[0] * region.image_bytes
-    server.control.register_system_shared_memory(region.name, f"/{region.name}", size)
+    server.ask(server.control.register_system_shared_memory, region.name, f"/{region.name}", size)
     try:
         yield
     finally:
-        with suppress(InferenceServerException):  # of a server that is gone
-            server.control.unregister_system_shared_memory(region.name)
+        with suppress(NoAnswer):  # of a server that is gone
+            _unregister(server, region)
 
 
 @contextmanager
@@ -83,6 +96,38 @@ def attached(region: Region) -> Iterator[NDArray[Any]]:
         del pixels
         with suppress(BufferError):  # of a caller that still holds a view: the memory goes with the process
             memory.close()
+
+
+def _unregister(server: Server, region: Region) -> None:
+    """For a moment after its last answer the server still holds the region, and says no."""
+    until_s = time.monotonic() + RELEASE_S
+    while True:
+        try:
+            server.ask(server.control.unregister_system_shared_memory, region.name)
+            return
+        except NoAnswer:
+            raise
+        except ServingError:
+            if time.monotonic() > until_s:
+                raise
+        time.sleep(POLL_S)
+
+
+def _first(images: ImageSet, most: int) -> ImageSet:
+    return replace(images, paths=images.paths[:most], labels=images.labels[:most])
+
+
+def _allocate(memory: SharedMemory) -> None:
+    """Takes the memory now: where there is not enough, writing to it would end the process without a word."""
+    try:
+        with (SHARED_MEMORY / memory.name).open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, memory.size)
+    except OSError as error:
+        raise ServingRefused(
+            f"{SHARED_MEMORY} has no room for {memory.size / 2**20:.0f} MiB of photographs "
+            f"({error.strerror or error}): make it larger (of a container: --shm-size), or give a folder with fewer "
+            "photographs with --images"
+        ) from None
 
 
 def _array(memory: SharedMemory, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

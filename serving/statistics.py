@@ -41,8 +41,8 @@ class Counters:
 
 
 def counters(server: Server, model: str) -> Counters:
-    """What the server has counted of `model` since it was loaded."""
-    (found,) = server.control.get_inference_statistics(model).model_stats
+    """What the server has counted of `model` since it was loaded. Raises `ServingError`."""
+    (found,) = server.ask(server.control.get_inference_statistics, model).model_stats
     parts = found.inference_stats
     return Counters(
         requests=parts.success.count,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.open_loop import poisson_arrivals
+from serving.open_loop import dealt, poisson_arrivals
 from serving.request_rates import MOST_PROBES, TOLERANCE, AtRate, highest_rate
 from serving.statistics import Counters
 
@@ -41,6 +41,25 @@ def test_arrivals_come_at_the_rate_and_their_gaps_are_exponential() -> None:
     assert gaps_s.std() == pytest.approx(
         gaps_s.mean(), rel=0.03
     )  # of an exponential distribution they are equal
+
+
+@settings(deadline=None)  # of a machine that is busy with other tests
+@given(requests=st.integers(1, 500), clients=st.integers(1, 8), seed=st.integers(0, 2**32))
+def test_every_arrival_is_dealt_to_one_client_in_order(requests: int, clients: int, seed: int) -> None:
+    arrivals = poisson_arrivals(10.0, requests, seed)
+    shares = dealt(arrivals, clients, seed)
+    assert len(shares) == clients
+    assert all((np.diff(share) >= 0).all() for share in shares)
+    assert (np.sort(np.concatenate(shares)) == arrivals).all()
+
+
+def test_all_clients_send_for_all_the_time_and_their_gaps_are_exponential() -> None:
+    arrivals = poisson_arrivals(50.0, 20_000, seed=1)
+    for share in dealt(arrivals, 4, seed=1):
+        gaps_s = np.diff(share) / 1e9
+        assert gaps_s.mean() == pytest.approx(4 / 50, rel=0.1)
+        assert gaps_s.std() == pytest.approx(gaps_s.mean(), rel=0.1)
+        assert share[-1] > 0.99 * arrivals[-1]
 
 
 class TestVerdict:
@@ -100,6 +119,28 @@ def test_a_server_that_never_keeps_the_limit_has_no_highest_rate() -> None:
     probes: list[float] = []
     assert highest_rate(lambda rate: bool(probes.append(rate)), [8.0]) is None
     assert len(probes) == MOST_PROBES
+
+
+def test_no_lower_rate_is_tried_where_none_may_be_under_the_limit() -> None:
+    probes: list[float] = []
+    assert highest_rate(lambda rate: bool(probes.append(rate)), [8.0, 4.0], lambda rate: rate > 2) is None
+    assert probes == [4.0, 2.0]
+
+
+class TestLowerRates:
+    """`at_rate` makes 100 requests a second."""
+
+    def test_none_is_worth_a_try_where_a_request_alone_takes_longer_than_the_limit(self) -> None:
+        assert not at_rate([9.0] * 100).lower_may_be_under(8.0, duration_s=5.0)
+
+    def test_one_is_worth_a_try_where_the_fastest_answer_was_under_the_limit(self) -> None:
+        assert at_rate([7.0] + [9.0] * 99).lower_may_be_under(8.0, duration_s=5.0)
+
+    def test_one_is_worth_a_try_where_requests_may_have_waited_for_each_other(self) -> None:
+        assert at_rate([50.0] * 100).lower_may_be_under(8.0, duration_s=5.0)
+
+    def test_none_is_worth_a_try_at_which_no_request_would_be_due(self) -> None:
+        assert not at_rate([50.0] * 100).lower_may_be_under(8.0, duration_s=0.005)
 
 
 def test_rates_that_were_asked_for_are_tried_in_order_until_one_is_too_high() -> None:

@@ -38,6 +38,34 @@ def test_a_client_without_a_server_is_told_too(monkeypatch: pytest.MonkeyPatch) 
         binary.find_triton()
 
 
+def server_on_path(monkeypatch: pytest.MonkeyPatch, folder: Path, python: str) -> Path:
+    """A server with a Python backend of its own, as in NVIDIA's container."""
+    program, stub = folder / "bin/tritonserver", folder / "backends/python" / binary.STUB
+    for path, content in ((program, b"#!/bin/sh\n"), (stub, b"\0libpython%s.so.1.0\0" % python.encode())):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(content)
+        path.chmod(0o755)
+    monkeypatch.setattr(binary, "find_spec", lambda name: object())
+    monkeypatch.setenv("PATH", str(program.parent))
+    return program
+
+
+def test_a_server_on_path_whose_backend_is_of_another_python_is_refused_with_the_remedy(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    server_on_path(monkeypatch, tmp_path, "3.8")
+    words = r"runs models in Python 3\.8, .*make PYTHON=python3\.8 .*off PATH"
+    with pytest.raises(TritonMissing, match=words):
+        binary.find_triton()
+
+
+def test_a_server_on_path_whose_backend_is_of_this_python_is_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = server_on_path(monkeypatch, tmp_path, f"{sys.version_info.major}.{sys.version_info.minor}")
+    assert binary.find_triton().program == program
+
+
 def test_a_python_that_the_package_has_no_backend_for_is_told_with_those_that_it_has(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

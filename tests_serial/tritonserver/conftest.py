@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,6 +112,8 @@ class AtServer:
     served: Served
     region: Region
     said: list[dict[str, Any]]
+    shared_memory: bool
+    """Whether the server may read the region; without it requests hold their pixels."""
 
     @property
     def dtype(self) -> str:
@@ -152,18 +154,19 @@ def serve(
     ) -> Iterator[AtServer]:
         made = served(
             name,
-            {"backend": given.backend, **(flags or {})},
+            {**({"backend": given.backend} if given.backend else {}), **(flags or {})},
             configuration,
             **{"instances": given.instances, "dynamic_batching_us": given.dynamic_batching, **more},
         )
         for line in dict.fromkeys((*made.warnings, *write_model(repository, made))):
             print(f"warning: {line}")
-        with (
-            shared_photographs(made, images) as region,
-            loaded(server, name) as said,
-            registered(server, region),
-        ):
-            yield AtServer(server, made, region, said)
+        shared_memory = given.shared_memory == "system"
+        with ExitStack() as stack:
+            region = stack.enter_context(shared_photographs(made, images))
+            said = stack.enter_context(loaded(server, name))
+            if shared_memory:
+                stack.enter_context(registered(server, region))
+            yield AtServer(server, made, region, said, shared_memory)
 
     return serving
 
@@ -182,5 +185,5 @@ def duration_s(request: pytest.FixtureRequest, at_server: AtServer) -> float:
 
 
 @pytest.fixture
-def load(request: pytest.FixtureRequest, request_type: Any, clients: int) -> Load:
-    return Load(request_type, clients, request.config.option.shared_memory == "system")
+def load(at_server: AtServer, request_type: Any, clients: int) -> Load:
+    return Load(request_type, clients, at_server.shared_memory)

@@ -72,7 +72,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=_said(positive),
         help="of each measurement (default: the configuration's)",
     )
-    group.addoption("--backend", choices=("auto", *ENGINES), default="auto", help="engine of the instances")
+    group.addoption(
+        "--backend",
+        choices=("auto", *ENGINES),
+        help="engine of the instances (default: the configuration's, else auto)",
+    )
     group.addoption(
         "--instances",
         metavar="N",

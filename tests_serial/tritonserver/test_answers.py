@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from serving import served as served_module
 from serving.answers import differences, in_process, spans_of
 from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
@@ -17,13 +19,14 @@ from serving.statistics import counters
 from tests_serial.tritonserver.tiny import OTHER, TINY
 
 
-def client_of(found, shared_memory: bool = True, model: str | None = None) -> Client:
+def client_of(found, shared_memory: bool | None = None, model: str | None = None) -> Client:
     largest = found.served.settings.micro_batch_size
     name = model or found.served.name
+    shared_memory = found.shared_memory if shared_memory is None else shared_memory
     return Client(found.server.address, name, found.region, largest, RequestType.SYNC, 1, shared_memory)
 
 
-def assert_right(found, expected: np.ndarray, shared_memory: bool = True) -> None:
+def assert_right(found, expected: np.ndarray, shared_memory: bool | None = None) -> None:
     with Connection(client_of(found, shared_memory)) as connection:
         for first, count in spans_of(found.region, found.served.settings.micro_batch_size):
             got = connection.ask(first, count)
@@ -36,7 +39,7 @@ def test_photographs_get_the_drivers_answers_whatever_the_size_of_the_request(
     """1, 3 and the most images; pixels inside the requests and in shared memory."""
     expected = in_process(at_server.served, at_server.region, repository)
     assert len({row.tobytes() for row in expected}) > 1  # of different photographs
-    for shared_memory in (True, False):
+    for shared_memory in {at_server.shared_memory, False}:
         assert_right(at_server, expected, shared_memory)
 
 
@@ -79,6 +82,8 @@ class TestRequestsThatCannotBeAnswered:
         assert_right(tiny, expected_of_tiny)
 
     def test_images_beyond_the_shared_memory_are_refused(self, tiny, expected_of_tiny: np.ndarray) -> None:
+        if not tiny.shared_memory:
+            pytest.skip("--shared-memory none")
         with (
             Connection(client_of(tiny)) as connection,
             pytest.raises(ServingError, match=r"a request failed: .*Invalid offset"),
@@ -114,6 +119,28 @@ def test_onnxruntime_answers_alike(serve, repository: Path) -> None:
     with serve("tiny-onnxruntime", {**TINY, "backend": "onnxruntime"}) as found:
         assert found.said[0]["effective"]["engine"] == "onnxruntime"
         assert_right(found, in_process(found.served, found.region, repository))
+
+
+def test_a_configuration_may_name_its_engine(
+    serve, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own": {**TINY, "backend": "onnxruntime"}}))
+    monkeypatch.setattr(served_module, "ROOT", tmp_path)
+    for option, engine in ((None, "onnxruntime"), ("openvino", "openvino")):
+        monkeypatch.setattr(request.config.option, "backend", option)
+        with serve("own", None, "own") as found:
+            assert found.said[0]["effective"]["engine"] == engine
+
+
+def test_without_shared_memory_the_server_is_told_of_none(
+    serve, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request.config.option, "shared_memory", "none")
+    with serve("tiny-none", TINY) as found:
+        told = found.server.ask(found.server.control.get_system_shared_memory_status)
+        assert found.region.name not in told.regions
+        with Connection(client_of(found)) as connection:
+            connection.ask(0, 1)
 
 
 def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its_own(

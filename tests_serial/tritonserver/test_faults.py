@@ -21,13 +21,15 @@ from serving import server as server_module
 from serving.answers import differences, in_process
 from serving.binary import Triton, find_triton
 from serving.connection import Client, Connection, RequestType
-from serving.errors import ServingError
+from serving.errors import NoAnswer, ServingError
 from serving.load import Load, under_load
 from serving.loading import loaded
+from serving.own_folder import SHARED_MEMORY, own_folder
 from serving.repository import write_model
 from serving.served import ROOT, served
 from serving.server import HOST, Server, running_server
 from serving.shared_images import registered, shared_photographs
+from serving.statistics import counters
 from tests_serial.tritonserver.tiny import TINY
 
 WRAPPER = ROOT / "run_benchmark_with_triton_server.py"
@@ -65,6 +67,18 @@ def processes_of(server: Server) -> list[psutil.Process]:
 def assert_all_gone(processes: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(processes, timeout=LEFT_S)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+
+
+def in_shared_memory() -> set[str]:
+    """What servers have there now: this run's, and those of runs beside it."""
+    return {path.name for path in SHARED_MEMORY.glob("triton_*")}
+
+
+def in_shared_memory_after_another_run() -> set[str]:
+    """A run removes what others left that were killed."""
+    with own_folder():
+        pass
+    return in_shared_memory()
 
 
 class TestServer:
@@ -141,6 +155,55 @@ class TestServer:
                 processes = processes_of(server)
             assert len(processes) > 1
         assert_all_gone(processes)
+
+    def test_nothing_stays_in_shared_memory_of_a_server_that_is_killed(
+        self, tiny_repository: Path, tmp_path: Path
+    ) -> None:
+        before = in_shared_memory_after_another_run()
+        with (
+            running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+        ):
+            assert in_shared_memory() > before
+            server.process.kill()
+        assert in_shared_memory() == before
+
+    def test_a_server_that_is_gone_is_told_with_the_end_of_its_log(self, own_server: Server) -> None:
+        with loaded(own_server, "tiny"):
+            own_server.process.kill()
+            with pytest.raises(NoAnswer, match=r"(?s)killed by SIGKILL: .*the end of its log"):
+                counters(own_server, "tiny")
+
+    def test_a_server_that_hangs_is_told_and_ended(
+        self, tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with (
+            running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+        ):
+            processes = processes_of(server)
+            monkeypatch.setattr(server_module, "CONTROL_S", 1.0)
+            monkeypatch.setattr(server_module, "STOP_S", 1.0)
+            server.process.send_signal(signal.SIGSTOP)
+            with pytest.raises(NoAnswer, match="does not answer get_inference_statistics within 1 s"):
+                counters(server, "tiny")
+        assert_all_gone(processes)
+
+    def test_the_environments_proxy_is_not_asked_for_this_machine(
+        self, tiny_served, tiny_repository: Path, images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("no_proxy", "NO_PROXY", "no_grpc_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("grpc_proxy", "http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://{HOST}:1")  # where nobody listens
+        with (
+            running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+            shared_photographs(tiny_served, images) as region,
+            registered(server, region),
+            Connection(Client(server.address, "tiny", region, 4, RequestType.SYNC, 1, True)) as connection,
+        ):
+            assert len(connection.ask(0, 4)) == 4
 
     def test_a_server_that_does_not_end_when_asked_to_is_killed(
         self, tiny_repository: Path, tmp_path: Path
@@ -282,19 +345,25 @@ class TestRuns:
 
     @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
     def test_nothing_is_left_of_a_run_that_is_stopped(self, repository: Path, sent, code: int) -> None:
+        before = in_shared_memory_after_another_run()
         with WholeRun(repository) as run:
             run.until_measuring()
             os.killpg(run.process.pid, sent) if sent == signal.SIGINT else run.process.send_signal(sent)
             run.rest(timeout_s=30)
         assert run.process.returncode == code
         assert_all_gone(run.all_processes)
+        if sent == signal.SIGINT:
+            assert in_shared_memory() == before
+        assert in_shared_memory_after_another_run() == before
 
-    def test_nothing_is_left_of_a_run_that_is_killed(self, repository: Path) -> None:
+    def test_nothing_is_left_of_a_run_that_is_killed_once_the_next_one_begins(self, repository: Path) -> None:
+        before = in_shared_memory_after_another_run()
         with WholeRun(repository) as run:
             run.until_measuring()
             run.process.kill()
             run.process.wait(30)
         assert_all_gone(run.all_processes)
+        assert in_shared_memory_after_another_run() == before
 
 
 def wrapper(*words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark_parsers.driver import DriverParser
+from measurement.replica_link import Link, go
+from serving import connection as connection_module
+from serving import open_loop as open_loop_module
+from serving.binary import find_triton
+from serving.channel import connect
+from serving.connection import Client, RequestType
+from serving.errors import ServingError
+from serving.loading import loaded
+from serving.open_loop import Answered, open_loop
 from serving.report import rate_results
-from serving.request_rates import at_rate
+from serving.request_rates import AtRate, at_rate
+from serving.served import ROOT
+from serving.server import running_server
+from serving.shared_images import registered
 from serving.statistics import counters
 from tests_serial.tritonserver.tiny import TINY
+
+HOUR_NS = 3600 * 10**9
+HANGS_S = 120.0
+"""After which a test is given up that would go on for hours."""
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +45,15 @@ def tiny(serve) -> Iterator[object]:
         yield found
 
 
+def under_rate(found, rate: float, duration_s: float, limit_ms: float | None = None) -> AtRate:
+    memory = found.shared_memory
+    return at_rate(
+        found.server, found.served, found.region, rate, duration_s, shared_memory=memory, limit_ms=limit_ms
+    )
+
+
 def test_all_requests_are_answered_and_the_results_are_read_by_the_drivers_parser(tiny) -> None:
-    found = at_rate(tiny.server, tiny.served, tiny.region, rate=40.0, duration_s=3.0)
+    found = under_rate(tiny, 40.0, 3.0)
     assert len(found.latency_ns) == 120
     assert (found.counted.failed, found.broke_off) == (0, False)
     assert (found.latency_ns > 0).all()
@@ -41,7 +70,7 @@ def test_all_requests_are_answered_and_the_results_are_read_by_the_drivers_parse
 
 
 def test_a_short_measurement_has_enough_requests_for_p99(tiny) -> None:
-    assert at_rate(tiny.server, tiny.served, tiny.region, rate=100.0, duration_s=0.1).p99_ms is not None
+    assert under_rate(tiny, 100.0, 0.1).p99_ms is not None
 
 
 def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
@@ -50,9 +79,7 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
     before = counters(tiny.server, "tiny").requests
 
     def stall() -> None:
-        from tritonclient.grpc import InferenceServerClient
-
-        with InferenceServerClient(tiny.server.address) as control:
+        with connect(tiny.server.address) as control:
             while control.get_inference_statistics("tiny").model_stats[0].inference_count < 4 * (before + 10):
                 time.sleep(0.01)
         tiny.server.process.send_signal(signal.SIGSTOP)
@@ -61,7 +88,7 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
 
     stalling = threading.Thread(target=stall)
     stalling.start()
-    found = at_rate(tiny.server, tiny.served, tiny.region, rate=rate, duration_s=5.0)
+    found = under_rate(tiny, rate, 5.0)
     stalling.join()
     late = int(np.count_nonzero(found.latency_ns > 0.3e9 * stall_s))
     assert late >= 0.3 * rate * stall_s
@@ -69,8 +96,94 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
 
 
 def test_a_rate_that_is_far_too_high_is_broken_off(tiny) -> None:
-    found = at_rate(tiny.server, tiny.served, tiny.region, rate=5000.0, duration_s=5.0, limit_ms=20.0)
+    found = under_rate(tiny, 5000.0, 5.0, limit_ms=20.0)
     assert found.broke_off
     assert not found.under(20.0)
     assert len(found.latency_ns) < 25_000
     assert found.counted.failed == 0
+
+
+def test_a_limit_that_no_rate_can_keep_ends_the_search_at_the_lowest_rate(repository: Path) -> None:
+    words = ["-s", "--configurations", "mobilenet-v3-small", "--model-repository", str(repository)]
+    words += ["--request-rate", "4,8", "--latency-limit", "0.001", "--duration", "1"]
+    words += ["-p", "no:cacheprovider"]
+    command = [sys.executable, "run_benchmark_with_triton_server.py", *words, "tests_serial/tritonserver/"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANGS_S)
+    assert done.returncode == 1
+    assert "no rate down to 4 requests/s has its p99 under 0.001 ms: give a higher" in done.stdout
+    assert done.stdout.count("request rate ") == 1
+
+
+class TestOneClient:
+    """The first client's part, with arrivals that are made up."""
+
+    def test_a_rate_is_broken_off_though_the_next_request_is_not_yet_due(self, tiny) -> None:
+        found = of_first_client(tiny, [[0, HOUR_NS]], limit_ns=1)
+        assert (len(found.due_ns), found.broke_off) == (1, True)
+
+    def test_a_hundredth_of_the_requests_of_all_clients_may_be_late(self, tiny) -> None:
+        own, others = [0] * 10, [0] * 990
+        found = of_first_client(tiny, [own, others], limit_ns=1)
+        assert (len(found.due_ns), found.broke_off) == (10, False)
+        found = of_first_client(tiny, [[*own, HOUR_NS], others[:-2]], limit_ns=1)
+        assert (len(found.due_ns), found.broke_off) == (10, True)
+
+    def test_a_server_that_ends_while_nothing_is_due_is_told(
+        self, tiny, repository: Path, tmp_path: Path
+    ) -> None:
+        with (
+            running_server(find_triton(), repository, tmp_path / "server.log") as server,
+            loaded(server, "tiny"),
+            registered(server, tiny.region),
+            pytest.raises(ServingError, match="the server is gone"),
+        ):
+            of_first_client(replace(tiny, server=server), [[HOUR_NS]], before_start=server.process.kill)
+
+    def test_a_request_may_wait_longer_for_its_answer_than_in_a_closed_loop(
+        self, tiny, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """At a rate that is far too high, hundreds wait before it."""
+        wakes = threading.Timer(1.0, tiny.server.process.send_signal, [signal.SIGCONT])
+
+        def stall() -> None:
+            monkeypatch.setattr(connection_module, "REQUEST_S", 0.2)
+            tiny.server.process.send_signal(signal.SIGSTOP)
+            wakes.start()
+
+        assert len(of_first_client(tiny, [[0]], before_start=stall).due_ns) == 1
+
+    def test_a_server_that_answers_nothing_at_all_is_told(
+        self, tiny, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(open_loop_module, "SILENT_S", 0.5)
+        process = tiny.server.process
+        try:
+            with pytest.raises(ServingError, match=r"answered none of the requests on their way for 0\.5 s"):
+                of_first_client(tiny, [[0]], before_start=lambda: process.send_signal(signal.SIGSTOP))
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+
+def of_first_client(
+    found,
+    arrivals_ns: list[list[int]],
+    limit_ns: int | None = None,
+    before_start: Callable[[], None] = lambda: None,
+) -> Answered:
+    """What becomes of the first client's arrivals, one request after the other, in a thread of this process."""
+    client = Client(found.server.address, "tiny", found.region, 4, RequestType.ASYNC, 1, found.shared_memory)
+    arrivals = tuple(np.array(own, np.int64) for own in arrivals_ns)
+    ours, theirs = multiprocessing.Pipe()
+    answered: Future[Answered] = Future()
+
+    def run() -> None:
+        try:
+            answered.set_result(open_loop(client, arrivals, limit_ns, Link(0, len(arrivals), theirs)))
+        except BaseException as error:
+            answered.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    ours.recv()  # it is ready
+    before_start()
+    ours.send(go)
+    return answered.result(timeout=HANGS_S)
