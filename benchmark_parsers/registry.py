@@ -180,8 +180,8 @@ def _fault(metric: Any) -> str | None:
         return f"its direction is {_shown(metric.direction)}, not {HIGHER}, {LOWER} or None"
     if metric.unit is not None and not isinstance(metric.unit, str):
         return f"its unit is {_shown(metric.unit)}, which is no text"
-    if metric.unit in NEVER_NEGATIVE and min((value, *metric.samples)) < 0:
-        return f"{min((value, *metric.samples)):g} {metric.unit} is negative"
+    if metric.unit in NEVER_NEGATIVE and (smallest := min((value, *metric.samples))) < 0:
+        return f"{smallest:g} {metric.unit} is negative"
     return None
 
 

@@ -66,7 +66,7 @@ def read_checked(file: Path) -> tuple[dict[str, list[dict[str, Any]]], CheckedFi
 
 def keys_of_the_original() -> frozenset[str]:
     """The keys of a record without ``schema_version`` that are checked; what others hold may be anything."""
-    return frozenset(_record_schema()["$defs"]["record"]["properties"])
+    return frozenset(_definitions()["record"]["properties"])
 
 
 def result_schema() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from examples_utils.ab.alternation import alternation
 from examples_utils.ab.bisect import bisect, refuse_what_cannot_be_narrowed
 from examples_utils.ab.git import repository_of
-from examples_utils.ab.judging import judged
+from examples_utils.ab.judging import compared
 from examples_utils.ab.sides import Preparer, revision_of
 from examples_utils.ab.worktrees import shared_paths, worktrees
 from examples_utils.comparison.formats import formatted
@@ -55,8 +55,9 @@ def ab(parsed: argparse.Namespace) -> int:
                     sides = preparer.side(base, "base"), preparer.side(new, "next")
                     with alternation(sides, log_folder, console, interruption.check) as turns:
                         turns.run(run_options.repeat)
-                        comparison = judged(turns, options)
-                        measured = [run for side in turns.runs() for run in side]
+                        base_runs, new_runs = turns.runs()
+                        comparison = compared(turns, base_runs, new_runs, options)
+                        measured = [*base_runs, *new_runs]
         except Interrupted as stopped:
             console.error(f"{stopped}; what was measured is in {log_folder}")
             return stopped.exitcode
