@@ -24,7 +24,7 @@ PROBLEMS = {
     "two documents": ("a: {cmd: x}\n---\nb: {cmd: y}", "2:1", "second document"),
     "undefined alias": ("a: *nothing", "1:4", "*nothing is used before"),
     "value that holds itself": ("a: &a {cmd: x, env: *a}", "1:21", "*a is used before"),
-    "deep nesting": ("a: " + "[" * 5000, "1:103", "nested more than"),
+    "deep nesting": ("a: " + "[" * 500, "1:103", "nested more than"),
     "unknown tag": ("a: {cmd: !!python/name:os.system x}", "1:10", "cannot be read"),
     "scalar entry": ("a: hello", "1:1", "a: a benchmark is a mapping"),
     "missing cmd": ("a:\n  timeout: 3", "1:1", "a: cmd is missing"),
@@ -110,6 +110,15 @@ def test_a_faulty_entry_does_not_stand_in_the_way_of_another_that_is_named(workp
     assert workplace.benchmark("--benchmark", "good").exitcode == 0
     assert workplace.benchmark("--benchmark", "bad").exitcode == 2
     assert workplace.benchmark().exitcode == 2
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+def test_nesting_without_end_is_refused_whether_by_us_or_by_the_parser_s_own_limit(workplace, opening):
+    file = workplace.spec(opening * 50_000)
+    done = workplace.command("validate")
+    assert done.exitcode == 2
+    assert f"{file}:1:" in done.out
+    assert "nest" in done.out
 
 
 def test_a_duplicate_key_does_not_hide_the_other_problems(workplace):
