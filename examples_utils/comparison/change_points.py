@@ -82,13 +82,11 @@ def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
             else None,
         )
         for figure, pair in enumerate(pairs)
-        for point in _steps(data.part(figure, slice(None)), _options_of(pair, options))
+        for point in _steps(
+            data.part(figure, slice(None)), replace(options, threshold=options.threshold_of(pair.threshold))
+        )
     ]
     return tuple(sorted(found, key=lambda change: -change.point.index))
-
-
-def _options_of(pair: Pair, options: CompareOptions) -> CompareOptions:
-    return options if pair.threshold is None else replace(options, threshold=pair.threshold)
 
 
 def _series(runs: Sequence[Run]) -> Iterator[Pair]:

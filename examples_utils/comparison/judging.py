@@ -54,7 +54,10 @@ def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measu
 
 def measured_and_plain(pairing: Pairing, options: CompareOptions) -> tuple[Measured, list[Judged]]:
     """The figures that need statistics, and the verdicts on the others."""
-    told = [without_statistics(pair, len(pairing.base), _threshold(pair, options)) for pair in pairing.pairs]
+    told = [
+        without_statistics(pair, len(pairing.base), options.threshold_of(pair.threshold))
+        for pair in pairing.pairs
+    ]
     pairs = [pair for pair, plain in zip(pairing.pairs, told, strict=True) if plain is None]
     measured = measure(pairs, (*pairing.base, *pairing.new), len(pairing.base))
     return measured, [plain for plain in told if plain is not None]
@@ -117,7 +120,7 @@ def _judged(
     rows = zip(*(column.tolist() for column in columns), strict=True)
     for pair, row, p in zip(measured.pairs, rows, found.p.tolist(), strict=True):
         evidence = Evidence(*row)
-        threshold = _threshold(pair, options)
+        threshold = options.threshold_of(pair.threshold)
         largest = max(threshold, options.largest_unseen)
         rule = Rule(level, options.confidence, threshold, largest, pair.direction)
         verdict = decide(evidence, rule)
@@ -146,10 +149,6 @@ def _judged(
             needed=more,
             reason=reason(evidence, rule, verdict, more),
         )
-
-
-def _threshold(pair: Pair, options: CompareOptions) -> float:
-    return options.threshold if pair.threshold is None else pair.threshold
 
 
 def _comparison(pairing: Pairing, moved: Movements, judged: Sequence[Judged]) -> Comparison:

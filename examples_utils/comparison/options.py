@@ -58,6 +58,10 @@ class CompareOptions:
         """How many nights before this one ``suspects`` and ``judge_night`` look at, at most."""
         return self.window_nights + self.recent_nights
 
+    def threshold_of(self, own: float | None) -> float:
+        """The threshold of a figure whose variant may have one of its ``own``, which goes before."""
+        return self.threshold if own is None else own
+
 
 def _require(name: str, value: float, holds: bool, wanted: str) -> None:
     if not holds:
