@@ -1,4 +1,7 @@
-"""Speed and memory as ratios, measured side by side in one run; writes its sections of docs/performance.md."""
+"""Speed and memory as ratios, measured side by side in one run; writes its sections of docs/performance.md.
+
+Exit code 1 if a figure is not what is wanted of it.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from bench import driver, history, instances, model_cache, models, replicas, report, runner_overhead, serving
 from bench.page import measured_on, renew_section
 from bench.rounds import Ratio
+from bench.wanted import missed
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 HEAD = """# Performance
@@ -17,23 +21,28 @@ HEAD = """# Performance
 Written by `make bench`, which takes the better part of an hour; `python3 -m bench PART` renews one section. Each
 ratio is the median over rounds in which both sides ran in turn, and the range is over the rounds; in `models`, where
 a round is one host call of each side, it is that of the middle half. Ratios carry over to other machines, single
-figures do not.
+figures do not. The command ends with 1 if a figure is not as wanted.
 """
 
 
 def main() -> int:
+    """0 if every figure is what is wanted of it, else 1."""
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"only these: {', '.join(PARTS)}")
     parts = parser.parse_args().parts or [part for part in PARTS if part not in ON_REQUEST]
     if unknown := [part for part in parts if part not in PARTS]:
         parser.error(f"no such part: {', '.join(unknown)} (there are: {', '.join(PARTS)})")
+    beyond: list[str] = []
     for part in parts:
         lines = []
         for line in PARTS[part]():
             print(line, flush=True)
             lines.append(line)
         _renew(part, lines)
-    return 0
+        beyond += missed(lines)
+    if beyond:
+        print("not as wanted:", *beyond, sep="\n", file=sys.stderr)
+    return int(bool(beyond))
 
 
 def _ratios(measure_all: Callable[[], Iterator[Ratio]]) -> Callable[[], Iterator[str]]:

@@ -32,7 +32,7 @@ def subject(**flags: Any) -> Subject:
     """Compiles what `run_benchmark.py` would for these flags (generated data, random weights)."""
     flags = {"data": "generated", "weights": "random", "duration": ROUND_S, "warmup": 0, **flags}
     flags = {key: value for key, value in flags.items() if value is not None}
-    backend = registry.choose(str(flags.get("backend", "auto")))
+    backend = registry.choose(str(flags.get("backend", "auto")), str(flags.get("device", "auto")))
     settings, _ = resolve(flags, None, backend.device_kind, backend.name)
     built = build_model(settings.model, weights="random")
     example = example_batch(settings, built.input_spec)

@@ -42,10 +42,14 @@ def in_one_block(pixels: Array) -> Sequence[Array]:
 class Source(Protocol):
     """Hands out host calls without end. Close it, or use it in a `with` statement.
 
-    `decode_errors` counts the images that could not be decoded during the run and were replaced.
+    `decode_errors` counts the images that could not be decoded during the run and were replaced. `works_ahead`:
+    images are decoded at any time, also between two calls of `next()`.
     """
 
     decode_errors: int
+
+    @property
+    def works_ahead(self) -> bool: ...
 
     def next(self) -> HostBatch:
         """Return the next host call. Its arrays are valid until the next call of `next()` or `close()`.
@@ -65,6 +69,8 @@ class Source(Protocol):
 
 class Repeating:
     """A source that hands out the same few host calls, all made beforehand, again and again."""
+
+    works_ahead = False
 
     def __init__(self, calls: tuple[HostBatch, ...], decode_errors: int = 0) -> None:
         self.decode_errors = decode_errors

@@ -100,7 +100,9 @@ class ImageDataset(torch.utils.data.Dataset[Item]):
 
 
 class _Loaded:
-    """A source around a loader."""
+    """A source around a loader, whose worker processes load at any time."""
+
+    works_ahead = True
 
     def __init__(self, loader: Loader, micro_batch_size: int, has_labels: bool) -> None:
         self.decode_errors = 0

@@ -76,6 +76,8 @@ class _Ring:
     decoding takes is taken from the model.
     """
 
+    works_ahead = True
+
     def __init__(self, pixels: Array, fills: Sequence[Fill], has_labels: bool, images_at_a_time: int) -> None:
         self.decode_errors = 0
         slots, device_iterations, micro_batch_size = pixels.shape[:3]

@@ -25,8 +25,10 @@ class HostBatch(Protocol):
 
 
 class Source(Protocol):
-    """Where host batches come from."""
+    """Where host batches come from. `works_ahead`: images are decoded at any time, and not only while it is asked."""
 
+    @property
+    def works_ahead(self) -> bool: ...
     def next(self) -> HostBatch: ...
 
 
@@ -74,13 +76,16 @@ class Measurement:
     """The raw figures of one run; warm-up and dropped host calls are not in it.
 
     `start_ns`: int64 `(host_calls,)`, when each began, by the clock that all processes share.
-    `host_call_ns`: int64 `(host_calls,)`, from asking for the data to the last output on the host.
+    `host_call_ns`: int64 `(host_calls,)`, from asking for the data to the last output on the host; with `between_ns`
+    from the end of the host call before.
     `decode_wait_ns`: int64 `(host_calls,)`, the part of it spent waiting for decoded images.
     `transfer_ns`: int64 `(host_calls,)`, the part spent bringing inputs to the engine; None where that is no
     step of its own.
     `round_trip_ns`: int64 `(host_calls × device_iterations,)`, one per micro-batch; with
     `round_trip_is_range`, `(host_calls × 3,)`: minimum, maximum and mean of each host call.
     `warmup_host_calls`: all host calls before the first timed one.
+    `between_ns`: int64 `(host_calls,)`, the part of it before the data was asked for, in which the host call before was
+    counted and told; None where that is in no figure, as nothing that counts went on in it.
     `correct`, `labelled`: top-1 hits among the images that have a label.
     `not_finite`: outputs that were NaN or infinite.
     `replica`: int64 `(host_calls,)`, the number of the replica that made each host call; None for one replica.
@@ -98,6 +103,7 @@ class Measurement:
     labelled: int
     not_finite: int
     replica: NDArray[np.int64] | None = None
+    between_ns: NDArray[np.int64] | None = None
 
     @property
     def samples(self) -> int:
@@ -128,7 +134,9 @@ def measure(
 ) -> Measurement:
     """Runs warm-up and timed host calls until `iterations` or `duration_s` is reached.
 
-    `on_call` is told of each timed host call, outside the timed region. With `ended`, this alone says
+    `on_call` is told of each timed host call, outside the timed region. Only where the source works ahead does the
+    time between two host calls count: what is decoded in it would else cost nothing, and the throughput be more than
+    images come out of the machine. With `ended`, this alone says
     when to stop; it is asked after each timed host call. `others` begin their timed host calls together,
     and go on with host calls that are not timed until the last one has its figures.
     """
@@ -141,18 +149,23 @@ def measure(
     start_ns: list[int] = []
     host_call_ns: list[int] = []
     decode_wait_ns: list[int] = []
+    between_ns: list[int] = []
     transfer_ns: list[int | None] = []
     round_trips: list[NDArray[np.int64]] = []
     elapsed_ns = correct = labelled = not_finite = 0
+    works_ahead, now_ns = source.works_ahead, clock()
     while True:
-        began_ns = clock()
+        asked_ns = clock()
+        began_ns = now_ns if works_ahead else asked_ns
         batch = source.next()
         call = executable.run(batch.micro_batches)
-        took_ns = clock() - began_ns
+        now_ns = clock()
+        took_ns = now_ns - began_ns
 
         elapsed_ns += took_ns
         start_ns.append(began_ns)
         host_call_ns.append(took_ns)
+        between_ns.append(asked_ns - began_ns)
         decode_wait_ns.append(batch.decode_wait_ns)
         round_trips.append(call.round_trip_ns.copy())
         transfer_ns.append(None if call.transfer_ns is None else int(call.transfer_ns.sum()))
@@ -177,6 +190,7 @@ def measure(
         correct=correct,
         labelled=labelled,
         not_finite=not_finite,
+        between_ns=np.array(between_ns, np.int64) if works_ahead else None,
     )
 
 

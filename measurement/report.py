@@ -105,10 +105,12 @@ def _time_shares(measurement: Measurement) -> dict[str, str]:
     whole = measurement.host_call_ns.sum()
     wait = measurement.decode_wait_ns.sum() / whole
     transfer = None if measurement.transfer_ns is None else measurement.transfer_ns.sum() / whole
+    between = None if measurement.between_ns is None else measurement.between_ns.sum() / whole
     return {
+        **({} if between is None else {"time_share_between_host_calls": f"{between:.1%}"}),
         "time_share_decode_wait": f"{wait:.1%}",
         "time_share_transfer": "n/a (no step of its own)" if transfer is None else f"{transfer:.1%}",
-        "time_share_compute": f"{1 - wait - (transfer or 0):.1%}",
+        "time_share_compute": f"{1 - wait - (transfer or 0) - (between or 0):.1%}",
     }
 
 

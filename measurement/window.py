@@ -49,6 +49,7 @@ def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Me
         decode_wait_ns=np.concatenate([own.decode_wait_ns for own in kept]),
         transfer_ns=_joined([own.transfer_ns for own in kept]),
         round_trip_ns=np.concatenate([own.round_trip_ns for own in kept]),
+        between_ns=_joined([own.between_ns for own in kept]),
         replica=np.repeat(np.arange(len(kept)), [len(own.host_call_ns) for own in kept]),
         correct=sum(own.correct for own in replicas),
         labelled=sum(own.labelled for own in replicas),
@@ -66,6 +67,7 @@ def _between(own: Measurement, opened_ns: int, closed_ns: int, iterations: int |
         host_call_ns=own.host_call_ns[chosen],
         decode_wait_ns=own.decode_wait_ns[chosen],
         transfer_ns=None if own.transfer_ns is None else own.transfer_ns[chosen],
+        between_ns=None if own.between_ns is None else own.between_ns[chosen],
         round_trip_ns=round_trips[chosen].ravel(),
     )
 

@@ -39,11 +39,13 @@ class TestData:
         assert figure(out, "num_ipus") == "0"
         assert figure(out, "weights") == "random"
         assert "top1" not in out  # random weights have none
+        assert float(figure(out, "time_share_between_host_calls").rstrip("%")) < 100
 
     def test_photographs_can_be_decoded_before(self, driver, photographs: Path) -> None:
         code, out, _ = driver(*QUICK, "--images", str(photographs), "--cache-images", "--backend", "torch")
         assert code == 0
         assert figure(out, "time_share_decode_wait") == "0.0%"
+        assert "between_host_calls" not in out
 
     @pytest.mark.parametrize("data", ["generated", "synthetic"])
     def test_no_photographs_are_needed_for_made_up_data(self, driver, data: str) -> None:

@@ -36,6 +36,8 @@ class Batch:
 
 
 class Source:
+    works_ahead = False
+
     def next(self) -> Batch:
         return Batch()
 

@@ -26,6 +26,7 @@ def measurement(took_ns: list[int], device_iterations: int = 2, samples: int = 4
         correct=1,
         labelled=2,
         not_finite=3,
+        between_ns=calls // 8,
     )
 
 
@@ -40,6 +41,8 @@ def test_a_host_call_takes_as_long_as_the_slowest_and_has_the_samples_of_all(
     assert found.decode_wait_ns.tolist() == [ns // 2 for ns in longest]
     assert found.transfer_ns is not None
     assert found.transfer_ns.tolist() == [ns // 4 for ns in longest]
+    assert found.between_ns is not None
+    assert found.between_ns.tolist() == [ns // 8 for ns in longest]
     assert (found.correct, found.labelled, found.not_finite) == tuple(n * len(took_ns) for n in (1, 2, 3))
     rate = throughput(found.samples_per_host_call, *found.by_replica)
     assert rate.mean == pytest.approx(found.samples * 1e9 / sum(longest))

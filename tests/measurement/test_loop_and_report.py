@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -45,8 +45,11 @@ class Call:
 class Source:
     """Takes `takes_ns` for each host call, by the clock."""
 
-    def __init__(self, clock: Clock, takes_ns: int = 0, labels: np.ndarray | None = None) -> None:
+    def __init__(
+        self, clock: Clock, takes_ns: int = 0, labels: np.ndarray | None = None, works_ahead: bool = False
+    ) -> None:
         self.clock, self.takes_ns, self.labels, self.calls = clock, takes_ns, labels, 0
+        self.works_ahead = works_ahead
 
     def next(self) -> Batch:
         self.calls += 1
@@ -103,7 +106,8 @@ def test_waiting_for_images_is_part_of_the_host_call() -> None:
     assert found.decode_wait_ns.tolist() == [5, 5, 5]
 
 
-def test_live_output_is_told_of_timed_calls_only_and_costs_no_measured_time() -> None:
+@pytest.mark.parametrize("works_ahead", [False, True])
+def test_the_time_between_host_calls_counts_only_where_images_are_decoded_in_it(works_ahead: bool) -> None:
     clock, told = Clock(), []
 
     def slow_terminal(call: TimedCall) -> None:
@@ -111,9 +115,18 @@ def test_live_output_is_told_of_timed_calls_only_and_costs_no_measured_time() ->
         clock.now_ns += 1_000
 
     engine = Engine(clock, lambda n: 10, np.zeros((1, 2, 3), np.float32))
-    found = measure(engine, Source(clock), settings(iterations=3), slow_terminal, clock)
+    source = Source(clock, works_ahead=works_ahead)
+    found = measure(engine, source, settings(iterations=3), slow_terminal, clock)
     assert told == [1, 2, 3]
-    assert found.host_call_ns.tolist() == [10, 10, 10]
+    if works_ahead:
+        assert found.host_call_ns.tolist() == [10, 1_010, 1_010]
+        assert found.between_ns is not None
+        assert found.between_ns.tolist() == [0, 1_000, 1_000]
+    else:
+        assert found.host_call_ns.tolist() == [10, 10, 10]
+        assert found.between_ns is None
+    assert found.round_trip_ns.tolist() == [10, 10, 10]
+    assert np.all(found.start_ns[1:] >= found.start_ns[:-1] + found.host_call_ns[:-1])
 
 
 def test_top1_counts_labelled_images_alone() -> None:
@@ -203,6 +216,10 @@ def test_time_shares_and_top1_are_told() -> None:
     assert "\ttime_share_decode_wait: 25.0%" in text
     assert "\ttime_share_transfer: 5.0%" in text
     assert "\ttime_share_compute: 70.0%" in text
+    assert "between" not in text
+    text = report(replace(found, between_ns=np.array([6, 4])))
+    assert "\ttime_share_between_host_calls: 5.0%" in text
+    assert "\ttime_share_compute: 65.0%" in text
     assert "\ttop1: 75.00% (3 of 4 labelled images)" in text
     assert "\tnot_finite_outputs: 7" in text
 

@@ -255,6 +255,7 @@ def measurement(starts: Any, takes: Any) -> Measurement:
         host_call_ns=np.broadcast_to(np.array(takes, np.int64), start_ns.shape).copy(),
         decode_wait_ns=np.zeros(len(start_ns), np.int64),
         transfer_ns=start_ns * 2,
+        between_ns=start_ns * 3,
         round_trip_ns=np.repeat(start_ns, 2) + np.tile([0, 1], len(start_ns)),
         round_trip_is_range=False,
         warmup_host_calls=3,
