@@ -12,7 +12,8 @@ _BOUND = re.compile(r"([≥≤]) (\d+(?:\.\d+)?)")
 def missed(lines: Iterable[str]) -> list[str]:
     """Those rows of a table ``| what | figure | … | wanted | … |`` whose figure is beyond the bound wanted of it.
 
-    A bound is ``≥ N`` or ``≤ N`` in the unit of the figure, maybe with words after it. Rows without one are passed over.
+    A bound is ``≥ N`` or ``≤ N`` in the unit of the figure, maybe with words after it. Rows without one are passed
+    over.
     """
     return [line for line in lines if _misses(line)]
 

@@ -15,8 +15,8 @@ def together(instances: Sequence[Measurement]) -> Measurement:
     """One measurement, whose n-th host call is everybody's n-th one: the longest time, the samples of all.
 
     As far as all have host calls; replicas count as instances. Latency is of all round trips in them. Time
-    spent between host calls, waiting or transferring is that of the instance that took longest. Top-1 and outputs that are not
-    finite are counted over all timed host calls.
+    spent between host calls, waiting or transferring is that of the instance that took longest. Top-1 and outputs
+    that are not finite are counted over all timed host calls.
     """
     if len(instances) == 1:
         return instances[0]
