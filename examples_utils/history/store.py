@@ -97,15 +97,15 @@ class History:
         suite: str | None = None,
         machine_key: str | None = None,
         branch: str | None = None,
-        before_utc: str | None = None,
+        before_run: str | None = None,
         limit: int | None = None,
     ) -> list[RunSummary]:
         """Summaries of the runs for which all that is given holds, the newest first, at most ``limit``.
 
-        ``machine_key`` is ``fingerprint.machine_key`` of a machine, or that of another summary; ``before_utc`` is
-        ISO 8601, and the run of that very moment is not among them.
+        ``machine_key`` is ``fingerprint.machine_key`` of a machine, or that of another summary; ``before_run`` is
+        the id of one, which is not among those before it.
         """
-        query = newest_first(suite, machine_key, branch, before_utc, limit)
+        query = newest_first(suite, machine_key, branch, before_run, limit)
         with reading(self._engine) as connection:
             return summaries(connection, query)
 
