@@ -22,6 +22,7 @@ from examples_utils.history.loading import load_runs
 from examples_utils.history.problems import HistoryError
 from examples_utils.history.schema import ensure_schema
 from examples_utils.history.summaries import RunSummary, newest_first, summaries
+from examples_utils.history.trial import write_and_take_back
 
 __all__ = ["History", "HistoryError", "RunSummary", "open_history"]
 
@@ -84,6 +85,15 @@ class History:
                 connection.execute(delete(table).where(table.c.run == stored.id))
             insert_contents(connection, whole, stored.id)
             return True
+
+    def refuse_unwritable(self) -> None:
+        """Writes a run and takes it back, which waits for other writers as ``add`` does; nothing has changed.
+
+        Raises:
+            HistoryError: it cannot be added to; an UnreachableError if that may pass.
+        """
+        with writing(self._engine) as connection:
+            write_and_take_back(connection)
 
     def __contains__(self, run_id: str) -> bool:
         """Whether there is a run of this id, be it whole or not."""
