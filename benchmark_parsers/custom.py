@@ -40,8 +40,11 @@ def compute_custom_metric(
     try:
         values = {str(key): _plain(value) for key, value in figures.items()}
         json.dumps(values, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        return None, f"what it returned cannot be stored: {error}"
+        for value in values.values():
+            if isinstance(value, int):
+                float(value)  # raises for one that is too large to be shown or compared
+    except Exception as error:
+        return None, f"what it returned cannot be stored: {type(error).__name__}: {error}"
     return values, None
 
 

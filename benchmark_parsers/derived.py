@@ -38,7 +38,7 @@ def derive(
     derived: DerivedSpec, values: Mapping[str, float | None], parameters: Mapping[str, str]
 ) -> Reduced:
     """The derived metric's value, or None and the reason. A metric's name hides a parameter's."""
-    from simpleeval import InvalidExpression, simple_eval  # type: ignore[import-untyped]
+    from simpleeval import simple_eval  # type: ignore[import-untyped]
 
     names = {**{name: _number_or_text(text) for name, text in parameters.items()}, **values}
     try:
@@ -46,19 +46,14 @@ def derive(
         if missing:
             return Reduced(None, 0, f"it is derived from {', '.join(missing)}, which has no value")
         value = simple_eval(_bare(derived.expr), names=names, functions=_FUNCTIONS)
-    except (
-        InvalidExpression,
-        ArithmeticError,
-        TypeError,
-        ValueError,
-        RecursionError,
-        AttributeError,
-    ) as error:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            shown = repr(value)[:60]
+            return Reduced(
+                None, 0, f"its expr {derived.expr[:60]!r} gives {shown}, which is not a finite number"
+            )
+    except Exception as error:
+        # Whatever can go wrong in somebody's expression: too large a number, an index that is not there.
         return Reduced(None, 0, f"its expr {derived.expr[:60]!r} cannot be computed: {error}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return Reduced(
-            None, 0, f"its expr {derived.expr[:60]!r} gives {value!r}, which is not a finite number"
-        )
     return Reduced(float(value), 1)
 
 

@@ -11,9 +11,10 @@ from benchmark_parsers.samples import few, summarise
 from benchmark_parsers.units import MS, convert
 
 _RATES = {"items_per_second": "items/sec", "bytes_per_second": "bytes/sec"}
+_TIMES = ("real_time", "cpu_time")
 # Keys that the library writes itself; other numbers are the counters of the benchmark's author.
 _OWN = {"family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads", "iterations",
-        "real_time", "cpu_time", "cpu_coefficient", "real_coefficient", "rms", *_RATES}  # fmt: skip
+        *_TIMES, "cpu_coefficient", "real_coefficient", "rms", *_RATES}  # fmt: skip
 _SUMMARY = {"mean": "mean", "median": "p50", "stddev": "std"}
 # What is fitted to all sizes of a benchmark together, beside the runs themselves.
 _FITTED = ("BigO", "RMS")
@@ -34,7 +35,7 @@ class GoogleBenchmarkParser:
         self._document.feed(block)
 
     def parsed(self) -> Parsed:
-        """A benchmark that reports an error is a problem."""
+        """A benchmark that reports an error is a problem; one that was skipped is left out, with a warning."""
         document, problem = self._document.with_key("benchmarks", "Google Benchmark")
         lines = mappings(document.get("benchmarks")) if isinstance(document, dict) else []
         if not lines:
@@ -48,20 +49,30 @@ class GoogleBenchmarkParser:
             by_benchmark.setdefault(str(line.get("run_name", line.get("name"))), []).append(line)
         metrics: dict[str, Metric] = {}
         problems = []
+        warnings = []
         for name, group in by_benchmark.items():
             errors = [line for line in group if line.get("error_occurred")]
             if errors:
                 problems.append(f"{name}: {errors[0].get('error_message', 'an error')}")
                 continue
-            found = _metrics(name, group)
+            # Skipped by its author, here or this time: it has times, but they are 0.
+            skipped = [line for line in group if line.get("skipped") is True]
+            measured = [line for line in group if line.get("skipped") is not True]
+            if skipped:
+                warnings.append(_left_out(name, skipped, measured))
+            found = _metrics(name, measured)
             metrics |= found
-            if name not in found:
+            if measured and name not in found:
                 problems.append(f"{name}: Google Benchmark gives no real_time")
         settings = {key: str(context[key]) for key in _SETTINGS if key in context}
         version = context.get("library_version")
-        return Parsed(
-            metrics, settings, {"google_benchmark": str(version)} if version else {}, tuple(problems)
-        )
+        versions = {"google_benchmark": str(version)} if version else {}
+        return Parsed(metrics, settings, versions, tuple(problems), tuple(warnings))
+
+
+def _left_out(name: str, skipped: Sequence[dict[str, Any]], measured: Sequence[dict[str, Any]]) -> str:
+    times = f" {len(skipped)} of its repetitions" if measured else ""
+    return f"{name}: left out{times}: skipped: {skipped[0].get('skip_message', 'no reason is given')}"
 
 
 def _metrics(name: str, group: Sequence[dict[str, Any]]) -> dict[str, Metric]:
@@ -84,7 +95,7 @@ def _metrics(name: str, group: Sequence[dict[str, Any]]) -> dict[str, Metric]:
 
 def _metric(key: str, runs: Sequence[dict[str, Any]], aggregates: dict[str, dict[str, Any]]) -> Metric | None:
     """The mean of the repetitions, or what the aggregates say where only these are reported."""
-    is_time = key.endswith("_time")
+    is_time = key in _TIMES  # a counter that is called like one has no time_unit
     unit = MS if is_time else _RATES.get(key)
     direction = LOWER if is_time else HIGHER if key in _RATES else None
 

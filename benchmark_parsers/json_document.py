@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LONGEST_DOCUMENT = 64 << 20
-# So many lines may look like the start of the document without being it, beyond their first characters: build tools
-# print any number of lines that begin with [ and a count.
+# So many lines may look like the start of the document without being it, beyond their first characters.
 _MOST_ATTEMPTS = 100
 _FIRST_CHARACTERS = 16
-_START = re.compile(r"^[{\[]", re.MULTILINE)
+# A mapping with a key, or a list whose first element may be one. Build tools print any number of lines that begin with
+# [ and a count, which are neither.
+_START = re.compile(r'^(?:\{[ \t]*(?:"|$)|\[[ \t]*(?:\{|$))', re.MULTILINE)
 
 
 class JsonDocument:
@@ -39,7 +40,11 @@ class JsonDocument:
     def with_key(self, key: str, tool: str) -> tuple[Any, str | None]:
         """The first document that has this key (or is a list whose first element has), or None and the reason."""
         if self._size > LONGEST_DOCUMENT:
-            return None, f"the JSON of {tool} is longer than {LONGEST_DOCUMENT >> 20} MiB"
+            most = f"{LONGEST_DOCUMENT >> 20} MiB"
+            return (
+                None,
+                f"the JSON of {tool}, with all that is printed from its first line on, is longer than {most}",
+            )
         if not self._blocks:
             return None, f"holds no JSON of {tool}"
         reason = f"holds JSON, but none of {tool} (no {key!r})"
@@ -57,19 +62,19 @@ class JsonDocument:
         """Each document, or what is wrong with it and how many of its characters were good."""
         text = "".join(self._blocks)
         decoder = json.JSONDecoder()
-        position = attempts = 0
-        while attempts < _MOST_ATTEMPTS and (start := _START.search(text, position)):
-            length = len(text)
+        position = failures = 0
+        while failures < _MOST_ATTEMPTS and (start := _START.search(text, position)):
             try:
                 document, position = decoder.raw_decode(text, start.start())
-                yield document, None, position - start.start()
-            except json.JSONDecodeError as error:
-                position, length = start.end(), error.pos - start.start()
-                yield None, str(error), length
-            except RecursionError:
+            except (ValueError, RecursionError) as error:
+                nested = isinstance(error, RecursionError)
+                length = getattr(error, "pos", len(text)) - start.start()
+                yield None, "it is nested too deeply" if nested else str(error), length
                 position = start.end()
-                yield None, "it is nested too deeply", length
-            attempts += length > _FIRST_CHARACTERS
+                # Only what was read in vain costs time: any number of JSON lines of a log may come first.
+                failures += length > _FIRST_CHARACTERS
+            else:
+                yield document, None, position - start.start()
 
 
 def number(mapping: Mapping[str, Any], key: str) -> float | None:

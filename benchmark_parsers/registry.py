@@ -166,15 +166,16 @@ class _Guarded:
                 problems=problems,
                 warnings=tuple(map(str, parsed.warnings)),
             )
-        except (TypeError, ValueError, AttributeError) as error:
-            return Parsed(problems=(f"parser {self._name} gives what cannot be stored: {error}",))
+        except (Exception, SystemExit) as error:
+            text = f"{type(error).__name__}: {error}"
+            return Parsed(problems=(f"parser {self._name} gives what cannot be stored: {text}",))
 
 
 def _fault(metric: Any) -> str | None:
     if not isinstance(metric, Metric):
         return f"{_shown(metric)} is no Metric"
     value = metric.value
-    if isinstance(value, bool) or not hasattr(value, "__float__") or not math.isfinite(value):
+    if not _is_finite(value):
         return f"{_shown(value)} is not a finite number"
     if metric.direction not in (HIGHER, LOWER, None):
         return f"its direction is {_shown(metric.direction)}, not {HIGHER}, {LOWER} or None"
@@ -183,6 +184,15 @@ def _fault(metric: Any) -> str | None:
     if metric.unit in NEVER_NEGATIVE and (smallest := min((value, *metric.samples))) < 0:
         return f"{smallest:g} {metric.unit} is negative"
     return None
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
+        return False
+    try:
+        return math.isfinite(value)
+    except Exception:  # a whole number that is too large, a tensor of several elements: each raises its own
+        return False
 
 
 def _plain(metric: Metric) -> Metric:
@@ -212,5 +222,8 @@ def _is_summary(key: str, figure: float) -> bool:
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except Exception:  # such as of a whole number of thousands of digits
+        text = f"an unprintable {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -6,6 +6,7 @@ import json
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -114,7 +115,8 @@ def _problems(document: Any) -> Iterator[tuple[Steps, str]]:
         return
     for steps, record in _records(document):
         faults = list(_schema_faults(record))
-        yield from ((steps + inner, message) for inner, message in faults or _contradictions(steps, record))
+        faults = faults or [*_contradictions(steps, record), *_wrong_times(record)]
+        yield from ((steps + inner, message) for inner, message in faults)
     if _is_record(document):
         return
     for name, value in document.items():
@@ -185,9 +187,7 @@ def _contradictions(steps: Steps, record: Mapping[str, Any]) -> Iterator[tuple[S
         yield ("benchmark_name",), f"is {_short(record['benchmark_name'])} under {_short(steps[0])}"
     if "schema_version" not in record:
         return
-    parts: list[tuple[Steps, Mapping[str, Any]]] = [((), record)]
-    parts += [(("repetitions", index), part) for index, part in enumerate(record["repetitions"])]
-    for inner, part in parts:
+    for inner, part in _parts(record):
         for name, metric in part["metrics"].items():
             told = part["results"].get(name, {}).get(metric["reduction"])
             if told != metric["value"]:
@@ -195,6 +195,32 @@ def _contradictions(steps: Steps, record: Mapping[str, Any]) -> Iterator[tuple[S
                     (*inner, "metrics", name, "value"),
                     f"is {_short(metric['value'])}, but results say {_short(told)}",
                 )
+
+
+def _wrong_times(record: Mapping[str, Any]) -> Iterator[tuple[Steps, str]]:
+    """Starts that are written like a time and are none: figures would have no place in a history."""
+    ours = "schema_version" in record
+    # The original runner knew local time only.
+    key, definition = ("start_time_utc", "full_record") if ours else ("start_time", "record")
+    for steps, part in _parts(record):
+        if part[key] and not _is_time(part[key]):
+            expected = _description(_definitions()[definition]["properties"][key])
+            yield (*steps, key), f"expected a time: {expected}; got {_short(part[key])}"
+
+
+def _is_time(text: str) -> bool:
+    try:
+        # Python 3.10 does not know the Z of other tools.
+        datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _parts(record: Mapping[str, Any]) -> list[tuple[Steps, Mapping[str, Any]]]:
+    """A record and, in one of ours, its repetitions; others may hold anything under that name."""
+    repetitions = record["repetitions"] if "schema_version" in record else ()
+    return [((), record), *((("repetitions", index), part) for index, part in enumerate(repetitions))]
 
 
 def _pointer(steps: Steps) -> str:

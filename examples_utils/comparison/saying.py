@@ -34,7 +34,8 @@ def say(comparison: Comparison, format_name: str, show_all: bool, output: str | 
         sys.stdout.write(formatted(comparison, format_name, show_all, width, colours=on_terminal))
         return
     try:
-        Path(output).write_text(formatted(comparison, format_name, show_all), encoding="utf-8")
+        text = formatted(comparison, format_name, show_all)
+        Path(output).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise RequestError(f"--output {output}: cannot be written: {error.strerror}") from None
     print("\n".join([*head_lines(comparison), f"written to {output}"]))

@@ -11,16 +11,19 @@ from examples_utils.problems import RequestError
 
 
 def refuse_unusable(given: str) -> str | None:
-    """Opens the history before anything runs. A server that is down only now is worth a warning, which is given back.
+    """Opens the history and writes to it before anything runs.
+
+    A server that is down only now, or a lock, is worth a warning, which is given back.
 
     Raises:
         RequestError: the history cannot be used, now or later.
     """
     try:
-        with opened_history(given, create=True):
-            return None
+        with opened_history(given, create=True) as history:
+            history.refuse_unwritable()
     except UnreachableError as error:
         return f"--history {error}; the benchmarks are run all the same"
+    return None
 
 
 def add_run(log_folder: Path, given: str, console: Console) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event, make_url
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Dialect, Engine
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from examples_utils.history.database_errors import history_error
@@ -26,6 +26,13 @@ _CONNECT_S = 10
 # Any number that no other program is likely to use on the same server.
 _WRITERS_LOCK = 7_203_685_477
 _WRITES = "writes_history"
+# Unless the URL, the user or the server says something else.
+_WAIT_AS_SQLITE_DOES = (
+    f"SELECT set_config('lock_timeout', '{_WAIT_FOR_OTHERS_S:.0f}s', true) "
+    "WHERE current_setting('lock_timeout') = '0'"
+)
+# What drivers raise for an option that they cannot read, such as timeout=5s.
+_NOT_UNDERSTOOD = (TypeError, ValueError, OverflowError)
 
 
 def database_url(text: str) -> URL:
@@ -52,14 +59,22 @@ def database_url(text: str) -> URL:
             f"{shown(url)}: a history is kept in SQLite or PostgreSQL; name a file, sqlite:///FILE or postgresql://…"
         )
     if url.database in (None, "", ":memory:"):
-        raise HistoryError(f"{text}: names no file; name one, such as sqlite:///history.db")
+        raise HistoryError(f"{without_password(text)}: names no file; name one, such as sqlite:///history.db")
+    if url.host or url.port or url.username or url.password:
+        path = "/".join(part for part in (url.host, url.database) if part)
+        raise HistoryError(
+            f"{without_password(text)}: names a server, and SQLite has none; three slashes stand before a path from "
+            f"here (sqlite:///{path}), four before one from / (sqlite:////{path})"
+        )
     return url
 
 
 def shown(url: URL) -> str:
     """How messages call a history: without the password."""
-    if _is_sqlite(url):
-        return str(url.database)
+    return str(url.database) if _is_sqlite(url) else _text_of(url)
+
+
+def _text_of(url: URL) -> str:
     plain = url.set(drivername=url.get_backend_name())
     return without_password(plain.render_as_string(hide_password=False))
 
@@ -68,7 +83,7 @@ def open_engine(url: URL, create: bool) -> Engine:
     """An engine whose connections are set up for a history. With ``create`` a missing SQLite file is made.
 
     Raises:
-        HistoryError: a file is missing or is none, or a driver is not installed.
+        HistoryError: a file is missing or is none, a driver is not installed, or an option of the URL is wrong.
     """
     if _is_sqlite(url):
         _check_file(Path(str(url.database)), create)
@@ -82,11 +97,14 @@ def open_engine(url: URL, create: bool) -> Engine:
         raise HistoryError(
             f"{shown(url)}: needs a package that is not installed ({error}): pip install 'examples-utils[history]'"
         ) from None
+    except (ArgumentError, *_NOT_UNDERSTOOD) as error:
+        raise _wrong_options(url, error) from None
     if _is_sqlite(url):
         if create or not _must_be_left_alone(Path(str(url.database))):
             event.listen(engine, "connect", _set_up_sqlite)
         else:
             event.listen(engine, "do_connect", _connect_to_unchanging)
+    event.listen(engine, "do_connect", lambda dialect, _, *given: _connect(url, dialect, *given))
     event.listen(engine, "begin", _begin)
     return engine
 
@@ -169,6 +187,22 @@ def _connect_to_unchanging(_: Any, __: Any, arguments: list[Any], keywords: dict
     keywords["uri"] = True
 
 
+def _connect(url: URL, dialect: Dialect, arguments: list[Any], keywords: dict[str, Any]) -> Any:
+    """What is wrong with a URL's options a driver says only now, and not as an error of the database."""
+    try:
+        return dialect.connect(*arguments, **keywords)
+    except _NOT_UNDERSTOOD as error:
+        raise _wrong_options(url, error) from None
+
+
+def _wrong_options(url: URL, error: Exception) -> HistoryError:
+    why = without_password(" ".join(str(error).split()))
+    return HistoryError(
+        f"{_text_of(url)}: one of its options is wrong ({why}); expected such as sqlite:///FILE?timeout=5 (seconds) "
+        f"or postgresql://user@host/database?connect_timeout=5"
+    )
+
+
 def _set_up_sqlite(connection: Any, _: Any) -> None:
     # None: transactions begin where we say, and not where the driver guesses.
     connection.isolation_level = None
@@ -187,6 +221,7 @@ def _begin(connection: Connection) -> None:
     elif writes:
         # Whatever the server's default is: what was acknowledged survives its crash.
         connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
+        connection.exec_driver_sql(_WAIT_AS_SQLITE_DOES)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")

@@ -20,6 +20,7 @@ _POSTGRESQL = {
     "no password supplied": "the server wants a password; give it in the URL or in PGPASSWORD",
     "does not exist": "the server has no such database or user; make it with createdb or createuser",
     "permission denied": "this user may not write there; grant it the rights, or name another database",
+    "lock timeout": _SQLITE["is locked"],
     "read-only": "the server takes no changes at present; name its primary, or try again later",
 }
 _PASSING = (_SQLITE["is locked"], _POSTGRESQL["read-only"])

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -117,11 +118,16 @@ def _target(file: str, binary: bool) -> Iterator[Any]:
         return
     temporary = Path(file).with_name(f".{Path(file).name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") if binary else temporary.open("w", encoding="utf-8", newline="") as stream:
+        with temporary.open("wb") if binary else _text_file(temporary) as stream:
             yield stream
         temporary.replace(file)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _text_file(file: Path) -> TextIOWrapper:
+    """Halves of surrogate pairs, which UTF-8 has not, stand in it as a backslash, u and four digits."""
+    return file.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def _write_csv(blocks: Iterable[list[_Row]], stream: TextIO) -> None:
@@ -152,7 +158,19 @@ def _write_parquet(blocks: Iterable[list[_Row]], stream: BinaryIO) -> None:
     schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])
     with pq.ParquetWriter(stream, schema) as writer:
         for rows in blocks:
-            writer.write_table(pa.Table.from_pylist(rows, schema))
+            try:
+                table = pa.Table.from_pylist(rows, schema)
+            except UnicodeEncodeError:
+                table = pa.Table.from_pylist(list(map(_escaped, rows)), schema)
+            writer.write_table(table)
+
+
+def _escaped(row: _Row) -> _Row:
+    """As ``_text_file`` writes its texts."""
+    return {
+        name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
+        for name, value in row.items()
+    }
 
 
 _WRITERS: dict[str, Callable[[Iterable[list[_Row]], Any], None]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 from sqlalchemy import Connection, delete, select
 
@@ -12,6 +12,7 @@ from examples_utils.history.insertion import microseconds
 from examples_utils.history.shared_rows import chunks
 from examples_utils.history.summaries import newest_first
 
+_DAY_US = 24 * 3600 * 1_000_000
 _SHARED = (
     (tables.machines, tables.runs.c.machine),
     (tables.software, tables.runs.c.software),
@@ -25,7 +26,8 @@ def old_runs(connection: Connection, keep_days: int | None, keep_runs: int | Non
     """The ``runs.id`` of those that neither of the two keeps; of None nothing is kept."""
     oldest_us = None
     if keep_days is not None:
-        oldest_us = microseconds(datetime.now(timezone.utc) - timedelta(days=keep_days))
+        # Whole numbers of any size: a date has to come after the year 0.
+        oldest_us = microseconds(datetime.now(timezone.utc)) - keep_days * _DAY_US
     seen: Counter[str] = Counter()
     old = []
     for row in connection.execute(newest_first()):

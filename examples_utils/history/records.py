@@ -47,12 +47,11 @@ def started_utc(record: Record) -> str | None:
 
     The original runner wrote local time: it is taken as that of this machine.
     """
+    told = record.get("start_time_utc") or record.get("start_time")
     try:
-        if told := record.get("start_time_utc"):
-            # Python 3.10 does not know the Z of other tools.
-            return utc_text(datetime.fromisoformat(told.replace("Z", "+00:00")))
-        return utc_text(datetime.fromisoformat(record["start_time"])) if record.get("start_time") else None
-    except (TypeError, ValueError, OverflowError):
+        # Python 3.10 does not know the Z of other tools.
+        return utc_text(datetime.fromisoformat(told.replace("Z", "+00:00"))) if told else None
+    except (AttributeError, TypeError, ValueError, OverflowError):
         return None
 
 

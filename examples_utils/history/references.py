@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, select
 
 from examples_utils.history import tables
 from examples_utils.history.problems import HistoryError
-from examples_utils.history.summaries import newest_first
+from examples_utils.history.summaries import MOST_RUNS, newest_first
 
 _LATEST = re.compile(r"latest(?:~(\d+))?")
 _BRANCH = re.compile(r"branch:([^:]+)(?::(\d+))?")
@@ -21,16 +21,21 @@ _REMEDY = "history list shows the runs that there are"
 def resolve(connection: Connection, reference: str, title: str) -> list[str]:
     """See ``store.History.resolve``."""
     if match := _LATEST.fullmatch(reference):
-        return _latest(connection, int(match[1] or 0), title)
+        return _latest(connection, reference, _count(match[1] or "0"), title)
     if match := _BRANCH.fullmatch(reference):
-        return _of_branch(connection, match[1], int(match[2] or 1), title)
+        return _of_branch(connection, match[1], _count(match[2] or "1"), title)
     return _of_id(connection, reference) or _of_revision(connection, reference, title)
 
 
-def _latest(connection: Connection, steps: int, title: str) -> list[str]:
+def _count(digits: str) -> int:
+    """As a number; one that is longer than any that Python or a database takes counts as more than there are runs."""
+    return min(int(digits), MOST_RUNS) if len(digits) < 1000 else MOST_RUNS
+
+
+def _latest(connection: Connection, reference: str, steps: int, title: str) -> list[str]:
     found = _ids(connection, newest_first(limit=steps + 1))
     if len(found) <= steps:
-        raise HistoryError(f"latest~{steps}: {title} holds {len(found)} runs; {_REMEDY}")
+        raise HistoryError(f"{reference}: {title} holds {len(found)} runs; {_REMEDY}")
     return found[steps:]
 
 

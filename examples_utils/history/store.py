@@ -22,6 +22,7 @@ from examples_utils.history.loading import load_runs
 from examples_utils.history.problems import HistoryError
 from examples_utils.history.schema import ensure_schema
 from examples_utils.history.summaries import RunSummary, newest_first, summaries
+from examples_utils.history.trial import write_and_take_back
 
 __all__ = ["History", "HistoryError", "RunSummary", "open_history"]
 
@@ -85,6 +86,15 @@ class History:
             insert_contents(connection, whole, stored.id)
             return True
 
+    def refuse_unwritable(self) -> None:
+        """Writes a run and takes it back, which waits for other writers as ``add`` does; nothing has changed.
+
+        Raises:
+            HistoryError: it cannot be added to; an UnreachableError if that may pass.
+        """
+        with writing(self._engine) as connection:
+            write_and_take_back(connection)
+
     def __contains__(self, run_id: str) -> bool:
         """Whether there is a run of this id, be it whole or not."""
         with reading(self._engine) as connection:
@@ -97,15 +107,15 @@ class History:
         suite: str | None = None,
         machine_key: str | None = None,
         branch: str | None = None,
-        before_utc: str | None = None,
+        before_run: str | None = None,
         limit: int | None = None,
     ) -> list[RunSummary]:
         """Summaries of the runs for which all that is given holds, the newest first, at most ``limit``.
 
-        ``machine_key`` is ``fingerprint.machine_key`` of a machine, or that of another summary; ``before_utc`` is
-        ISO 8601, and the run of that very moment is not among them.
+        ``machine_key`` is ``fingerprint.machine_key`` of a machine, or that of another summary; ``before_run`` is
+        the id of one, which is not among those before it.
         """
-        query = newest_first(suite, machine_key, branch, before_utc, limit)
+        query = newest_first(suite, machine_key, branch, before_run, limit)
         with reading(self._engine) as connection:
             return summaries(connection, query)
 

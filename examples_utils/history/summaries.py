@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, exists, func, select
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 
 from examples_utils.history import tables
-from examples_utils.history.insertion import microseconds
 from examples_utils.history.shared_rows import chunks, contents_of
+
+# Databases take no number of any size, and no history has so many runs.
+MOST_RUNS = 2**62
 
 
 @dataclass(frozen=True)
@@ -47,20 +48,27 @@ def newest_first(
     suite: str | None = None,
     machine_key: str | None = None,
     branch: str | None = None,
-    before_utc: str | None = None,
+    before_run: str | None = None,
     limit: int | None = None,
 ) -> Select[Any]:
-    """The query for rows of ``runs``, the newest first. Raises ValueError if ``before_utc`` is no time."""
+    """The query for rows of ``runs``, the newest first; none comes before a ``before_run`` that is not there."""
     runs, run_suites = tables.runs, tables.run_suites
-    query = select(runs).order_by(runs.c.ordered_us.desc(), runs.c.id.desc()).limit(limit)
+    most = None if limit is None else min(limit, MOST_RUNS)
+    query = select(runs).order_by(runs.c.ordered_us.desc(), runs.c.id.desc()).limit(most)
     if suite is not None:
         query = query.where(exists().where(run_suites.c.run == runs.c.id, run_suites.c.suite == suite))
     if machine_key is not None:
         query = query.where(runs.c.machine_key == machine_key)
     if branch is not None:
         query = query.where(runs.c.branch == branch)
-    if before_utc is not None:
-        query = query.where(runs.c.ordered_us < microseconds(datetime.fromisoformat(before_utc)))
+    if before_run is not None:
+        later = runs.alias()
+        ordered_us, number = (
+            select(column).where(later.c.run_id == before_run).scalar_subquery()
+            for column in (later.c.ordered_us, later.c.id)
+        )
+        of_that_moment = and_(runs.c.ordered_us == ordered_us, runs.c.id < number)
+        query = query.where(or_(runs.c.ordered_us < ordered_us, of_that_moment))
     return query
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -56,7 +57,7 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         RequestError: the file cannot be read, or holds no figure of the tool.
     """
     try:
-        parsed = _parse(file, parser)
+        parsed, content = _parse(file, parser)
         written = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
     except OSError as error:
         raise RequestError(f"{file}: cannot be read: {error.strerror}; name the file of an output") from None
@@ -74,8 +75,8 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         warnings=parsed.warnings,
     )
     run = Run(
-        # Of the time as well: two nights may well print the same figures.
-        run_id=digest_of(canonical([key, written.isoformat(), origin.machine, _plain(figures)]))[:16],
+        # Not of the time: a copy of the file is the same run. Nor of the figures: a later parser may find more of them.
+        run_id=digest_of(canonical([key, parser, content, origin.machine]))[:16],
         started_utc=written.isoformat(),
         machine=origin.machine,
         software={**origin.software, **({"reported": dict(parsed.versions)} if parsed.versions else {})},
@@ -85,15 +86,15 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         variants={key: facts},
         figures=figures,
     )
-    return Reading((run,), warnings=tuple(f"{file}: {problem}" for problem in parsed.problems))
+    told = (*parsed.problems, *parsed.warnings)
+    return Reading((run,), warnings=tuple(f"{file}: {text}" for text in told))
 
 
-def _parse(file: Path, name: str) -> Parsed:
+def _parse(file: Path, name: str) -> tuple[Parsed, str]:
+    """What the parser finds, and a digest of what it was given."""
     parser = make_parser(name)
+    content = hashlib.blake2b(digest_size=16)
     for block in line_blocks(file):
+        content.update(block.encode())
         parser.feed(block)
-    return parser.parsed()
-
-
-def _plain(figures: Mapping[MetricKey, Figure]) -> list[Any]:
-    return sorted([key.metric, figure.values, figure.unit or ""] for key, figure in figures.items())
+    return parser.parsed(), content.hexdigest()

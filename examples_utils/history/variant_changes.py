@@ -12,11 +12,9 @@ _LOOKED_THROUGH = 50
 
 
 def run_before(history: History, run: Run) -> Run | None:
-    """The last run of the same machine that shares a suite with this one, without its figures."""
+    """The last one before this run of the history, of the same machine and of one of its suites; without figures."""
     suites = {key.suite for key in run.variants}
-    earlier = history.runs(
-        machine_key=machine_key(run.machine), before_utc=run.started_utc, limit=_LOOKED_THROUGH
-    )
+    earlier = history.runs(machine_key=machine_key(run.machine), before_run=run.run_id, limit=_LOOKED_THROUGH)
     found = next((summary for summary in earlier if suites & set(summary.suites)), None)
     return history.load([found.run_id], metrics=[], log_tails=False)[0] if found else None
 

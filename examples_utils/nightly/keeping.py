@@ -11,6 +11,7 @@ from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.location import add_command, opened_history
 from examples_utils.history.problems import HistoryError, UnreachableError
 from examples_utils.history.reading import Reading
+from examples_utils.history.store import History
 from examples_utils.machine import git_state, machine_fingerprint
 from examples_utils.nightly.baseline import Baseline, Tonight, read_baseline
 from examples_utils.request import Request
@@ -28,11 +29,14 @@ class NightHistory:
         self.problem = ""
 
     def read_at_start(self) -> None:
-        """Raises HistoryError for a history that cannot be right; one that only does not answer now is asked later."""
+        """Raises HistoryError for one that cannot be right, or be added to; one that does not answer is asked later."""
         try:
-            self._read_baseline()
+            with opened_history(self._given, create=True) as history:
+                self._read_baseline_of(history)
+                history.refuse_unwritable()
         except UnreachableError as error:
-            self.problem = str(error)
+            # One that was read may be locked now: what counts is whether the night can be added in the end.
+            self.problem = "" if self.baseline else str(error)
 
     def read_if_not_read(self) -> None:
         """Notes the ``problem`` if it still does not answer."""
@@ -71,7 +75,10 @@ class NightHistory:
 
     def _read_baseline(self) -> None:
         with opened_history(self._given, create=True) as history:
-            self.baseline = read_baseline(history, self._tonight, self._wanted)
+            self._read_baseline_of(history)
+
+    def _read_baseline_of(self, history: History) -> None:
+        self.baseline = read_baseline(history, self._tonight, self._wanted)
         self.problem = ""
 
 

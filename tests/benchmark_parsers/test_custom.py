@@ -23,6 +23,11 @@ def raise_error(*_):
     raise KeyError("gone")
 
 
+class TwoElements:
+    def item(self):
+        raise RuntimeError("a Tensor with 2 elements cannot be converted to Scalar")
+
+
 @pytest.mark.parametrize(
     "function",
     [
@@ -31,6 +36,8 @@ def raise_error(*_):
         lambda *_: 5,
         lambda *_: {"a": object()},
         lambda *_: {"a": float("nan")},
+        lambda *_: {"a": 10**400},
+        lambda *_: {"a": TwoElements()},
     ],
 )
 def test_a_function_that_fails_gives_a_reason(function):

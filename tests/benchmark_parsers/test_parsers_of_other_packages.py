@@ -45,6 +45,20 @@ class GivesNonsense(Words):
         return Parsed({"a": 3, "b": Metric(float("nan")), "c": Metric("4"), "d": Metric(-1, "ms"),
                        "e": Metric(1, "ms", "sideways"), "good": Metric(True + 1)})
 
+class GivesTooMuch(Words):
+    def parsed(self):
+        class Tensor:  # of two elements
+            def __float__(self):
+                raise RuntimeError("only one element can be converted")
+            __repr__ = __float__
+        return Parsed({"huge": Metric(10**400), "longer": Metric(10**5000), "tensor": Metric(Tensor()),
+                       "good": Metric(3)})
+
+class GivesTooLargeASample(Words):
+    def parsed(self):
+        return Parsed({"words": Metric(3, samples=(1, 10**400))})
+
+
 class SaysALot(Words):
     def parsed(self):
         return Parsed({"words": Metric(3, "", "higher", "", tuple(range(1000)),
@@ -62,7 +76,7 @@ def folder(tmp_path: Path) -> Path:
     words.mkdir(parents=True)
     (words / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-words\nVersion: 1.2\n")
     names = ("Words", "RaisesInFeed", "RaisesAtTheEnd", "RaisesAtTheStart", "GivesADictionary", "GivesNonsense",
-             "SaysALot", "NOT_A_CLASS")  # fmt: skip
+             "GivesTooMuch", "GivesTooLargeASample", "SaysALot", "NOT_A_CLASS")  # fmt: skip
     points = (
         "".join(f"{name.lower()} = acme_words:{name}\n" for name in names) + "driver = acme_words:Words\n"
     )
@@ -132,6 +146,8 @@ def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, n
             "givesnonsense",
             "b: nan is not a finite number; c: '4' is not a finite number; d: -1 ms is negative",
         ),
+        ("givestoomuch", "tensor: an unprintable Tensor is not a finite number"),
+        ("givestoolargeasample", "gives what cannot be stored: OverflowError: int too large"),
     ],
 )
 def test_one_that_fails_fails_its_variant_alone(folder, name, said):
@@ -150,8 +166,9 @@ def test_a_built_in_parser_is_not_replaced_by_another_package(folder):
     assert "run_benchmark.py" in json.loads(done.stdout)["reason"]
 
 
-def test_figures_that_are_good_are_kept_beside_those_that_are_not(folder):
-    done = runner(folder, "parse", "--parser", "givesnonsense", "--stdout", "out")
+@pytest.mark.parametrize("name", ["givesnonsense", "givestoomuch"])
+def test_figures_that_are_good_are_kept_beside_those_that_are_not(folder, name):
+    done = runner(folder, "parse", "--parser", name, "--stdout", "out")
     assert list(json.loads(done.stdout)["metrics"]) == ["good"]
 
 

@@ -115,6 +115,10 @@ FAULTS: dict[str, tuple[tuple[str, ...], Any, str, str]] = {
                                         "is 118.5, but results say 1"),
     "another benchmark's record": (("benchmark_name",), "c", "/b/0/benchmark_name", "is 'c' under 'b'"),
     "another version": (("schema_version",), 2, "/b/0/schema_version", "got 2"),
+    "a start that is no time": (("start_time_utc",), "2026-13-45T10:00:00+00:00", "/b/0/start_time_utc",
+                                "expected a time: start in UTC"),
+    "a start before all time": (("start_time_utc",), "0001-01-01T00:00:00+14:00", "/b/0/start_time_utc",
+                                "expected a time: start in UTC"),
 }  # fmt: skip
 
 
@@ -123,6 +127,22 @@ def test_a_fault_is_told_with_its_place_and_what_was_expected(tmp_path, title):
     steps, value, place, message = FAULTS[title]
     problems = checked(tmp_path, json.dumps({"b": [record_with(*steps, value=value)]}))
     assert any(text.startswith(f"{place}: ") and message in text for text in problems), problems
+
+
+def test_a_start_that_is_no_time_is_told_of_repetitions_and_of_the_original_too(tmp_path):
+    repeated = {**OURS, "repetitions": [OURS | {"start_time_utc": "2026-02-30T10:00:00+00:00"}]}
+    original = ORIGINAL | {"start_time": "yesterday"}
+    problems = checked(tmp_path, json.dumps({"b": [repeated, original]}))
+    assert [text.partition(": ")[0] for text in problems] == [
+        "/b/0/repetitions/0/start_time_utc",
+        "/b/1/start_time",
+    ]
+    assert "got 'yesterday'" in problems[1]
+
+
+@pytest.mark.parametrize("start", [None, "", "2023-01-05 10:00:00", "2023-01-05T10:00:00Z"])
+def test_every_way_in_which_original_records_write_their_start_is_valid(tmp_path, start):
+    assert checked(tmp_path, json.dumps({"b": [ORIGINAL | {"start_time": start}]})) == []
 
 
 def test_all_problems_of_all_records_are_told_at_once(tmp_path):

@@ -267,3 +267,55 @@ def test_google_benchmark_s_fitted_complexity_is_no_benchmark_without_a_time():
     found = parsed("google_benchmark", json.dumps({"benchmarks": runs + fitted}))
     assert found.problems == ()
     assert {name: metric.value for name, metric in found.metrics.items()} == {"BM_X/8": 8, "BM_X/64": 64}
+
+
+def google(*lines: dict[str, object]) -> Parsed:
+    common = {"run_name": "b", "run_type": "iteration", "time_unit": "us"}
+    return parsed("google_benchmark", json.dumps({"benchmarks": [common | line for line in lines]}))
+
+
+def test_a_counter_of_google_benchmark_that_is_called_like_a_time_keeps_its_figure():
+    found = google({"real_time": 7.0, "cpu_time": 5.0, "gpu_time": 3.0})
+    assert {name: (metric.value, metric.unit) for name, metric in found.metrics.items()} == {
+        "b": (0.007, "ms"), "b_cpu": (0.005, "ms"), "b_gpu_time": (3.0, None)
+    }  # fmt: skip
+    assert found.metrics["b_gpu_time"].direction is None
+
+
+def test_a_benchmark_that_was_skipped_has_no_figure_and_is_told():
+    skipped = {"run_name": "s", "skipped": True, "skip_message": "no GPU", "real_time": 0.0, "cpu_time": 0.0}
+    found = google({"real_time": 7.0}, skipped)
+    assert set(found.metrics) == {"b"}
+    assert (found.problems, found.warnings) == ((), ("s: left out: skipped: no GPU",))
+    assert google(skipped).metrics == {}
+    assert google(skipped).problems == ("parser google_benchmark found no figure",)
+
+
+def test_repetitions_that_were_skipped_are_no_samples():
+    found = google({"real_time": 7.0}, {"real_time": 0.0, "skipped": True}, {"real_time": 9.0})
+    assert found.metrics["b"].samples == (0.007, 0.009)
+    assert found.warnings == ("b: left out 1 of its repetitions: skipped: no reason is given",)
+
+
+def test_a_counter_that_is_called_skipped_skips_nothing():
+    assert google({"real_time": 7.0, "skipped": 3.0}).metrics["b_skipped"].value == 3
+
+
+def test_lines_of_a_build_do_not_count_as_a_document_that_is_too_long(monkeypatch):
+    monkeypatch.setattr("benchmark_parsers.json_document.LONGEST_DOCUMENT", 1 << 20)
+    document = (SAMPLES / "hyperfine.json").read_text()
+    build = "[ 50%] Building CXX object\n[3/500] Linking\n[2026-01-05 10:00:00] done\n[12] step\n" * 20_000
+    assert parsed("hyperfine", build, document) == parsed("hyperfine", document)
+
+
+@pytest.mark.parametrize("line", ["[12] step\n", '{"level": "info", "message": "step 12"}\n', "{}\n"])
+def test_the_json_is_found_after_any_number_of_lines_that_are_json_themselves(line):
+    document = (SAMPLES / "hyperfine.json").read_text()
+    assert parsed("hyperfine", line * 500 + document) == parsed("hyperfine", document)
+
+
+def test_a_whole_number_of_thousands_of_digits_makes_no_parser_of_json_raise():
+    document = '{"results": [{"command": "c", "mean": 1%s}]}' % ("0" * 5000)
+    found = parsed("hyperfine", document)
+    assert found.metrics == {}
+    assert "raised" not in found.problems[0]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +118,19 @@ def test_a_base_may_be_an_id_its_beginning_or_the_last_runs_of_a_branch(compare,
     assert done.exitcode == 0
     assert f"base: {base} (" in done.out
     assert ("3 runs: run 00000000abab" in done.out) == base.startswith("branch")
+
+
+@pytest.mark.parametrize("kind", ["csv", "table"])
+def test_text_that_utf_8_cannot_hold_is_written_as_an_escape(compare, kind):
+    runs = [night(0), night(1)]
+    odd = [
+        replace(run, figures={key: replace(figure, unit="\udcff") for key, figure in run.figures.items()})
+        for run in runs
+    ]
+    more = ["--all"] if kind == "table" else []
+    done = compare(odd, "latest~1", "latest", "--format", kind, "--output", "out", *more)
+    assert done.exitcode == 0
+    assert "\\udcff" in Path("out").read_text(encoding="utf-8")
 
 
 def test_files_and_folders_are_compared_with_each_other_and_with_the_history(workplace, compare):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -129,6 +130,16 @@ def test_a_history_that_cannot_be_used_is_refused_before_anything_runs(work: Wor
     assert not work.log.exists()
 
 
+@pytest.mark.parametrize("url", ["sqlite://srv/history.db", "sqlite:///history.db?timeout=5s"])
+def test_a_url_that_is_wrong_is_refused_by_every_command(work: Workplace, url):
+    (work.folder / "history.db").touch()
+    for command in (["history", "list"], ["benchmark", "--log-dir", str(work.log)], ["import", "spec.yml"]):
+        done = work.command(*command, "--history", url)
+        assert done.exitcode == 2
+        assert f"error: {url}: " in done.err
+    assert not work.log.exists()
+
+
 def test_with_a_server_that_is_down_the_benchmarks_run_and_nothing_is_lost(work: Workplace):
     url = f"postgresql://team:secret@127.0.0.1:{free_port()}/benchmarks"
     done = work.benchmark("--history", url)
@@ -184,6 +195,13 @@ def test_a_renamed_benchmark_has_its_history_under_both_names_and_show_says_so(w
     assert f"since run {before.run_id}:\nrenamed: b1::b1_n_1 is now new_name::new_name_n_1" in done.out
     assert "gone: b2::b2_n_1" in done.out
     assert {key.benchmark for run in stored() for key in run.variants} == {"b0", "b1", "b2", "new_name"}
+
+
+def test_a_run_whose_clock_was_ahead_is_held_against_the_run_before_it(work: Workplace):
+    ahead = night(2, started_utc="2190-01-01T00:00:00+00:00", variants=3)
+    fill(night(1), ahead)
+    shown = json.loads(work.command("history", "show", ahead.run_id, "--format", "json").out)
+    assert (shown["changes"]["since"], shown["changes"]["new"]) == (night(1).run_id, ["b2::b2_n_1"])
 
 
 def test_a_reference_to_several_runs_and_an_unknown_metric_are_refused(work: Workplace):
@@ -252,6 +270,18 @@ def test_an_export_that_cannot_be_made_is_refused(work: Workplace, arguments, sa
     assert not list(work.folder.glob("*.tmp"))
 
 
+def test_text_that_utf_8_cannot_hold_is_exported_as_an_escape(work: Workplace):
+    fill(night(1, branch="caf\udce9"), night(2, branch="café"))
+    for kind in ("csv", "parquet", "json"):
+        assert work.command("history", "export", f"runs.{kind}").exitcode == 0
+    with Path("runs.csv").open(newline="", encoding="utf-8") as file:
+        of_csv = {row["branch"] for row in csv.DictReader(file)}
+    of_parquet = {row["branch"] for row in pyarrow.parquet.read_table("runs.parquet").to_pylist()}
+    assert of_csv == of_parquet == {"caf\\udce9", "café"}
+    assert {row["branch"] for row in json.loads(Path("runs.json").read_text())} == {"caf\udce9", "café"}
+    assert "caf\\udce9" in work.command("history", "export", "-", "--format", "csv").out
+
+
 def test_an_empty_history_is_exported_as_no_rows(work: Workplace):
     fill()
     assert json.loads(work.command("history", "export", "-", "--format", "json").out) == []
@@ -283,6 +313,16 @@ def test_the_newest_runs_of_each_machine_are_kept_and_either_option_keeps_a_run(
     fill(*(recent(days) for days in (1, 2, 3, 40)), recent(50, cores=4), recent(60, cores=4))
     work.command("history", "prune", "--keep-runs", "1", "--keep-days", "2")
     assert kept() == ["1", "50"]
+
+
+def test_numbers_of_any_size_keep_and_show_everything_there_is(work: Workplace):
+    fill(recent(1), recent(400))
+    assert "0 runs were removed" in work.command("history", "prune", "--keep-days", "1000000").out
+    assert "0 runs were removed" in work.command("history", "prune", "--keep-days", "9" * 30).out
+    assert len(work.command("history", "list", "--limit", "9" * 20).out.splitlines()) == 4
+    done = work.command("history", "show", "latest~" + "9" * 20)
+    assert done.exitcode == 2
+    assert f"latest~{'9' * 20}: history.db holds 2 runs; history list shows" in done.err
 
 
 def test_prune_wants_to_know_what_to_keep(work: Workplace):
@@ -350,6 +390,44 @@ def test_outputs_of_tools_become_runs_of_the_imported_suite(work: Workplace):
     assert (run.machine, run.commit) == ({}, None)
     assert "there already in full" in work.command("import", str(SAMPLES / "benchmark_app.txt"), "--parser",
                                                    "benchmark_app").out  # fmt: skip
+
+
+def test_an_output_is_the_same_run_in_whatever_copy_of_its_file(work: Workplace):
+    def bring(folder: str, written_s: int, *more: str) -> str:
+        file = work.folder / folder / "times.json"
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes((SAMPLES / "hyperfine.json").read_bytes())
+        os.utime(file, (written_s, written_s))
+        return work.command("import", str(file), "--parser", "hyperfine", *more).out
+
+    assert ": added: " in bring("first", 1_700_000_000)
+    assert ": there already in full: " in bring("copy", 1_700_086_400)
+    bring("older", 1_600_000_000)
+    (run,) = stored()
+    assert run.started_utc.startswith("2020-09-13")
+    assert [len(figure.values) for figure in run.figures.values()] == [1] * len(run.figures)
+    assert ": added: " in bring("copy", 1_700_086_400, "--suite", "another")
+    assert len(stored()) == 2
+
+
+def test_outputs_that_differ_are_runs_of_their_own_though_their_figures_agree(work: Workplace):
+    text = (SAMPLES / "google_benchmark_aggregates.json").read_text()
+    assert '"date": "' in text
+    for date in ("2026-01-01", "2026-01-02"):
+        file = work.folder / "sums.json"
+        file.write_text(text.replace('"date": "', f'"date": "{date} '))
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert ": added: " in work.command("import", "sums.json", "--parser", "google_benchmark").out
+    assert len(stored()) == 2
+
+
+def test_benchmarks_that_a_tool_has_skipped_are_told_when_its_output_is_imported(work: Workplace):
+    lines = [{"name": "a", "real_time": 1.0}, {"name": "b", "real_time": 0.0, "skipped": True}]
+    (work.folder / "out.json").write_text(json.dumps({"benchmarks": lines}))
+    done = work.command("import", "out.json", "--parser", "google_benchmark")
+    assert done.exitcode == 0
+    assert "warning: out.json: b: left out: skipped" in done.err
+    assert {key.metric for key in stored()[0].figures} == {"a"}
 
 
 def test_a_tool_that_ran_here_is_of_this_machine_and_this_commit(work: Workplace):

@@ -203,6 +203,8 @@ BAD: dict[str, tuple[str, str]] = {
     "NaN": (json.dumps({"b": [measured(1, float("nan"))]}), "NaN is no number of JSON"),
     "negative": (json.dumps({"b": [measured(1, -1.0)]}), "a finite number from 0, or null; got -1.0"),
     "missing": (json.dumps({"b": [{k: v for k, v in OURS.items() if k != "results"}]}), "results is missing"),
+    "no time": (json.dumps({"b": [OURS, record(start_time_utc="2026-13-45T10:00:00+00:00")]}),
+                ":/b/1/start_time_utc: error: expected a time"),
     "nested": ("[" * 100_000, "is not a result file: it is nested too deeply"),
     "never run": (
         json.dumps({"b": [record(status="not run", start_time=None, start_time_utc=None, metrics={}, results={})]}),

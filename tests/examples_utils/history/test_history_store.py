@@ -44,12 +44,31 @@ def test_runs_are_listed_by_start_the_newest_first_whatever_the_order_of_adding(
     starts = [summary.started_utc[:10] for summary in history.runs()]
     assert starts == ["2026-01-04", "2026-01-03", "2026-01-02"]
     assert [one.branch for one in history.runs(branch="main")] == ["main", "main"]
-    assert [one.started_utc[:10] for one in history.runs(before_utc="2026-01-03T00:00:00+00:00")] == [
-        "2026-01-02"
-    ]
+    assert [one.started_utc[:10] for one in history.runs(before_run=night(2).run_id)] == ["2026-01-02"]
+    assert history.runs(before_run="not there") == []
     assert len(history.runs(limit=2)) == 2
     assert history.runs(suite="other.yml") == []
     assert len(history.runs(suite="benchmarks.yml", machine_key=history.runs()[0].machine_key)) == 3
+
+
+def test_numbers_that_no_database_takes_are_more_than_there_are_runs(history: History) -> None:
+    history.add(night(1))
+    history.add(night(2))
+    assert len(history.runs(limit=10**20)) == 2
+    assert history.prune(keep_runs=10**20) == history.prune(keep_days=10**20) == []
+    for number in ("9" * 20, "9" * 5000):
+        for reference in (f"latest~{number}", f"branch:main:{number}"):
+            with pytest.raises(HistoryError, match="holds 2 runs"):
+                history.resolve(reference)
+
+
+def test_the_runs_before_one_do_not_hold_itself_whatever_its_clock_said(history: History) -> None:
+    same_moment = night(1, run_id="same moment")
+    for run in (night(1), same_moment, night(2, started_utc="2190-01-01T00:00:00+00:00")):
+        history.add(run)
+    ids = [night(2).run_id, same_moment.run_id, night(1).run_id]
+    before = [[one.run_id for one in history.runs(before_run=run_id)] for run_id in ids]
+    assert before == [ids[1:], ids[2:], []]
 
 
 def test_a_summary_counts_the_variants_by_how_they_ended(history: History) -> None:

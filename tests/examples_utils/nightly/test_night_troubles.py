@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from examples_utils.figures import MetricKey
 from examples_utils.nightly.lock import only_night
 from examples_utils.problems import RequestError
+from tests.examples_utils.history.test_history_problems import without_rights
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
 from tests.examples_utils.test_endings import wait_until
 
@@ -135,6 +137,30 @@ def test_a_history_that_is_none_is_refused_before_anything_runs(place: NightPlac
     assert done.exitcode == 2
     assert "not a database of SQLite" in done.err
     assert not place.log.exists()
+
+
+def test_a_history_that_is_read_only_is_refused_before_anything_runs(place: NightPlace):
+    place.benchmarks(a=100)
+    place.went_before(3, {"a": 100})
+    (place.folder / "history.db").chmod(0o444)
+    done = without_rights("-m", "examples_utils", *place.arguments(), cwd=place.folder)
+    assert done.returncode == 2
+    assert "history.db: is read-only" in done.stderr
+    assert not place.log.exists()
+
+
+def test_a_history_that_is_locked_is_held_against_all_the_same(place: NightPlace):
+    place.benchmarks(a=100)
+    place.went_before(16, {"a": 100})
+    history = place.folder / "history.db"
+    with sqlite3.connect(history, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        done = place.night("--history", f"sqlite:///{history}?timeout=0.05")
+    assert done.exitcode == 2
+    assert place.verdict["verdict"] == "no regression"
+    (problem,) = place.verdict["problems"]
+    assert "kept it locked for too long" in problem
+    assert "no result is lost: add them with: " in problem
 
 
 @pytest.mark.parametrize(
