@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from examples_utils.ab.alternation import alternation
+from examples_utils.ab.alternation import Alternation, alternation
 from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
-from examples_utils.ab.git import commits_between, described, is_ancestor
-from examples_utils.ab.judging import judged
+from examples_utils.ab.git import commits_between, described, is_ancestor, parent_of
+from examples_utils.ab.judging import compared
 from examples_utils.ab.sides import Preparer, Revision, Side
+from examples_utils.ab.whole_way import evidence, may_be_slower, nothing_to_narrow
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.statement import change_text, interval_text, name_of
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey
+from examples_utils.figures import MetricKey, Run
 from examples_utils.problems import RequestError
 
 # How often more repetitions are made where those so far leave it open, each time as many as there are already.
@@ -23,7 +23,7 @@ _EXTENSIONS = 2
 
 
 def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revision) -> None:
-    """Raises RequestError unless ``base`` is a commit before the commit ``new``."""
+    """Raises RequestError unless ``base`` is a commit before the commit ``new``, on its line of first parents."""
     for revision in (base, new):
         if revision.in_place:
             raise RequestError(
@@ -37,12 +37,26 @@ def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revisi
             f"--bisect: {base.title} is no ancestor of {new.title}, so there is no way from one to the other; take "
             f"their git merge-base as --base"
         )
+    first = commits_between(repository, base.commit.sha, new.commit.sha)[0]
+    left = parent_of(repository, first)
+    if left is None or left.sha != base.commit.sha:
+        # None of the commits before the merge holds base, so that they may be slower than it for other reasons.
+        remedy = (
+            f"take {left}, where they part, as --base" if left else "take a commit of that line as --base"
+        )
+        raise RequestError(
+            f"--bisect: {base.title} came into {new.title} by a merge, and is not on the line of first parents that "
+            f"leads there; {remedy}"
+        )
 
 
-def bisect(preparer: Preparer, base: Revision, new: Revision, options: CompareOptions) -> Comparison:
+def bisect(
+    preparer: Preparer, base: Revision, new: Revision, options: CompareOptions
+) -> tuple[Comparison, Sequence[Run]]:
     """Narrows the way from base to new down to the first slower commit, says it, and gives its comparison with base.
 
-    Where new is not slower than base, that comparison is given and nothing is narrowed.
+    Where new is not slower than base, or that is not known, their comparison is given and nothing is narrowed. The runs
+    are those of base and new.
 
     Raises:
         RequestError: base or new cannot be run.
@@ -51,10 +65,11 @@ def bisect(preparer: Preparer, base: Revision, new: Revision, options: CompareOp
     console = preparer.console
     search = _Search(preparer, options, (preparer.side(base, "base"), preparer.side(new, "next")))
     whole = search.compare(new.commit.sha)
+    measured = search.measured
     targets = [one.key for one in whole.regressed]
     if not targets:
-        console.say("\nnew is not slower than base, so there is nothing to narrow down")
-        return whole
+        console.say("\n" + "\n".join(nothing_to_narrow(whole, measured[0])))
+        return whole, [*measured[0], *measured[1]]
     commits = commits_between(preparer.repository, base.commit.sha, new.commit.sha)
     console.say(
         f"\n{len(commits)} commits lead from base to new, about {steps_left(len(commits))} are to be judged by "
@@ -63,12 +78,16 @@ def bisect(preparer: Preparer, base: Revision, new: Revision, options: CompareOp
     search.restrict(targets)
     narrowed = narrow(commits, search.judge)
     console.say("\n" + "\n".join(_found(preparer.repository, commits, narrowed, search)))
-    return search.comparisons[narrowed.suspects[-1]]
+    return search.comparisons[narrowed.suspects[-1]], [*measured[0], *measured[1]]
 
 
 @dataclass
 class _Search:
-    """The commits that were measured. ``targets`` are the figures that decide; empty means that none does yet."""
+    """The commits that were measured.
+
+    ``targets`` are the figures that decide; empty means that none does yet. ``measured`` are the runs of base and of
+    the commit that was compared last.
+    """
 
     preparer: Preparer
     options: CompareOptions
@@ -76,6 +95,7 @@ class _Search:
     targets: tuple[MetricKey, ...] = ()
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
+    measured: tuple[Sequence[Run], Sequence[Run]] = ((), ())
 
     def restrict(self, targets: Iterable[MetricKey]) -> None:
         """From now on only these figures count, and only their benchmarks are run."""
@@ -104,23 +124,29 @@ class _Search:
         folder = preparer.log_folder / f"{len(self.comparisons):02}_{sha[:12]}"
         with alternation(self.sides, folder, preparer.console, preparer.check_interruption) as turns:
             turns.run(repeat)
-            comparison = judged(turns, self.options)
+            comparison = self._judged(turns)
             for _ in range(_EXTENSIONS):
-                if not _is_open(self._targets(comparison)):
+                if not self._is_open(comparison):
                     break
                 preparer.console.say("the repetitions so far leave it open: as many again")
                 turns.run(turns.finished_rounds)
-                comparison = judged(turns, self.options)
+                comparison = self._judged(turns)
         self.comparisons[sha] = comparison
         return comparison
 
+    def _judged(self, turns: Alternation) -> Comparison:
+        self.measured = turns.runs()
+        return compared(turns, *self.measured, self.options)
+
+    def _is_open(self, comparison: Comparison) -> bool:
+        """Whether more repetitions may find a regression, of which one is enough."""
+        if not self.targets:
+            return not comparison.regressed and any(map(may_be_slower, comparison.judged))
+        verdicts = {one.verdict for one in self._targets(comparison)}
+        return Verdict.UNCERTAIN in verdicts and Verdict.REGRESSED not in verdicts
+
     def _targets(self, comparison: Comparison) -> list[Judged]:
         return [one for one in comparison.judged if one.key in self.targets]
-
-
-def _is_open(targets: Iterable[Judged]) -> bool:
-    verdicts = {one.verdict for one in targets}
-    return Verdict.UNCERTAIN in verdicts and Verdict.REGRESSED not in verdicts
 
 
 def _outcome(targets: list[Judged]) -> tuple[Outcome, str]:
@@ -134,15 +160,10 @@ def _outcome(targets: list[Judged]) -> tuple[Outcome, str]:
     ):
         for one in targets:
             if one.verdict is verdict:
-                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), _evidence(one)
+                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), evidence(one)
     if not targets:
         return Outcome.SKIPPED, "has none of the figures"
-    return Outcome.AS_FAST, _evidence(targets[0])
-
-
-def _evidence(one: Judged) -> str:
-    interval = f" ({interval_text(one)})" if interval_text(one) else ""
-    return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
+    return Outcome.AS_FAST, evidence(targets[0])
 
 
 def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Search) -> Iterable[str]:

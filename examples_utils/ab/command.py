@@ -48,9 +48,9 @@ def ab(parsed: argparse.Namespace) -> int:
         try:
             with worktrees(repository, log_folder, shared) as trees:
                 preparer = Preparer(repository, run_options, trees, log_folder, console, interruption.check)
-                measured: Sequence[Run] = ()
+                measured: Sequence[Run]
                 if parsed.bisect:
-                    comparison = bisect(preparer, base, new, options)
+                    comparison, measured = bisect(preparer, base, new, options)
                 else:
                     sides = preparer.side(base, "base"), preparer.side(new, "next")
                     with alternation(sides, log_folder, console, interruption.check) as turns:

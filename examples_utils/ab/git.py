@@ -88,6 +88,14 @@ def commits_between(repository: Path, good: str, bad: str) -> list[str]:
     return listed.split()
 
 
+def parent_of(repository: Path, sha: str) -> Commit | None:
+    """The first parent of a commit; None if it has none."""
+    try:
+        return described(repository, git(repository, "rev-parse", "--verify", "--quiet", f"{sha}^1").strip())
+    except GitError:
+        return None
+
+
 def is_ancestor(repository: Path, earlier: str, later: str) -> bool:
     """Whether ``later`` has all that ``earlier`` has."""
     try:

@@ -12,11 +12,6 @@ from examples_utils.comparison.verdicts import Comparison
 from examples_utils.figures import Run
 
 
-def judged(turns: Alternation, options: CompareOptions) -> Comparison:
-    """The comparison of what has been measured so far. Raises RequestError if a side has no result at all."""
-    return compared(turns, *turns.runs(), options)
-
-
 def compared(
     turns: Alternation, base: Sequence[Run], new: Sequence[Run], options: CompareOptions
 ) -> Comparison:

@@ -122,12 +122,14 @@ def _judge(
         found = changes(nights, options.compare)
         judged = judge_night(baseline.runs, run, options.compare)
         comparison = replace(judged, base_title=baseline.title, new_title=night_title(run))
-        page = report_page(nights, comparison, found, [earlier.run_id for earlier in baseline.runs])
+        worse = regressions(comparison, (*baseline.runs, run), found, nights)
+        base_run_ids = [earlier.run_id for earlier in baseline.runs]
+        page = report_page(nights, comparison, found, base_run_ids, worse)
         report, page_problem = write_page(page, options.report, log_folder)
         night = replace(
             night,
             comparison=comparison,
-            regressions=regressions(comparison, found, nights),
+            regressions=worse,
             standing=standing(comparison, found, nights),
             repeated=measured.repeated,
             repetitions_more=options.compare.confirmations,

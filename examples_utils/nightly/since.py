@@ -18,21 +18,35 @@ _LONGEST_LOOK_BACK = CompareOptions.window_nights
 
 @dataclass(frozen=True)
 class Regression:
-    """A regressed figure: its cause came after ``last_before`` (None: not known) and no later than ``first_after``."""
+    """A regressed figure: its cause came after ``last_before`` (None: not known) and no later than ``first_after``.
+
+    ``nights`` counts those of the comparison that are worse; 1 is the judged one alone.
+    """
 
     judged: Judged
     last_before: Run | None
     first_after: Run
+    nights: int
 
 
-def regressions(comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]) -> list[Regression]:
-    """One for each regressed figure. ``changes`` are those of ``nights``, the latest first; the last is the judged.
+def regressions(
+    comparison: Comparison, compared: Sequence[Run], changes: Sequence[Change], nights: Sequence[Run]
+) -> list[Regression]:
+    """One for each regressed figure.
 
     The verdict itself says since when, but it looks back some nights only: what has lasted so long is dated by its
     change point.
+
+    Args:
+        comparison: of the last of the runs with those before it.
+        compared: the runs that the comparison rests on, and no others, oldest first; the last one is the judged.
+        changes: the change points of ``nights``, the latest first.
+        nights: the history in which they were looked for: it may hold more runs, and ends with the same one.
     """
     latest = _latest_for_the_worse(changes)
-    return [_dated(one, latest.get(one.key), nights) for one in comparison.regressed]
+    earliest = _place(compared[-_LONGEST_LOOK_BACK:][0], nights)
+    recent = {key: change for key, change in latest.items() if change.point.index >= earliest}
+    return [_dated(one, compared, recent.get(one.key), nights) for one in comparison.regressed]
 
 
 def standing(comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]) -> list[Change]:
@@ -58,11 +72,11 @@ def regression_line(regression: Regression) -> str:
     """What, by how much, since when, and between which commits."""
     one = regression.judged
     unit = f" {one.unit}" if one.unit else ""
-    interval = f", {interval_text(one)}" if interval_text(one) else ""
+    change = ", ".join(filter(None, (change_text(one), interval_text(one))))
+    values = f"{format_figure(one.base)} to {format_figure(one.new)}{unit}"
     return (
-        f"REGRESSED {name_of(one)} {one.key.metric}: {change_text(one)}{interval} "
-        f"({format_figure(one.base)} to {format_figure(one.new)}{unit}) since {_night(regression.first_after)}"
-        f"{_commits(regression.last_before, regression.first_after)}"
+        f"REGRESSED {name_of(one)} {one.key.metric}: {f'{change} ({values})' if change else values} "
+        f"since {_night(regression.first_after)}{_commits(regression.last_before, regression.first_after)}"
     )
 
 
@@ -75,14 +89,20 @@ def standing_line(change: Change) -> str:
     )
 
 
-def _dated(one: Judged, change: Change | None, nights: Sequence[Run]) -> Regression:
-    may_be_older = one.lasted_runs > CompareOptions.recent_nights
-    if change and may_be_older and change.point.index >= len(nights) - _LONGEST_LOOK_BACK:
-        return Regression(one, change.last_before, change.first_after)
-    begun = max(0, len(nights) - one.lasted_runs)
-    before = (run for run in reversed(nights[:begun]) if one.key in run.figures)
-    after = (run for run in nights[begun:] if one.key in run.figures)
-    return Regression(one, next(before, None), next(after, nights[-1]))
+def _dated(one: Judged, compared: Sequence[Run], change: Change | None, nights: Sequence[Run]) -> Regression:
+    if change and one.lasted_runs > CompareOptions.recent_nights:
+        after = {run.run_id for run in nights[_place(change.first_after, nights) :]}
+        lasted = sum(run.run_id in after for run in compared)
+        return Regression(one, change.last_before, change.first_after, lasted)
+    begun = max(0, len(compared) - one.lasted_runs)
+    before = (run for run in reversed(compared[:begun]) if one.key in run.figures)
+    first = next((place for place in range(begun, len(compared)) if one.key in compared[place].figures), -1)
+    return Regression(one, next(before, None), compared[first], len(compared[first:]))
+
+
+def _place(run: Run, nights: Sequence[Run]) -> int:
+    """Where among the nights the run is; 0 where it is none of them, as then it is older than all."""
+    return next((place for place, night in enumerate(nights) if night.run_id == run.run_id), 0)
 
 
 def _night(run: Run) -> str:

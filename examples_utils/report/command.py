@@ -18,6 +18,7 @@ from examples_utils.history.location import opened_history
 from examples_utils.history.store import History
 from examples_utils.log_folder import write_durably
 from examples_utils.nightly.baseline import Tonight, choose
+from examples_utils.nightly.since import regressions
 from examples_utils.problems import RequestError
 from examples_utils.report.arguments import FORMATS, PAGE_FILE
 
@@ -78,29 +79,36 @@ def read_nights(
         reported.dirty,
         reported.variants,
     )
-    # The base is that of a night, however few of them are shown.
-    earlier, _ = choose(summaries[place + 1 :], kind, max(nights - 1, options.nights_needed))
-    loaded = history.load(earlier, log_tails=False)
-    shown = loaded[max(0, len(loaded) - (nights - 1)) :]
+    earlier = summaries[place + 1 :]
+    # The base is that of a night, however many are shown: partial runs that fill up a longer list are not in it.
+    of_base = choose(earlier, kind, options.nights_needed)[0] if base is None else []
+    to_show = choose(earlier, kind, nights - 1)[0]
+    loaded = {one.run_id: one for one in history.load([*{*of_base, *to_show}], log_tails=False)}
     (last,) = history.load([run_id])
+    runs = (*(loaded[one] for one in to_show), last)
     if base is None:
-        return Nights((*shown, last), tuple(loaded[-options.nights_needed :]), base_is_named=False)
+        return Nights(runs, tuple(loaded[one] for one in of_base), base_is_named=False)
     base_ids = [other for other in history.resolve(base) if other != run_id]
     if not base_ids:
         raise RequestError(f"--base {base}: is the reported run itself; name an earlier one")
-    return Nights((*shown, last), tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
+    return Nights(runs, tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
 
 
 def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
     comparison = _comparison(nights, options)
     found = changes(nights.runs, options)
+    compared = (*nights.base, nights.last)
+    # However few nights are shown, what is worse is dated as if all were.
+    dating = max(nights.runs, compared, key=len)
+    steps = found if dating is nights.runs else changes(dating, options)
+    worse = regressions(comparison, compared, steps, dating)
     if format_name == FORMATS[0]:
         from examples_utils.report.page import report_page
 
-        return report_page(nights.runs, comparison, found, [run.run_id for run in nights.base])
+        return report_page(nights.runs, comparison, found, [run.run_id for run in nights.base], worse)
     from examples_utils.report.comment import report_comment
 
-    return report_comment(nights.runs, comparison, found)
+    return report_comment(nights.runs, comparison, found, worse)
 
 
 def _comparison(nights: Nights, options: CompareOptions) -> Comparison:

@@ -10,6 +10,7 @@ from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
 from examples_utils.comparison.statement import BY_URGENCY, head_lines, title_of
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.figures import Run
+from examples_utils.nightly.since import Regression
 from examples_utils.record import FAILED
 from examples_utils.report import wording
 from examples_utils.report.sections import Row, rows_by_urgency
@@ -22,31 +23,37 @@ _MOST_LOG_CHARACTERS = 2_000
 _SHOWN = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 
 
-def report_comment(runs: Sequence[Run], comparison: Comparison, changes: Sequence[Change] = ()) -> str:
+def report_comment(
+    runs: Sequence[Run],
+    comparison: Comparison,
+    changes: Sequence[Change] = (),
+    regressions: Sequence[Regression] = (),
+) -> str:
     """The comment's text: the verdicts, since when, and, folded, what did not change and how failures ended.
 
-    ``runs`` are oldest first, the last one is the reported one; ``changes`` are their change points. Of a suite that is
-    too large for a comment the most urgent figures are shown, and how many are not.
+    ``runs`` are oldest first, the last one is the reported one; ``changes`` are their change points, and
+    ``regressions`` say since when what regressed is worse. Of a suite that is too large for a comment the most urgent
+    figures are shown, and how many are not.
     """
-    rows = rows_by_urgency(comparison, changes, runs)
+    rows = rows_by_urgency(comparison, changes, regressions)
     text = f"### {_said(wording.headline(comparison))}\n\n"
     text += "".join(f"- {_said(line)}\n" for line in head_lines(comparison))
     for verdict in BY_URGENCY:
         of_verdict = [row for row in rows if row.one.verdict is verdict]
         if of_verdict:
-            text += _block(verdict, of_verdict, runs, MOST_CHARACTERS - len(text))
+            text += _block(verdict, of_verdict, MOST_CHARACTERS - len(text))
     for log in _logs_of_failures(runs[-1]) if runs else ():
         if len(text) + len(log) <= MOST_CHARACTERS:
             text += log
     return text
 
 
-def _block(verdict: Verdict, rows: Sequence[Row], runs: Sequence[Run], space: int) -> str:
+def _block(verdict: Verdict, rows: Sequence[Row], space: int) -> str:
     """The figures of one verdict, as many as there is space for."""
     begin, end = "\n", "\n"
     if verdict not in _SHOWN:
         begin, end = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n\n", "\n\n</details>\n"
-    header, rule, *lines = _table(rows, runs).splitlines()
+    header, rule, *lines = _table(rows).splitlines()
     # The lines of a table are all of one length. What is not shown takes a line as well.
     shown = max((space - len(begin) - len(end) - 40) // (len(header) + 1) - 2, 0)
     left = f"\n\n… and {len(lines) - shown} more" if shown < len(lines) else ""
@@ -54,18 +61,18 @@ def _block(verdict: Verdict, rows: Sequence[Row], runs: Sequence[Run], space: in
     return f"{begin}{table}{left}{end}"
 
 
-def _table(rows: Sequence[Row], runs: Sequence[Run]) -> str:
+def _table(rows: Sequence[Row]) -> str:
     dated = any(row.regression for row in rows)
     header = [*HEADER, "since"] if dated else HEADER
     cells = []
     for row in rows:
-        since = [_since(row, runs)] if dated else []
+        since = [_since(row)] if dated else []
         cells.append([_said(cell) for cell in (*row_of(row.one), *since)])
     return plain_table(header, cells, NUMERIC)
 
 
-def _since(row: Row, runs: Sequence[Run]) -> str:
-    return wording.since(row.regression, runs) if row.regression else ""
+def _since(row: Row) -> str:
+    return wording.since(row.regression) if row.regression else ""
 
 
 def _logs_of_failures(run: Run) -> list[str]:

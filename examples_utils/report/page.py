@@ -14,6 +14,7 @@ from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.statement import BY_URGENCY
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.figures import Run
+from examples_utils.nightly.since import Regression
 from examples_utils.report.anchors import anchors
 from examples_utils.report.batch_sizes import trade_offs
 from examples_utils.report.packing import packed
@@ -38,6 +39,7 @@ def report_page(
     comparison: Comparison,
     changes: Sequence[Change] = (),
     base_run_ids: Collection[str] = (),
+    regressions: Sequence[Regression] = (),
 ) -> str:
     """The page's text.
 
@@ -46,8 +48,9 @@ def report_page(
         comparison: of the last run with its base; the page shows its figures.
         changes: the change points of ``runs``.
         base_run_ids: the runs of the base, which the plots mark.
+        regressions: since when the figures are worse that regressed.
     """
-    rows = rows_by_urgency(comparison, changes, runs)
+    rows = rows_by_urgency(comparison, changes, regressions)
     last = runs[-1] if runs else None
     sections = benchmark_sections(rows, last, trade_offs(last) if last else ())
     variants = [variant.key for section in sections for variant in section.variants]

@@ -9,7 +9,7 @@ from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.statement import by_urgency
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import MetricKey, Run, VariantFacts, VariantKey
-from examples_utils.nightly.since import Regression, regressions
+from examples_utils.nightly.since import Regression
 from examples_utils.report.batch_sizes import TradeOff
 
 # The figures that a variant is read by, where it has them.
@@ -63,18 +63,16 @@ class BenchmarkSection:
 
 
 def rows_by_urgency(
-    comparison: Comparison, changes: Sequence[Change], runs: Sequence[Run]
+    comparison: Comparison, changes: Sequence[Change], regressions: Sequence[Regression]
 ) -> tuple[Row, ...]:
-    """All figures, the most urgent first. ``changes`` are those of ``runs``, the last of which is judged."""
+    """All figures, the most urgent first, with their change points and, if they regressed, since when."""
     judged = by_urgency(comparison)
     of_variant: dict[VariantKey, list[MetricKey]] = {}
     for one in comparison.judged:
         of_variant.setdefault(one.key.of_variant, []).append(one.key)
     leading = {key for keys in of_variant.values() for key in _leading(keys)}
     latest_first = sorted(changes, key=lambda change: -change.point.index)
-    regressed = (
-        {found.judged.key: found for found in regressions(comparison, latest_first, runs)} if runs else {}
-    )
+    regressed = {found.judged.key: found for found in regressions}
     of_figure: dict[MetricKey, list[Change]] = {}
     for change in latest_first:
         of_figure.setdefault(change.key, []).append(change)

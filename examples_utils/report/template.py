@@ -47,7 +47,7 @@ def page_template(runs: Sequence[Run]) -> Template:
         "number": _number,
         "title_of": title_of,
         "relative": lambda one: _minus(wording.relative(one)),
-        "since": lambda row: wording.since(row.regression, runs) if row.regression else "",
+        "since": lambda row: wording.since(row.regression) if row.regression else "",
         "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {wording.step(change, runs)}",
         "small": wording.small,
         "slug": lambda verdict: verdict.value.replace(" ", "-"),

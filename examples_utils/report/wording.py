@@ -65,13 +65,12 @@ def small(probability: float) -> str:
     return f"{probability:.2g}" if probability >= 1e-4 else "< 0.0001"
 
 
-def since(regression: Regression, runs: Sequence[Run]) -> str:
+def since(regression: Regression) -> str:
     """From which night on, and which commits may be the cause."""
-    first = next(index for index, run in enumerate(runs) if run.run_id == regression.first_after.run_id)
-    nights = counted("night", len(runs) - first) if first < len(runs) - 1 else "this run is the first"
-    before = regression.last_before
-    commits = commit_range(before, regression.first_after) if before else ""
-    return f"since {date(runs[first].started_utc)} ({nights}){f', {commits}' if commits else ''}"
+    before, first = regression.last_before, regression.first_after
+    nights = counted("night", regression.nights) if regression.nights > 1 else "this run is the first"
+    commits = commit_range(before, first) if before else ""
+    return f"since {date(first.started_utc)} ({nights}){f', {commits}' if commits else ''}"
 
 
 def step(change: Change, runs: Sequence[Run]) -> str:

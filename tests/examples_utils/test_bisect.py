@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from math import ceil, log2
 
 import pytest
@@ -110,3 +111,84 @@ def test_a_way_that_is_none_is_refused(workplace, project, slower, arguments, sa
     done = ab(workplace, "--bisect", *arguments)
     assert done.exitcode == 2
     assert said in done.err
+
+
+def test_a_regression_that_few_repetitions_leave_open_is_not_taken_for_none(workplace, project):
+    first = project.git("rev-parse", "HEAD")
+    project.speed("97.5")
+    slower = project.commit("A little slower")
+    done = ab(workplace, "--bisect", "--base", first, "--new", "main", "--repeat", "2", "--threshold", "1%")
+    assert "the repetitions so far leave it open: as many again" in done.out
+    assert f"the first slower commit:\n  {slower}" in done.out
+    assert done.exitcode == 1
+
+
+def test_what_stays_uncertain_is_said_with_the_repetitions_that_would_settle_it(workplace, project):
+    project.speed("100.0 * noise.gauss(1, 0.2)")
+    project.commit("Noisy")
+    project.speed("80.0 * noise.gauss(1, 0.2)")
+    project.commit("Slower, perhaps")
+    done = ab(workplace, "--bisect", "--base", "HEAD~1", "--new", "HEAD", "--repeat", "1")
+    assert done.exitcode == 0
+    assert "not slower" not in done.out
+    assert "no figure is slower for certain" in done.out
+    assert "  quick throughput uncertain -" in done.out
+    assert re.search(r"^--repeat \d+ would settle those that are uncertain$", done.out, re.MULTILINE)
+
+
+def test_a_new_commit_that_fails_outright_is_said_to_fail(workplace, project):
+    first = project.git("rev-parse", "HEAD")
+    project.speed("1 / 0")
+    project.commit("Broken")
+    done = ab(workplace, "--bisect", "--base", first, "--new", "main", "--repeat", "2")
+    assert done.exitcode == 1
+    assert "not slower" not in done.out
+    assert "  new failed: quick: " in done.out
+
+
+def test_a_base_that_fails_exits_with_1_as_it_does_without_bisect(workplace, project):
+    project.speed("1 / 0")
+    broken = project.commit("Broken")
+    project.speed("100.0")
+    project.commit("Repaired")
+    done = ab(workplace, "--bisect", "--base", broken, "--new", "main", "--repeat", "2")
+    assert done.exitcode == 1
+    assert "not slower" not in done.out
+    assert "  base failed: quick: " in done.out
+
+
+@pytest.fixture
+def merged(project):
+    """A side branch, and the main one beside it, which is merged with it in the end; gives where they part."""
+    parted = project.git("rev-parse", "HEAD")
+    project.git("checkout", "-q", "-b", "side")
+    project.write("side", "1\n")
+    project.commit("On the side")
+    project.git("checkout", "-q", "main")
+    project.speed("80.0")
+    project.commit("Slower, without the side")
+    project.git("merge", "-q", "--no-ff", "-m", "Merge the side", "side")
+    return parted
+
+
+def test_a_base_that_came_in_by_a_merge_is_refused_with_the_commit_to_take_instead(
+    workplace, project, merged
+):
+    done = ab(workplace, "--bisect", "--base", "side", "--new", "main", "--repeat", "3")
+    assert done.exitcode == 2
+    assert "came into main" in done.err
+    assert f"take {merged[:12]} First, where they part, as --base" in done.err
+    assert left_behind(project) == []
+    done = ab(workplace, "--bisect", "--base", merged, "--new", "main", "--repeat", "3")
+    assert done.exitcode == 1
+    assert "Slower, without the side" in done.out[done.out.index("the first slower commit:") :]
+
+
+def test_a_base_of_another_history_that_was_merged_is_refused(workplace, project):
+    project.git("checkout", "-q", "--orphan", "import")
+    project.commit("Imported")
+    project.git("checkout", "-q", "main")
+    project.git("merge", "-q", "--allow-unrelated-histories", "-m", "Merge the import", "import")
+    done = ab(workplace, "--bisect", "--base", "import", "--new", "main")
+    assert done.exitcode == 2
+    assert "take a commit of that line as --base" in done.err

@@ -15,8 +15,10 @@ NIGHTS = [replace(earlier_night(20 - n, {"a": 100}), commit=f"{n:02d}" * 20) for
 WORSE = Judged(KEY, Verdict.REGRESSED, "samples/sec", "higher", 100.0, 93.0, 0.93, 0.92, 0.94)
 
 
-def since(judged: Judged, *changes: Change, nights: list[Run] = NIGHTS) -> Regression:
-    (found,) = regressions(Comparison("", "", (judged,)), changes, nights)
+def since(
+    judged: Judged, *changes: Change, nights: list[Run] = NIGHTS, compared: list[Run] | None = None
+) -> Regression:
+    (found,) = regressions(Comparison("", "", (judged,)), compared or nights, changes, nights)
     return found
 
 
@@ -27,17 +29,17 @@ def change(index: int, better: bool = False) -> Change:
 
 def test_a_step_of_this_night_is_dated_by_the_verdict():
     found = since(WORSE)
-    assert (found.last_before, found.first_after) == (NIGHTS[18], NIGHTS[19])
+    assert (found.last_before, found.first_after, found.nights) == (NIGHTS[18], NIGHTS[19], 1)
 
 
 def test_a_step_that_has_lasted_is_dated_by_how_long():
     found = since(replace(WORSE, lasted_runs=2))
-    assert (found.last_before, found.first_after) == (NIGHTS[17], NIGHTS[18])
+    assert (found.last_before, found.first_after, found.nights) == (NIGHTS[17], NIGHTS[18], 2)
 
 
 def test_what_has_lasted_as_long_as_the_verdict_looks_back_is_dated_by_its_change_point():
     found = since(replace(WORSE, lasted_runs=3), change(14))
-    assert (found.last_before, found.first_after) == (NIGHTS[13], NIGHTS[14])
+    assert (found.last_before, found.first_after, found.nights) == (NIGHTS[13], NIGHTS[14], 6)
 
 
 def test_an_older_step_does_not_date_a_new_one():
@@ -53,6 +55,35 @@ def test_nights_without_the_figure_are_passed_over():
     without = [replace(run, figures={}) if n in (16, 17) else run for n, run in enumerate(NIGHTS)]
     found = since(replace(WORSE, lasted_runs=3), nights=without)
     assert (found.last_before, found.first_after) == (NIGHTS[15], NIGHTS[18])
+
+
+def test_runs_that_the_verdict_does_not_rest_on_do_not_date_it():
+    looks = {n: replace(NIGHTS[n], run_id=f"look {n}", commit="f" * 40) for n in range(20)}
+    crowded = [run for n, night in enumerate(NIGHTS) for run in (looks[n], night)]
+    found = since(WORSE, nights=crowded, compared=NIGHTS)
+    assert (found.last_before, found.first_after, found.nights) == (NIGHTS[18], NIGHTS[19], 1)
+    lasted = since(replace(WORSE, lasted_runs=2), nights=crowded, compared=NIGHTS)
+    assert (lasted.last_before, lasted.first_after, lasted.nights) == (NIGHTS[17], NIGHTS[18], 2)
+
+
+def test_a_change_point_among_more_runs_than_were_compared_counts_the_nights_that_were():
+    looks = [replace(run, run_id=f"look {n}") for n, run in enumerate(NIGHTS)]
+    crowded = [run for pair in zip(looks, NIGHTS, strict=True) for run in pair]
+    point = ChangePoint(28, 27, 28, 0.93, 0.92, 0.94, 0.001)
+    found = since(
+        replace(WORSE, lasted_runs=3),
+        Change(KEY, point, crowded[27], crowded[28], better=False),
+        nights=crowded,
+        compared=NIGHTS,
+    )
+    assert (found.last_before, found.first_after, found.nights) == (NIGHTS[13], looks[14], 6)
+
+
+def test_a_figure_without_a_ratio_is_told_by_its_values():
+    stopped = replace(WORSE, new=0.0, ratio=None, low=None, high=None)
+    assert regression_line(since(stopped)).startswith(
+        "REGRESSED a throughput: 100.0 to 0.0000 samples/sec since "
+    )
 
 
 def test_the_line_names_size_time_and_commits():

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import MetricKey
+from examples_utils.nightly.since import regressions
 from examples_utils.report.comment import report_comment
+from examples_utils.report.page import report_page
 from tests.examples_utils.report.simulated_nights import (
     simulated_changes,
     simulated_comparison,
@@ -21,7 +23,8 @@ COMPARISON = simulated_comparison(RUNS, lasted=3)
 
 
 def test_what_regressed_stands_first_with_its_date_and_what_did_not_is_folded() -> None:
-    text = report_comment(RUNS, COMPARISON, simulated_changes(RUNS, SLOWER))
+    changes = simulated_changes(RUNS, SLOWER)
+    text = report_comment(RUNS, COMPARISON, changes, regressions(COMPARISON, RUNS, changes, RUNS))
     headline, *_ = text.splitlines()
     assert headline == "### 3 figures regressed"
     table, folded = text.split("<details>")
@@ -76,3 +79,19 @@ def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out()
 
 def test_a_comment_of_no_run_says_so() -> None:
     assert report_comment([], Comparison("", "", ())).startswith("### No figure to compare")
+
+
+def test_what_stopped_altogether_is_told_by_its_values_in_comment_and_page() -> None:
+    key = next(key for key in RUNS[-1].figures if key.metric == "throughput")
+    stopped = Judged(
+        key, Verdict.REGRESSED, "samples/sec", "higher", base=123.0, new=0.0, q=1e-6, reason="123 to 0"
+    )
+    comparison = Comparison("base", "new", (stopped,))
+    dated = regressions(comparison, RUNS, (), RUNS)
+    row = next(
+        line for line in report_comment(RUNS, comparison, (), dated).splitlines() if "| regressed" in line
+    )
+    assert [cell.strip() for cell in row.split("|")][4:9] == ["123.0", "0.0000", "samples/sec", "", ""]
+    page = report_page(RUNS, comparison, (), (), dated)
+    assert '<strong>throughput</strong>: <data value="123.0">123.0</data>' in page
+    assert "Since 2026-01-30 (this run is the first)" in page

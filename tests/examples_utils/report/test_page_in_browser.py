@@ -12,6 +12,7 @@ from playwright.sync_api import Page
 from examples_utils.comparison.formats.json_document import comparison_json
 from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
 from examples_utils.figures import Figure, MetricKey
+from examples_utils.nightly.since import regressions
 from examples_utils.report.page import report_page
 from tests.examples_utils.report.conftest import OpenPage
 from tests.examples_utils.report.simulated_nights import (
@@ -26,7 +27,8 @@ SLOWER = {variant(RESNET, 8): (27, 1.08)}
 RUNS = simulated_runs(30, (RESNET, EFFICIENTNET), (1, 8), slower=SLOWER, noise=0.003)
 BASE = [run.run_id for run in RUNS[-15:-1]]
 COMPARISON = simulated_comparison(RUNS, lasted=3)
-PAGE = report_page(RUNS, COMPARISON, simulated_changes(RUNS, SLOWER), BASE)
+CHANGES = simulated_changes(RUNS, SLOWER)
+PAGE = report_page(RUNS, COMPARISON, CHANGES, BASE, regressions(COMPARISON, RUNS, CHANGES, RUNS))
 
 
 def visible_rows(page: Page) -> list[list[str]]:

@@ -148,3 +148,13 @@ def test_every_option_is_described_and_every_described_option_exists() -> None:
     parser = make_parser()._subparsers._group_actions[0].choices["report"]
     options = {word for action in parser._actions for word in action.option_strings if word.startswith("--")}
     assert set(re.findall(r"^\| `(--[\w-]+)", PAGE, re.MULTILINE)) == options - {"--help"}
+
+
+def test_a_step_of_three_nights_ago_is_dated_so_however_few_nights_are_shown(workplace: Workplace) -> None:
+    keep(simulated_runs(30, slower={variant("resnet50_infer", 8): (27, 1.15)}, noise=0.003))
+    said = set()
+    for nights in ("1", "2", "30"):
+        workplace.command("report", "--nights", nights)
+        said |= set(re.findall(r"<p>Since .*?</p>", Path("report.html").read_text()))
+    assert len(said) == 1, said
+    assert said.pop().startswith("<p>Since 2026-01-28 (3 nights), commits ")
