@@ -90,7 +90,11 @@ def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
 
 
 def _series(runs: Sequence[Run]) -> Iterator[Pair]:
-    """The figures that are above 0, each with its repetitions in every run that is comparable to its last one."""
+    """The figures with a level, each with its repetitions in every run that is comparable to its last one.
+
+    A run in which a figure is 0 or below, which has no logarithm, counts as one without it. A figure of which that is
+    so in most runs, such as a number of errors, has no level.
+    """
     keys = dict.fromkeys(key for run in reversed(runs) for key in run.figures)
     comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
     for key in keys:
@@ -102,8 +106,11 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
         if last is None:
             continue
         repetitions = tuple(_values(figure, last) for figure in figures)
-        if all(0 < value < inf for run in repetitions for value in run):
-            yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), repetitions)
+        usable = repetitions
+        if not all(0 < value < inf for run in repetitions for value in run):
+            usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
+        if 2 * sum(map(bool, usable)) >= sum(map(bool, repetitions)):
+            yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), usable)
 
 
 def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:

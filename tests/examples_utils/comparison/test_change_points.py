@@ -158,3 +158,22 @@ def test_the_threshold_of_an_entry_goes_before_that_of_the_command(
         return run_of(noisy(rng, benchmarks=2, noise=0.005, slower=slower), f"night {number}", facts=facts)
 
     assert len(changes([night(number) for number in range(60)], OPTIONS)) == found
+
+
+def test_a_night_on_which_a_figure_was_0_hides_none_of_its_changes() -> None:
+    rng = np.random.default_rng(41)
+    runs = [
+        run_of(
+            {
+                **noisy(rng, benchmarks=1, slower={"benchmark_0": 1.2 if night >= 20 else 1.0}),
+                "errors": [0.0 if night % 3 else 4.0],
+            },
+            f"night {night}",
+        )
+        for night in range(40)
+    ]
+    figures = dict(runs[7].figures)
+    figures[key_of("benchmark_0")] = replace(figures[key_of("benchmark_0")], values=(10.1, 0.0, 9.9))
+    runs[7] = replace(runs[7], figures=figures)
+    (found,) = changes(runs, OPTIONS)
+    assert (found.key, found.first_after.run_id, found.better) == (key_of("benchmark_0"), "night 20", False)
