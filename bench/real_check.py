@@ -52,7 +52,7 @@ class Checked:
     def row(self) -> str:
         """A row of the page's table."""
         called = [
-            f"{one['variant']} {one['metric']} {one['ratio'] - 1:+.1%}" for one in self.verdict["regressions"]
+            f"{one['variant']} {one['metric']} {_change(one['ratio'])}" for one in self.verdict["regressions"]
         ]
         called += sorted({f"{one['variant']}: {one['reason']}" for one in self.verdict["not_comparable"]})
         repeated = ", ".join(one["variant"] for one in self.verdict["repeated"])
@@ -64,6 +64,10 @@ class Checked:
             f"{self.minutes:.1f}",
         ]
         return f"| {' | '.join(cells)} | {'yes' if self.right else '**no**'} |"
+
+
+def _change(ratio: float | None) -> str:
+    return "(figures of 0 or below)" if ratio is None else f"{ratio - 1:+.1%}"
 
 
 def main() -> int:

@@ -20,6 +20,7 @@ from examples_utils.comparison.pairing import Pair, Pairing
 from examples_utils.comparison.plain import without_statistics
 from examples_utils.comparison.step_model import Steps, steps
 from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
+from examples_utils.comparison.without_ratio import Criterion, has_no_ratio, without_ratio
 from examples_utils.figures import Run
 
 _95_PERCENT = 1.96  # standard deviations
@@ -52,15 +53,27 @@ def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measu
     return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
 
 
-def measured_and_plain(pairing: Pairing, options: CompareOptions) -> tuple[Measured, list[Judged]]:
-    """The figures that need statistics, and the verdicts on the others."""
-    told = [
-        without_statistics(pair, len(pairing.base), options.threshold_of(pair.threshold))
-        for pair in pairing.pairs
+def measured_and_plain(
+    pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions, varying: bool = True
+) -> tuple[Measured, list[Judged]]:
+    """The figures that need statistics, and the verdicts on the others.
+
+    ``varying``: runs have levels that vary by themselves, so that one of them on each side says nothing of a change.
+    """
+    base_runs = len(pairing.base)
+    lacking = [pair for pair in pairing.pairs if has_no_ratio(pair)]
+    criterion = Criterion(lengths, level, sum(pair.direction is not None for pair in lacking), varying)
+    plain = [
+        without_ratio(pair, base_runs, options.threshold_of(pair.threshold), criterion) for pair in lacking
     ]
-    pairs = [pair for pair, plain in zip(pairing.pairs, told, strict=True) if plain is None]
-    measured = measure(pairs, (*pairing.base, *pairing.new), len(pairing.base))
-    return measured, [plain for plain in told if plain is not None]
+    told = {one.key for one in plain}
+    pairs = []
+    for pair in [pair for pair in pairing.pairs if pair.key not in told]:
+        if one := without_statistics(pair, base_runs, options.threshold_of(pair.threshold)):
+            plain.append(one)
+        else:
+            pairs.append(pair)
+    return measure(pairs, (*pairing.base, *pairing.new), base_runs), plain
 
 
 def _noise(data: Levels) -> Floats:
@@ -78,7 +91,7 @@ def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
 
 def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions) -> Comparison:
     """The whole comparison; steps are looked for before the last of the ``lengths`` runs, the shortest first."""
-    measured, plain = measured_and_plain(pairing, options)
+    measured, plain = measured_and_plain(pairing, lengths, level, options)
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         found = estimates.of_series(measured.data, steps_of(measured, lengths), level, options.confidence)
@@ -88,7 +101,7 @@ def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: Com
 
 def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Comparison:
     """The same where nothing but chance, and a noise that is given, lies between the two sides."""
-    measured, plain = measured_and_plain(pairing, options)
+    measured, plain = measured_and_plain(pairing, (len(pairing.new),), level, options, varying=False)
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         base = len(pairing.base)

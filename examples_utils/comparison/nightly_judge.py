@@ -9,10 +9,11 @@ import numpy as np
 from examples_utils.comparison.judging import judge, measured_and_plain, steps_of
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pairing, pair, same_machine
-from examples_utils.comparison.verdicts import Comparison
+from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.figures import MetricKey, Run
 
 _FEWEST_BASE_NIGHTS = 5  # before a step that is older than this night
+_USUAL = 0.5  # of the nights since a variant came: one that fewer of them have is not missed
 
 
 def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tuple[MetricKey, ...]:
@@ -27,15 +28,19 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     common movement explains.
     """
     pairing = _pairing(history, night, options)
-    measured, _ = measured_and_plain(pairing, options)
+    lengths = _lengths(pairing, options)
+    measured, plain = measured_and_plain(pairing, lengths, options.false_alarms, options)
+    # Those without a ratio, such as a throughput of 0, are far from anything that chance does.
+    certain = tuple(one.key for one in plain if one.verdict is Verdict.REGRESSED and one.ratio is None)
     if not measured.pairs:
-        return ()
-    found = steps_of(measured, _lengths(pairing, options))
+        return certain
+    found = steps_of(measured, lengths)
     lower = np.array([pair.direction == "lower" for pair in measured.pairs])
     higher = np.array([pair.direction == "higher" for pair in measured.pairs])
     worse = np.where(lower, found.rise, np.where(higher, found.fall, 1.0))
     order = np.argsort(worse, kind="stable")
-    return tuple(measured.pairs[index].key for index in order if worse[index] <= options.suspicion)
+    likely = (measured.pairs[index].key for index in order if worse[index] <= options.suspicion)
+    return (*certain, *likely)
 
 
 def judge_night(history: Sequence[Run], night: Run, options: CompareOptions) -> Comparison:
@@ -53,7 +58,7 @@ def judge_night(history: Sequence[Run], night: Run, options: CompareOptions) -> 
 def _pairing(history: Sequence[Run], night: Run, options: CompareOptions) -> Pairing:
     """The last nights of the same machine; if there is none, the last nights, with which nothing is comparable."""
     comparable = [run for run in history if same_machine(run, night)]
-    return pair((comparable or history)[-options.nights_needed :], [night])
+    return pair((comparable or history)[-options.nights_needed :], [night], _USUAL)
 
 
 def _lengths(pairing: Pairing, options: CompareOptions) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -54,14 +54,22 @@ class _Sides:
     other_settings_of_new: str
 
 
-def pair(base: Sequence[Run], new: Sequence[Run]) -> Pairing:
-    """The figures of ``new`` (at least one run; the last one leads) beside those of ``base`` (none: all are new)."""
+def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing:
+    """The figures of ``new`` (at least one run; the last one leads) beside those of ``base`` (none: all are new).
+
+    A variant that ``new`` lacks is missing, if at least the share ``usual`` of the base runs from the first that has it
+    on have it. Otherwise nobody expects it in each run, and nothing is said of it.
+    """
     last = new[-1]
     kept_new = tuple(run for run in new if same_machine(run, last))
     same = tuple(run for run in base if same_machine(run, last))
     foreign = "" if same or not base else f"machine: {_differing(base[-1].machine, last.machine)}"
     kept = same or tuple(base)
     keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.figures)
+    if usual:
+        lacking = {key.of_variant for key in keys}.difference(*map(_variants_of, new))
+        rare = _rare(lacking, kept, usual)
+        keys = {key: None for key in keys if key.of_variant not in rare}
     variants = dict.fromkeys((*(key.of_variant for key in keys), *last.variants))
     sides = {variant: _sides(variant, kept, kept_new) for variant in variants}
     outcomes = [_sort_out(key, sides[key.of_variant], kept, foreign) for key in keys]
@@ -84,6 +92,22 @@ def pair(base: Sequence[Run], new: Sequence[Run]) -> Pairing:
 def same_machine(one: Run, other: Run) -> bool:
     """Whether figures of both runs are comparable: every key of the fingerprint but the host name agrees."""
     return one.machine == other.machine or not _differing(one.machine, other.machine)
+
+
+def _variants_of(run: Run) -> set[VariantKey]:
+    return {*run.variants, *(key.of_variant for key in run.figures)}
+
+
+def _rare(variants: Collection[VariantKey], runs: Sequence[Run], usual: float) -> set[VariantKey]:
+    """Those of the variants that less than the share ``usual`` of the runs have, from the first that has it on."""
+    known = [_variants_of(run) for run in runs] if variants else []
+    rare = set()
+    for variant in variants:
+        has = [variant in those for those in known]
+        since = has[has.index(True) :]
+        if sum(since) < usual * len(since):
+            rare.add(variant)
+    return rare
 
 
 def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sides:

@@ -1,4 +1,4 @@
-"""Figures on which no statistics are needed or possible."""
+"""Figures that need no statistics, or allow none."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ENOUGH = (
 
 
 def without_statistics(pair: Pair, base_runs: int, threshold: float) -> Judged | None:
-    """The verdict on a figure that is always the same number, or that has no ratio; None for all others.
+    """The verdict on a figure that is always the same number, such as a count of parameters; None for all others.
 
-    Such as a count of parameters, or a number of errors. The last runs are the new side.
+    The last runs are the new side. Figures of 0 or below that differ are those of ``without_ratio``.
     """
     base = [value for run in pair.repetitions[:base_runs] for value in run]
     new = [value for run in pair.repetitions[base_runs:] for value in run]
@@ -26,16 +26,13 @@ def without_statistics(pair: Pair, base_runs: int, threshold: float) -> Judged |
         return _told(pair, base_runs, base, new, Verdict.UNCERTAIN, None, reason)
     lowest, highest = min(base), max(base)
     constant = lowest == highest and min(new) == max(new)
-    if not constant and min(lowest, *new) > 0:
+    if not constant:
         return None
-    ratio = new[0] / lowest if constant and min(lowest, new[0]) > 0 else None
-    if constant and lowest == new[0]:
+    if lowest == new[0]:
         return _told(pair, base_runs, base, new, Verdict.UNCHANGED, 1.0, "the same figure every time")
-    if ratio is None:
-        reason = "a ratio has no meaning where a figure is 0 or below"
-        return _told(pair, base_runs, base, new, Verdict.UNCERTAIN, None, reason)
     if len(base) + len(new) < _ENOUGH:
         return None
+    ratio = new[0] / lowest
     if max(ratio, 1 / ratio) < 1 + threshold:
         reason = "another figure, every time, but within the threshold"
         return _told(pair, base_runs, base, new, Verdict.UNCHANGED, ratio, reason)

@@ -24,9 +24,7 @@ _URGENCY = {verdict: place for place, verdict in enumerate(BY_URGENCY)}
 
 def by_urgency(comparison: Comparison) -> list[Judged]:
     """The figures, the most urgent verdict first, and of those of one verdict the largest change."""
-    return sorted(
-        comparison.judged, key=lambda one: (_URGENCY[one.verdict], -_size_of_change(one.ratio), one.key)
-    )
+    return sorted(comparison.judged, key=lambda one: (_URGENCY[one.verdict], -_size_of_change(one), one.key))
 
 
 def head_lines(comparison: Comparison) -> list[str]:
@@ -94,5 +92,7 @@ def _percent(ratio: float, one: Judged) -> str:
     return f"{(ratio - 1) * 100:+.{decimals}f}%"
 
 
-def _size_of_change(ratio: float | None) -> float:
-    return abs(math.log(ratio)) if ratio is not None and 0 < ratio < math.inf else 0.0
+def _size_of_change(one: Judged) -> float:
+    if one.ratio is None and one.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
+        return math.inf  # to or from a figure of 0 or below
+    return abs(math.log(one.ratio)) if one.ratio is not None and 0 < one.ratio < math.inf else 0.0

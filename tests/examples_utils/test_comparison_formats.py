@@ -188,6 +188,16 @@ def test_a_row_says_the_change_its_interval_and_why():
     ]
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_regressed_without_a_ratio_stands_first_and_says_from_what_to_what(name):
+    reason = "100 in the base and 0 now without any overlap"
+    stopped = figure(Verdict.REGRESSED, "resnet_stopped", base=100.0, new=0.0, p=1e-6, q=1e-6, reason=reason)
+    text = formatted(Comparison("a", "b", (REGRESSED, stopped)), name)
+    assert reason in text
+    if name != "junit":  # in the order of the run
+        assert text.index("resnet_stopped") < text.index("resnet_batch_8")
+
+
 def test_an_uncertain_figure_says_how_many_repetitions_would_settle_it():
     one = figure(Verdict.UNCERTAIN, ratio=0.98, needed=12, reason="too noisy")
     assert "too noisy; 12 repetitions would settle it" in formatted(Comparison("a", "b", (one,)), "table")

@@ -1,6 +1,7 @@
 """One run against another, and two sides that took turns."""
 
 from dataclasses import replace
+from statistics import median
 
 import numpy as np
 import pytest
@@ -173,16 +174,65 @@ def test_a_constant_that_stays_is_unchanged_and_one_that_moves_is_called() -> No
 @pytest.mark.parametrize(
     ("base", "new"),
     [
-        ([0.0] * 5, [3.0, 4.0, 3.0, 5.0, 4.0]),
-        ([1.0, -1.0, 2.0], [1.0, 1.5, 2.0]),
-        ([-100.0] * 5, [-120.0] * 5),
-        ([-100.0], [-120.0]),
+        ([1.0, -1.0, 2.0], [1.0, 1.5, 2.0]),  # overlap
+        ([0.0] * 5, [3.0, 4.0, 0.0, 5.0, 4.0]),  # touch
+        ([-100.0] * 5, [-101.0] * 5),  # below the threshold
+        ([-100.0], [-120.0]),  # one against one
+        ([0.0] * 3, [500.0] * 3),  # too few to reach 5%
     ],
 )
-def test_figures_without_a_ratio_are_uncertain(base: list[float], new: list[float]) -> None:
+def test_figures_without_a_ratio_are_uncertain_unless_they_lie_apart(
+    base: list[float], new: list[float]
+) -> None:
     one = compared(run_of({"a": base}), run_of({"a": new})).judged[0]
     assert (one.verdict, one.ratio) == (Verdict.UNCERTAIN, None)
     assert "0 or below" in one.reason
+
+
+@pytest.mark.parametrize(
+    ("direction", "base", "new", "verdict"),
+    [
+        ("higher", [100.0, 101.0, 99.0, 100.5, 100.2], [0.0] * 5, Verdict.REGRESSED),
+        ("higher", [0.75] * 4, [0.0] * 4, Verdict.REGRESSED),
+        ("lower", [0.0] * 5, [500.0, 498.0, 501.0, 499.0, 500.0], Verdict.REGRESSED),
+        ("lower", [0.0, 1.0, 0.0, 0.0, 2.0], [3.0, 4.0, 3.0, 5.0, 4.0], Verdict.REGRESSED),
+        ("lower", [500.0] * 5, [0.0] * 5, Verdict.IMPROVED),
+        ("lower", [-100.0] * 5, [-120.0] * 5, Verdict.IMPROVED),
+        ("higher", [-1.0, -1.1, -0.9, -1.0], [0.5, 0.6, 0.4, 0.5], Verdict.IMPROVED),
+    ],
+)
+@pytest.mark.parametrize("options", [AB, APART])
+def test_figures_without_a_ratio_that_lie_apart_are_called_with_both_values(
+    direction: str, base: list[float], new: list[float], verdict: Verdict, options: CompareOptions
+) -> None:
+    one = compared(run_of({"a": base}, direction=direction), run_of({"a": new}, direction=direction), options)
+    (told,) = one.judged
+    assert (told.verdict, told.ratio, told.low, told.high) == (verdict, None, None, None)
+    assert f"{median(base):.5g} in the base and {median(new):.5g} now" in told.reason
+    assert told.q is not None
+    assert told.q <= 0.05
+    assert one.geometric_mean is None
+
+
+def test_a_figure_without_a_ratio_and_without_a_direction_is_uncertain() -> None:
+    (one,) = compared(
+        run_of({"a": [0.0] * 5}, direction=None), run_of({"a": [5.0] * 5}, direction=None)
+    ).judged
+    assert one.verdict is Verdict.UNCERTAIN
+    assert "higher or lower is better is not known" in one.reason
+
+
+def test_the_more_figures_without_a_ratio_differ_the_more_repetitions_each_of_them_takes() -> None:
+    def comparison(repetitions: int) -> Comparison:
+        names = [f"benchmark_{number}" for number in range(10)]
+        base = run_of({name: [0.0] * repetitions for name in (*names, "stays")})
+        new = {name: [1.0] * repetitions for name in names} | {"stays": [0.0] * repetitions}
+        return compared(base, run_of(new))
+
+    few = comparison(5).judged[0]
+    assert (few.verdict, few.needed) == (Verdict.UNCERTAIN, 6)
+    assert "6 repetitions a side would settle it" in few.reason
+    assert len(comparison(6).regressed) == 10
 
 
 def test_figures_below_0_silence_no_others() -> None:

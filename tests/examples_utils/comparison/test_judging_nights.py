@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples_utils.comparison.judge import compare_runs
 from examples_utils.comparison.nightly_judge import judge_night, suspects
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
@@ -260,3 +261,78 @@ def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_
         runs = [run_of({"size": [size] * 5}, f"night {number}") for number, size in enumerate(sizes.tolist())]
         alarms += bool(judge_night(runs[:-1], runs[-1], OPTIONS).regressed)
     assert alarms <= 1
+
+
+def nights_of(levels: list[float], figure: str = "errors", repetitions: int = 5) -> list[Run]:
+    """Nights of a steady suite, and of one figure more, whose level is the same in each repetition of a night."""
+    rng = np.random.default_rng(118)
+    return [
+        run_of({**noisy(rng), figure: [level] * repetitions}, f"night {number}")
+        for number, level in enumerate(levels)
+    ]
+
+
+def test_what_begins_to_fail_is_suspected_and_called_for_three_nights() -> None:
+    nights = nights_of([0.0] * NIGHTS + [500.0] * 4)
+    for lasted in (1, 2, 3):
+        *history, night = nights[: NIGHTS + lasted]
+        assert suspects(history, night, OPTIONS)[0] == key_of("errors")
+        one = of(judge_night(history, night, OPTIONS), "errors")
+        assert (one.verdict, one.ratio, one.lasted_runs) == (Verdict.REGRESSED, None, lasted)
+        assert (one.base, one.new, one.base_runs) == (0.0, 500.0, NIGHTS)
+    assert of(judge_night(nights[:-1], nights[-1], OPTIONS), "errors").verdict is Verdict.UNCERTAIN
+
+
+def test_a_figure_that_goes_from_night_to_night_around_0_raises_no_alarm() -> None:
+    alarms = 0
+    for seed in range(100):
+        levels = np.random.default_rng([119, seed]).standard_normal(NIGHTS + 1).tolist()
+        *history, night = nights_of(levels, "drift")
+        alarms += of(judge_night(history, night, OPTIONS), "drift").verdict is Verdict.REGRESSED
+    assert alarms <= 2
+
+
+def test_one_night_against_another_says_nothing_of_a_figure_without_a_ratio() -> None:
+    before, night = nights_of([-0.3, 0.4], "drift", 20)
+    assert of(judge_night([before], night, OPTIONS), "drift").verdict is Verdict.UNCERTAIN
+
+
+def without(run: Run, name: str) -> Run:
+    variant = key_of(name).of_variant
+    return replace(
+        run,
+        variants={key: facts for key, facts in run.variants.items() if key != variant},
+        figures={key: figure for key, figure in run.figures.items() if key.of_variant != variant},
+    )
+
+
+@pytest.mark.parametrize(
+    ("holding", "missing"),
+    [
+        (range(NIGHTS), True),
+        (range(11, NIGHTS), True),  # new, and gone again
+        (range(0, NIGHTS, 2), True),
+        ([3, 10], False),
+        ([7, 9, 11], False),
+    ],
+)
+def test_a_variant_is_missing_if_most_nights_since_it_came_have_it(holding: range, missing: bool) -> None:
+    rng = np.random.default_rng(120)
+    history = [
+        run if number in holding else without(run, "benchmark_3")
+        for number, run in enumerate(history_of(rng, benchmarks=5))
+    ]
+    comparison = judge_night(history, without(night_of(rng, {}, benchmarks=5), "benchmark_3"), OPTIONS)
+    verdicts = {one.key: one.verdict for one in comparison.judged}
+    assert verdicts.get(key_of("benchmark_3")) == (Verdict.MISSING if missing else None)
+    assert len(verdicts) == 4 + missing
+
+
+def test_of_two_sides_that_are_named_everything_that_one_lacks_is_missing() -> None:
+    rng = np.random.default_rng(121)
+    history = [
+        run if number == 3 else without(run, "benchmark_3")
+        for number, run in enumerate(history_of(rng, benchmarks=5))
+    ]
+    night = without(night_of(rng, {}, benchmarks=5), "benchmark_3")
+    assert of(compare_runs(history, [night], OPTIONS), "benchmark_3").verdict is Verdict.MISSING
