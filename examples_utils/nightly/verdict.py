@@ -15,6 +15,7 @@ from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.figures import Run, VariantKey
 from examples_utils.nightly.baseline import Baseline
 from examples_utils.nightly.since import Regression, regression_line, standing_line
+from examples_utils.nightly.turnover import turnover_lines
 
 SCHEMA_VERSION = 1
 
@@ -72,6 +73,8 @@ def verdict_lines(night: Night) -> list[str]:
     lines = [regression_line(regression) for regression in night.regressions]
     lines += _not_comparable_lines(night)
     lines += [standing_line(change) for change in night.standing]
+    if night.comparison and night.baseline:
+        lines += turnover_lines(night.comparison, night.baseline.runs, night.run)
     if night.repeated:
         names = ", ".join(key.variant for key in night.repeated)
         lines.append(

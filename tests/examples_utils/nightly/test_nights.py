@@ -9,9 +9,12 @@ from dataclasses import replace
 import pytest
 
 from examples_utils.comparison.formats.json_document import comparison_schema
+from examples_utils.comparison.options import CompareOptions
 from examples_utils.figures import MetricKey, VariantFacts, VariantKey
+from examples_utils.history.store import open_history
 from examples_utils.machine import machine_fingerprint
-from tests.examples_utils.nightly.nights import SUITE, NightPlace
+from examples_utils.report.command import read_nights
+from tests.examples_utils.nightly.nights import ENTRY, SUITE, NightPlace
 
 A_THROUGHPUT = MetricKey(SUITE, "a", "a", "throughput")
 
@@ -206,8 +209,6 @@ def test_changed_files_keep_a_night_out_of_the_baseline_of_clean_ones(place: Nig
     place.benchmarks(a=100)
     clean = place.went_before(6, {"a": 100}, dirty=False)
     dirty = replace(clean[-1], run_id="f" * 16, dirty=True)
-    from examples_utils.history.store import open_history
-
     with open_history("history.db") as history:
         history.add(dirty)
     place.night()
@@ -242,3 +243,76 @@ def test_a_step_that_is_not_called_any_more_still_stands_in_the_verdict_and_the_
     (step,) = place.verdict["standing"]
     assert step["since_run_id"] == slow[0].run_id
     assert (place.log / "report.html").exists()
+
+
+def test_a_look_at_one_benchmark_between_two_nights_does_not_date_what_it_has_seen_first(place: NightPlace):
+    levels = {"a": 100, "b": 200, "c": 300}
+    place.benchmarks(**levels | {"a": 93})
+    place.went_before(16, levels, until_days_ago=2, commit="a" * 40)
+    (look,) = place.went_before(1, {"a": 93}, commit="b" * 40)
+    assert place.night().exitcode == 1
+    (regression,) = place.verdict["regressions"]
+    assert regression["last_good_commit"] == "a" * 40
+    assert look.run_id not in place.verdict["baseline"]["run_ids"]
+    page = (place.log / "report.html").read_text()
+    assert "(this run is the first)" in page
+    reported = place.workplace.command("report", "--format", "markdown")
+    assert "(this run is the first)" in reported.out
+    assert "1 figure regressed" in reported.out
+
+
+def test_the_report_compares_with_the_nights_that_the_night_compared_with(place: NightPlace):
+    """Between the nights somebody tried out what slows down one benchmark."""
+    levels = {"a": 100, "b": 200, "c": 300}
+    place.benchmarks(**levels | {"a": 93})
+    for days_ago in range(36, 1, -2):
+        place.went_before(1, levels, until_days_ago=days_ago)
+        place.went_before(1, {"a": 93}, until_days_ago=days_ago - 1)
+    assert place.night().exitcode == 1
+    assert [regression["variant"] for regression in place.verdict["regressions"]] == ["a"]
+    with open_history(str(place.folder / "history.db")) as history:
+        for nights in (1, 365):
+            read = read_nights(history, "latest", None, None, nights, CompareOptions())
+            assert [run.run_id for run in read.base] == place.verdict["baseline"]["run_ids"]
+    reported = place.workplace.command("report", "--format", "markdown")
+    assert reported.out.startswith("### 1 figure regressed\n")
+
+
+def test_a_benchmark_that_does_nothing_any_more_regresses_although_there_is_no_ratio(place: NightPlace):
+    place.benchmarks(a=0, b=200)
+    place.went_before(16, {"a": 100, "b": 200}, commit="a" * 40)
+    done = place.night()
+    assert done.exitcode == 1, done.out
+    assert place.executions("a") == 20
+    assert re.search(
+        r"^REGRESSED a throughput: \d+\.\d+ to 0\.0000 samples/sec since ", done.out, re.MULTILINE
+    )
+    (regression,) = place.verdict["regressions"]
+    assert (regression["ratio"], regression["low"]) == (None, None)
+    assert "throughput</strong>: <data" in (place.log / "report.html").read_text()
+
+
+def test_a_renamed_benchmark_is_named_by_its_old_and_its_new_name(place: NightPlace):
+    place.benchmarks(a=100, b=200)
+    place.went_before(6, {"gone": 50})
+    place.night()
+    spec = (place.folder / "benchmarks.yml").read_text()
+    place.workplace.spec(spec.replace("\na:\n", "\nrenamed:\n") + ENTRY.format(name="c"))
+    place.workplace.script("levels_c", "300")
+    done = place.night()
+    assert done.exitcode == 0, done.out
+    assert "\nRENAMED a to renamed, which has its command: its nights begin anew\n" in done.out
+    assert "\nMISSING gone: in the nights before, not in this one\n" in done.out
+    assert "\nNEW c: in none of the nights before\n" in done.out
+    figures = {figure["variant"]: figure["verdict"] for figure in place.verdict["comparison"]["figures"]}
+    assert (figures["a"], figures["gone"], figures["renamed"]) == ("missing", "missing", "new")
+
+
+def test_what_only_a_whole_run_now_and_then_holds_is_not_missing(place: NightPlace):
+    place.benchmarks(a=100)
+    place.went_before(7, {"a": 100}, until_days_ago=10)
+    place.went_before(1, {"a": 100, "slow": 1}, until_days_ago=9)
+    place.went_before(8, {"a": 100})
+    done = place.night()
+    assert "slow" not in done.out
+    assert [figure["variant"] for figure in place.verdict["comparison"]["figures"]] == ["a"]
