@@ -16,6 +16,7 @@ from backends.model_cache import open_cache
 from backends.profiling.profile import profile_folder
 from driver.data import example_batch, micro_batch_bytes, open_source, photographs
 from driver.exit_codes import FAILED, REFUSED, exit_code
+from driver.instances.errors import InstanceLost
 from driver.instances.group import Group, joined, line_prefix
 from driver.instances.limits import refuse_what_cannot_be_shared
 from driver.launcher import launched_replicas
@@ -55,8 +56,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         abandon_output()  # whoever read it has seen enough, as `head` has
         return 1
     except OSError as error:
-        print(f"error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
-        abandon_output()
+        if error.filename:
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        else:
+            print(f"error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+            abandon_output()
         return 1
     except KeyboardInterrupt as interrupt:
         print("interrupted: the run is not complete, so there are no figures", file=sys.stderr)
@@ -67,7 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(flags: Mapping[str, object], group: Group) -> None:
     """Settings, then photographs, model and engine, then the measurement, then the report."""
     config = read_config(ROOT / "configs.yml", str(flags["config"])) if "config" in flags else None
-    chosen = registry.choose(requested("backend", flags, config), requested("device", flags, config))
+    backend, device = (requested(key, flags, config) for key in ("backend", "device"))
+    chosen = registry.choose(backend, device)
     settings, warnings = resolve(
         flags, config, chosen.device_kind, chosen.name, launched_replicas(chosen.device_kind)
     )
@@ -89,20 +94,20 @@ def run(flags: Mapping[str, object], group: Group) -> None:
     images = group.gather(photographs(settings) if speaks and not settings.compile_only else None)[0]
     weights = weights_of(settings)
     warn(*weights_warnings(settings, weights) if speaks else ())
+    if speaks and backend == "auto":
+        print(f"--backend auto: the first that is usable of {registry.auto_order(device)}", flush=True)
     if settings.replica_processes > 1 and not settings.compile_only:
         report(settings, weights, *measured_by_replicas(settings, images, weights, group), group)
         return
     compiled = compiled_model(settings, pixels, weights)
     made = Made.of(compiled)
     announce(settings, weights, [made], group)
-    with (
-        closing(compiled.executable) as executable,
-        engine_errors(settings, micro_batch_bytes(settings, pixels)),
-    ):
+    with closing(compiled.executable) as executable:
         if settings.compile_only:
             report_compiled(settings, weights, made, group)
             return
         with (
+            engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError, InstanceLost)),
             open_source(settings, pixels, images, weights.kind, group.index, group.count) as source,
             live_output(settings, line_prefix(group)) as on_call,
         ):

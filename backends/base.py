@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -54,13 +55,19 @@ OUT_OF_MEMORY = (
 
 
 @contextmanager
-def engine_errors(settings: Settings, micro_batch_bytes: int, engine: str = "") -> Iterator[None]:
+def engine_errors(
+    settings: Settings,
+    micro_batch_bytes: int,
+    engine: str = "",
+    beside: tuple[type[Exception], ...] = (),
+) -> Iterator[None]:
     """Turns whatever `engine` (the backend's, if not named) raises inside into an `EngineError` that quotes it.
 
     Where memory ran out, it is an `OutOfMemory`, which says what a micro-batch takes at least.
 
     Engines share no exception type: RuntimeError, MemoryError and their own are all in use. Our own
-    refusals, which are `ValueError`s with a remedy, pass; so does the end of the reader of our output.
+    refusals, which are `ValueError`s with a remedy, pass; so does the end of the reader of our output. So do the
+    errors `beside` it, of files or of other processes, unless they come out of an engine.
     """
     engine = engine or settings.backend
     try:
@@ -68,6 +75,8 @@ def engine_errors(settings: Settings, micro_batch_bytes: int, engine: str = "") 
     except (ValueError, EngineError, BrokenPipeError):
         raise
     except Exception as error:
+        if isinstance(error, beside) and not _comes_out_of_an_engine(error):
+            raise
         words = _words(error)
         if _ran_out_of_memory(error):
             raise OutOfMemory(
@@ -78,6 +87,15 @@ def engine_errors(settings: Settings, micro_batch_bytes: int, engine: str = "") 
                 settings,
             ) from error
         raise EngineError(f"{engine} failed with {type(error).__name__}: {words}") from error
+
+
+def _comes_out_of_an_engine(error: BaseException) -> bool:
+    """Whether it came through a file of this folder, this one aside: nobody else calls engines.
+
+    Asked afterwards, so that nothing stands between the timed loop and the engine.
+    """
+    modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return any(name.startswith("backends.") for name in modules - {__name__})
 
 
 def _words(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,29 @@ def compute_dtype(device: str, precision: str) -> torch.dtype:
     if device == "cuda":
         return torch.float16
     return torch.bfloat16 if has_native_bfloat16() else torch.float32
+
+
+def without_tf32(device: str, precision: str) -> None:
+    """Lets torch compute float32 as float32 on CUDA; unasked, it rounds what convolutions read to TF32's 10 bits.
+
+    By the switches that every supported torch has. In 2.9 and later they also set what their successors
+    (`fp32_precision`) tell; these do not set the older ones, and whoever reads those then, as inductor did, fails.
+    """
+    if device != "cuda" or precision != "32.32":
+        return
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # which recommend the successors
+        torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+
+
+def onnxruntime_provider(device: str, precision: str) -> tuple[str, dict[str, int]]:
+    """ONNX Runtime's name for the device, and its options; without `use_tf32`, float32 on CUDA would be TF32."""
+    if device == "cpu":
+        return "CPUExecutionProvider", {}
+    return "CUDAExecutionProvider", {"use_tf32": 0} if precision == "32.32" else {}
 
 
 def device_name(device: str) -> str:

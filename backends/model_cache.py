@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backends.base import Artefact, BackendError
+from backends.writable_folder import make_writable
 
 FORMAT = 1
 CONTENTS = "contents.json"
@@ -98,11 +99,8 @@ def open_cache(folder: Path) -> ModelCache:
 
     Raises `BackendError`, naming the flag, where the folder cannot be made or written to.
     """
-    probe = folder / f".{secrets.token_hex(8)}.partial"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe.touch(exist_ok=False)
-        probe.unlink()
+        make_writable(folder)
     except OSError as error:
         raise BackendError(
             f"--model-cache-path {folder}: cannot be written to ({error.strerror or error}); "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
-from backends.device import compute_dtype, device_name, onnxruntime_sees_cuda
+from backends.device import compute_dtype, device_name, onnxruntime_provider, onnxruntime_sees_cuda
 from backends.onnx_export import export_onnx, export_stage_onnx, in_dtype
 from backends.onnxruntime_stage import OnnxRuntimeStage
 from backends.profiling.onnxruntime import read_profile
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 ONNX_FILE = "model.onnx"
-PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 class OnnxRuntimeBackend:
@@ -91,7 +90,8 @@ def _session(onnx: bytes, settings: Settings, profile_prefix: str = "") -> ort.I
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if profile_prefix:
         options.enable_profiling, options.profile_file_prefix = True, profile_prefix
-    return ort.InferenceSession(onnx, options, providers=[PROVIDERS[settings.device]])
+    provider = onnxruntime_provider(settings.device, settings.precision)
+    return ort.InferenceSession(onnx, options, providers=[provider])
 
 
 def _dtype(settings: Settings) -> str:

@@ -37,7 +37,7 @@ def choose(name: str, device: str = "auto") -> Backend:
     here (with what to install), and for a device that the engine does not run on.
     """
     if name == "auto":
-        return _first_usable([device] if device != "auto" else list(AUTO_ORDER))
+        return _first_usable(_devices(device))
     if name not in MODULES:
         near = difflib.get_close_matches(name, [*MODULES, "auto"], n=2, cutoff=0.4)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -60,6 +60,11 @@ def load(name: str, device: str = "auto") -> Backend:
     return cast(Backend, importlib.import_module(MODULES[name]).backend(name, device))
 
 
+def auto_order(device: str) -> str:
+    """The names that `auto` goes through on `device`, in its order and for a reader."""
+    return "; ".join(f"{', '.join(AUTO_ORDER[kind])} ({kind})" for kind in _devices(device))
+
+
 def _first_usable(devices: Sequence[str]) -> Backend:
     refused: dict[str, Availability] = {}
     for device in devices:
@@ -71,3 +76,7 @@ def _first_usable(devices: Sequence[str]) -> Backend:
             refused[f"{name} on {device}"] = state
     reasons = "; ".join(f"{what}: {state.reason} ({state.remedy})" for what, state in refused.items())
     raise BackendError(f"--backend auto: no backend is usable here: {reasons}")
+
+
+def _devices(device: str) -> Sequence[str]:
+    return [device] if device != "auto" else list(AUTO_ORDER)

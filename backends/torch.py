@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
-from backends.device import compute_dtype, device_name, synchronize, torch_sees_cuda
+from backends.device import compute_dtype, device_name, synchronize, torch_sees_cuda, without_tf32
 from backends.inductor_folder import inductor_folder
 from backends.profiling.profile import Profile
 from backends.profiling.torch import profile_model
@@ -36,9 +36,7 @@ class TorchBackend:
             return Availability(False, "the package torch is not installed", "pip install torch")
         if self.device_kind == "cuda" and not torch_sees_cuda():
             return Availability(False, "torch finds no CUDA device", "check nvidia-smi, or give --device cpu")
-        if self.name == "torch-compile" and self.device_kind == "cpu" and not _compiler():
-            return Availability(False, "inductor finds no C++ compiler", "apt-get install g++, or set CXX")
-        return Availability(True)
+        return _inductor_on(self.device_kind) if self.name == "torch-compile" else Availability(True)
 
     def check(self, settings: Settings) -> None:
         refuse_streams(self.name, settings)
@@ -60,6 +58,7 @@ class TorchBackend:
     ) -> Callable[..., torch.Tensor]:
         import torch
 
+        without_tf32(self.device_kind, settings.precision)
         torch.set_num_threads(settings.threads or available_cores())
         # Channels last is what the engine's own convolutions read. Over the 13 models at micro-batches of 1 and 8 it
         # is 1.2 times as fast (geometric mean, AVX512-BF16), and slower, by up to 17%, in float32 at micro-batch 1
@@ -88,8 +87,20 @@ class TorchCompileBackend(TorchBackend):
             return self.compile(build(), example, settings)
 
 
-def _compiler() -> str | None:
-    return shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
+def _inductor_on(device_kind: str) -> Availability:
+    """Whether inductor can compile what it writes: C++ for a CPU; for CUDA, Triton kernels and C that starts them."""
+    if device_kind == "cpu":
+        if not (shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")):
+            return Availability(False, "inductor finds no C++ compiler", "apt-get install g++, or set CXX")
+        return Availability(True)
+    if find_spec("triton") is None:
+        return Availability(
+            False, "inductor needs the package triton for CUDA", "pip install triton, or give --backend torch"
+        )
+    # Triton takes no other compiler where CC is set.
+    if not any(map(shutil.which, [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang"])):
+        return Availability(False, "triton finds no C compiler", "apt-get install gcc, or set CC")
+    return Availability(True)
 
 
 def _effective(name: str, dtype: torch.dtype, device: str) -> Effective:

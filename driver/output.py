@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backends.base import BackendError, Batch, Effective, Executable, ProfilingExecutable
+from backends.base import BackendError, Batch, Effective, Executable, ProfilingExecutable, engine_errors
 from backends.profiling.profile import PROFILED_MICRO_BATCHES, table, write_trace
 from driver.instances.group import Group
 from driver.outcome import Found, Made
@@ -106,7 +106,8 @@ def profiled(executable: Executable, example: Batch, settings: Settings, folder:
     if not isinstance(executable, ProfilingExecutable):
         raise BackendError(f"--profile: {settings.backend} has no profiler; leave the option out")
     host_calls = -(-PROFILED_MICRO_BATCHES // settings.device_iterations)
-    profile = executable.profile([example] * settings.device_iterations, host_calls)
+    with engine_errors(settings, example.nbytes):
+        profile = executable.profile([example] * settings.device_iterations, host_calls)
     trace = write_trace(profile, folder)
     return (
         f"\nProfile of {profile.micro_batches} micro-batches in host calls of their own, after the measured ones "

@@ -71,7 +71,7 @@ def _measured(
     compiled = compiled_model(settings, pixels, weights)
     with (
         closing(compiled.executable) as executable,
-        engine_errors(settings, micro_batch_bytes(settings, pixels)),
+        engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError,)),
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
             link.begin(Made.of(compiled))

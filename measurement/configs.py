@@ -13,6 +13,9 @@ from measurement.options import BY_KEY, Option
 
 DEVICE_KINDS = ("ipu", "cpu", "cuda")
 
+CHOOSE_THE_OVERRIDES = ("backend", "device")
+"""Options that say which device's overrides hold."""
+
 
 class ConfigError(ValueError):
     """A configuration that cannot be used; the message names the file, the line and the remedy."""
@@ -95,10 +98,19 @@ def _config(path: Path, name: str, located: _Located) -> Config:
     for key, (line, value) in _mapping(located, path, name).items():
         if key in DEVICE_KINDS:
             inner = _mapping(value, path, f"{name}.{key}")
-            overrides[key] = {k: _value(path, at, k, v) for k, (at, v) in inner.items()}
+            overrides[key] = {k: _override(path, at, key, k, v) for k, (at, v) in inner.items()}
         else:
             values[key] = _value(path, line, key, value)
     return Config(name, values, overrides)
+
+
+def _override(path: Path, line: int, device: str, key: str, located: _Located) -> object:
+    if key in CHOOSE_THE_OVERRIDES:
+        raise ConfigError(
+            f"{path}:{line}: {key} has no place under {device}, as overrides are taken when backend and device are "
+            f"chosen: give it at the top level of the configuration, or {BY_KEY[key].flag} on the command line"
+        )
+    return _value(path, line, key, located)
 
 
 def _value(path: Path, line: int, key: str, located: _Located) -> object:

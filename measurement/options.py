@@ -109,8 +109,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "norm_eps",
         MODEL,
-        "epsilon of the normalisation layers (1e-5 for layers made here; "
-        "without the flag the model's own layers keep theirs)",
+        "epsilon of the normalisation layers (without it that of the model, which group norms take over: 1e-5, "
+        "for efficientnet-lite0 1e-3)",
         positive,
         metavar="EPS",
     ),
@@ -118,7 +118,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "batchnorm_momentum",
         MODEL,
-        "momentum of batch normalisation (0.1 for layers made here; no effect on inference figures)",
+        "momentum of batch normalisation (without it the model's own; no effect on inference figures)",
         fraction,
         metavar="M",
     ),

@@ -173,6 +173,15 @@ class TestProfile:
         assert re.fullmatch(r"timm-test_efficientnet\.r160_in1k-torch-[\d.-]+", folder.name)
         assert f"trace: {(folder / 'trace.json').relative_to(tmp_path)}" in out
 
+    def test_a_trace_that_cannot_be_written_is_named_and_not_blamed_on_the_engine(
+        self, driver, tmp_path: Path
+    ) -> None:
+        (tmp_path / "trace.json").mkdir()
+        code, out, err = driver(*RANDOM, "--backend", "torch", "--profile", "--profile-path", str(tmp_path))
+        assert code == 1
+        assert f"error: {tmp_path / 'trace.json'}: Is a directory" in err.splitlines()
+        assert figure(out, "samples") == "2"  # the measurement is not lost
+
     def test_a_path_without_profile_is_told_to_have_no_effect(self, driver, tmp_path: Path) -> None:
         _, _, err = driver(*RANDOM, "--backend", "torch", "--profile-path", str(tmp_path / "profile"))
         assert "warning: no effect without --profile: --profile-path" in err
@@ -190,6 +199,7 @@ class TestProfile:
             "--model-cache-path with --pipeline-splits blocks/2",
         ),
         (["--profile", "--profile-path", "/dev/null/profile"], "--profile-path /dev/null/profile"),
+        (["--profile", "--profile-path", "/proc"], "--profile-path /proc: cannot be written to"),
     ],
 )
 def test_what_cannot_work_is_refused_with_flag_and_value(

@@ -3,6 +3,7 @@
 import ast
 import csv
 import threading
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import pytest
 import torch
 from torch import nn
 
+from benchmark_parsers.driver import DriverParser
 from driver.data import open_source
 from driver.data import photographs as photographs_of
-from driver.model import build, example_batch
+from driver.model import build, compiled_model, example_batch, weights_of
 from measurement.options import OPTIONS, parse_flags
 from measurement.settings import Settings, resolve
 from models import Weights, input_spec
@@ -115,6 +117,16 @@ class TestModel:
         assert len(group) == len(changed) == len(usual) == 20
         without = built("--norm-type", "none")
         assert layers_of(without, nn.BatchNorm2d) == layers_of(without, nn.GroupNorm) == []
+
+    @pytest.mark.parametrize(("model", "eps"), [("resnet18", 1e-5), ("efficientnet-lite0", 1e-3)])
+    def test_epsilon_is_the_models_own_where_none_is_asked_for_also_in_group_norms(
+        self, model: str, eps: float
+    ) -> None:
+        batch = layers_of(built("--model", model), nn.BatchNorm2d)
+        flags = ("--norm-type", "group", "--norm-num-groups", "8")
+        group = layers_of(built("--model", model, *flags), nn.GroupNorm)
+        assert len(batch) == len(group) > 0
+        assert {norm.eps for norm in batch + group} == {eps}
 
     def test_blocks_are_as_asked(self) -> None:
         flags = ("--efficientnet-expand-ratio", "4", "--efficientnet-group-dim", "16")
@@ -254,6 +266,51 @@ class TestEngine:
         assert code == 0, err
         assert figure(out, "backend").startswith(f"{backend} ")
         assert figure(out, "backend_requested") == backend
+
+    @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+    def test_the_same_photographs_get_the_same_classes_wherever_they_are_normalised(
+        self, photographs: Path, backend: str
+    ) -> None:
+        count = len(list(photographs.glob("*.jpg")))
+        command = (
+            f"--model efficientnet-lite0 --precision 32.32 --micro-batch-size {count} --backend {backend}"
+        )
+
+        def classes(*place: str) -> list[int]:
+            """The class of each photograph, one by one."""
+            flags = parse_flags([*command.split(), "--images", str(photographs), *place], "x", "")
+            settings = resolve(flags, None, "cpu", backend)[0]
+            weights, pixels = weights_of(settings), input_spec(settings.model)
+            assert weights.kind == "pretrained"
+            compiled = compiled_model(settings, pixels, weights)
+            with (
+                closing(compiled.executable) as executable,
+                open_source(settings, pixels, photographs_of(settings), weights.kind) as source,
+            ):
+                outputs = executable.run(source.next().micro_batches).outputs
+                return outputs.argmax(axis=-1).ravel().tolist()
+
+        on_the_host = classes("--normalization-location", "host")
+        assert len(set(on_the_host)) > count / 2
+        assert classes("--normalization-location", "ipu") == on_the_host
+        assert classes("--eight-bit-io") == on_the_host
+        assert classes("--normalization-location", "none") != on_the_host
+
+    def test_auto_prints_the_order_that_it_goes_through_and_what_it_took(self, driver) -> None:
+        argv = [*SMALL, "--iterations", "1", "--warmup", "0", "--threads", "1"]
+        code, out, err = driver(*argv, "--device", "cpu")
+        assert code == 0, err
+        assert out.startswith(
+            "--backend auto: the first that is usable of openvino, onnxruntime, torch (cpu)\nRunning "
+        )
+        assert figure(out, "backend").startswith("openvino ")
+        report = DriverParser()
+        report.feed(out)
+        assert report.parsed().problems == ()
+        assert (
+            report.parsed().settings["backend_requested"] == "auto"
+        )  # as ever, for comparisons with older runs
+        assert "--backend auto" not in driver(*argv, "--backend", "torch")[1]
 
     def test_so_many_streams_compute_side_by_side(self, driver, monkeypatch: pytest.MonkeyPatch) -> None:
         # As if there were two cores, so that it can be run on one.

@@ -1,6 +1,8 @@
 """The driver as its users meet it: flags in, report lines and exit codes out."""
 
+import errno
 import fcntl
+import multiprocessing
 import os
 import pty
 import re
@@ -10,10 +12,21 @@ import struct
 import subprocess
 import sys
 import termios
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from driver.instances.errors import InstanceLost
+from driver.instances.group import Alone
+from driver.outcome import Found
+from driver.replicated import replica
+from measurement.machine import available_cores
+from measurement.options import parse_flags
+from measurement.replica_link import Link
+from measurement.settings import resolve
+from models import Weights
 from tests.report_lines import figure
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +41,7 @@ QUICK = [
     "--threads",
     "1",
 ]
+two_cores = pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
 
 
 class TestData:
@@ -104,27 +118,15 @@ class TestSettings:
             "--backend",
             "torch",
         ]
-        code, out, err = driver(*argv, "--micro-batch-size", "1", "--device-iterations", "1", "--warmup", "0")
+        code, out, err = driver(*argv, "--micro-batch-size", "1", "--warmup", "0")
         assert code == 0
         assert figure(out, "configuration") == "efficientnet-b0-g16-gn"
         assert figure(out, "eight_bit_io") == "true"
+        assert (
+            figure(out, "micro_batch_size") == "1"
+        )  # the flag's; the configuration has 106, and 8 for the CPU
+        assert figure(out, "device_iterations") == "8"  # the override's; the configuration has 128
         assert "no effect on cpu (IPU only): --half-partial, --enable-fast-groupnorm" in err
-
-    def test_the_same_photographs_get_the_same_top1_wherever_they_are_normalised(
-        self, driver, photographs: Path
-    ) -> None:
-        command = "--model efficientnet-lite0 --micro-batch-size 20 --iterations 1 --warmup 0 --threads 1"
-        argv = [*command.split(), "--precision", "32.32"]
-        argv += ["--images", str(photographs), "--backend", "torch"]
-        places = (
-            ["--normalization-location", "host"],
-            ["--normalization-location", "ipu"],
-            ["--eight-bit-io"],
-        )
-        found = {figure(driver(*argv, *place)[1], "top1") for place in places}
-        assert len(found) == 1
-        nowhere = figure(driver(*argv, "--normalization-location", "none")[1], "top1")
-        assert nowhere not in found
 
     def test_help_is_grouped_and_tells_units(self, driver) -> None:
         code, out, _ = driver("--help")
@@ -242,6 +244,38 @@ class TestRefusals:
         assert code == 1
         assert "error: torch failed with RuntimeError: the device is on fire" in err
 
+    @pytest.mark.parametrize("at", ["barrier", "gather"])
+    def test_another_instance_that_is_gone_is_not_blamed_on_the_engine(
+        self, driver, at: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Torn(Alone):
+            def barrier(self) -> None:
+                if at == "barrier":
+                    raise InstanceLost("instance 2/2 is gone")
+
+            def gather(self, value: Any) -> list[Any]:
+                if at == "gather" and isinstance(value, Found):
+                    raise InstanceLost("instance 2/2 is gone")
+                return [value]
+
+        monkeypatch.setattr("run_benchmark.joined", lambda _: nullcontext(Torn()))
+        code, _, err = driver(*QUICK, "--data", "generated", "--backend", "torch")
+        assert code == 1
+        assert "error: instance 2/2 is gone" in err.splitlines()
+
+    def test_the_files_of_a_replica_are_not_blamed_on_its_engine(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def no_more_files(*_: object) -> None:
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr("driver.replicated.open_source", no_more_files)
+        flags = parse_flags([*QUICK, "--data", "generated"], "x", "")
+        settings = resolve(flags, None, "cpu", "torch")[0]
+        parent, _ = multiprocessing.Pipe()
+        with pytest.raises(OSError, match="Too many open files"):
+            replica(settings, None, Weights("random"), 0, 1, Link(0, 2, parent))
+
 
 class TestProcess:
     command = (sys.executable, "run_benchmark.py", *QUICK[:3], "--data", "generated", "--backend", "torch")
@@ -278,6 +312,22 @@ class TestProcess:
         assert done.returncode == 1
         assert "error: the output cannot be written: No space left on device" in done.stderr
         assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=two_cores)])
+    def test_a_disk_that_fills_up_in_mid_run_is_not_blamed_on_the_engine(
+        self, tmp_path: Path, replicas: int
+    ) -> None:
+        limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
+        argv = [*self.command[2:], "--threads", "1", "--replicas", str(replicas), "--duration", "600"]
+        code = f"{limit}; import sys, run_benchmark; sys.exit(run_benchmark.main({argv!r}))"
+        with (tmp_path / "out").open("w") as out:
+            done = subprocess.run(
+                [sys.executable, "-c", code], cwd=ROOT, stdout=out, stderr=subprocess.PIPE, text=True
+            )
+        assert done.returncode == 1
+        assert "error: the output cannot be written: File too large" in done.stderr
+        assert "failed" not in done.stderr
+        assert (tmp_path / "out").read_text().count("Throughput: ") > 10
 
     def test_a_pipe_gets_plain_lines_and_a_terminal_a_progress_bar(self) -> None:
         argv = [*self.command, "--iterations", "3"]

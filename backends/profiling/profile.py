@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from backends.base import BackendError
+from backends.writable_folder import make_writable
 
 if TYPE_CHECKING:
     from measurement.settings import Settings
@@ -59,20 +60,23 @@ def profile_folder(settings: Settings) -> Path:
     run = f"{settings.model.replace('/', '-')}-{settings.backend}-{time.strftime('%Y-%m-%d-%H.%M.%S')}"
     folder = settings.profile_path or Path("profile") / run
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_writable(folder)
     except OSError as error:
         raise BackendError(
-            f"--profile-path {folder}: cannot be made ({error.strerror or error}); "
+            f"--profile-path {folder}: cannot be written to ({error.strerror or error}); "
             "give a folder that you may write to"
         ) from None
     return folder
 
 
 def write_trace(profile: Profile, folder: Path) -> Path:
-    """Writes the trace as JSON that chrome://tracing and ui.perfetto.dev open. Raises `OSError`."""
+    """Writes the trace as JSON that chrome://tracing and ui.perfetto.dev open. Raises `OSError`, naming the file."""
     trace = {"traceEvents": list(profile.events), "displayTimeUnit": "ms"}
     path = folder / "trace.json"
-    path.write_text(json.dumps(trace), encoding="utf-8")
+    try:
+        path.write_text(json.dumps(trace), encoding="utf-8")
+    except OSError as error:  # a full disk does not say of which file
+        raise OSError(error.errno, error.strerror, str(path)) from error
     return path
 
 

@@ -1,5 +1,6 @@
 """The choice of a backend: by name or by the fixed order, never another one in silence."""
 
+import errno
 import sys
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from backends import onnxruntime, openvino, registry, torch
 from backends.base import Availability, BackendError, EngineError, OutOfMemory, engine_errors
 from measurement.settings import resolve
+from tests.backends.conftest import CompileFixture
 
 OPENVINO = resolve({"micro_batch_size": 8}, None, "cpu", "openvino")[0]
 TORCH = resolve({"micro_batch_size": 8}, None, "cpu", "torch")[0]
@@ -54,10 +56,43 @@ def test_auto_on_cuda_never_falls_back_to_the_cpu(monkeypatch: pytest.MonkeyPatc
 
 def test_auto_prefers_cuda_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "torch_sees_cuda", lambda: True)
+    monkeypatch.setattr(torch, "find_spec", lambda name: name)
+    monkeypatch.setattr(torch.shutil, "which", lambda name: name)
     backend = registry.choose("auto")
     assert (backend.name, backend.device_kind) == ("torch-compile", "cuda")
     assert registry.choose("torch").device_kind == "cuda"
     assert registry.choose("torch", "cpu").device_kind == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("packages", "programs", "remedy"),
+    [
+        ({"torch"}, {"gcc", "g++"}, "the package triton.*pip install triton"),
+        ({"torch", "triton"}, set(), r"no C compiler.*apt-get install gcc"),
+        ({"torch", "triton"}, {"gcc"}, None),
+        ({"torch", "triton"}, {"clang"}, None),
+    ],
+)
+def test_auto_on_cuda_goes_on_to_eager_torch_where_inductor_cannot_compile(
+    packages: set[str], programs: set[str], remedy: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setattr(torch, "torch_sees_cuda", lambda: True)
+    monkeypatch.setattr(torch, "find_spec", lambda name: name if name in packages else None)
+    monkeypatch.setattr(torch.shutil, "which", lambda name: name if name in programs else None)
+    assert registry.choose("auto", "cuda").name == ("torch" if remedy else "torch-compile")
+    if remedy:
+        with pytest.raises(BackendError, match=f"--backend torch-compile: .*{remedy}"):
+            registry.choose("torch-compile", "cuda")
+
+
+def test_the_compiler_that_cc_names_is_the_only_one_that_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "torch_sees_cuda", lambda: True)
+    monkeypatch.setattr(torch, "find_spec", lambda name: name)
+    monkeypatch.setattr(torch.shutil, "which", lambda name: name if name in ("gcc", "mine") else None)
+    for named, chosen in (("mine", "torch-compile"), ("no-such-compiler", "torch")):
+        monkeypatch.setenv("CC", named)
+        assert registry.choose("auto").name == chosen
 
 
 def test_a_device_that_an_engine_does_not_run_on_is_refused() -> None:
@@ -102,6 +137,29 @@ def test_what_an_engine_raises_becomes_one_error_that_quotes_it() -> None:
         raise RuntimeError("the pass failed") from MemoryError()
     with pytest.raises(BackendError, match="refused"), engine_errors(TORCH, 2**20):
         raise BackendError("refused")
+
+
+class Broken:
+    """A model that the disk does not let run."""
+
+    def __call__(self, *_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_goes_wrong_beside_an_engine_is_blamed_on_it_only_where_it_comes_out_of_it(
+    compiled: CompileFixture,
+) -> None:
+    with pytest.raises(OSError, match="No space left"), engine_errors(TORCH, 2**20, beside=(OSError,)):
+        Broken()()
+    run = compiled("torch")
+    run.executable.model = Broken()  # type: ignore[attr-defined]
+    with (
+        pytest.raises(EngineError, match=r"torch failed with OSError: .*No space left"),
+        engine_errors(TORCH, 2**20, beside=(OSError,)),
+    ):
+        run.executable.run(run.batches)
+    with pytest.raises(EngineError, match="torch failed with OSError"), engine_errors(TORCH, 2**20):
+        Broken()()
 
 
 def test_the_tested_packages_are_really_here() -> None:

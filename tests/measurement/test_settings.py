@@ -187,6 +187,14 @@ class TestConfigurations:
                 "2: compile_only does not belong in a configuration.*--compile-only",
             ),
             ("a:\n  cpu: {profile: true}\n", "2: profile does not belong in a configuration.*--profile"),
+            (
+                "a:\n  model: x\n  cpu: {backend: onnxruntime}\n",
+                "3: backend has no place under cpu.*top level of the configuration, or --backend",
+            ),
+            (
+                "o_options: &o\n  device: cpu\na:\n  ipu: *o\n",
+                "2: device has no place under ipu.*top level of the configuration, or --device",
+            ),
             ("a:\n  model: x\n  model: y\n", "3: model is given twice in a .first in line 2"),
             ("a: {}\na: {}\n", "2: a is given twice"),
             ("a:\n  micro_batch_size: 0\n", "2: micro_batch_size: 0 is too small"),
