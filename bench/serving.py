@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = 
         repository.mkdir()
         with running_server(find_triton(), repository, log) as server:
             yield against_the_driver(server, repository, round_s, rounds)
+            yield with_shared_memory(server, repository, round_s, rounds)
             yield added_latency(server, repository, round_s, rounds)
             yield from memory_over_time(server, repository, long_s)
 
@@ -71,6 +73,22 @@ def against_the_driver(server: Server, repository: Path, round_s: float, rounds:
         f"batch {options.micro_batch_size}, {driver.executable.effective.dtype}"
     )
     return ratio(what, pairs, "≥ 0.93", "samples/sec")
+
+
+def with_shared_memory(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
+    """Throughput of 4 asynchronous clients whose requests name their pixels, and of 4 whose requests hold them."""
+    made = served("resnet50", {"weights": "random"}, "resnet50")
+    with at_server(server, repository, made) as at:
+
+        def rate(shared_memory: bool) -> float:
+            return rate_of(at.under(Load(RequestType.ASYNC, 4, shared_memory), round_s))
+
+        pairs = alternate(partial(rate, True), partial(rate, False), rounds)
+    what = (
+        "Triton, pixels in system shared memory / inside the requests, 4 asynchronous clients: resnet50, "
+        f"batch {made.settings.micro_batch_size}"
+    )
+    return ratio(what, pairs, "> 1 where it helps", "samples/sec")
 
 
 def added_latency(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:

@@ -84,6 +84,7 @@ def _with_facts(
         **measured,
         "server": f"tritonserver {about.version}",
         "instances": str(served.instances),
+        "images": "photographs, decoded before the clock runs",
         "shared_memory": "system" if shared_memory else "none",
         "dynamic_batching": "off" if batching is None else f"waits {batching} microseconds",
         "configuration": served.settings.config or "none",
@@ -104,7 +105,7 @@ def _with_facts(
         "version_tritonserver": about.version,
         **{f"version_{name}": version(name) for name in ("tritonclient", "torch", "timm", "numpy")},
     }
-    shown = replace(served.settings, data="real")  # photographs, decoded before the clock runs
+    shown = replace(served.settings, data="real")  # photographs; `images` tells of their decoding
     facts = Facts(engine["dtype"], num_ipus=0, num_devices=served.instances, details={})
     return results(shown, rate, trip, facts, details)
 

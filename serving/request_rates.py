@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -27,6 +27,7 @@ TOLERANCE = 1.05
 """The highest rate is known well enough when a rate so many times higher is too high."""
 
 MOST_PROBES = 16
+"""Rates that a search tries at most, also where all of them hold: twice 15 times over is 32768 times the first."""
 
 
 @dataclass(frozen=True)
@@ -162,8 +163,9 @@ def highest_rate(
 ) -> float | None:
     """The highest rate that `is_under` was found true of, within `TOLERANCE` of one that it was false of.
 
-    `rates` are tried first, then twice or half of them, then rates between. None where it is never true; half of
-    the lowest one is tried only if `lower_may_be` under.
+    `rates` are tried first, then twice or half of them, then rates between: `MOST_PROBES` in all, after which
+    `end_warning` tells what is not known. None where it is never true; half of the lowest one is tried only if
+    `lower_may_be` under.
     """
     tried: dict[float, bool] = {}
 
@@ -189,3 +191,14 @@ def highest_rate(
         else:
             probe(float(np.sqrt(max(under) * min(over))))
     return max((rate for rate, fine in tried.items() if fine), default=None)
+
+
+def end_warning(highest: float, tried: Collection[float]) -> str | None:
+    """What is not known where the search ended before it met a rate within `TOLERANCE` that is too high."""
+    too_high = [rate for rate in tried if rate > highest]
+    if too_high and min(too_high) <= highest * TOLERANCE:
+        return None
+    return (
+        f"warning: the search ended after {len(tried)} rates, and of none within {TOLERANCE - 1:.0%} of the highest "
+        f"is it known that it is too high: the server may take more; start from --request-rate {highest:.2f}"
+    )

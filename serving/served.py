@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from backends import registry
 from backends.base import KeepingBackend
@@ -21,8 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 ENGINES = ("openvino", "onnxruntime")
 """Engines whose exports run without torch, which an instance need then not load."""
 
-SERVED_ALONE: Mapping[str, object] = {"replicas": 1, "device_iterations": 1, "data": "generated", "warmup": 0}
-"""A server's instances stand for replicas, and each answers one request at a time, whose data it is handed."""
+SIDE_BY_SIDE: Mapping[str, object] = {"replicas": 1, "device_iterations": 1, "streams": None}
+"""A server's instances stand for replicas, and each computes one request at a time."""
+
+HANDED_OVER: Mapping[str, object] = {"data": "generated", "warmup": 0}
+"""An instance is handed the data of each request."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,10 @@ def served(
 ) -> Served:
     """What the driver would run for `flags` on top of a `configuration` of configs.yml, made ready to be served.
 
-    `instances` share the cores evenly; without it there is one a core, with one thread. (resnet50, batch 8, two
-    cores: two instances of one thread reach 0.97 to 1.0 of the driver, one with two threads and OpenVINO's
-    throughput hint 0.5, as the requests of one instance are computed one after the other.)
+    `instances` share the cores evenly; without it there is one a core, or one for as many cores as the configuration
+    has `threads`, which without it are as many as an instance has cores. (resnet50, batch 8, two cores: two instances
+    of one thread reach 0.97 to 1.0 of the driver, one with two threads and OpenVINO's throughput hint 0.5, as the
+    requests of one instance are computed one after the other.)
     Raises `ServingRefused`, and what `resolve` raises, for what cannot be served.
     """
     config = read_config(ROOT / "configs.yml", configuration) if configuration else None
@@ -86,25 +91,58 @@ def served(
         raise ServingRefused(
             f"--backend {backend.name}: it exports nothing that a server could load; give one of {', '.join(ENGINES)}"
         )
-    cores = available_cores()
-    instances = instances or cores
+    asked: dict[str, Any] = {**(config.for_device("cpu") if config else {}), **flags}
+    if asked.get("pipeline_splits"):
+        raise ServingRefused(
+            f"{name}: pipeline_splits are not served: models are exported whole; leave them out"
+        )
+    cores, threads = available_cores(), asked.get("threads")
+    instances = instances or max(1, cores // (threads or 1))
+    _require_cores(name, instances, threads, cores)
+    given = {
+        **flags,
+        **({"config": configuration} if configuration else {}),
+        **SIDE_BY_SIDE,
+        **HANDED_OVER,
+        "threads": threads or cores // instances,
+    }
+    settings, warnings = resolve(given, config, "cpu", backend.name)
+    backend.check(settings)
+    weights = weights_of(settings)
+    told = (*_without_effect(name, asked), *warnings, *weights_warnings(settings, weights))
+    return Served(name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told)
+
+
+def _require_cores(name: str, instances: int, threads: int | None, cores: int) -> None:
+    """Raises `ServingRefused` where an instance, or one of its threads, would have no core of its own."""
     if instances > cores:
         raise ServingRefused(
             f"--instances {instances}: each computes on cores of its own, and there are {cores}; "
             f"give {cores} or fewer"
         )
-    given = {
-        **flags,
-        **({"config": configuration} if configuration else {}),
-        **SERVED_ALONE,
-        "threads": cores // instances,
-    }
-    settings, warnings = resolve(given, config, "cpu", backend.name)
-    if settings.pipeline_splits:
+    own = cores // instances
+    if threads is None or threads <= own:
+        return
+    if threads > cores:
         raise ServingRefused(
-            f"{name}: pipeline_splits are not served: models are exported whole; leave them out"
+            f"{name}: threads {threads}: this process may use {cores} cores, and more threads than that would take "
+            f"turns; give threads {_at_most(cores)}, or leave them out"
         )
-    backend.check(settings)
-    weights = weights_of(settings)
-    told = (*warnings, *weights_warnings(settings, weights))
-    return Served(name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told)
+    raise ServingRefused(
+        f"{name}: threads {threads} with --instances {instances}: each instance has {own} of the {cores} cores; "
+        f"give --instances {_at_most(cores // threads)}, or threads {_at_most(own)}"
+    )
+
+
+def _at_most(number: int) -> str:
+    return f"{number} or fewer" if number > 1 else "1"
+
+
+def _without_effect(name: str, asked: Mapping[str, Any]) -> tuple[str, ...]:
+    idle = [f"{key} {asked[key]}" for key in SIDE_BY_SIDE if (asked.get(key) or 1) > 1]
+    if not idle:
+        return ()
+    return (
+        f"{name}: no effect at a server, whose instances (--instances) each compute one request at a time: "
+        f"{', '.join(idle)}",
+    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from serving.open_loop import dealt, poisson_arrivals
-from serving.request_rates import MOST_PROBES, TOLERANCE, AtRate, highest_rate
+from serving import request_rates
+from serving.open_loop import BEYOND_P99, Answered, dealt, open_loop, poisson_arrivals
+from serving.request_rates import MOST_PROBES, TOLERANCE, AtRate, end_warning, highest_rate
 from serving.statistics import Counters
 
 NOTHING = Counters(*[0] * 8)
@@ -153,3 +157,95 @@ def test_rates_that_were_asked_for_are_tried_in_order_until_one_is_too_high() ->
     assert highest_rate(is_under, [40.0, 10.0, 5.0, 80.0]) is not None
     assert probes[:3] == [5.0, 10.0, 40.0]
     assert 80.0 not in probes
+
+
+SERVICE_MS = 20.0
+CAPACITY = 1000 / SERVICE_MS
+"""Requests a second, of a server that computes one after the other."""
+
+
+class TestSearchOfAServer:
+    """Which computes each request in 20 ms: 50 requests a second and no more. No time passes here."""
+
+    @pytest.fixture
+    def search(self, monkeypatch: pytest.MonkeyPatch):
+        """`search(rates, limit_ms)`: the highest rate, and what was found of each that was tried."""
+        monkeypatch.setattr(request_rates, "counters", lambda server, model: NOTHING)
+        monkeypatch.setattr(request_rates, "available_cores", lambda: 2)
+        server = SimpleNamespace(address="nowhere")
+        model = SimpleNamespace(name="a", settings=SimpleNamespace(micro_batch_size=4))
+
+        def search(rates, limit_ms: float, duration_s: float = 20.0, one_by_one: bool = True):
+            clients = partial(simulated_clients, one_by_one=one_by_one)
+            monkeypatch.setattr(request_rates, "in_clients", clients)
+            found: dict[float, AtRate] = {}
+
+            def is_under(rate: float) -> bool:
+                found[rate] = request_rates.at_rate(server, model, None, rate, duration_s, limit_ms=limit_ms)
+                return found[rate].under(limit_ms)
+
+            def lower_may_be(rate: float) -> bool:
+                return found[rate].lower_may_be_under(limit_ms, duration_s)
+
+            return highest_rate(is_under, rates, lower_may_be), found
+
+        return search
+
+    @pytest.mark.parametrize("rates", [[4.0], [1000.0], [10.0, 30.0, 90.0]], ids=["below", "above", "around"])
+    def test_the_rate_that_is_found_keeps_the_limit_and_one_a_little_higher_does_not(
+        self, search, rates: list[float]
+    ) -> None:
+        highest, found = search(rates, limit_ms=500.0)
+        assert 0.8 * CAPACITY < highest < CAPACITY
+        assert found[highest].p99_ms <= 500.0
+        assert "; under 500 ms" in found[highest].line(500.0)
+        assert len(found[highest].latency_ns) == round(highest * 20.0)
+        too_high = [rate for rate in found if rate > highest]
+        assert min(too_high) <= highest * TOLERANCE
+        assert all("; over 500 ms" in found[rate].line(500.0) for rate in too_high)
+        assert found[max(too_high)].broke_off
+        assert end_warning(highest, found) is None
+
+    def test_a_limit_that_leaves_no_time_to_wait_is_kept_at_low_rates_alone(self, search) -> None:
+        highest, _ = search([4.0], limit_ms=1.5 * SERVICE_MS)
+        assert highest < 0.5 * CAPACITY
+
+    def test_a_limit_that_a_request_alone_does_not_keep_ends_the_search(self, search) -> None:
+        highest, found = search([400.0], limit_ms=0.5 * SERVICE_MS)
+        assert highest is None
+        assert min(found) > 0.25 * CAPACITY
+
+    def test_a_server_that_every_rate_leaves_idle_ends_the_search_after_so_many_rates(self, search) -> None:
+        highest, found = search([4.0], limit_ms=500.0, duration_s=0.01, one_by_one=False)
+        assert len(found) == MOST_PROBES
+        assert highest == max(found) == 4.0 * 2 ** (MOST_PROBES - 1)
+        assert "the server may take more; start from --request-rate 131072.00" in end_warning(highest, found)
+
+
+def simulated_clients(server, served, job, clients: int, *, one_by_one: bool) -> list[Answered]:
+    """In place of client processes: what each would measure of a server that answers so."""
+    assert job.func is open_loop
+    client, arrivals_ns, limit_ns = job.args
+    assert (client.model, client.batch, len(arrivals_ns)) == ("a", 4, clients)
+    due_ns = np.sort(np.concatenate(arrivals_ns))
+    service_ns, free_ns, answered = int(SERVICE_MS * MS), 0, []
+    for due in map(int, due_ns):
+        free_ns = max(due, free_ns if one_by_one else 0) + service_ns
+        answered.append(free_ns)
+    answered_ns = np.array(answered)
+    parts = []
+    for own_ns in arrivals_ns:
+        own_answers_ns = answered_ns[np.searchsorted(due_ns, own_ns)]
+        late = np.cumsum(own_answers_ns - own_ns > limit_ns)
+        sent = int(np.count_nonzero(late <= BEYOND_P99 * len(due_ns)))
+        parts.append(Answered(own_ns[:sent], own_ns[:sent], own_answers_ns[:sent], sent < len(own_ns)))
+    return parts
+
+
+def test_a_search_that_met_no_rate_a_little_too_high_says_what_is_not_known() -> None:
+    assert end_warning(10.0, [5.0, 10.0, 10.4]) is None
+    for tried in ([5.0, 10.0], [5.0, 10.0, 20.0]):
+        warning = end_warning(10.0, tried)
+        assert warning is not None
+        assert warning.startswith(f"warning: the search ended after {len(tried)} rates")
+        assert warning.endswith("start from --request-rate 10.00")

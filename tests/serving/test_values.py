@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +21,7 @@ from serving.errors import ServingRefused
 from serving.instance import own_cores
 from serving.load import Load
 from serving.model_config import settings_as_text, settings_from_text
-from serving.served import served
+from serving.served import Served, served
 from serving.shared_images import Region
 from serving.statistics import Counters
 
@@ -56,6 +59,82 @@ class TestServed:
     def test_what_cannot_be_served_is_refused_with_the_remedy(self, flags, more, words: str) -> None:
         with pytest.raises(ServingRefused, match=words):
             served("a", {**TINY, **flags}, **more)
+
+
+class TestCoresOfInstances:
+    """What a configuration says of threads and of computing side by side, on a machine with four cores."""
+
+    @pytest.fixture
+    def configured(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+        """`configured(values)`: as it is served with these values in its configuration."""
+        for module in ("serving.served", "measurement.settings"):
+            monkeypatch.setattr(f"{module}.available_cores", lambda: 4)
+        monkeypatch.setattr("serving.served.ROOT", tmp_path)
+
+        def serve(values: dict[str, object], instances: int | None = None) -> Served:
+            (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own": {**TINY, **values}}))
+            return served("own", {}, "own", instances=instances)
+
+        return serve
+
+    @pytest.mark.parametrize(
+        ("values", "instances", "expected"),
+        [
+            ({}, None, (4, 1)),
+            ({}, 2, (2, 2)),
+            ({"threads": 1}, 1, (1, 1)),
+            ({"threads": 1}, 2, (2, 1)),
+            ({"threads": 2}, 2, (2, 2)),
+            ({"threads": 2}, None, (2, 2)),
+            ({"threads": 3}, None, (1, 3)),
+            ({"threads": 4, "cpu": {"threads": 2}}, 2, (2, 2)),
+        ],
+    )
+    def test_a_configurations_threads_are_those_of_each_instance(
+        self, configured, values, instances: int | None, expected: tuple[int, int]
+    ) -> None:
+        found = configured(values, instances)
+        assert (found.instances, found.settings.threads) == expected
+        assert not any("threads" in line for line in found.warnings)
+
+    @pytest.mark.parametrize(
+        ("threads", "instances", "words"),
+        [
+            (
+                3,
+                2,
+                "own: threads 3 with --instances 2: each instance has 2 of the 4 cores; "
+                "give --instances 1, or threads 2 or fewer",
+            ),
+            (8, None, "own: threads 8: this process may use 4 cores, .*give threads 4 or fewer, or leave"),
+            (8, 2, "own: threads 8: this process may use 4 cores"),
+        ],
+    )
+    def test_threads_that_an_instance_has_no_cores_for_are_refused_with_the_remedy(
+        self, configured, threads: int, instances: int | None, words: str
+    ) -> None:
+        with pytest.raises(ServingRefused, match=words):
+            configured({"threads": threads}, instances)
+
+    def test_what_an_instance_does_not_do_side_by_side_is_told_in_one_line(self, configured) -> None:
+        found = configured({"replicas": 2, "cpu": {"device_iterations": 8, "streams": 3}})
+        assert [line for line in found.warnings if "no effect at a server" in line] == [
+            "own: no effect at a server, whose instances (--instances) each compute one request at a time: "
+            "replicas 2, device_iterations 8, streams 3"
+        ]
+        assert not any("--device-iterations" in line for line in found.warnings)
+        settings = found.settings
+        assert (settings.replicas, settings.device_iterations, settings.streams) == (1, 1, None)
+
+    def test_one_of_each_is_what_an_instance_has_and_is_not_told(self, configured) -> None:
+        found = configured({"replicas": 1, "device_iterations": 1, "streams": 1})
+        assert not any("no effect at a server" in line for line in found.warnings)
+
+    def test_stages_are_refused_in_words_of_the_configuration_whatever_the_instances(
+        self, configured
+    ) -> None:
+        with pytest.raises(ServingRefused, match="own: pipeline_splits are not served"):
+            configured({"pipeline_splits": ["blocks/2"]}, 1)
 
 
 def test_instances_have_cores_of_their_own_by_their_number() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from measurement.machine import cores_in_use
 from serving import served as served_module
 from serving.answers import differences, in_process, spans_of
 from serving.connection import Client, Connection, RequestType
@@ -130,6 +131,17 @@ def test_a_configuration_may_name_its_engine(
         monkeypatch.setattr(request.config.option, "backend", option)
         with serve("own", None, "own") as found:
             assert found.said[0]["effective"]["engine"] == engine
+
+
+def test_an_instance_computes_with_its_configurations_threads(
+    serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own-threads": {**TINY, "threads": 1}}))
+    monkeypatch.setattr(served_module, "ROOT", tmp_path)
+    with serve("own-threads", None, "own-threads", instances=1) as found:
+        (instance,) = found.said
+        assert instance["effective"]["threads"] == 1
+        assert instance["cores"] == sorted(cores_in_use())
 
 
 def test_without_shared_memory_the_server_is_told_of_none(

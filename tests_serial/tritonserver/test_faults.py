@@ -20,6 +20,7 @@ import pytest
 from serving import server as server_module
 from serving.answers import differences, in_process
 from serving.binary import Triton, find_triton
+from serving.channel import connect
 from serving.connection import Client, Connection, RequestType
 from serving.errors import NoAnswer, ServingError
 from serving.load import Load, under_load
@@ -27,7 +28,7 @@ from serving.loading import loaded
 from serving.own_folder import SHARED_MEMORY, own_folder
 from serving.repository import write_model
 from serving.served import ROOT, served
-from serving.server import HOST, Server, running_server
+from serving.server import HOST, Server, free_port, running_server
 from serving.shared_images import registered, shared_photographs
 from serving.statistics import counters
 from tests_serial.tritonserver.tiny import TINY
@@ -214,8 +215,9 @@ class TestServer:
 
 
 class TestLoad:
+    @pytest.mark.parametrize("request_type", list(RequestType), ids=str)
     def test_clients_tell_at_once_of_a_server_that_is_killed(
-        self, own_server: Server, tiny_served, images
+        self, own_server: Server, tiny_served, images, request_type: RequestType
     ) -> None:
         killed_s: list[float] = []
 
@@ -233,7 +235,7 @@ class TestLoad:
             with pytest.raises(
                 ServingError, match=r"client \d/4: the server is gone: .*\n.*killed by SIGKILL"
             ):
-                under_load(own_server, tiny_served, region, Load(RequestType.ASYNC, 4), 60.0, kill_once)
+                under_load(own_server, tiny_served, region, Load(request_type, 4), 60.0, kill_once)
             assert time.monotonic() - killed_s[0] < REPORT_S
         assert_all_gone(processes)
         assert not multiprocessing.active_children()
@@ -332,6 +334,17 @@ class TestRepository:
 class TestRuns:
     """Whole runs of the wrapper, on mid-size models that this run has exported already."""
 
+    def test_the_server_listens_at_the_port_that_is_given(self, repository: Path) -> None:
+        port = free_port()
+        with WholeRun(repository, "--grpc-port", str(port)) as run:
+            run.until_measuring()
+            with connect(f"{HOST}:{port}") as control:
+                assert control.get_server_metadata().name == f"benchmark-{run.process.pid}-{port}"
+                assert control.is_model_ready("mobilenet-v3-small")
+            os.killpg(run.process.pid, signal.SIGINT)
+            run.rest(timeout_s=30)
+        assert_all_gone(run.all_processes)
+
     def test_a_server_that_is_killed_fails_the_test_in_words(self, repository: Path) -> None:
         with WholeRun(repository) as run:
             server = run.until_measuring()
@@ -382,11 +395,11 @@ def wrapper(*words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedPr
 class WholeRun:
     """The wrapper, on one throughput test that would take a minute."""
 
-    def __init__(self, repository: Path) -> None:
+    def __init__(self, repository: Path, *more: str) -> None:
         words = [
             "-s", "--benchmark_only=true", "--duration", "60", "--model-repository", str(repository),
             "-k", "test_single_model[mobilenet-v3-small-mobilenet-v3-small-RequestType.ASYNC-4]",
-            "-p", "no:cacheprovider", "tests_serial/tritonserver/",
+            "-p", "no:cacheprovider", *more, "tests_serial/tritonserver/",
         ]  # fmt: skip
         self.process = subprocess.Popen(
             [sys.executable, str(WRAPPER), *words],

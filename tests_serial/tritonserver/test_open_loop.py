@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
 import subprocess
 import sys
@@ -27,7 +28,7 @@ from serving.errors import ServingError
 from serving.loading import loaded
 from serving.open_loop import Answered, open_loop
 from serving.report import rate_results
-from serving.request_rates import AtRate, at_rate
+from serving.request_rates import TOLERANCE, AtRate, at_rate
 from serving.served import ROOT
 from serving.server import running_server
 from serving.shared_images import registered
@@ -37,6 +38,9 @@ from tests_serial.tritonserver.tiny import TINY
 HOUR_NS = 3600 * 10**9
 HANGS_S = 120.0
 """After which a test is given up that would go on for hours."""
+
+SEARCH_S = 300.0
+"""After which a search is given up: it tries about eight rates, each with a hundred requests or more."""
 
 
 @pytest.fixture(scope="module")
@@ -104,14 +108,47 @@ def test_a_rate_that_is_far_too_high_is_broken_off(tiny) -> None:
 
 
 def test_a_limit_that_no_rate_can_keep_ends_the_search_at_the_lowest_rate(repository: Path) -> None:
-    words = ["-s", "--configurations", "mobilenet-v3-small", "--model-repository", str(repository)]
-    words += ["--request-rate", "4,8", "--latency-limit", "0.001", "--duration", "1"]
-    words += ["-p", "no:cacheprovider"]
-    command = [sys.executable, "run_benchmark_with_triton_server.py", *words, "tests_serial/tritonserver/"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANGS_S)
+    done = searched(repository, rates="4,8", limit_ms="0.001")
     assert done.returncode == 1
     assert "no rate down to 4 requests/s has its p99 under 0.001 ms: give a higher" in done.stdout
     assert done.stdout.count("request rate ") == 1
+
+
+def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(repository: Path) -> None:
+    """A hundred requests for each rate: twice the rate again and again, until they meet and wait over the limit."""
+    done = searched(repository, rates="50", limit_ms="1000")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = dict(
+        re.findall(r"^request rate (\d+\.\d\d)/s: .*; (under|over) 1000 ms", done.stdout, re.MULTILINE)
+    )
+    (told,) = re.findall(
+        r"^highest rate with p99 under 1000 ms: (\d+\.\d\d) requests/s$", done.stdout, re.MULTILINE
+    )
+    assert lines[told] == "under"
+    assert [rate for rate, verdict in lines.items() if verdict == "under" and float(rate) > float(told)] == []
+    too_high = [float(rate) for rate, verdict in lines.items() if verdict == "over"]
+    assert min(too_high) <= float(told) * TOLERANCE + 0.02  # both are rounded in print
+    assert "warning: the search ended" not in done.stdout
+
+    parser = DriverParser()
+    parser.feed(done.stdout)
+    parsed = parser.parsed()
+    assert parsed.problems == ()
+    batch = int(parsed.settings["micro_batch_size"])
+    assert parsed.metrics["highest_rate"].value == pytest.approx(float(told) * batch, abs=0.01 * batch)
+    assert parsed.metrics["latency_p99"].value <= 1000
+    assert parsed.metrics["failed_requests"].value == 0
+    assert parsed.settings["latency_limit"] == "p99 under 1000 ms"
+    assert parsed.settings["request_rate"] == "searched"
+
+
+def searched(repository: Path, rates: str, limit_ms: str) -> subprocess.CompletedProcess[str]:
+    """A whole run of the wrapper."""
+    words = ["-s", "--configurations", "mobilenet-v3-small", "--model-repository", str(repository)]
+    words += ["--request-rate", rates, "--latency-limit", limit_ms, "--duration", "1"]
+    words += ["-p", "no:cacheprovider"]
+    command = [sys.executable, "run_benchmark_with_triton_server.py", *words, "tests_serial/tritonserver/"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SEARCH_S)
 
 
 class TestOneClient:

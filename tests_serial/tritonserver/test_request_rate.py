@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from serving.report import rate_results
-from serving.request_rates import AtRate, at_rate, highest_rate
+from serving.request_rates import AtRate, at_rate, end_warning, highest_rate
 
 
 @pytest.mark.open_loop
@@ -48,6 +48,8 @@ def test_request_rate(at_server, duration_s: float, request: pytest.FixtureReque
                 pytrace=False,
             )
         print(f"highest rate with p99 under {limit_ms:g} ms: {highest:.2f} requests/s", flush=True)
+        if warning := end_warning(highest, found):
+            print(warning, flush=True)
         shown = highest
     results = rate_results(
         at_server.server, at_server.served, at_server.said, at_server.shared_memory, found[shown], limit_ms

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -69,6 +70,27 @@ def test_every_option_is_described_and_every_described_option_exists() -> None:
         option.partition("=")[0] for option in re.findall(r"^  (--[\w-]+(?:=\w+)?)", section, re.MULTILINE)
     }
     assert set(re.findall(r"^\| `(--[\w-]+)", PAGE, re.MULTILINE)) == options
+
+
+def test_models_go_beside_the_tests_where_no_folder_is_named_and_it_is_made(tmp_path: Path) -> None:
+    """Beside these tests here, wherever they are: in a copy of them, so that nothing is there yet."""
+    tests = tmp_path / "tests_serial/tritonserver"
+    tests.mkdir(parents=True)
+    for name in ("conftest.py", "test_single_model.py"):
+        shutil.copy(ROOT / "tests_serial/tritonserver" / name, tests)
+    (row,) = re.findall(r"^\| `--model-repository DIR` \| `(\S+)`, relative to the tests", PAGE, re.MULTILINE)
+    repository = (tests / row).resolve()
+    assert repository == tmp_path / "tests_serial/test_serial/tritonserver/models"
+    words = [
+        "run_benchmark_with_triton_server.py",
+        "--collect-only",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        str(tests),
+    ]
+    run([sys.executable, *words])
+    assert repository.is_dir()
 
 
 def test_without_paths_the_tests_of_the_server_are_run(tmp_path: Path) -> None:
