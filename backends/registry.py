@@ -75,7 +75,10 @@ def _first_usable(devices: Sequence[str]) -> Backend:
                 return backend
             refused[f"{name} on {device}"] = state
     reasons = "; ".join(f"{what}: {state.reason} ({state.remedy})" for what, state in refused.items())
-    raise BackendError(f"--backend auto: no backend is usable here: {reasons}")
+    raise BackendError(
+        "--backend auto: no backend is usable here; those of a CPU are in the environment that `make setup` makes "
+        f"(. .venv/bin/activate). Each in turn: {reasons}"
+    )
 
 
 def _devices(device: str) -> Sequence[str]:

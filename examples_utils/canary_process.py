@@ -23,7 +23,7 @@ def refuse_without_numpy() -> None:
     """Raises RequestError if the canary's library is not installed."""
     if find_spec("numpy") is None:
         raise RequestError(
-            "--canary: its work is numpy's, which is not installed: pip install 'examples-utils[history]', or "
+            "--canary: its work is numpy's, which is not installed: pip install -e '.[history]', or "
             "leave the option out"
         )
 

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(
             f"error: {parsed.command} needs {error.name}, which is not installed: "
-            f"pip install 'examples-utils[history]'",
+            "activate the environment (. .venv/bin/activate), or pip install -e '.[history]'",
             file=sys.stderr,
         )
         return 2

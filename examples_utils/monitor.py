@@ -23,7 +23,7 @@ def refuse_without_plot() -> None:
     if not shutil.which("gc-monitor") and find_spec("matplotlib") is None:
         raise RequestError(
             "--gc-monitor: there is no IPU here, so CPU and memory are sampled and plotted, which needs "
-            "matplotlib: pip install 'examples-utils[plot]'"
+            "matplotlib: pip install -e '.[plot]'"
         )
 
 

@@ -24,7 +24,7 @@ def main() -> int:
         import nbformat
         from nbclient import NotebookClient  # noqa: F401
     except ImportError as error:
-        print(f"{error.name} is missing: pip install 'examples-utils[notebook]'", file=sys.stderr)
+        print(f"{error.name} is missing: pip install -e '.[notebook]'", file=sys.stderr)
         return 2
     try:
         notebook = nbformat.read(arguments.notebook, as_version=4)  # type: ignore[no-untyped-call]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import shutil
 import sys
 import time
@@ -112,7 +113,9 @@ def sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Inter
     for complaint in unreadable:
         console.warning(complaint)
     if stopped:
-        console.error(f"{stopped}; go on with: benchmark --resume {log_folder}")
+        console.error(
+            f"{stopped}; go on with: python3 -m examples_utils benchmark --resume {shlex.quote(str(log_folder))}"
+        )
     if results:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         console.say("\n" + results_table(results, width))

@@ -95,7 +95,7 @@ def open_engine(url: URL, create: bool) -> Engine:
         engine = create_engine(url, connect_args={k: v for k, v in arguments.items() if k not in url.query})
     except (ImportError, NoSuchModuleError) as error:
         raise HistoryError(
-            f"{shown(url)}: needs a package that is not installed ({error}): pip install 'examples-utils[history]'"
+            f"{shown(url)}: needs a package that is not installed ({error}): pip install -e '.[history]'"
         ) from None
     except (ArgumentError, *_NOT_UNDERSTOOD) as error:
         raise _wrong_options(url, error) from None

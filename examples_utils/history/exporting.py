@@ -152,7 +152,7 @@ def _write_parquet(blocks: Iterable[list[_Row]], stream: BinaryIO) -> None:
         import pyarrow.parquet as pq
     except ModuleNotFoundError as error:
         raise RequestError(
-            f"export --format parquet: needs the package {error.name}: pip install 'examples-utils[history]'"
+            f"export --format parquet: needs the package {error.name}: pip install -e '.[history]'"
         ) from None
     types = {"text": pa.string(), "bool": pa.bool_(), "int": pa.int32(), "float": pa.float64()}
     schema = pa.schema([(name, types[kind]) for name, kind in COLUMNS.items()])

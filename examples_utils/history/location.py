@@ -30,7 +30,7 @@ def refuse_without_packages() -> None:
     for package in ("sqlalchemy", "alembic"):
         if find_spec(package) is None:
             raise RequestError(
-                f"a history needs the package {package}, which is not installed: pip install 'examples-utils[history]'"
+                f"a history needs the package {package}, which is not installed: pip install -e '.[history]'"
             )
 
 

@@ -19,9 +19,7 @@ _NEEDED = ("alembic", "jinja2", "numpy", "ruptures", "scipy", "sqlalchemy")
 def nightly(parsed: argparse.Namespace) -> int:
     """Runs a night. Raises RequestError if the request is wrong; then nothing has been run."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise RequestError(
-            f"nightly needs {', '.join(missing)}, not installed: pip install 'examples-utils[history]'"
-        )
+        raise RequestError(f"nightly needs {', '.join(missing)}, not installed: pip install -e '.[history]'")
     from examples_utils.nightly.night import run_night
 
     return run_night(

@@ -39,7 +39,8 @@ def test_auto_takes_the_first_of_its_order_that_is_usable(monkeypatch: pytest.Mo
     assert registry.choose("auto").name == "torch"
     monkeypatch.setattr(torch, "find_spec", lambda name: None)
     with pytest.raises(
-        BackendError, match=r"no backend is usable here: .*openvino on cpu: .*pip install openvino"
+        BackendError,
+        match=r"no backend is usable here; .*make setup.*openvino on cpu: .*pip install openvino",
     ):
         registry.choose("auto")
 

@@ -168,7 +168,7 @@ def test_without_the_statistics_library_it_says_what_to_install(workplace):
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 2
     assert "compare needs scipy" in done.stderr
-    assert "pip install 'examples-utils[history]'" in done.stderr
+    assert "pip install -e '.[history]'" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shlex
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -120,6 +123,23 @@ def test_a_stopped_run_ends_its_command_and_keeps_every_finished_result(workplac
     results = json.loads((workplace.log / "benchmark_results.json").read_text())
     assert [records[0]["status"] for records in results.values()] == ["passed", "not run", "not run"]
     assert processes_in(workplace.folder) == []
+
+
+def test_the_command_that_a_stopped_run_prints_goes_on_with_it(workplace):
+    workplace.log = workplace.folder / "a log"
+    workplace.script("wait.sh", "[ -e started ] || { touch started; sleep 60; }\n")
+    workplace.spec("first: {cmd: echo 1}\nsecond: {cmd: sh wait.sh}\nthird: {cmd: echo 3}\n")
+    runner = workplace.start()
+    wait_until((workplace.folder / "started").exists)
+    runner.send_signal(signal.SIGINT)
+    out, _ = runner.communicate(timeout=20)
+    python, *command = shlex.split(out.partition("go on with: ")[2].splitlines()[0])
+    assert python == "python3"
+    assert (
+        subprocess.run([sys.executable, *command], cwd=workplace.folder, capture_output=True).returncode == 0
+    )
+    results = json.loads((workplace.log / "benchmark_results.json").read_text())
+    assert [records[0]["status"] for records in results.values()] == ["passed"] * 3
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_grace_of_the_first(workplace):

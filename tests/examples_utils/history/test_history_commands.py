@@ -499,5 +499,5 @@ def test_without_a_package_it_says_which_one_to_install(work: Workplace, package
     done = subprocess.run(command_line, capture_output=True, text=True)
     assert done.returncode == 2
     assert f"needs the package {package}" in done.stderr
-    assert "pip install 'examples-utils[history]'" in done.stderr
+    assert "pip install -e '.[history]'" in done.stderr
     assert not work.log.exists()

@@ -45,7 +45,7 @@ def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     out, _ = night.communicate(timeout=30)
     assert night.returncode == 130
     assert "Traceback" not in out
-    assert "go on with: benchmark --resume" in out
+    assert "go on with: python3 -m examples_utils benchmark --resume" in out
     (run,) = place.stored()
     assert run.figures[MetricKey(SUITE, "first", "first", "rate")].values == (7.0,)
     assert len(run.canary["compute"]) == 1

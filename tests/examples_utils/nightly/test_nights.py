@@ -195,7 +195,7 @@ def test_a_missing_package_is_refused_before_anything_runs(place: NightPlace, mo
     place.benchmarks(a=100)
     done = place.night()
     assert done.exitcode == 2
-    assert "nightly needs scipy, not installed: pip install 'examples-utils[history]'" in done.err
+    assert "nightly needs scipy, not installed: pip install -e '.[history]'" in done.err
     assert not place.log.exists()
 
 
