@@ -271,7 +271,7 @@ class TestEngine:
     def test_the_same_photographs_get_the_same_classes_wherever_they_are_normalised(
         self, photographs: Path, backend: str
     ) -> None:
-        count = len(list(photographs.glob("*.jpg")))
+        count = 8
         command = (
             f"--model efficientnet-lite0 --precision 32.32 --micro-batch-size {count} --backend {backend}"
         )
@@ -294,7 +294,8 @@ class TestEngine:
         assert len(set(on_the_host)) > count / 2
         assert classes("--normalization-location", "ipu") == on_the_host
         assert classes("--eight-bit-io") == on_the_host
-        assert classes("--normalization-location", "none") != on_the_host
+        if backend == "torch":  # nowhere: the engines are given the same model as for the host
+            assert classes("--normalization-location", "none") != on_the_host
 
     def test_auto_prints_the_order_that_it_goes_through_and_what_it_took(self, driver) -> None:
         argv = [*SMALL, "--iterations", "1", "--warmup", "0", "--threads", "1"]
