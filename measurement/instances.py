@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from measurement.loop import Measurement
+from measurement.loop import Measurement, known_of_all
 
 
 def together(instances: Sequence[Measurement]) -> Measurement:
@@ -22,19 +22,23 @@ def together(instances: Sequence[Measurement]) -> Measurement:
         return instances[0]
     processes = [part for instance in instances for part in _replicas(instance)]
     calls = min(len(part.host_call_ns) for part in processes)
-    took_ns = np.stack([part.host_call_ns[:calls] for part in processes])
+    processes = [part.of_host_calls(slice(calls)) for part in processes]
+    took_ns = np.stack([part.host_call_ns for part in processes])
     slowest = took_ns.argmax(axis=0), np.arange(calls)
-    transfers_ns = [part.transfer_ns[:calls] for part in processes if part.transfer_ns is not None]
-    between_ns = [part.between_ns[:calls] for part in processes if part.between_ns is not None]
+
+    def of_slowest(parts: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
+        known = known_of_all(parts)
+        return None if known is None else np.stack(known)[slowest]
+
     return replace(
         instances[0],
         samples_per_host_call=sum(part.samples_per_host_call for part in processes),
-        start_ns=processes[0].start_ns[:calls],  # clocks of several hosts have nothing in common
+        start_ns=processes[0].start_ns,  # clocks of several hosts have nothing in common
         host_call_ns=took_ns[slowest],
-        decode_wait_ns=np.stack([part.decode_wait_ns[:calls] for part in processes])[slowest],
-        transfer_ns=np.stack(transfers_ns)[slowest] if len(transfers_ns) == len(processes) else None,
-        between_ns=np.stack(between_ns)[slowest] if len(between_ns) == len(processes) else None,
-        round_trip_ns=np.concatenate([_round_trips(part, calls) for part in processes]),
+        decode_wait_ns=np.stack([part.decode_wait_ns for part in processes])[slowest],
+        transfer_ns=of_slowest([part.transfer_ns for part in processes]),
+        between_ns=of_slowest([part.between_ns for part in processes]),
+        round_trip_ns=np.concatenate([part.round_trip_ns for part in processes]),
         replica=None,
         correct=sum(part.correct for part in instances),
         labelled=sum(part.labelled for part in instances),
@@ -45,21 +49,7 @@ def together(instances: Sequence[Measurement]) -> Measurement:
 def _replicas(instance: Measurement) -> list[Measurement]:
     if instance.replica is None:
         return [instance]
-    round_trip_ns = instance.round_trip_ns.reshape(len(instance.replica), -1)
     return [
-        replace(
-            instance,
-            start_ns=instance.start_ns[own],
-            host_call_ns=instance.host_call_ns[own],
-            decode_wait_ns=instance.decode_wait_ns[own],
-            transfer_ns=None if instance.transfer_ns is None else instance.transfer_ns[own],
-            between_ns=None if instance.between_ns is None else instance.between_ns[own],
-            round_trip_ns=round_trip_ns[own].ravel(),
-            replica=None,
-        )
-        for own in (instance.replica == number for number in np.unique(instance.replica))
+        replace(instance.of_host_calls(instance.replica == number), replica=None)
+        for number in np.unique(instance.replica)
     ]
-
-
-def _round_trips(part: Measurement, calls: int) -> NDArray[np.int64]:
-    return part.round_trip_ns.reshape(len(part.host_call_ns), -1)[:calls].ravel()

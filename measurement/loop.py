@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -122,6 +122,29 @@ class Measurement:
             return (self.host_call_ns,)
         return tuple(self.host_call_ns[self.replica == number] for number in np.unique(self.replica))
 
+    def of_host_calls(self, chosen: NDArray[Any] | slice) -> Measurement:
+        """The same with the chosen host calls alone, by index, mask or slice; counts of outputs stay those of all."""
+
+        def some(values: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+            return None if values is None else values[chosen]
+
+        return replace(
+            self,
+            start_ns=self.start_ns[chosen],
+            host_call_ns=self.host_call_ns[chosen],
+            decode_wait_ns=self.decode_wait_ns[chosen],
+            transfer_ns=some(self.transfer_ns),
+            between_ns=some(self.between_ns),
+            round_trip_ns=self.round_trip_ns.reshape(len(self.host_call_ns), -1)[chosen].ravel(),
+            replica=some(self.replica),
+        )
+
+
+def known_of_all(parts: Sequence[NDArray[np.int64] | None]) -> list[NDArray[np.int64]] | None:
+    """The parts, or None if some measurement could not tell its own."""
+    known = [part for part in parts if part is not None]
+    return known if len(known) == len(parts) else None
+
 
 def measure(
     executable: Executable,
@@ -136,9 +159,9 @@ def measure(
 
     `on_call` is told of each timed host call, outside the timed region. Only where the source works ahead does the
     time between two host calls count: what is decoded in it would else cost nothing, and the throughput be more than
-    images come out of the machine. With `ended`, this alone says
-    when to stop; it is asked after each timed host call. `others` begin their timed host calls together,
-    and go on with host calls that are not timed until the last one has its figures.
+    images come out of the machine. With `ended`, this alone says when to stop; it is asked after each timed host
+    call. `others` begin their timed host calls together, and go on with host calls that are not timed until the last
+    one has its figures.
     """
     warmup = settings.warmup + DROPPED_HOST_CALLS
     for _ in range(warmup):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from measurement.loop import Measurement
+from measurement.loop import Measurement, known_of_all
 
 
 def long_enough(
@@ -60,18 +60,9 @@ def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Me
 def _between(own: Measurement, opened_ns: int, closed_ns: int, iterations: int | None) -> Measurement:
     inside = (own.start_ns >= opened_ns) & (own.start_ns + own.host_call_ns <= closed_ns)
     chosen = np.flatnonzero(inside)[:iterations]
-    round_trips = own.round_trip_ns.reshape(len(own.host_call_ns), -1)
-    return replace(
-        own,
-        start_ns=own.start_ns[chosen],
-        host_call_ns=own.host_call_ns[chosen],
-        decode_wait_ns=own.decode_wait_ns[chosen],
-        transfer_ns=None if own.transfer_ns is None else own.transfer_ns[chosen],
-        between_ns=None if own.between_ns is None else own.between_ns[chosen],
-        round_trip_ns=round_trips[chosen].ravel(),
-    )
+    return own.of_host_calls(chosen)
 
 
 def _joined(parts: Sequence[NDArray[np.int64] | None]) -> NDArray[np.int64] | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if len(known) == len(parts) else None
+    known = known_of_all(parts)
+    return None if known is None else np.concatenate(known)
