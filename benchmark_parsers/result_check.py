@@ -6,13 +6,14 @@ import json
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import timezone
 from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from benchmark_parsers.result_file import Steps, UnusableError, not_numbers, read_results
+from benchmark_parsers.times import read_time
 
 # A foreign file may have a problem in each of its millions of elements; after so many the others are not looked for.
 MOST_PROBLEMS = 1000
@@ -210,8 +211,7 @@ def _wrong_times(record: Mapping[str, Any]) -> Iterator[tuple[Steps, str]]:
 
 def _is_time(text: str) -> bool:
     try:
-        # Python 3.10 does not know the Z of other tools.
-        datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc)
+        read_time(text).astimezone(timezone.utc)
     except (ValueError, OverflowError):
         return False
     return True

@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
 from benchmark_parsers.json_document import number
+from benchmark_parsers.times import read_time
 from benchmark_parsers.unit_of_regex import direction_of
 from examples_utils.exit_text import exit_text
 from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
@@ -49,8 +49,7 @@ def started_utc(record: Record) -> str | None:
     """
     told = record.get("start_time_utc") or record.get("start_time")
     try:
-        # Python 3.10 does not know the Z of other tools.
-        return utc_text(datetime.fromisoformat(told.replace("Z", "+00:00"))) if told else None
+        return utc_text(read_time(told)) if told else None
     except (AttributeError, TypeError, ValueError, OverflowError):
         return None
 

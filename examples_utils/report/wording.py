@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
+from benchmark_parsers.times import read_time
 from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.statement import interval_text
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
@@ -101,7 +101,7 @@ def date(started_utc: str) -> str:
 def moment(started_utc: str) -> str:
     """Day and minute of a time, or the text itself if it is none."""
     try:
-        return datetime.fromisoformat(started_utc.replace("Z", "+00:00")).strftime("%Y-%m-%d %H:%M")
+        return read_time(started_utc).strftime("%Y-%m-%d %H:%M")
     except ValueError:
         return started_utc
 
