@@ -106,9 +106,7 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
         if last is None:
             continue
         repetitions = tuple(_values(figure, last) for figure in figures)
-        usable = repetitions
-        if not all(0 < value < inf for run in repetitions for value in run):
-            usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
+        usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
         if 2 * sum(map(bool, usable)) >= sum(map(bool, repetitions)):
             yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), usable)
 

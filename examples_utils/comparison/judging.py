@@ -61,15 +61,15 @@ def measured_and_plain(
     ``varying``: runs have levels that vary by themselves, so that one of them on each side says nothing of a change.
     """
     base_runs = len(pairing.base)
-    lacking = [pair for pair in pairing.pairs if has_no_ratio(pair)]
-    criterion = Criterion(lengths, level, sum(pair.direction is not None for pair in lacking), varying)
-    plain = [
-        without_ratio(pair, base_runs, options.threshold_of(pair.threshold), criterion) for pair in lacking
-    ]
-    told = {one.key for one in plain}
-    pairs = []
-    for pair in [pair for pair in pairing.pairs if pair.key not in told]:
-        if one := without_statistics(pair, base_runs, options.threshold_of(pair.threshold)):
+    lacking = {pair.key: pair for pair in pairing.pairs if has_no_ratio(pair)}
+    tested = sum(pair.direction is not None for pair in lacking.values())
+    criterion = Criterion(lengths, level, tested, varying)
+    plain, pairs = [], []
+    for pair in pairing.pairs:
+        threshold = options.threshold_of(pair.threshold)
+        if pair.key in lacking:
+            plain.append(without_ratio(pair, base_runs, threshold, criterion))
+        elif one := without_statistics(pair, base_runs, threshold):
             plain.append(one)
         else:
             pairs.append(pair)

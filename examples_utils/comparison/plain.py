@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from statistics import median
 
@@ -18,27 +19,28 @@ def without_statistics(pair: Pair, base_runs: int, threshold: float) -> Judged |
 
     The last runs are the new side. Figures of 0 or below that differ are those of ``without_ratio``.
     """
-    base = [value for run in pair.repetitions[:base_runs] for value in run]
+    before = pair.repetitions[:base_runs]
+    base = [value for run in before for value in run]
     new = [value for run in pair.repetitions[base_runs:] for value in run]
     if not isfinite(sum(base) + sum(new)):
         base, new = ([value for value in side if isfinite(value)] for side in (base, new))
         reason = "some of its figures are not finite numbers"
-        return _told(pair, base_runs, base, new, Verdict.UNCERTAIN, None, reason)
+        return told(pair, before, base, new, Verdict.UNCERTAIN, None, reason)
     lowest, highest = min(base), max(base)
     constant = lowest == highest and min(new) == max(new)
     if not constant:
         return None
     if lowest == new[0]:
-        return _told(pair, base_runs, base, new, Verdict.UNCHANGED, 1.0, "the same figure every time")
+        return told(pair, before, base, new, Verdict.UNCHANGED, 1.0, "the same figure every time")
     if len(base) + len(new) < _ENOUGH:
         return None
     ratio = new[0] / lowest
     if max(ratio, 1 / ratio) < 1 + threshold:
         reason = "another figure, every time, but within the threshold"
-        return _told(pair, base_runs, base, new, Verdict.UNCHANGED, ratio, reason)
+        return told(pair, before, base, new, Verdict.UNCHANGED, ratio, reason)
     verdict = verdict_of_change(ratio > 1, pair.direction)
     reason = "another figure, every time" + ("" if pair.direction else f"; {NO_DIRECTION}")
-    return _told(pair, base_runs, base, new, verdict, ratio, reason)
+    return told(pair, before, base, new, verdict, ratio, reason)
 
 
 NO_DIRECTION = "whether higher or lower is better is not known"
@@ -51,15 +53,16 @@ def verdict_of_change(rose: bool, direction: str | None) -> Verdict:
     return Verdict.REGRESSED if rose == (direction == "lower") else Verdict.IMPROVED
 
 
-def _told(
+def told(
     pair: Pair,
-    base_runs: int,
-    base: list[float],
-    new: list[float],
+    before: Sequence[tuple[float, ...]],
+    base: Sequence[float],
+    new: Sequence[float],
     verdict: Verdict,
     ratio: float | None,
     reason: str,
 ) -> Judged:
+    """A verdict without an interval: ``before`` are the runs of the base, ``base`` and ``new`` values that count."""
     return Judged(
         pair.key,
         verdict,
@@ -71,7 +74,7 @@ def _told(
         low=ratio,
         high=ratio,
         threshold=None,
-        base_runs=sum(bool(run) for run in pair.repetitions[:base_runs]),
+        base_runs=sum(map(bool, before)),
         base_values=len(base),
         new_values=len(new),
         reason=reason,

@@ -12,7 +12,7 @@ from scipy import special  # type: ignore[import-untyped]
 
 from examples_utils.comparison.exact_test import smallest_exact_p
 from examples_utils.comparison.pairing import Pair
-from examples_utils.comparison.plain import NO_DIRECTION, verdict_of_change
+from examples_utils.comparison.plain import NO_DIRECTION, told, verdict_of_change
 from examples_utils.comparison.verdicts import Judged, Verdict
 
 _Runs = Sequence[tuple[float, ...]]
@@ -42,22 +42,22 @@ def has_no_ratio(pair: Pair) -> bool:
 def without_ratio(pair: Pair, base_runs: int, threshold: float, criterion: Criterion) -> Judged:
     """The verdict on a figure for which ``has_no_ratio`` holds; the runs after the ``base_runs`` are new."""
     if pair.direction is None:
-        return _told(pair, base_runs, pair.repetitions[:base_runs], f"{_NO_RATIO}; {NO_DIRECTION}")
+        return _open(pair, base_runs, pair.repetitions[:base_runs], f"{_NO_RATIO}; {NO_DIRECTION}")
     p, length = min((_p(*_sides(pair, length), threshold, criterion), length) for length in criterion.lengths)
     q = min(1.0, criterion.figures * p)
     if q > criterion.level:
         return _uncertain(pair, base_runs, threshold, criterion)
     before, after = _sides(pair, length)
-    told = _told(pair, base_runs, before, _NO_RATIO)
+    found = _open(pair, base_runs, before, _NO_RATIO)
     lasted = f"; for {length} runs now" if length > 1 else ""
     return replace(
-        told,
+        found,
         verdict=verdict_of_change(min(_values(after)) > max(_values(before)), pair.direction),
         p=p,
         q=q,
         threshold=threshold,
         lasted_runs=length,
-        reason=f"{told.base:.5g} in the base and {told.new:.5g} now without any overlap; {told.reason}{lasted}",
+        reason=f"{found.base:.5g} in the base and {found.new:.5g} now without any overlap; {found.reason}{lasted}",
     )
 
 
@@ -100,30 +100,21 @@ def _p_of_levels(before: _Runs, after: _Runs, varying: bool) -> float:
 
 def _uncertain(pair: Pair, base_runs: int, threshold: float, criterion: Criterion) -> Judged:
     """With how many repetitions a side would settle it, where two single runs lie apart."""
-    told = _told(pair, base_runs, pair.repetitions[:base_runs], _NO_RATIO)
+    found = _open(pair, base_runs, pair.repetitions[:base_runs], _NO_RATIO)
     before, after = _sides(pair, criterion.lengths[0])
     if len(before) != 1 or len(after) != 1 or criterion.varying or not _apart(before, after, threshold):
-        return told
+        return found
     level = criterion.level / criterion.figures
     needed = next(number for number in count(2) if smallest_exact_p(number, number) <= level)
-    return replace(told, needed=needed, reason=f"{told.reason}; {needed} repetitions a side would settle it")
+    return replace(
+        found, needed=needed, reason=f"{found.reason}; {needed} repetitions a side would settle it"
+    )
 
 
-def _told(pair: Pair, base_runs: int, before: _Runs, reason: str) -> Judged:
+def _open(pair: Pair, base_runs: int, before: _Runs, reason: str) -> Judged:
     """Uncertain so far; ``before`` are the runs of the base that the new ones are held against."""
     base, new = _values(before), _values(pair.repetitions[base_runs:])
-    return Judged(
-        pair.key,
-        Verdict.UNCERTAIN,
-        unit=pair.unit,
-        direction=pair.direction,
-        base=median(base),
-        new=median(new),
-        base_runs=sum(map(bool, before)),
-        base_values=len(base),
-        new_values=len(new),
-        reason=reason,
-    )
+    return told(pair, before, base, new, Verdict.UNCERTAIN, None, reason)
 
 
 def _sides(pair: Pair, length: int) -> tuple[_Runs, _Runs]:
