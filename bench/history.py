@@ -1,14 +1,11 @@
 """What a history of a million figures costs: adding a night, comparing and reporting, and loading what they need.
 
-On SQLite, and on a PostgreSQL server of its own if one is installed. Writes are durable on both. Commands are timed
-as on any machine that has run them before: with their bytecode kept, whatever the environment says of it.
+On SQLite, and on a PostgreSQL server of its own if one is installed. Writes are durable on both.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from bench.command import run_command
 from bench.history_nights import BENCHMARKS, fill
 from examples_utils.history.reading import read_results
 from examples_utils.history.store import open_history
@@ -47,7 +45,7 @@ def measure_all(rounds: int = 5) -> Iterator[Row]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         logs = _night_of_results(folder)
         imports_s = median(
-            _seconds(partial(_run, [sys.executable, "-c", "import sqlalchemy"])) for _ in range(rounds)
+            _seconds(partial(run_command, [sys.executable, "-c", "import sqlalchemy"])) for _ in range(rounds)
         )
         yield "`import sqlalchemy` alone, as a process", f"{imports_s:.2f} s", "", ""
         yield from _rows("SQLite", str(folder / "history.db"), logs, rounds)
@@ -59,7 +57,9 @@ def measure_all(rounds: int = 5) -> Iterator[Row]:
 def _night_of_results(folder: Path) -> Path:
     (folder / "benchmarks.yml").write_text(_SPEC.format(values=",".join(map(str, range(BENCHMARKS)))))
     logs = folder / "logs"
-    _run([*_RUNNER, "benchmark", "--spec", str(folder / "benchmarks.yml"), "--log-dir", str(logs), "--quiet"])
+    run_command(
+        [*_RUNNER, "benchmark", "--spec", str(folder / "benchmarks.yml"), "--log-dir", str(logs), "--quiet"]
+    )
     _shift(logs, days=-20)
     return logs
 
@@ -75,7 +75,7 @@ def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
     process_s, read_s, add_s = [], [], []
     for _ in range(rounds):
         _shift(logs, days=1)
-        process_s.append(_seconds(partial(_run, add)))
+        process_s.append(_seconds(partial(run_command, add)))
         _shift(logs, days=1)
         begun = time.perf_counter()
         reading = read_results(logs)
@@ -105,7 +105,7 @@ def _verdict_rows(database: str, url: str, page: Path, rounds: int) -> Iterator[
         f"{database}: `report`": (report, "10 s"),
     }
     for title, (command, bound) in commands.items():
-        seconds = median(_seconds(partial(_run, command)) for _ in range(rounds))
+        seconds = median(_seconds(partial(run_command, command)) for _ in range(rounds))
         yield title, f"{seconds:.2f} s", bound, f"as a process; {BENCHMARKS} benchmarks"
 
 
@@ -131,11 +131,6 @@ def _shift(logs: Path, days: int) -> None:
         record = json.loads(file.read_text("utf-8"))
         started = datetime.fromisoformat(record["start_time_utc"]) + timedelta(days=days)
         file.write_text(json.dumps(record | {"start_time_utc": started.isoformat()}), "utf-8")
-
-
-def _run(command: list[str]) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=environment)
 
 
 def _seconds(action: Callable[[], object]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from statistics import median
 
 from playwright.sync_api import sync_playwright
 
+from bench.command import run_command
 from bench.history_nights import BENCHMARKS, NIGHTS, fill
 from examples_utils.comparison.nightly_judge import judge_night
 from examples_utils.comparison.options import CompareOptions
@@ -87,5 +87,5 @@ def _with_more_figures(run: Run) -> Run:
 
 def _seconds(command: Sequence[str]) -> float:
     begun = time.perf_counter()
-    subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+    run_command(command)
     return time.perf_counter() - begun
