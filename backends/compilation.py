@@ -17,6 +17,7 @@ from backends.base import (
     KeepingBackend,
     engine_errors,
 )
+from backends.breadcrumbs import leave_breadcrumb
 from backends.model_cache import Entry, ModelCache, UnusableEntry
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def compile_model(
     `identity` says what tells the model from others beside the settings. Raises what `build` raises, `BackendError`
     where the engine refuses the model, and `EngineError` where it fails.
     """
+    leave_breadcrumb(engine=backend.name, phase="importing")
     start_s, timed, key = time.perf_counter(), _TimedBuild(build, settings, example.nbytes), ""
     if cache is None:
         executable, state, warnings = _compile(backend, timed, example, settings), "off", timed.warnings
@@ -89,6 +91,7 @@ class _TimedBuild:
 
     def __call__(self) -> torch.nn.Module:
         start_s = time.perf_counter()
+        leave_breadcrumb(engine="torch", phase="building the model")
         with engine_errors(self._settings, self._micro_batch_bytes, "timm"):
             module, self.warnings = self._build()
         self.seconds = time.perf_counter() - start_s

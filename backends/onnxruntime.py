@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
+from backends.breadcrumbs import leave_breadcrumb
 from backends.device import compute_dtype, device_name, onnxruntime_provider, onnxruntime_sees_cuda
 from backends.onnx_export import export_onnx, export_stage_onnx, in_dtype
 from backends.onnxruntime_stage import OnnxRuntimeStage
@@ -60,6 +61,7 @@ class OnnxRuntimeBackend:
     def compile_and_keep(
         self, model: torch.nn.Module, example: Batch, settings: Settings
     ) -> tuple[OnnxRuntimeExecutable, Artefact]:
+        leave_breadcrumb(engine=self.name, phase="converting")
         artefact = {ONNX_FILE: export_onnx(in_dtype(model, _dtype(settings)), example)}
         return self.restore(artefact, lambda: model, example, settings), artefact
 
@@ -80,6 +82,7 @@ class OnnxRuntimeBackend:
 
 
 def _session(onnx: bytes, settings: Settings, profile_prefix: str = "") -> ort.InferenceSession:
+    leave_breadcrumb(engine="onnxruntime", phase="compiling")
     import onnxruntime as ort
 
     options = ort.SessionOptions()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Array, Artefact, Availability, Backend, BackendError, Batch, Effective, HostCall
+from backends.breadcrumbs import leave_breadcrumb
 from backends.openvino_ir import from_ir, to_ir
 from backends.openvino_stage import OpenVinoStage
 from backends.profiling.openvino import profile_requests
@@ -72,6 +73,7 @@ class OpenVinoBackend:
         import openvino as ov
 
         model = convert(stage, *examples)
+        leave_breadcrumb(engine="openvino", phase="compiling")
         properties = {**_properties(settings, model), "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         # Without it OpenVINO pins the threads of every stage to the same first cores.
         properties["ENABLE_CPU_RESERVATION"] = True
@@ -82,6 +84,7 @@ class OpenVinoBackend:
 def _executable(model: ov.Model, example: Batch, settings: Settings) -> OpenVinoExecutable:
     import openvino as ov
 
+    leave_breadcrumb(engine="openvino", phase="compiling")
     properties = _properties(settings, model)
     compiled = ov.Core().compile_model(model, "CPU", properties)
 
@@ -96,6 +99,7 @@ def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
     import openvino as ov
     import torch
 
+    leave_breadcrumb(engine="openvino", phase="converting")
     with torch.no_grad():
         converted = ov.convert_model(torch.export.export(model, tuple(map(torch.from_numpy, examples))))
     converted.reshape({index: list(example.shape) for index, example in enumerate(examples)})

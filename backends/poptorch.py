@@ -20,6 +20,7 @@ from backends.base import (
     Loader,
     Stage,
 )
+from backends.breadcrumbs import leave_breadcrumb
 from backends.poptorch_device import ipu_name, poptorch_availability, poptorch_version, refuse_absent_ipus
 from backends.poptorch_options import poptorch_options, profiles_here
 from measurement.machine import available_cores
@@ -52,6 +53,7 @@ class PoptorchBackend:
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> PoptorchExecutable:
         import poptorch
 
+        leave_breadcrumb(engine=self.name, phase="compiling")
         if settings.precision == "16.16":
             model = model.half()
         dtype = next(model.parameters()).dtype

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import cast
 
 from backends.base import Availability, Backend, BackendError
@@ -29,15 +30,23 @@ AUTO_ORDER = {
 }
 
 
-def choose(name: str, device: str = "auto") -> Backend:
+# backend -> the distributions that may hold its engine
+DISTRIBUTIONS = {
+    "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
+    "torch-compile": ("torch",),
+}
+
+
+def choose(name: str, device: str = "auto", without: Mapping[str, str] | None = None) -> Backend:
     """The backend called `name` on `device` (`auto`, `cpu`, `cuda`, `ipu`).
 
-    `auto` for the name is the first usable one of `AUTO_ORDER`, which for both is also that of the devices.
+    `auto` for the name is the first usable one of `AUTO_ORDER`, which for both is also that of the devices; `without`
+    names backends that it passes over, each with the reason.
     Raises `BackendError` for an unknown name (with the near ones), for an engine that is not usable
     here (with what to install), and for a device that the engine does not run on.
     """
     if name == "auto":
-        return _first_usable(_devices(device))
+        return _first_usable(_devices(device), without or {})
     if name not in MODULES:
         near = difflib.get_close_matches(name, [*MODULES, "auto"], n=2, cutoff=0.4)
         meant = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -65,10 +74,31 @@ def auto_order(device: str) -> str:
     return "; ".join(f"{', '.join(AUTO_ORDER[kind])} ({kind})" for kind in _devices(device))
 
 
-def _first_usable(devices: Sequence[str]) -> Backend:
+def alternative(name: str, device: str) -> str | None:
+    """The first other backend of `AUTO_ORDER` that is usable on `device` (`cpu`, `cuda`, `ipu`), if there is one."""
+    others = (other for other in AUTO_ORDER.get(device, ()) if other != name)
+    return next((other for other in others if load(other, device).available().usable), None)
+
+
+def engine_version(name: str) -> str:
+    """The version of the engine's installed distribution; empty where none is installed."""
+    for distribution in DISTRIBUTIONS.get(name, (name,)):
+        try:
+            return version(distribution)
+        except PackageNotFoundError:
+            continue
+    return ""
+
+
+def _first_usable(devices: Sequence[str], without: Mapping[str, str]) -> Backend:
     refused: dict[str, Availability] = {}
     for device in devices:
         for name in AUTO_ORDER[device]:
+            if name in without:
+                refused[f"{name} on {device}"] = Availability(
+                    False, without[name], f"--backend {name} tries it again"
+                )
+                continue
             backend = load(name, device)
             state = backend.available()
             if state.usable and not state.device_absent:

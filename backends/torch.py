@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
+from backends.breadcrumbs import leave_breadcrumb
 from backends.device import compute_dtype, device_name, synchronize, torch_sees_cuda, without_tf32
 from backends.inductor_folder import inductor_folder
 from backends.profiling.profile import Profile
@@ -58,6 +59,7 @@ class TorchBackend:
     ) -> Callable[..., torch.Tensor]:
         import torch
 
+        leave_breadcrumb(engine=self.name, phase="compiling")
         without_tf32(self.device_kind, settings.precision)
         torch.set_num_threads(settings.threads or available_cores())
         # Channels last is what the engine's own convolutions read. Over the 13 models at micro-batches of 1 and 8 it

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, cast
 from backends import registry
 from backends.artefact_key import source_digest
 from backends.base import AutonomousBackend
+from backends.breadcrumbs import leave_breadcrumb
 from backends.compilation import Compilation, compile_model
 from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
+from driver.crashes import subject_of
 from driver.data import LABELLED_CLASSES, example_batch
 from models import (
     BuiltModel,
@@ -60,6 +62,8 @@ def _labels_without_effect(settings: Settings, weights: Weights) -> tuple[str, .
 
 
 def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> Compilation:
+    """The executable of the run, by way of the model cache where there is one."""
+    leave_breadcrumb(device=settings.device, subject=subject_of(settings))
     cache = open_cache(settings.model_cache_path) if settings.model_cache_path else None
     backend = backend_of(settings)
 

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from backends.base import EngineError, OutOfMemory, engine_errors
+from backends.breadcrumbs import leave_breadcrumb
+from driver.crashes import crash_of, remember
 from driver.data import micro_batch_bytes, open_source
 from driver.instances.group import Group, line_prefix
 from driver.memory import memory_needed
@@ -47,10 +49,17 @@ def measured_by_replicas(
             settings,
             ready,
             group.all_reached,
+            crashed=_crashed,
         )
     together = within_window([part.measurement for part in found], settings.iterations)
     errors, memory = sum(part.decode_errors for part in found), sum(part.peak_mib for part in found)
     return made[0], Found(together, errors, memory)
+
+
+def _crashed(pid: int, number: int) -> str:
+    crash = crash_of(pid, number)
+    remember(crash)
+    return crash.message
 
 
 def replica(
@@ -75,5 +84,6 @@ def _measured(
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
             link.begin(Made.of(compiled))
+            leave_breadcrumb(engine=settings.backend, phase="running")
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
         return Found(measurement, source.decode_errors, peak_mib())

@@ -30,6 +30,7 @@ def run_replicas(
     all_reached: Callable[[], bool] = lambda: True,
     noun: str = "replica",
     if_memory_ran_out: str = "lower --replicas or --micro-batch-size",
+    crashed: Callable[[int, int], str] = lambda pid, number: f"was killed by {signal.Signals(number).name}",
 ) -> list[Any]:
     """What `job` returns in each of the processes, one for each share of `cores`.
 
@@ -38,7 +39,8 @@ def run_replicas(
     and of who made it. Once they have their figures they go on until `all_reached`, which is asked again and
     again. Raises `ReplicaError` where a replica dies, and
     the `ValueError` of a replica that refuses the request; none is left running then or after Ctrl-C.
-    `noun` is what the processes are called in lines and errors, `if_memory_ran_out` the remedy to name then.
+    `noun` is what the processes are called in lines and errors, `if_memory_ran_out` the remedy to name then;
+    `crashed` gives the words for the process of that number which that signal ended, other than SIGKILL.
     """
     replicas: list[_Replica] = []
     try:
@@ -46,7 +48,7 @@ def run_replicas(
             replicas.append(_start(job, len(replicas), len(cores), own, noun))
         return _attend(replicas, settings, on_ready, all_reached)
     except _Lost as lost:
-        raise ReplicaError(f"{lost.name} {_how_it_ended(lost.exit_code, if_memory_ran_out)}") from None
+        raise ReplicaError(f"{lost.name}{_how_it_ended(lost, if_memory_ran_out, crashed)}") from None
     finally:
         _end(replicas)
 
@@ -54,9 +56,9 @@ def run_replicas(
 class _Lost(Exception):
     """A process that ended without a word; `exit_code` is None where it only closed its connection."""
 
-    def __init__(self, name: str, exit_code: int | None) -> None:
-        super().__init__(name, exit_code)
-        self.name, self.exit_code = name, exit_code
+    def __init__(self, name: str, pid: int, exit_code: int | None) -> None:
+        super().__init__(name, pid, exit_code)
+        self.name, self.pid, self.exit_code = name, pid, exit_code
 
 
 @dataclass
@@ -151,18 +153,18 @@ def _received(replica: _Replica) -> Ready | Calls | Done | Failed:
         message: Ready | Calls | Done | Failed = replica.channel.recv()
     except (EOFError, OSError):
         replica.process.join(GRACE_S)
-        raise _Lost(replica.name, replica.process.exitcode) from None
+        raise _Lost(replica.name, replica.process.pid or 0, replica.process.exitcode) from None
     return message
 
 
-def _how_it_ended(exit_code: int | None, if_memory_ran_out: str) -> str:
-    if exit_code is None:
-        return "closed its connection and does not end"
-    if exit_code >= 0:
-        return f"ended with exit code {exit_code} before it was done; its own words stand above"
-    name = signal.Signals(-exit_code).name
-    likely = f" (the kernel does so where memory runs out: {if_memory_ran_out})"
-    return f"was killed by {name}{likely if name == 'SIGKILL' else ''}"
+def _how_it_ended(lost: _Lost, if_memory_ran_out: str, crashed: Callable[[int, int], str]) -> str:
+    if lost.exit_code is None:
+        return " closed its connection and does not end"
+    if lost.exit_code >= 0:
+        return f" ended with exit code {lost.exit_code} before it was done; its own words stand above"
+    if lost.exit_code == -signal.SIGKILL:
+        return f" was killed by SIGKILL (the kernel does so where memory runs out: {if_memory_ran_out})"
+    return f": {crashed(lost.pid, -lost.exit_code)}"
 
 
 def _tell(replicas: Sequence[_Replica], word: str) -> None:

@@ -59,7 +59,7 @@ def test_backends_know_of_measuring_only_settings_and_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["examples_utils.cli", "benchmark_parsers", "run_benchmark", "models", "measurement.options"]
+    "module", ["examples_utils.cli", "benchmark_parsers", "driver.command", "models", "measurement.options"]
 )
 def test_nothing_loads_an_engine_before_it_is_chosen(module: str) -> None:
     code = f"import sys, {module}; print({ENGINES} & set(sys.modules))"

@@ -340,8 +340,8 @@ class TestEnds:
 
 def test_an_ordinary_run_knows_nothing_of_other_processes() -> None:
     code = (
-        "import sys, os, run_benchmark\n"
-        "with run_benchmark.joined(os.environ) as group: print(group.count, group.launcher)\n"
+        "import sys, os\nfrom driver import command\n"
+        "with command.joined(os.environ) as group: print(group.count, group.launcher)\n"
         "print({'torch', 'driver.instances.gloo', 'driver.instances.poprun'} & set(sys.modules))"
     )
     batch_shell = environment(SLURM_JOB_ID="7", SLURM_PROCID="0", SLURM_NTASKS="4", WORLD_SIZE="1")

@@ -120,6 +120,15 @@ class TestEnds:
             assert "Traceback" not in err
             assert all_gone(replicas)
 
+    def test_a_replica_that_crashes_is_named_with_its_engine_and_phase(self, tmp_path: Path) -> None:
+        with endless_run(tmp_path) as (process, replicas):
+            replicas[1].send_signal(signal.SIGSEGV)
+            _, err = process.communicate(timeout=PATIENCE_S)
+            assert process.returncode == 1
+            crash = r"torch \S+ ended with signal 11 while running; try --backend openvino, and report it"
+            assert re.search(rf"^error: replica [12]/2: {crash}$", err, re.MULTILINE)
+            assert all_gone(replicas)
+
     def test_a_replica_that_is_killed_is_named_and_the_others_end(self) -> None:
         with endless_run() as (process, replicas):
             replicas[0].kill()
@@ -137,20 +146,21 @@ class TestEnds:
 
 
 @contextmanager
-def endless_run() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+def endless_run(cache: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A driver that measures two replicas, and these."""
     process = subprocess.Popen(
         [sys.executable, "run_benchmark.py", *GENERATED, *TWO, "--duration", "600"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, **({"XDG_CACHE_HOME": str(cache)} if cache else {})},
     )  # fmt: skip
     try:
         assert process.stdout is not None
         while "[replica" not in process.stdout.readline():
             assert process.poll() is None
-        children = psutil.Process(process.pid).children()
+        children = psutil.Process(process.pid).children(recursive=True)
         yield process, [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     finally:
-        for child in psutil.Process(process.pid).children() if process.poll() is None else []:
+        for child in psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []:
             child.kill()
         process.kill()
         process.communicate()

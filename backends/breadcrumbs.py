@@ -1,0 +1,66 @@
+"""Breadcrumbs: what a process does inside an engine, left where its parent can read it if the engine crashes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BREADCRUMBS = "BENCHMARK_BREADCRUMBS"
+"""The environment variable that names the file of breadcrumbs; without it, none are left."""
+
+
+@dataclass(frozen=True)
+class Breadcrumb:
+    """`engine` is a backend's name, `phase` a participle such as "compiling", `subject` a key of what is measured.
+
+    Each is empty until it was left.
+    """
+
+    engine: str = ""
+    phase: str = ""
+    device: str = ""
+    subject: str = ""
+
+
+def leave_breadcrumb(**found: str) -> None:
+    """Appends the given fields of a `Breadcrumb` of this process; each holds until it is left again.
+
+    Written with one system call, outside of all timed regions. A file that cannot be written is no reason to end a
+    measurement: the message about a crash is then less precise.
+    """
+    path = os.environ.get(BREADCRUMBS)
+    if path is None:
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
+    except OSError:
+        return
+    try:
+        os.write(descriptor, json.dumps({"pid": os.getpid(), **found}).encode() + b"\n")
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def read_breadcrumb(pid: int, path: str | None = None) -> Breadcrumb:
+    """The last fields that the process `pid` left, in `path` or else in this process's own file."""
+    fields: dict[str, Any] = {}
+    for found in _lines(path or os.environ.get(BREADCRUMBS)):
+        if found.pop("pid") == pid:
+            fields |= found
+    return Breadcrumb(**fields)
+
+
+def _lines(path: str | None) -> Iterator[dict[str, Any]]:
+    try:
+        lines = Path(path).read_text("utf-8").splitlines() if path else []
+    except OSError:
+        return
+    for line in lines:
+        if line.endswith("}"):  # not cut short by a full disk
+            yield json.loads(line)

@@ -1,0 +1,33 @@
+"""Which backend a run takes, and its settings there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from backends import registry
+from driver.crashes import avoided, remembered
+from driver.launcher import launched_replicas
+from measurement.settings import Settings, requested, resolve
+
+if TYPE_CHECKING:
+    from measurement.configs import Config
+
+
+def resolved(flags: Mapping[str, object], config: Config | None) -> tuple[Settings, tuple[str, ...]]:
+    """The settings of the run and the warnings that go with them.
+
+    `--backend auto` passes over an engine that crashed on this model before, with a warning. Raises what
+    `registry.choose` and `resolve` raise.
+    """
+    backend, device = (requested(key, flags, config) for key in ("backend", "device"))
+    crashed: dict[str, str] = {}
+    while True:
+        chosen = registry.choose(backend, device, crashed)
+        settings, warnings = resolve(
+            flags, config, chosen.device_kind, chosen.name, launched_replicas(chosen.device_kind)
+        )
+        crash = remembered(settings) if backend == "auto" else None
+        if crash is None:
+            return settings, (*crashed.values(), *warnings)
+        crashed[chosen.name] = avoided(settings, crash)

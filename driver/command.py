@@ -1,0 +1,136 @@
+"""The driver's command: one run, from flags to report lines."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from backends import registry
+from backends.base import engine_errors
+from backends.breadcrumbs import leave_breadcrumb
+from backends.model_cache import open_cache
+from backends.profiling.profile import profile_folder
+from driver.choice import resolved
+from driver.crashes import forget
+from driver.data import example_batch, micro_batch_bytes, open_source, photographs
+from driver.exit_codes import FAILED, REFUSED, exit_code
+from driver.instances.errors import InstanceLost
+from driver.instances.group import Group, joined, line_prefix
+from driver.instances.limits import refuse_what_cannot_be_shared
+from driver.memory import memory_needed
+from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
+from driver.outcome import Found, Made
+from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
+from driver.replicated import measured_by_replicas
+from measurement.configs import read_config
+from measurement.loop import measure
+from measurement.options import parse_flags
+from measurement.progress import live_output
+from measurement.settings import requested
+from models import input_spec
+
+if TYPE_CHECKING:
+    from datasets.images import ImageSet
+    from measurement.settings import Settings
+    from models import InputSpec, Weights
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(argv: Sequence[str] | None, program: str, description: str) -> int:
+    """One run, from flags to report lines; one of many processes where a launcher started many.
+
+    Exit code 0; 1 where the engine failed; 2 where the request was wrong; 130 after Ctrl-C.
+    """
+    flags = parse_flags(argv, program, description)
+    try:
+        with joined(os.environ) as group:
+            run(flags, group)
+    except (*FAILED, *REFUSED) as error:
+        print(f"error: {error}{memory_needed(error)}", file=sys.stderr)
+        return exit_code(error)
+    except (ImportError, MemoryError) as error:  # of packages, which are loaded when they are first needed
+        print(
+            f"error: {type(error).__name__}: {error}: free memory, or mend the installation", file=sys.stderr
+        )
+        return 1
+    except BrokenPipeError:
+        abandon_output()  # whoever read it has seen enough, as `head` has
+        return 1
+    except OSError as error:
+        if error.filename:
+            print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        else:
+            print(f"error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
+            abandon_output()
+        return 1
+    except KeyboardInterrupt as interrupt:
+        print("interrupted: the run is not complete, so there are no figures", file=sys.stderr)
+        return exit_code(interrupt)
+    return 0
+
+
+def run(flags: Mapping[str, object], group: Group) -> None:
+    """Settings, then photographs, model and engine, then the measurement, then the report."""
+    config = read_config(ROOT / "configs.yml", str(flags["config"])) if "config" in flags else None
+    settings, warnings = resolved(flags, config)
+    backend_of(settings).check(settings)
+    pixels = input_spec(settings.model)
+    refuse_what_cannot_be_shared(settings, group)
+    speaks = group.index == 0  # all instances would say the same
+    warn(*(*group.remarks, *warnings) if speaks else ())
+    if settings.list_layers:
+        if speaks:
+            print(*layers(settings), sep="\n")
+        return
+
+    if settings.model_cache_path:
+        open_cache(settings.model_cache_path)  # refused before anything costly is done
+    if settings.profile:
+        settings = replace(settings, profile_path=profile_folder(settings))
+    # One list of images, however the folder may look to others: only then is every image one instance's.
+    images = group.gather(photographs(settings) if speaks and not settings.compile_only else None)[0]
+    weights = weights_of(settings)
+    warn(*weights_warnings(settings, weights) if speaks else ())
+    if speaks and settings.backend_requested == "auto":
+        order = registry.auto_order(requested("device", flags, config))
+        print(f"--backend auto: the first that is usable of {order}", flush=True)
+    if settings.replica_processes > 1 and not settings.compile_only:
+        report(settings, weights, *measured_by_replicas(settings, images, weights, group), group)
+        forget(settings)
+        return
+    measured_here(settings, pixels, images, weights, group)
+    leave_breadcrumb(phase="ending")
+
+
+def measured_here(
+    settings: Settings, pixels: InputSpec, images: ImageSet | None, weights: Weights, group: Group
+) -> None:
+    """A model compiled, measured and reported in this process; with `--compile-only`, compiled and reported."""
+    compiled = compiled_model(settings, pixels, weights)
+    made = Made.of(compiled)
+    announce(settings, weights, [made], group)
+    with closing(compiled.executable) as executable:
+        if settings.compile_only:
+            report_compiled(settings, weights, made, group)
+            leave_breadcrumb(phase="closing")
+            return
+        with (
+            engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError, InstanceLost)),
+            open_source(settings, pixels, images, weights.kind, group.index, group.count) as source,
+            live_output(settings, line_prefix(group)) as on_call,
+        ):
+            leave_breadcrumb(engine=settings.backend, phase="running")
+            measurement = measure(executable, source, settings, on_call, others=group)
+        found = Found(measurement, source.decode_errors, peak_mib())
+        made = Made.of(compiled)  # some engines know more of themselves once they ran
+        report(settings, weights, made, found, group)
+        if settings.profile_path and settings.profile and settings.device != "ipu":
+            print(profiled(executable, example_batch(settings, pixels), settings, settings.profile_path))
+        leave_breadcrumb(phase="closing")
+    forget(settings)

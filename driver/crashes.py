@@ -1,0 +1,130 @@
+"""Engines that took a process down: what is reported of them, and what `--backend auto` remembers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from platformdirs import user_cache_path
+
+from backends.breadcrumbs import read_breadcrumb
+from backends.registry import alternative, engine_version
+from measurement.machine import cpu_features, cpu_model
+
+if TYPE_CHECKING:
+    from measurement.settings import Settings
+
+REMEMBERED_PHASES = ("importing", "converting", "compiling", "running")
+"""Phases in which a crash is the engine's, and costs the figures."""
+
+AFTER_THE_FIGURES = ("closing", "ending")
+
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ)
+"""Signals that the kernel sends where a resource runs out: they say nothing about the engine."""
+
+_OF_THE_MODEL = (
+    "model",
+    "norm_type",
+    "norm_eps",
+    "norm_num_groups",
+    "batchnorm_momentum",
+    "efficientnet_expand_ratio",
+    "efficientnet_group_dim",
+    "input_image_padding",
+    "eight_bit_io",
+    "normalization_location",
+    "precision",
+    "device",
+)
+"""Settings that decide which graph an engine gets, and in which precision."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A process that a signal ended; the other fields are empty where no breadcrumb was left."""
+
+    signal: int
+    engine: str = ""
+    version: str = ""
+    phase: str = ""
+    device: str = ""
+    subject: str = ""
+    at: str = ""
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, for the end of an error line."""
+        if not self.engine:
+            return f"the driver was ended by signal {self.signal} before an engine was loaded; report it"
+        happened = f"{self.engine} {self.version} ended with signal {self.signal} while {self.phase}"
+        if self.signal == signal.SIGKILL:
+            return f"{happened}; the kernel does so where memory runs out: lower --replicas or --micro-batch-size"
+        if self.phase in AFTER_THE_FIGURES:
+            return f"{happened}, after the figures were printed; report it"
+        other = alternative(self.engine, self.device)
+        return f"{happened}; {f'try --backend {other}, and ' if other else ''}report it"
+
+
+def crash_of(pid: int, number: int) -> Crash:
+    """What the process `pid`, ended by signal `number`, was doing by its breadcrumbs."""
+    left = read_breadcrumb(pid)
+    return Crash(
+        number,
+        left.engine,
+        engine_version(left.engine) if left.engine else "",
+        left.phase,
+        left.device,
+        left.subject,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def subject_of(settings: Settings) -> str:
+    """A key of the model, its precision and this CPU: an engine that crashed on it will crash on it again."""
+    known = {name: str(getattr(settings, name)) for name in _OF_THE_MODEL}
+    known["cpu"] = f"{cpu_model()} {sorted(cpu_features())}"
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def remember(crash: Crash) -> None:
+    """Keeps an engine's crash for later runs with `--backend auto`, as far as the cache folder can be written to."""
+    if crash.signal in _FROM_OUTSIDE or crash.phase not in REMEMBERED_PHASES or not crash.subject:
+        return
+    path = _path(crash.subject, crash.engine)
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(crash)), "utf-8")
+
+
+def remembered(settings: Settings) -> Crash | None:
+    """The crash of `settings.backend`, in the version that is installed, on this model and CPU; None without one."""
+    path = _path(subject_of(settings), settings.backend)
+    try:
+        crash = Crash(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):  # there is none, or it is damaged
+        return None
+    return crash if crash.version == engine_version(settings.backend) else None
+
+
+def forget(settings: Settings) -> None:
+    """Removes what is remembered: the engine has just run this model to its end."""
+    with suppress(OSError):
+        _path(subject_of(settings), settings.backend).unlink(missing_ok=True)
+
+
+def avoided(settings: Settings, crash: Crash) -> str:
+    """The warning that `--backend auto` passes an engine over."""
+    return (
+        f"--backend auto: {crash.engine} {crash.version} is passed over, as it ended with signal {crash.signal} while "
+        f"{crash.phase} this model on {crash.at[:10]}; --backend {crash.engine} tries it again"
+    )
+
+
+def _path(subject: str, engine: str) -> Path:
+    return user_cache_path("inference-benchmarks") / "crashes" / f"{subject}-{engine}.json"

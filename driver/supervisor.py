@@ -1,0 +1,128 @@
+"""A thin parent process: it forwards signals to the driver, and names the engine that took the driver down.
+
+It must be entered before numpy or any engine is imported: forking a process with one thread is safe, and so small a
+parent costs next to nothing. While the driver runs, it waits in one system call and uses no CPU time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+BREADCRUMBS_PREFIX = "benchmark-breadcrumbs-"
+
+_PR_SET_PDEATHSIG = 1  # prctl(2)
+_SI_KERNEL = 0x80  # sigaction(2): sent by the kernel, so by a terminal, which sends it to the driver as well
+_SAME_CTRL_C_S = 0.5
+
+_REQUESTED = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
+"""Signals by which a user, a launcher or a terminal ends a run; 128 + N is what shells report of them."""
+
+_NOT_FORWARDED = {
+    signal.SIGKILL,
+    signal.SIGSTOP,  # these two cannot be caught
+    signal.SIGCHLD,
+    signal.SIGTSTP,  # job control stops and continues whole process groups
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGCONT,
+}
+
+
+def supervised(main: Callable[[], int]) -> int:
+    """Runs `main` in a child process and returns its exit code there; in this process, how the child ended.
+
+    The exit code is the child's own; 128 + N where signal N asked it to end (SIGHUP, SIGINT, SIGQUIT, SIGTERM); and 1,
+    with a message on stderr, where another signal did, as an engine's crash or the kernel does. Signals sent to this
+    process are forwarded. If this process is killed, so is the child. Where the system has no fork or
+    no sigwaitinfo (Windows, macOS), `main` runs in this process.
+    """
+    if not (hasattr(os, "fork") and hasattr(signal, "sigwaitinfo")):
+        return main()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, a child's end cannot be waited for
+    watched = signal.valid_signals() - _NOT_FORWARDED | {signal.SIGCHLD}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
+    breadcrumbs, parent = _breadcrumbs(), os.getpid()
+    child = os.fork()
+    if child == 0:
+        _die_with(parent)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _one_interrupt_for_each_ctrl_c())
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        return main()
+    try:
+        return _exit_code(child, _wait(child, watched))
+    finally:
+        if breadcrumbs:
+            Path(breadcrumbs).unlink(missing_ok=True)
+
+
+def _breadcrumbs() -> str | None:
+    """The path of a new file for breadcrumbs, which is in the environment from here on; None without a place for it."""
+    from backends.breadcrumbs import BREADCRUMBS
+
+    try:
+        descriptor, path = tempfile.mkstemp(prefix=BREADCRUMBS_PREFIX)
+    except OSError:
+        os.environ.pop(BREADCRUMBS, None)  # it would be another run's
+        return None
+    os.close(descriptor)
+    os.environ[BREADCRUMBS] = path
+    return path
+
+
+def _die_with(parent: int) -> None:
+    """Has the kernel kill this process when its parent ends without waiting for it."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)  # it ended before the kernel knew
+
+
+def _one_interrupt_for_each_ctrl_c() -> Callable[[int, FrameType | None], None]:
+    """A handler that raises KeyboardInterrupt, once where a signal to the process group comes in twice."""
+    last_s = float("-inf")
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal last_s
+        now_s = time.monotonic()
+        repeated, last_s = now_s - last_s < _SAME_CTRL_C_S, now_s
+        if not repeated:
+            signal.default_int_handler(number, frame)
+
+    return interrupt
+
+
+def _wait(child: int, watched: set[signal.Signals]) -> int:
+    """Forwards signals until the child has ended. Returns its exit code, or minus the signal that ended it."""
+    while True:
+        received = signal.sigwaitinfo(watched)
+        if received.si_signo != signal.SIGCHLD:
+            if received.si_code != _SI_KERNEL:
+                os.kill(child, received.si_signo)
+            continue
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+
+
+def _exit_code(child: int, ended: int) -> int:
+    if ended >= 0:
+        return ended
+    number = -ended
+    if number in _REQUESTED:
+        name = signal.Signals(number).name
+        print(f"ended by {name}: the run is not complete, so there are no figures", file=sys.stderr)
+        return 128 + number
+    from driver.crashes import crash_of, remember  # not before: it loads what the driver alone needs
+
+    crash = crash_of(child, number)
+    print(f"error: {crash.message}", file=sys.stderr)
+    remember(crash)
+    return 1

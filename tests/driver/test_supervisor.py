@@ -1,0 +1,229 @@
+"""The parent process of the driver: signals, exit codes, and engines that crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from backends.registry import engine_version
+from driver.supervisor import BREADCRUMBS_PREFIX
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 60
+MODEL = [
+    "--model",
+    "timm/test_efficientnet.r160_in1k",
+    "--random-weights",
+    "--data",
+    "generated",
+    "--threads",
+    "1",
+]
+
+CRASHES_WHILE_COMPILING = """
+    import onnxruntime
+    from backends import onnxruntime as engine, openvino
+
+    def crash(*_):
+        from backends.breadcrumbs import leave_breadcrumb
+        leave_breadcrumb(engine="openvino", phase="compiling")
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    openvino._executable = crash
+"""
+
+
+def script(body: str) -> list[str]:
+    """A program whose `main` is `body`, supervised."""
+    lines = textwrap.indent(textwrap.dedent(body), "    ")
+    code = f"import os, signal, sys\ndef main():\n{lines}\n"
+    return [
+        sys.executable,
+        "-c",
+        f"{code}\nfrom driver.supervisor import supervised\nsys.exit(supervised(main))",
+    ]
+
+
+@contextmanager
+def started(body: str) -> Iterator[subprocess.Popen[str]]:
+    """The program of `body`, which has printed "ready"."""
+    process = subprocess.Popen(
+        script(body),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def finished(
+    command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+WAITS = "print('ready', flush=True)\nsignal.pause()\nsignal.pause()"
+
+
+@pytest.mark.parametrize("code", [0, 1, 2])
+def test_the_exit_code_of_the_driver_is_passed_on(code: int) -> None:
+    assert finished(script(f"return {code}")).returncode == code
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGQUIT"])
+def test_a_signal_that_asks_the_run_to_end_is_forwarded_and_reported(name: str) -> None:
+    with started(WAITS) as process:
+        process.send_signal(signal.Signals[name])
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + signal.Signals[name]
+    assert f"ended by {name}" in err
+
+
+def test_a_handler_of_the_driver_gets_the_signal() -> None:
+    body = "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))\n" + WAITS
+    with started(body) as process:
+        process.send_signal(signal.SIGUSR1)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 7
+
+
+def test_ctrl_c_for_the_whole_process_group_interrupts_the_driver_once() -> None:
+    body = """
+    import time
+    interrupts = 0
+    for pause_s in (60, 0.4):  # the second Ctrl-C, if there is one, comes within milliseconds
+        try:
+            if not interrupts:
+                print("ready", flush=True)
+            time.sleep(pause_s)
+        except KeyboardInterrupt:
+            interrupts += 1
+    return 100 + interrupts
+    """
+    with started(body) as process:
+        os.killpg(process.pid, signal.SIGINT)
+        process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 101
+
+
+def test_a_supervisor_that_is_killed_takes_the_driver_with_it() -> None:
+    with started(WAITS) as process:
+        children = psutil.Process(process.pid).children()
+        process.kill()
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
+    assert len(children) == 1
+    assert not alive
+
+
+def test_an_ignored_ctrl_c_stays_ignored() -> None:
+    """As `nohup` and background jobs have it."""
+    inner = script("return 0 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else 1")
+    outer = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    assert finished([sys.executable, "-c", outer, *inner]).returncode == 0
+
+
+def test_a_crash_names_engine_version_signal_phase_and_what_to_do() -> None:
+    body = """
+    from backends.breadcrumbs import leave_breadcrumb
+    leave_breadcrumb(engine="openvino", phase="compiling", device="cpu")
+    os.kill(os.getpid(), signal.SIGSEGV)
+    """
+    done = finished(script(body))
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"error: openvino {engine_version('openvino')} ended with signal 11 while compiling; "
+        "try --backend onnxruntime, and report it\n"
+    )
+
+
+def test_a_driver_that_is_killed_is_reported_with_memory_as_the_likely_cause() -> None:
+    body = """
+    from backends.breadcrumbs import leave_breadcrumb
+    leave_breadcrumb(engine="onnxruntime", phase="running", device="cpu")
+    os.kill(os.getpid(), signal.SIGKILL)
+    """
+    done = finished(script(body))
+    assert done.returncode == 1
+    assert "ended with signal 9 while running" in done.stderr
+    assert "lower --replicas or --micro-batch-size" in done.stderr
+
+
+def test_a_crash_without_breadcrumbs_is_reported_too() -> None:
+    done = finished(script("os.kill(os.getpid(), signal.SIGABRT)"), {"TMPDIR": "/nonexistent"})
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the driver was ended by signal 6")
+
+
+def test_no_breadcrumbs_are_left_behind(tmp_path: Path) -> None:
+    for body in ("return 0", "os.kill(os.getpid(), signal.SIGSEGV)"):
+        finished(script(body), {"TMPDIR": str(tmp_path)})
+    assert list(tmp_path.glob(f"{BREADCRUMBS_PREFIX}*")) == []
+
+
+class TestCrashesOfTheDriver:
+    """Whole runs, in which the engine is made to crash where it would."""
+
+    def run(self, argv: Sequence[str], cache: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+        body = (
+            f"{textwrap.dedent(before)}\nimport run_benchmark\nreturn run_benchmark.main({[*MODEL, *argv]!r})"
+        )
+        return finished(script(body), {"XDG_CACHE_HOME": str(cache)})
+
+    def test_auto_passes_over_an_engine_that_crashed_on_this_model(self, tmp_path: Path) -> None:
+        crashed = self.run(["--device", "cpu"], tmp_path, CRASHES_WHILE_COMPILING)
+        assert crashed.returncode == 1
+        assert "openvino" in crashed.stderr
+        assert "ended with signal 11 while compiling; try --backend onnxruntime" in crashed.stderr
+
+        again = self.run(["--device", "cpu", "--iterations", "1"], tmp_path)
+        assert again.returncode == 0
+        assert "backend: onnxruntime" in again.stdout
+        assert "warning: --backend auto: openvino" in again.stderr
+        assert "--backend openvino tries it again" in again.stderr
+
+        other_model = self.run(["--device", "cpu", "--model", "resnet18", "--compile-only"], tmp_path)
+        assert "passed over" not in other_model.stderr
+
+    def test_a_run_that_succeeds_clears_the_engine(self, tmp_path: Path) -> None:
+        self.run(["--device", "cpu"], tmp_path, CRASHES_WHILE_COMPILING)
+        kept = list(tmp_path.rglob("*-openvino.json"))
+        assert len(kept) == 1
+        assert json.loads(kept[0].read_text())["signal"] == signal.SIGSEGV
+
+        assert self.run(["--backend", "openvino", "--iterations", "1"], tmp_path).returncode == 0
+        assert not kept[0].exists()
+        assert "backend: openvino" in self.run(["--device", "cpu", "--iterations", "1"], tmp_path).stdout
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"signal": 11, "unknown": 1}'])
+    def test_a_damaged_memory_of_a_crash_is_no_reason_to_fail(self, tmp_path: Path, content: str) -> None:
+        self.run(["--device", "cpu"], tmp_path, CRASHES_WHILE_COMPILING)
+        kept = next(tmp_path.rglob("*-openvino.json"))
+        kept.write_text(content)
+        done = self.run(["--device", "cpu", "--list-layers"], tmp_path)
+        assert done.returncode == 0
+        assert "passed over" not in done.stderr
