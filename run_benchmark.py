@@ -25,6 +25,7 @@ from driver.model import backend_of, compiled_model, layers, weights_of, weights
 from driver.outcome import Found, Made
 from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
 from driver.replicated import measured_by_replicas
+from driver.telemetry import switch_off
 from measurement.configs import read_config
 from measurement.loop import measure
 from measurement.options import parse_flags
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Exit code 0; 1 where the engine failed; 2 where the request was wrong; 130 after Ctrl-C.
     """
     flags = parse_flags(argv, "run_benchmark.py", __doc__ or "")
+    switch_off()
     try:
         with joined(os.environ) as group:
             run(flags, group)
