@@ -46,7 +46,7 @@ def tracer() -> None:
 
 @dataclass(frozen=True)
 class Traced:
-    """`executed`: names of all programs; `started`: child processes; `internet`: connections to and messages for hosts."""
+    """`executed`: programs; `started`: child processes; `internet`: connections and messages; `home`: files in it."""
 
     executed: list[str]
     started: int
