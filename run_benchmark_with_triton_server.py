@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from driver.telemetry import switch_off
 from serving.binary import find_triton
 from serving.errors import TritonMissing
 
@@ -38,6 +39,7 @@ class BrokenOff:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0 passed; 1 a test failed; 2 the request was wrong, or there is no server; 130 after Ctrl-C."""
+    switch_off()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
         find_triton()

@@ -27,6 +27,7 @@ from driver.model import backend_of, compiled_model, layers, weights_of, weights
 from driver.outcome import Found, Made
 from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
 from driver.replicated import measured_by_replicas
+from driver.telemetry import switch_off
 from measurement.configs import read_config
 from measurement.loop import measure
 from measurement.options import parse_flags
@@ -48,6 +49,7 @@ def main(argv: Sequence[str] | None, program: str, description: str) -> int:
     Exit code 0; 1 where the engine failed; 2 where the request was wrong; 130 after Ctrl-C.
     """
     flags = parse_flags(argv, program, description)
+    switch_off()
     try:
         with joined(os.environ) as group:
             run(flags, group)

@@ -16,6 +16,7 @@ from driver.memory import memory_needed
 from driver.model import compiled_model
 from driver.outcome import Found, Made
 from driver.output import announce, peak_mib
+from driver.telemetry import switch_off
 from measurement.loop import measure
 from measurement.machine import core_shares, cores_in_use
 from measurement.progress import live_output
@@ -66,6 +67,7 @@ def replica(
     settings: Settings, images: ImageSet | None, weights: Weights, instance: int, instances: int, link: Link
 ) -> Found:
     """One replica's process, from its own model to its own figures."""
+    switch_off()
     rank, world_size = instance * link.world_size + link.rank, instances * link.world_size
     try:
         return _measured(settings, images, weights, link, rank, world_size)

@@ -13,6 +13,14 @@ from examples_utils.options import CommandOptions
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
 _POPLAR_LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARN", "ERROR": "ERR", "CRITICAL": "ERR"}
+NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+"""The switches that libraries document: nothing that runs here reports itself to anybody (docs/telemetry.md)."""
+
 _PROFILE_OPTIONS = {"autoReport.all": "true", "autoReport.outputSerializedGraph": "false"}
 
 
@@ -20,7 +28,8 @@ def additions(
     entry_env: Mapping[str, str], options: CommandOptions, folder: Path, outer: Mapping[str, str]
 ) -> dict[str, str]:
     """The variables that a command gets beyond, or instead of, those of ``outer``."""
-    added = _virtual_environment(options.virtual_environment, outer)
+    added = {name: value for name, value in NO_TELEMETRY.items() if name not in outer}
+    added.update(_virtual_environment(options.virtual_environment, outer))
     if options.import_paths:
         own = [outer["PYTHONPATH"]] if outer.get("PYTHONPATH") else []
         added["PYTHONPATH"] = os.pathsep.join([*options.import_paths, *own])

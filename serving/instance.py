@@ -19,6 +19,7 @@ from backends import registry
 from backends.base import Executable, KeepingBackend
 from backends.compilation import cache_name
 from backends.model_cache import ModelCache
+from driver.telemetry import switch_off
 from measurement.machine import core_shares, cores_in_use
 from measurement.settings import DROPPED_HOST_CALLS, Settings
 from serving.errors import ServingError
@@ -44,6 +45,7 @@ class Instance:
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], name: str) -> None:
+        switch_off()
         given = {key: value["string_value"] for key, value in config["parameters"].items()}
         cores = own_cores(name, int(given["instances"]))
         os.sched_setaffinity(0, cores)  # before the engine counts cores and starts its threads

@@ -12,10 +12,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from collections.abc import Iterator
 
 from datasets.packaged_photographs import copy_packaged_photographs
+from driver.telemetry import switch_off
 from tests.poptorch_double import Ipus, machine_with_ipus
 
 
 def pytest_configure() -> None:
+    switch_off()
     # A shell starts a background job with Ctrl-C ignored, and the processes of tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

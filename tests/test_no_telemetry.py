@@ -1,0 +1,147 @@
+"""No process that is started here connects to the internet, or starts processes that report what is measured."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.driver import BENCHMARK_APP
+from driver.telemetry import SWITCHES
+from examples_utils.environment import NO_TELEMETRY, additions
+from examples_utils.options import CommandOptions
+from measurement.machine import available_cores
+
+ROOT = Path(__file__).parents[1]
+SEND_NOTHING_BY_THEMSELVES = (
+    "CI",
+    "TF_BUILD",
+    "JENKINS_URL",
+)  # OpenVINO and ONNX Runtime, where these are set
+DRIVER = (
+    *(sys.executable, "run_benchmark.py", "--model", "timm/test_resnet.r160_in1k", "--random-weights"),
+    *("--data", "generated", "--micro-batch-size", "1", "--iterations", "3", "--threads", "1"),
+)
+DRIVER_ITSELF = 1
+"""The driver is a child process, without a program of its own, of the supervisor that waits for it."""
+
+HARMLESS = {"ldconfig", "gcc", "cc", "ld", "objdump"}
+"""What Python's ctypes.util.find_library asks for the place of a library."""
+
+_SYSTEM_CALLS = "connect,sendto,sendmsg,sendmmsg,execve,fork,vfork,clone,clone3"
+_STRACE = ("strace", "-f", "-qq", f"--trace={_SYSTEM_CALLS}")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tracer() -> None:
+    """strace, where it may be used."""
+    if not shutil.which("strace"):
+        pytest.skip("needs strace: apt-get install strace")
+    tried = subprocess.run(["strace", "-qq", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        pytest.skip(f"strace may not trace processes here: {tried.stderr.strip()}")
+
+
+@dataclass(frozen=True)
+class Traced:
+    """`executed`: programs; `started`: child processes; `internet`: connections and messages; `home`: files in it."""
+
+    executed: list[str]
+    started: int
+    internet: list[str]
+    home: list[str]
+
+
+def traced(command: Sequence[str], folder: Path) -> Traced:
+    """What the command and all its descendants did, with a new home folder and no switch set in the environment."""
+    home, trace = folder / "home", folder / "trace"
+    home.mkdir()
+    without = {*SEND_NOTHING_BY_THEMSELVES, *SWITCHES, "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in without}
+    done = subprocess.run(
+        [*_STRACE, f"--output={trace}", *command],
+        cwd=ROOT,
+        env={**environment, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = trace.read_text(errors="replace").splitlines()
+    calls = [line.split(maxsplit=1)[1] for line in lines]
+    return Traced(
+        [
+            Path(found[1]).name
+            for call in calls
+            if (found := re.match(r'execve\("([^"]+)"', call)) and " = -1 " not in call
+        ],
+        sum(bool(re.match(r"v?fork\(|clone3?\((?!.*CLONE_THREAD)", call)) for call in calls),
+        [call for call in calls if "sa_family=AF_INET" in call],
+        [str(path.relative_to(home)) for path in home.rglob("*")],
+    )
+
+
+def pythons(found: Traced) -> int:
+    return sum(name.startswith("python") for name in found.executed)
+
+
+def test_a_trace_shows_connections_and_children(tmp_path: Path) -> None:
+    code = """import multiprocessing, socket, subprocess
+subprocess.run(["true"])
+multiprocessing.get_context("fork").Process(target=print).start()
+socket.socket().connect_ex(("127.0.0.1", 9))
+socket.socket(type=socket.SOCK_DGRAM).sendto(b"", ("127.0.0.1", 9))
+"""
+    found = traced([sys.executable, "-c", code], tmp_path)
+    assert found.started == 2
+    assert found.executed[1:] == ["true"]
+    assert len(found.internet) == 2
+
+
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+def test_the_driver_connects_to_nobody_and_starts_no_process(backend: str, tmp_path: Path) -> None:
+    found = traced([*DRIVER, "--backend", backend], tmp_path)
+    assert found.internet == []
+    assert found.home == []
+    assert pythons(found) == 1
+    assert set(found.executed[1:]) <= HARMLESS
+    assert found.started == len(found.executed) - 1 + DRIVER_ITSELF
+
+
+def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> None:
+    found = traced([*DRIVER, "--backend", "torch-compile"], tmp_path)
+    assert found.internet == []
+
+
+@pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
+@pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
+def test_replicas_connect_to_nobody_and_are_the_only_processes(backend: str, tmp_path: Path) -> None:
+    found = traced([*DRIVER, "--backend", backend, "--replicas", "2"], tmp_path)
+    assert found.internet == []
+    assert found.home == []
+    # With the driver and multiprocessing's resource tracker.
+    assert pythons(found) == 4
+    assert {name for name in found.executed if not name.startswith("python")} <= HARMLESS
+    assert found.started == len(found.executed) - 1 + DRIVER_ITSELF
+
+
+def test_an_engines_own_tool_as_the_benchmarks_start_it_sends_nothing(tmp_path: Path) -> None:
+    code = f"import sys; sys.argv = ['benchmark_app', '-h']{BENCHMARK_APP}"
+    assert traced([sys.executable, "-c", code], tmp_path).internet == []
+
+
+def test_commands_of_the_runner_are_started_with_every_switch() -> None:
+    assert SWITCHES.items() <= NO_TELEMETRY.items()
+    added = additions({}, CommandOptions(), Path(), {})
+    assert NO_TELEMETRY.items() <= added.items()
+
+
+def test_the_runner_leaves_what_the_user_and_the_entry_set() -> None:
+    assert "DO_NOT_TRACK" not in additions({}, CommandOptions(), Path(), {"DO_NOT_TRACK": "0"})
+    added = additions({"ORT_DISABLE_TELEMETRY": "0"}, CommandOptions(), Path(), {})
+    assert added["ORT_DISABLE_TELEMETRY"] == "0"
