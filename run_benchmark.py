@@ -31,6 +31,7 @@ from measurement.loop import measure
 from measurement.options import parse_flags
 from measurement.progress import live_output
 from measurement.settings import requested, resolve
+from measurement.settle import settle
 from models import input_spec
 
 ROOT = Path(__file__).resolve().parent
@@ -102,7 +103,7 @@ def run(flags: Mapping[str, object], group: Group) -> None:
         report(settings, weights, *measured_by_replicas(settings, images, weights, group), group)
         return
     compiled = compiled_model(settings, pixels, weights)
-    made = Made.of(compiled)
+    made = Made.of(compiled, settle())
     announce(settings, weights, [made], group)
     with closing(compiled.executable) as executable:
         if settings.compile_only:
