@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -15,10 +14,10 @@ import pytest
 from measurement import cpu_time
 from measurement.cpu_time import CpuTime, Reading, cpu_time_lines, disturbance, of_all, read, spent
 from measurement.machine import cores_in_use
+from tests.hog import HOG, hog, used_s
 
 LONG_ENOUGH_S = 0.5
 TICK_S = 0.01
-HOG = "import os, sys, time\nos.sched_setaffinity(0, {int(sys.argv[1])})\nprint(flush=True)\nwhile True: pass"
 
 
 def test_the_rest_of_the_cores_time_is_that_of_others() -> None:
@@ -77,30 +76,6 @@ def own_core() -> Iterator[int]:
     os.sched_setaffinity(0, {core})
     yield core
     os.sched_setaffinity(0, before)
-
-
-@contextmanager
-def hog(core: int) -> Iterator[psutil.Process]:
-    """A busy process on the core that is no child of this one."""
-    launcher = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', *sys.argv[1:]]).pid, flush=True)"
-    done = subprocess.Popen(
-        [sys.executable, "-c", launcher, HOG, str(core)], stdout=subprocess.PIPE, text=True
-    )
-    assert done.stdout is not None
-    process = psutil.Process(int(done.stdout.readline()))
-    try:
-        done.wait()
-        done.stdout.readline()  # it is busy from now on
-        yield process
-    finally:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-        done.stdout.close()
-
-
-def used_s(process: psutil.Process) -> float:
-    used = process.cpu_times()
-    return float(used.user + used.system)
 
 
 def test_a_busy_process_on_the_same_core_is_seen_and_warned_of(own_core: int) -> None:
