@@ -10,7 +10,18 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from bench import driver, history, instances, model_cache, models, replicas, report, runner_overhead, serving
+from bench import (
+    driver,
+    first_second,
+    history,
+    instances,
+    model_cache,
+    models,
+    replicas,
+    report,
+    runner_overhead,
+    serving,
+)
 from bench.page import measured_on, renew_section
 from bench.rounds import Ratio
 from bench.wanted import missed
@@ -72,6 +83,7 @@ PARTS: dict[str, Callable[[], Iterator[str]]] = {
     "models": _ratios(models.measure_all),
     "replicas": _ratios(replicas.measure_all),
     "instances": _ratios(instances.measure_all),
+    "first-second": _ratios(first_second.measure_all),
     "model-cache": _ratios(model_cache.measure_all),
     "runner": _bounds(runner_overhead.measure_all),
     "history": _history,

@@ -258,7 +258,7 @@ class TestRefusals:
                     raise InstanceLost("instance 2/2 is gone")
                 return [value]
 
-        monkeypatch.setattr("run_benchmark.joined", lambda _: nullcontext(Torn()))
+        monkeypatch.setattr("driver.command.joined", lambda _: nullcontext(Torn()))
         code, _, err = driver(*QUICK, "--data", "generated", "--backend", "torch")
         assert code == 1
         assert "error: instance 2/2 is gone" in err.splitlines()
