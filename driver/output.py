@@ -75,7 +75,8 @@ def report(settings: Settings, weights: Weights, made: Made, own: Found, group: 
             f"{found.measurement.not_finite} outputs are NaN or infinite: "
             "the figures are of a model that does not work"
         )
-    warn(*disturbance(found.measurement.cpu_time))
+    if settings.device == "cpu":  # elsewhere the host has cores to spare
+        warn(*disturbance(found.measurement.cpu_time))
     lines = facts(settings, made, weights.kind, found.peak_mib, group, cores)
     print(summary(settings, found.measurement, lines), flush=True)
 
