@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from backends.base import Array, Artefact, Availability, Backend, BackendError, Batch, Effective, HostCall
 from backends.breadcrumbs import leave_breadcrumb
-from backends.openvino_core import core
+from backends.openvino_core import core, release_idle_threads
 from backends.openvino_group_norms import decompose_group_norms
 from backends.openvino_ir import from_ir, to_ir
 from backends.openvino_stage import OpenVinoStage
@@ -170,6 +170,7 @@ class OpenVinoExecutable:
             self._run.wait()
         self._run = self.compiled = self._with_counters = None
         self._tensors.clear()
+        release_idle_threads()
 
     def _tensor(self, batch: Batch) -> ov.Tensor:
         known = self._tensors.get(id(batch))
