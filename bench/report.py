@@ -14,12 +14,12 @@ from playwright.sync_api import sync_playwright
 
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, NIGHTS, fill
-from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.cli.arguments.report import NIGHTS as SHOWN_NIGHTS
+from examples_utils.comparison.compare_night import judge_night
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import MetricKey, Run
 from examples_utils.history.store import open_history
-from examples_utils.report.arguments import NIGHTS as SHOWN_NIGHTS
 from examples_utils.report.page import report_page
+from examples_utils.run_model import MetricKey, Run
 
 ROUNDS = 3
 _FIGURES = 5  # of a variant in that history

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
-from examples_utils.comparison.change_points import change_points
-from examples_utils.comparison.judge import compare_runs
-from examples_utils.comparison.nightly_judge import judge_night, suspects
+from examples_utils.comparison.compare_night import judge_night, suspects
+from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts
+from examples_utils.comparison.statistics.change_points import change_points
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts
 
 Floats = NDArray[np.float64]
 

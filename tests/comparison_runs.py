@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 MACHINE = {"cpu": "Sixteen Cores", "memory_mib": 65536, "hostname": "one"}
 

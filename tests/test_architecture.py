@@ -44,22 +44,13 @@ FLOORS = (
     {"machine", "arguments"},
     {"run_model", "problems", "console", "canary"},
 )
-# What still goes against the floors; "" is a file at the top that belongs in a room.
+# What still goes against the floors.
 TO_REMOVE: set[tuple[str, str]] = {
-    ("", "ab"),
-    ("", "comparison"),
-    ("", "console"),
-    ("", "history"),
-    ("", "nightly"),
-    ("", "problems"),
-    ("", "report"),
-    ("ab", ""),
-    ("comparison", ""),
-    ("history", ""),
+    ("arguments", "planning"),
+    ("arguments", "spec"),
+    ("execution", "history"),
     ("history", "comparison"),
-    ("nightly", ""),
-    ("report", ""),
-    ("report", "nightly"),
+    ("planning", "results"),
 }
 MOST_FILES_AT_THE_TOP, MOST_FILES_IN_A_FOLDER = 8, 16
 FROM_MEASUREMENT = {"measurement.settings", "measurement.machine"}  # what backends may know of measuring

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from examples_utils.ab.alternation import Alternation, alternation
+from examples_utils.ab.arms import Preparer, Revision, Side
 from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
+from examples_utils.ab.endpoint_check import evidence, may_be_slower, nothing_to_narrow
 from examples_utils.ab.git import commits_between, described, is_ancestor, parent_of
+from examples_utils.ab.interleaved_runs import Alternation, alternation
 from examples_utils.ab.judging import compared
-from examples_utils.ab.sides import Preparer, Revision, Side
-from examples_utils.ab.whole_way import evidence, may_be_slower, nothing_to_narrow
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey, Run
 from examples_utils.problems import RequestError
+from examples_utils.run_model import MetricKey, Run
 
 # How often more repetitions are made where those so far leave it open, each time as many as there are already.
 _EXTENSIONS = 2

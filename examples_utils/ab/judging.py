@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from examples_utils.ab.alternation import BASE, NEW, Alternation
-from examples_utils.comparison.judge import compare_runs
+from examples_utils.ab.interleaved_runs import BASE, NEW, Alternation
+from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison
-from examples_utils.figures import Run
+from examples_utils.run_model import Run
 
 
 def compared(

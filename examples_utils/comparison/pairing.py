@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from examples_utils.comparison.verdicts import Judged, Verdict
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the one verdict on a variant that has no figures on either side
 

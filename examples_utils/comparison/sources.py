@@ -9,9 +9,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples_utils.figures import Run
 from examples_utils.history.location import opened_history
 from examples_utils.problems import RequestError
+from examples_utils.run_model import Run
 
 if TYPE_CHECKING:
     from examples_utils.history.store import History
@@ -54,7 +54,7 @@ def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
     path = Path(reference)
     warnings: tuple[str, ...] = ()
     if path.exists():
-        from examples_utils.history.reading import read_results
+        from examples_utils.history.readers.results import read_results
 
         reading = read_results(path)
         runs = sorted(reading.runs, key=lambda run: datetime.fromisoformat(run.started_utc))

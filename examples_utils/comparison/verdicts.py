@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from examples_utils.figures import MetricKey
+from examples_utils.run_model import MetricKey
 
 
 class Verdict(str, Enum):

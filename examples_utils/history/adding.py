@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from examples_utils.figures import Run
 from examples_utils.history.clocks import clock_warnings
-from examples_utils.history.reading import Reading
+from examples_utils.history.readers.results import Reading
 from examples_utils.history.store import History
+from examples_utils.run_model import Run
 
 
 def add_reading(history: History, reading: Reading) -> tuple[list[str], list[str]]:

@@ -29,7 +29,7 @@ def refuse_unusable(given: str) -> str | None:
 def add_run(log_folder: Path, given: str, console: Console) -> None:
     """Adds the run in this log folder; if that fails it says which command does so later."""
     from examples_utils.history.adding import add_reading
-    from examples_utils.history.reading import read_results
+    from examples_utils.history.readers.results import read_results
 
     try:
         with opened_history(given, create=True) as history:

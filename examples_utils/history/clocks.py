@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from examples_utils.figures import Run
 from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.store import History
+from examples_utils.run_model import Run
 
 _TOLERANCE = timedelta(minutes=1)  # clocks of two machines never agree altogether
 

@@ -13,16 +13,23 @@ from datetime import datetime, timezone
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Engine
 
-from examples_utils.figures import Run
-from examples_utils.history import pruning, references, tables
-from examples_utils.history.completion import completed
-from examples_utils.history.database import database_url, open_engine, reading, shown, shrink, writing
-from examples_utils.history.insertion import insert_contents, run_row
-from examples_utils.history.loading import load_runs
+from examples_utils.history.database import pruning, references, tables
+from examples_utils.history.database.connection import (
+    database_url,
+    open_engine,
+    reading,
+    shown,
+    shrink,
+    writing,
+)
+from examples_utils.history.database.insertion import insert_contents, run_row
+from examples_utils.history.database.loading import load_runs
+from examples_utils.history.database.schema import ensure_schema
+from examples_utils.history.database.summaries import RunSummary, newest_first, summaries
+from examples_utils.history.database.write_probe import write_and_take_back
+from examples_utils.history.merge_runs import completed
 from examples_utils.history.problems import HistoryError
-from examples_utils.history.schema import ensure_schema
-from examples_utils.history.summaries import RunSummary, newest_first, summaries
-from examples_utils.history.trial import write_and_take_back
+from examples_utils.run_model import Run
 
 __all__ = ["History", "HistoryError", "RunSummary", "open_history"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from examples_utils.figures import Run, VariantKey
 from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.store import History
+from examples_utils.run_model import Run, VariantKey
 
 _LOOKED_THROUGH = 50
 

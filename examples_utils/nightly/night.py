@@ -9,29 +9,29 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from examples_utils.comparison.change_points import changes
+from examples_utils.comparison.compare_night import judge_night
 from examples_utils.comparison.formats import formatted
-from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.comparison.onset import regressions, standing
+from examples_utils.comparison.statistics.change_points import changes
 from examples_utils.console import Console
-from examples_utils.executor import executor
-from examples_utils.figures import Run, VariantKey
-from examples_utils.history.reading import read_results
-from examples_utils.interruption import Interrupted, Interruption
-from examples_utils.log_folder import new_log_folder, write_durably
-from examples_utils.machine_state import OtherLoad
-from examples_utils.nightly.baseline import night_title
-from examples_utils.nightly.keeping import NightHistory, tonight_of
+from examples_utils.execution.interruption import Interrupted, Interruption
+from examples_utils.execution.request import Request, checked_request
+from examples_utils.execution.run import run_console, sum_up
+from examples_utils.execution.runner import executor
+from examples_utils.history.baseline import night_title
+from examples_utils.history.readers.results import read_results
+from examples_utils.machine.load import OtherLoad
 from examples_utils.nightly.lock import only_night
+from examples_utils.nightly.night_history import NightHistory, tonight_of
 from examples_utils.nightly.options import NightOptions
 from examples_utils.nightly.page import check_report, write_page
-from examples_utils.nightly.since import regressions, standing
-from examples_utils.nightly.suspicion import repeat_suspects
+from examples_utils.nightly.rerun import repeat_suspects
 from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
-from examples_utils.plan import schedule
+from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
 from examples_utils.report.page import report_page
-from examples_utils.request import Request, checked_request
-from examples_utils.run import run_console, sum_up
+from examples_utils.results.log_folder import new_log_folder, write_durably
+from examples_utils.run_model import Run, VariantKey
 
 VERDICT_FILE = "nightly_verdict.json"
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples_utils.comparison.change_points import Change
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.statement import change_text, name_of
+from examples_utils.comparison.onset import Regression, regression_line, standing_line
+from examples_utils.comparison.statistics.change_points import Change
+from examples_utils.comparison.text import change_text, name_of
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Run, VariantKey
-from examples_utils.nightly.baseline import Baseline
-from examples_utils.nightly.since import Regression, regression_line, standing_line
-from examples_utils.nightly.turnover import turnover_lines
+from examples_utils.history.baseline import Baseline
+from examples_utils.history.variant_diff import turnover_lines
+from examples_utils.run_model import Run, VariantKey
 
 SCHEMA_VERSION = 1
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from examples_utils.figures import MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import MetricKey, Run, VariantFacts, VariantKey
 
 _BATCH_SIZE = ("micro_batch_size", "batch_size")
 _THROUGHPUT, _LATENCY = "throughput", "latency"

@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from examples_utils.figures import Figure, MetricKey, Run
+from examples_utils.run_model import Figure, MetricKey, Run
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95

@@ -9,12 +9,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from examples_utils.comparison.statement import change_text, interval_text, movement_line, title_of
+from examples_utils.comparison.text import change_text, interval_text, movement_line, title_of
 from examples_utils.comparison.verdicts import Judged, Verdict
-from examples_utils.figures import Run
 from examples_utils.report import wording
 from examples_utils.report.batch_sizes import front
-from examples_utils.summary import format_figure
+from examples_utils.results.summary import format_figure
+from examples_utils.run_model import Run
 
 # What the page can hold of each variant's log.
 _MOST_LOG_LINES, _MOST_LOG_CHARACTERS = 40, 4_000
@@ -24,7 +24,7 @@ _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 def page_template(runs: Sequence[Run]) -> Template:
     """The template with its filters for a page of ``runs``. Everything that is not marked as our own is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "assets"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

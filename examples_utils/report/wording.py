@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark_parsers.times import read_time
-from examples_utils.comparison.change_points import Change
-from examples_utils.comparison.statement import interval_text
+from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.statistics.change_points import Change
+from examples_utils.comparison.text import interval_text
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Run
-from examples_utils.nightly.since import Regression
+from examples_utils.run_model import Run
 
 _COMMIT_DIGITS = 10
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")

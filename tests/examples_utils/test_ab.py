@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from examples_utils.ab.alternation import BASE, NEW, alternated
+from examples_utils.ab.interleaved_runs import BASE, NEW, alternated
 from examples_utils.comparison.formats.json_document import comparison_schema
 
 

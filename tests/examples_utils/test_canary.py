@@ -12,7 +12,7 @@ from statistics import median
 import psutil
 import pytest
 
-from examples_utils.record import VariantResult, combine
+from examples_utils.results.record import VariantResult, combine
 from tests.examples_utils.test_endings import wait_until
 
 KERNELS = {"compute_s", "memory_s"}
@@ -69,7 +69,7 @@ def test_a_variant_that_does_not_run_has_no_canary(workplace):
 
 
 def test_a_missing_library_is_refused_by_name_before_anything_runs(workplace, monkeypatch):
-    monkeypatch.setattr("examples_utils.canary_process.find_spec", lambda name: None)
+    monkeypatch.setattr("examples_utils.execution.canary_process.find_spec", lambda name: None)
     workplace.spec(TWO)
     done = workplace.benchmark("--canary")
     assert done.exitcode == 2

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.command import build_command, mpi_instances
-from examples_utils.environment import additions, resolve
-from examples_utils.options import CommandOptions
-from examples_utils.placeholders import fill, placeholders
+from examples_utils.planning.command import build_command, mpi_instances
+from examples_utils.planning.environment import additions, resolve
+from examples_utils.planning.options import CommandOptions
 from examples_utils.problems import Place
-from examples_utils.spec import Benchmark
-from examples_utils.variants import expand
-from examples_utils.words import join_words, split_words
+from examples_utils.spec.command_line import join_words, split_words
+from examples_utils.spec.loader import Benchmark
+from examples_utils.spec.placeholders import fill, placeholders
+from examples_utils.spec.variants import expand
 
 
 def words(

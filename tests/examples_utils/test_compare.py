@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from examples_utils.comparison.formats import FORMATS
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.history.store import open_history
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 MACHINE = {"hostname": "h", "cpu": "c", "cores": 2, "memory_bytes": 8 << 30, "accelerators": []}
 NAMES = tuple(f"model{number}" for number in range(6))

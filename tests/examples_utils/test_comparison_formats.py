@@ -17,9 +17,9 @@ from junitparser import JUnitXml, Skipped
 from examples_utils.comparison.formats import FORMATS, formatted
 from examples_utils.comparison.formats.csv_rows import COLUMNS
 from examples_utils.comparison.formats.json_document import comparison_schema
-from examples_utils.comparison.statement import BY_URGENCY, by_urgency, head_lines
+from examples_utils.comparison.text import BY_URGENCY, by_urgency, head_lines
 from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey
+from examples_utils.run_model import MetricKey
 
 _SCHEMA = Draft202012Validator(comparison_schema())
 _names = st.text(min_size=1, max_size=12)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from examples_utils.arguments import make_parser
+from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.verdicts import Verdict
 from examples_utils.history.store import open_history

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from examples_utils.command import build_command
-from examples_utils.listing import listing
-from examples_utils.options import CommandOptions, Selection
-from examples_utils.plan import make_plan
+from examples_utils.cli.list import listing
+from examples_utils.planning.command import build_command
+from examples_utils.planning.options import CommandOptions, Selection
+from examples_utils.planning.plan import make_plan
 from examples_utils.problems import RequestError
-from examples_utils.spec import load_spec
+from examples_utils.spec.loader import load_spec
 
 SEED = """common_options: &c
   data:

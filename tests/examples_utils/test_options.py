@@ -300,7 +300,7 @@ def test_a_triton_server_is_required_by_its_program_or_its_package(tmp_path):
 
     def missing(path: str) -> str:
         code = (
-            "from examples_utils.requirements import missing_requirements; "
+            "from examples_utils.spec.requirements import missing_requirements; "
             f"print(missing_requirements(['tritonserver'], {{'PATH': {path!r}}}))"
         )
         root = Path(__file__).parents[2]

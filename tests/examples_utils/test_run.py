@@ -330,12 +330,12 @@ def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
 
 
 def test_a_disk_without_space_ends_the_run_with_a_message(workplace, monkeypatch):
-    from examples_utils import executor
+    from examples_utils.execution import runner
 
     def no_space(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(executor, "store", no_space)
+    monkeypatch.setattr(runner, "store", no_space)
     workplace.spec("a: {cmd: echo 1}\n")
     done = workplace.benchmark()
     assert done.exitcode == 1
@@ -349,8 +349,8 @@ def test_characters_that_cannot_be_stored_or_executed_fail_one_variant(workplace
 
 
 def test_a_table_for_a_terminal_folds_and_loses_nothing(mixed):
-    from examples_utils.record import VariantResult
-    from examples_utils.summary import results_table
+    from examples_utils.results.record import VariantResult
+    from examples_utils.results.summary import results_table
 
     name = "a_very_long_name_" * 12
     record = VariantResult.from_json(mixed.by_variant["last"] | {"variant_name": name})

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from examples_utils.arguments import make_parser
-from examples_utils.record import VariantResult
-from examples_utils.spec_check import spec_schema
+from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.results.record import VariantResult
+from examples_utils.spec.validation import spec_schema
 
 ROOT = Path(__file__).parents[2]
 SPEC_PAGE = (ROOT / "docs/spec.md").read_text()

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from examples_utils.problems import SpecError
-from examples_utils.spec import load_spec
+from examples_utils.spec.loader import load_spec
 
 # Each: the spec, where the problem is, and what the message must say.
 PROBLEMS = {
@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_read_is_named(workplace):
 def test_the_shipped_schema_accepts_what_the_runner_accepts(workplace):
     from jsonschema import Draft7Validator
 
-    from examples_utils.spec_check import spec_schema
+    from examples_utils.spec.validation import spec_schema
 
     schema = spec_schema()
     Draft7Validator.check_schema(schema)

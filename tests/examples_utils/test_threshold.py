@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark_parsers.result_check import check_results
-from examples_utils.comparison.threshold import parse_threshold
+from examples_utils.spec.threshold import parse_threshold
 
 
 @given(st.floats(min_value=0.001, max_value=99.9))

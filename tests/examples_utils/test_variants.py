@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.variants import VariantError, expand
+from examples_utils.spec.variants import VariantError, expand
 
 NAMES = st.from_regex(r"[a-z]{1,6}", fullmatch=True)
 VALUES = st.lists(st.from_regex(r"[0-9a-z.]{1,5}", fullmatch=True), min_size=1, max_size=4, unique=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from examples_utils.comparison.statement import BY_URGENCY, by_urgency
+from examples_utils.comparison.text import BY_URGENCY, by_urgency
 from examples_utils.comparison.verdicts import Comparison, Judged
 
 SCHEMA_VERSION = 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from examples_utils.comparison.formats.table import why
-from examples_utils.comparison.statement import change_text, head_lines, interval_text
+from examples_utils.comparison.text import change_text, head_lines, interval_text
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.export_junit import clean
-from examples_utils.summary import format_figure
+from examples_utils.results.junit import clean
+from examples_utils.results.summary import format_figure
 
 if TYPE_CHECKING:
     from junitparser import TestCase

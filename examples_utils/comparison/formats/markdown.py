@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
-from examples_utils.comparison.statement import by_urgency, counts_line, head_lines
+from examples_utils.comparison.text import by_urgency, counts_line, head_lines
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.tables import plain_table
+from examples_utils.results.tables import plain_table
 
 _MEANS_SOMETHING = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # @ would call whoever bears that name

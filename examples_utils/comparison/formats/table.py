@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from examples_utils.comparison.statement import (
+from examples_utils.comparison.text import (
     by_urgency,
     change_text,
     counts_line,
@@ -14,8 +14,8 @@ from examples_utils.comparison.statement import (
     name_of,
 )
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.summary import format_figure
-from examples_utils.tables import plain_table, terminal_table
+from examples_utils.results.summary import format_figure
+from examples_utils.results.tables import plain_table, terminal_table
 
 HEADER = ("verdict", "variant", "metric", "base", "new", "unit", "change", "95% interval", "why")
 NUMERIC = (3, 4, 6, 7)

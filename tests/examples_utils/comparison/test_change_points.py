@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from examples_utils.comparison.change_points import change_points, changes
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import Run, VariantFacts
+from examples_utils.comparison.statistics.change_points import change_points, changes
+from examples_utils.run_model import Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
 OPTIONS = CompareOptions()

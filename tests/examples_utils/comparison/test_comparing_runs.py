@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples_utils.comparison.judge import compare_runs
+from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Run, VariantFacts
 from examples_utils.problems import RequestError
+from examples_utils.run_model import Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
 AB = CompareOptions(alternated=True, resamples=300)

@@ -6,13 +6,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from examples_utils.comparison.bootstrap import interval
-from examples_utils.comparison.common_movement import movements
-from examples_utils.comparison.exact_test import benjamini_hochberg, exact_p, smallest_exact_p
 from examples_utils.comparison.following import slowness_sign
-from examples_utils.comparison.levels import levels
-from examples_utils.comparison.moderated import moderated
-from examples_utils.comparison.step_model import steps
+from examples_utils.comparison.statistics.bootstrap import interval
+from examples_utils.comparison.statistics.levels import levels
+from examples_utils.comparison.statistics.machine_drift import movements
+from examples_utils.comparison.statistics.permutation_test import (
+    benjamini_hochberg,
+    exact_p,
+    smallest_exact_p,
+)
+from examples_utils.comparison.statistics.step_detection import steps
+from examples_utils.comparison.statistics.variance_shrinkage import moderated
 
 whole_numbers = st.lists(st.integers(0, 20), min_size=2, max_size=5)
 

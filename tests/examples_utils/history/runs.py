@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 MACHINE = {"hostname": "h", "cpu": "c", "cores": 2, "memory_bytes": 8 << 30, "accelerators": []}
 

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from examples_utils.figures import Run
 from examples_utils.history.store import open_history
+from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Done, Workplace
 from tests.examples_utils.history.runs import MACHINE, night
 from tests.postgresql_server import free_port
@@ -333,8 +333,7 @@ def test_prune_wants_to_know_what_to_keep(work: Workplace):
 def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
     from sqlalchemy import func, select
 
-    from examples_utils.history import tables
-    from examples_utils.history.database import reading
+    from examples_utils.history.database.connection import reading, tables
 
     history.add(night(1, machine={"cpu": "old"}))
     history.add(night(2))

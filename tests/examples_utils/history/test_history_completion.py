@@ -7,8 +7,8 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples_utils.figures import Run
-from examples_utils.history.completion import completed
+from examples_utils.history.merge_runs import completed
+from examples_utils.run_model import Run
 from tests.examples_utils.history.runs import any_run, night
 
 

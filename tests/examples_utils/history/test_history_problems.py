@@ -14,11 +14,11 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
-from examples_utils.history.database import _WRITERS_LOCK, reading
+from examples_utils.history.database.connection import _WRITERS_LOCK, reading
+from examples_utils.history.database.tables import metadata
 from examples_utils.history.location import add_command
 from examples_utils.history.problems import UnreachableError
 from examples_utils.history.store import History, HistoryError, open_history
-from examples_utils.history.tables import metadata
 from tests.examples_utils.history.runs import night
 from tests.postgresql_server import free_port, running_server
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantKey
-from examples_utils.history.reading import read_results, read_runs
+from examples_utils.history.readers.results import read_results, read_runs
 from examples_utils.problems import RequestError
+from examples_utils.run_model import Figure, MetricKey, Run, VariantKey
 from tests.benchmark_parsers.test_result_check import ORIGINAL as ORIGINAL_RECORD
 from tests.benchmark_parsers.test_result_check import OURS
 from tests.examples_utils.conftest import Workplace

@@ -15,10 +15,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from examples_utils.history import schema
-from examples_utils.history.database import database_url, open_engine, reading, writing
+from examples_utils.history.database.connection import database_url, open_engine, reading, schema, writing
+from examples_utils.history.database.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 from examples_utils.history.store import HistoryError, open_history
-from examples_utils.history.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 from tests.examples_utils.history.runs import night
 
 ROOT = Path(__file__).parents[3]
@@ -103,7 +102,8 @@ def test_processes_that_open_an_older_history_at_once_migrate_it_once(url, next_
 
 def opened_by_next_version(url: str, migrations: Path) -> subprocess.Popen[bytes]:
     code = (
-        "import sys; from pathlib import Path; from examples_utils.history import schema, store\n"
+        "import sys; from pathlib import Path; from examples_utils.history import store\n"
+        "from examples_utils.history.database import schema\n"
         "schema.MIGRATIONS, schema.SCHEMA_VERSION = Path(sys.argv[2]), '0002'\n"
         "with store.open_history(sys.argv[1]) as history: assert len(history.runs()) == 1"
     )

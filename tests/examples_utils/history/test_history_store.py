@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from examples_utils.figures import Run
 from examples_utils.history.store import History, HistoryError
+from examples_utils.run_model import Run
 from tests.examples_utils.history.runs import any_run, night
 
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.history.store import open_history
-from examples_utils.machine import machine_fingerprint
+from examples_utils.machine.fingerprint import machine_fingerprint
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 from tests.examples_utils.conftest import Done, Workplace
 
 SUITE = "benchmarks.yml"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from examples_utils.history.baseline import Baseline, Tonight, choose, read_baseline
 from examples_utils.history.store import RunSummary, open_history
-from examples_utils.nightly.baseline import Baseline, Tonight, choose, read_baseline
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
 TONIGHT = Tonight("here", frozenset({"s"}), "main", dirty=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from examples_utils.arguments import make_parser
+from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.history.store import open_history
 from tests.examples_utils.conftest import Done
 from tests.examples_utils.nightly.nights import NightPlace

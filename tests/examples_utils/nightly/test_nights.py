@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from examples_utils.cli.report import read_nights
 from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import MetricKey, VariantFacts, VariantKey
 from examples_utils.history.store import open_history
-from examples_utils.machine import machine_fingerprint
-from examples_utils.report.command import read_nights
+from examples_utils.machine.fingerprint import machine_fingerprint
+from examples_utils.run_model import MetricKey, VariantFacts, VariantKey
 from tests.examples_utils.nightly.nights import ENTRY, SUITE, NightPlace
 
 A_THROUGHPUT = MetricKey(SUITE, "a", "a", "throughput")
@@ -189,9 +189,7 @@ def test_a_second_night_in_the_same_log_folder_moves_the_first_aside(place: Nigh
 
 
 def test_a_missing_package_is_refused_before_anything_runs(place: NightPlace, monkeypatch):
-    monkeypatch.setattr(
-        "examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1
-    )
+    monkeypatch.setattr("examples_utils.cli.nightly.find_spec", lambda name: None if name == "scipy" else 1)
     place.benchmarks(a=100)
     done = place.night()
     assert done.exitcode == 2

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from examples_utils.comparison.change_points import Change, ChangePoint
+from examples_utils.comparison.onset import Regression, regression_line, regressions, standing, standing_line
+from examples_utils.comparison.statistics.change_points import Change, ChangePoint
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey, Run
-from examples_utils.nightly.since import Regression, regression_line, regressions, standing, standing_line
+from examples_utils.run_model import MetricKey, Run
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
 KEY = MetricKey(SUITE, "a", "a", "throughput")

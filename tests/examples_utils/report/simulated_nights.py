@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
-from examples_utils.comparison.change_points import Change, ChangePoint
+from examples_utils.comparison.statistics.change_points import Change, ChangePoint
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 SUITE = "benchmarks.yml"
 FIGURES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.report.batch_sizes import BatchSize, front, trade_offs
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
 
 def run_of(*points: tuple[dict[str, str], dict[str, str], float | None, float | None]) -> Run:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey
-from examples_utils.nightly.since import regressions
 from examples_utils.report.comment import report_comment
 from examples_utils.report.page import report_page
+from examples_utils.run_model import MetricKey
 from tests.examples_utils.report.simulated_nights import (
     simulated_changes,
     simulated_comparison,

@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.figures import Figure, MetricKey, Run
 from examples_utils.report import page_data
 from examples_utils.report.packing import columns, packed
 from examples_utils.report.page_data import drawn_nights
 from examples_utils.report.series import Series, collect_series, median_interval
+from examples_utils.run_model import Figure, MetricKey, Run
 
 KEY = MetricKey("s", "b", "v", "throughput")
 finite = st.floats(-1e12, 1e12).filter(lambda value: value == 0 or abs(value) > 1e-290)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.report.page import report_page
+from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 from tests.examples_utils.report.conftest import OpenPage
 
 ATTACKS = (

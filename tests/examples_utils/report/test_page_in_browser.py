@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page
 
 from examples_utils.comparison.formats.json_document import comparison_json
+from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
-from examples_utils.figures import Figure, MetricKey
-from examples_utils.nightly.since import regressions
 from examples_utils.report.page import report_page
+from examples_utils.run_model import Figure, MetricKey
 from tests.examples_utils.report.conftest import OpenPage
 from tests.examples_utils.report.simulated_nights import (
     simulated_changes,

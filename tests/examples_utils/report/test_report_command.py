@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from examples_utils.figures import Run
 from examples_utils.history.store import open_history
+from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Workplace
 from tests.examples_utils.report.simulated_nights import simulated_runs, variant
 from tests.examples_utils.test_runner_docs import blocks
@@ -143,7 +143,7 @@ def test_the_commands_of_the_page_work(workplace: Workplace, kept: Path) -> None
 
 
 def test_every_option_is_described_and_every_described_option_exists() -> None:
-    from examples_utils.arguments import make_parser
+    from examples_utils.cli.arguments.parser import make_parser
 
     parser = make_parser()._subparsers._group_actions[0].choices["report"]
     options = {word for action in parser._actions for word in action.option_strings if word.startswith("--")}

@@ -1,0 +1,94 @@
+"""Running two sides by turns, so that whatever happens to the machine happens to both."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from examples_utils.ab.arms import Side
+from examples_utils.console import Console
+from examples_utils.execution.runner import Executor, Turn, executor, title
+from examples_utils.history.readers.results import read_runs
+from examples_utils.machine.fingerprint import suite_of
+from examples_utils.machine.load import OtherLoad
+from examples_utils.planning.plan import PlannedVariant
+from examples_utils.results.exports import collect
+from examples_utils.results.log_folder import new_log_folder
+from examples_utils.run_model import Run
+
+BASE, NEW = 0, 1
+FOLDERS = ("base", "new")
+
+
+def alternated(
+    base: Sequence[PlannedVariant], new: Sequence[PlannedVariant], rounds: range
+) -> Iterator[tuple[int, Turn]]:
+    """Who runs what when: each variant on both sides right after each other, the first one changing every round."""
+    by_name = [{_name(planned): planned for planned in side} for side in (base, new)]
+    for number in rounds:
+        order = (BASE, NEW) if number % 2 else (NEW, BASE)
+        for name in dict.fromkeys(chain.from_iterable(by_name)):
+            for side in order:
+                if name in by_name[side]:
+                    yield side, (by_name[side][name], number)
+
+
+@dataclass
+class Alternation:
+    """An A/B comparison while it runs; each side has a log folder of its own, as ``benchmark`` leaves it."""
+
+    log_folder: Path
+    sides: tuple[Side, Side]
+    executors: tuple[Executor, Executor]
+    console: Console
+    check_interruption: Callable[[], None]
+    finished_rounds: int = 0
+
+    def run(self, rounds: int) -> None:
+        """Runs so many rounds more. Raises Interrupted: the run was asked to stop; what is finished is stored."""
+        last = self.finished_rounds + rounds
+        base, new = (side.request.plan.variants for side in self.sides)
+        turns = list(alternated(base, new, range(self.finished_rounds + 1, last + 1)))
+        for count, (side, turn) in enumerate(turns, 1):
+            self.check_interruption()
+            self.console.say(f"[{count}/{len(turns)}] {FOLDERS[side]}: {title(*turn, last)}")
+            # Always as one of several, so that more rounds can follow in the same folders.
+            self.executors[side].run_turn(turn, max(last, 2))
+        self.finished_rounds = last
+
+    def runs(self) -> tuple[list[Run], list[Run]]:
+        """What both sides have measured so far. Raises RequestError if a side has nothing."""
+        base, new = (read_runs(self.log_folder / name) for name in FOLDERS)
+        return base, new
+
+
+@contextlib.contextmanager
+def alternation(
+    sides: tuple[Side, Side], log_folder: Path, console: Console, check_interruption: Callable[[], None]
+) -> Iterator[Alternation]:
+    """Opens the log folders ``base`` and ``new`` in ``log_folder``; in the end they have their result files.
+
+    Raises:
+        RequestError: the folders cannot be used.
+    """
+    other_load = OtherLoad()
+    with contextlib.ExitStack() as stack:
+        executors = []
+        for side, name in zip(sides, FOLDERS, strict=True):
+            request = side.request
+            held = stack.enter_context(
+                new_log_folder(str(log_folder / name), request.options, request.described())
+            )
+            executors.append(
+                stack.enter_context(executor(request, held, other_load, console, check_interruption))
+            )
+            stack.callback(collect, held)
+        yield Alternation(log_folder, sides, (executors[BASE], executors[NEW]), console, check_interruption)
+
+
+def _name(planned: PlannedVariant) -> tuple[str, str, str]:
+    """The same in both checkouts."""
+    return suite_of(planned.benchmark.place.file), planned.benchmark.name, planned.variant.name
