@@ -45,13 +45,7 @@ FLOORS = (
     {"run_model", "problems", "console", "canary"},
 )
 # What still goes against the floors.
-TO_REMOVE: set[tuple[str, str]] = {
-    ("arguments", "planning"),
-    ("arguments", "spec"),
-    ("execution", "history"),
-    ("history", "comparison"),
-    ("planning", "results"),
-}
+TO_REMOVE: set[tuple[str, str]] = {("history", "comparison")}
 MOST_FILES_AT_THE_TOP, MOST_FILES_IN_A_FOLDER = 8, 16
 FROM_MEASUREMENT = {"measurement.settings", "measurement.machine"}  # what backends may know of measuring
 

@@ -14,7 +14,7 @@ from examples_utils.ab.git import repository_of
 from examples_utils.ab.interleaved_runs import alternation
 from examples_utils.ab.judging import compared
 from examples_utils.ab.worktrees import shared_paths, worktrees
-from examples_utils.arguments.selection import selection_of
+from examples_utils.cli.selection import selection_of
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.output import check_output, say

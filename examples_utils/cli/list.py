@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from examples_utils.planning.plan import Plan, PlannedVariant
+from examples_utils.cli.selection import selection_of
+from examples_utils.planning.options import CommandOptions
+from examples_utils.planning.plan import Plan, PlannedVariant, make_plan
 
-FORMATS = ("tree", "json", "yaml")
+
+def list_variants(parsed: argparse.Namespace) -> int:
+    """Prints benchmarks, variants and commands. Raises RequestError: a spec has errors, or nothing is selected."""
+    print(listing(make_plan(selection_of(parsed), CommandOptions(), dict(os.environ)), parsed.format))
+    return 0
 
 
 def listing(plan: Plan, form: str) -> str:

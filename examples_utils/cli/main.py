@@ -6,14 +6,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from examples_utils.arguments.selection import selection_of
 from examples_utils.cli.arguments.parser import make_parser
-
-if TYPE_CHECKING:
-    from examples_utils.planning.options import RunOptions
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -69,112 +63,39 @@ def _with_prefix(message: str) -> str:
 
 
 def _benchmark(parsed: argparse.Namespace) -> int:
-    if parsed.upload_checkpoints:
-        return _refuse(
-            "--upload-checkpoints: there is no store for checkpoints to upload to; leave the option out, and "
-            "copy what latest_checkpoint_path names in benchmark_results.json"
-        )
-    if parsed.resume:
-        return _resume(parsed)
-    options = _run_options(parsed)
-    if parsed.dry_run:
-        return _dry_run(options)
-    from examples_utils.execution.run import run_benchmarks
+    from examples_utils.cli.benchmark import benchmark
 
-    return run_benchmarks(options, parsed.log_dir, parsed.history)
-
-
-def _resume(parsed: argparse.Namespace) -> int:
-    defaults = make_parser().parse_args(["benchmark"])
-    given = [
-        name
-        for name, value in vars(parsed).items()
-        if name not in ("resume", "command", "history") and value != getattr(defaults, name)
-    ]
-    if given:
-        flags = ", ".join("--" + name.replace("_", "-") for name in given)
-        return _refuse(f"--resume takes all options from the stopped run; leave out {flags}")
-    from examples_utils.execution.run import resume_benchmarks
-
-    return resume_benchmarks(Path(parsed.resume), parsed.history)
-
-
-def _dry_run(options: RunOptions) -> int:
-    from examples_utils.cli.list import dry_run
-    from examples_utils.execution.request import checked_request
-    from examples_utils.planning.plan import schedule
-
-    plan = checked_request(options, dict(os.environ)).plan
-    print(dry_run(schedule(plan, options.repeat, options.shuffle), options.repeat))
-    return 0
+    return benchmark(parsed)
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.list import listing
-    from examples_utils.planning.options import CommandOptions
-    from examples_utils.planning.plan import make_plan
+    from examples_utils.cli.list import list_variants
 
-    print(listing(make_plan(selection_of(parsed), CommandOptions(), dict(os.environ)), parsed.format))
-    return 0
+    return list_variants(parsed)
 
 
 def _validate(parsed: argparse.Namespace) -> int:
-    from examples_utils.problems import SpecError
-    from examples_utils.spec.files import find_specs
-    from examples_utils.spec.loader import load_spec
+    from examples_utils.cli.validate import validate
 
-    problems, entries = [], 0
-    files = find_specs(parsed.spec)
-    for file in files:
-        try:
-            spec = load_spec(file)
-        except SpecError as error:
-            problems += error.problems
-        else:
-            problems += [problem for _, problem in spec.problems]
-            entries += len(spec.names)
-    for problem in sorted(set(problems)):
-        print(problem)
-    errors = sum(not problem.is_warning for problem in set(problems))
-    print(
-        f"{len(files)} specs, {entries} benchmarks, {errors} errors, {len(set(problems)) - errors} warnings"
-    )
-    return 2 if errors else 0
+    return validate(parsed)
 
 
 def _collect(parsed: argparse.Namespace) -> int:
-    from examples_utils.results.exports import collect
-    from examples_utils.results.record import FAILED, NOT_RUN
-    from examples_utils.results.summary import results_table, summary_lines
+    from examples_utils.cli.collect import collect
 
-    folder = Path(parsed.log_dir)
-    if not folder.is_dir():
-        return _refuse(f"collect {folder}: no such folder; name a run's --log-dir")
-    results, unreadable = collect(folder.absolute())
-    for complaint in unreadable:
-        print(f"warning: {complaint}", file=sys.stderr)
-    if not results:
-        return _refuse(f"collect {folder}: holds no result of a variant; name a run's --log-dir")
-    print(results_table(results, None))
-    print("\n".join(summary_lines(results, sum(result.duration_s or 0 for result in results))))
-    return int(any(result.status in (FAILED, NOT_RUN) for result in results))
+    return collect(parsed)
 
 
 def _parse(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.parse import Output, parse_output
+    from examples_utils.cli.parse import parse
 
-    output = Output(Path(parsed.stdout), Path(parsed.stderr) if parsed.stderr else None, parsed.exitcode)
-    text, passed = parse_output(output, parsed.parser, tuple(parsed.spec), parsed.benchmark)
-    print(text)
-    return int(not passed)
+    return parse(parsed)
 
 
 def _validate_results(parsed: argparse.Namespace) -> int:
     from examples_utils.cli.validate_results import validate_results
 
-    report, valid = validate_results([Path(name) for name in parsed.files])
-    print(report)
-    return 0 if valid else 2
+    return validate_results(parsed)
 
 
 def _compare(parsed: argparse.Namespace) -> int:
@@ -196,7 +117,7 @@ def _history(parsed: argparse.Namespace) -> int:
 
 
 def _import(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.history.commands import run_import
+    from examples_utils.cli.import_results import run_import
 
     return run_import(parsed)
 
@@ -211,38 +132,3 @@ def _report(parsed: argparse.Namespace) -> int:
     from examples_utils.cli.report import report
 
     return report(parsed)
-
-
-def _refuse(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
-
-
-def _run_options(parsed: argparse.Namespace) -> RunOptions:
-    from examples_utils.planning.options import CommandOptions, RunOptions
-
-    return RunOptions(
-        selection=selection_of(parsed),
-        command=CommandOptions(
-            allow_wandb=parsed.allow_wandb,
-            compile_only=parsed.compile_only,
-            profile=parsed.profile,
-            logging=parsed.logging,
-            timeout_s=parsed.timeout,
-        ),
-        additional_metrics=parsed.additional_metrics,
-        csv_metrics=tuple(parsed.csv_metrics),
-        custom_metrics_files=tuple(str(Path(name).absolute()) for name in parsed.custom_metrics_files),
-        stop_on_error=parsed.stop_on_error,
-        quiet=parsed.quiet,
-        progress_trace_period_s=parsed.progress_trace_period,
-        requirements_file=str(Path(parsed.requirements_file).absolute())
-        if parsed.requirements_file
-        else None,
-        gc_monitor=parsed.gc_monitor,
-        no_code_sync=parsed.no_code_sync,
-        remove_dirs_after=parsed.remove_dirs_after,
-        repeat=parsed.repeat,
-        canary=parsed.canary,
-        shuffle=parsed.shuffle,
-    )

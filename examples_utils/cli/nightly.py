@@ -6,7 +6,7 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from examples_utils.arguments.selection import selection_of
+from examples_utils.cli.selection import selection_of
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.nightly.options import NightOptions
 from examples_utils.planning.options import CommandOptions, RunOptions

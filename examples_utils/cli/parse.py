@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,14 @@ from examples_utils.problems import RequestError, did_you_mean
 from examples_utils.results.exit_status import exit_text
 from examples_utils.spec.files import find_specs
 from examples_utils.spec.loader import Benchmark, load_specs
+
+
+def parse(parsed: argparse.Namespace) -> int:
+    """Prints the metrics of an output. 1 if its run counts as failed. Raises RequestError as ``parse_output`` does."""
+    output = Output(Path(parsed.stdout), Path(parsed.stderr) if parsed.stderr else None, parsed.exitcode)
+    text, passed = parse_output(output, parsed.parser, tuple(parsed.spec), parsed.benchmark)
+    print(text)
+    return int(not passed)
 
 
 @dataclass(frozen=True)

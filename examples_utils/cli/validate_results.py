@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from benchmark_parsers.result_check import MOST_PROBLEMS, check_results
 _MOST_SHOWN = 100
 
 
-def validate_results(files: Sequence[Path]) -> tuple[str, bool]:
+def validate_results(parsed: argparse.Namespace) -> int:
+    """Prints the problems of result files. 2 if there are any."""
+    report, valid = check_files([Path(name) for name in parsed.files])
+    print(report)
+    return 0 if valid else 2
+
+
+def check_files(files: Sequence[Path]) -> tuple[str, bool]:
     """A line a problem and one of counts, and whether there are no problems."""
     lines, records, errors = [], 0, 0
     for file in files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from examples_utils.problems import RequestError
+from examples_utils.spec.threshold import DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class CompareOptions:
     Raises RequestError for values that make no sense.
     """
 
-    threshold: float = 0.02
+    threshold: float = DEFAULT_THRESHOLD
     confidence: float = 0.95
     false_alarms: float = 0.009
     largest_unseen: float = 0.05

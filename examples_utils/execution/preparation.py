@@ -13,10 +13,10 @@ from pathlib import Path
 from examples_utils.console import Console
 from examples_utils.execution.process import run_process
 from examples_utils.planning.command import preparation_words
+from examples_utils.planning.folder_names import safe_name
 from examples_utils.planning.hosts import Hosts
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.junit import tail
-from examples_utils.results.log_folder import safe_name
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
+from examples_utils.console import Console
 from examples_utils.execution.canary_process import refuse_without_numpy
-from examples_utils.history.after_run import refuse_unusable
 from examples_utils.planning.custom_metrics import load_custom_metrics
 from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import Plan, make_plan, refuse_missing_datasets
 from examples_utils.problems import RequestError, did_you_mean
+
+
+class Archive(Protocol):
+    """Where results go when a run has ended, beside its log folder."""
+
+    def refuse_unusable(self) -> str | None:
+        """Checks it before anything runs; gives a warning for what may pass. Raises RequestError."""
+
+    def add_run(self, log_folder: Path, console: Console) -> None:
+        """Adds the run in this log folder; what goes wrong is reported on the console, never raised."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,7 @@ class Request:
 
 
 def checked_request(
-    options: RunOptions, environment: Mapping[str, str], history: str | None = None
+    options: RunOptions, environment: Mapping[str, str], archive: Archive | None = None
 ) -> Request:
     """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
     plan = make_plan(options.selection, options.command, environment)
@@ -53,7 +63,7 @@ def checked_request(
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
     warnings += _unknown_csv_metrics(options, plan, custom_metrics)
-    if history is not None and (warning := refuse_unusable(history)):
+    if archive and (warning := archive.refuse_unusable()):
         warnings.append(warning)
     return Request(options, plan, custom_metrics, copies, tuple(warnings))
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
 from examples_utils.execution.process_tree import end_leftovers
-from examples_utils.execution.request import Request, checked_request
+from examples_utils.execution.request import Archive, Request, checked_request
 from examples_utils.execution.runner import executor
-from examples_utils.history.after_run import add_run
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
@@ -26,21 +25,21 @@ from examples_utils.results.record import FAILED
 from examples_utils.results.summary import results_table, summary_lines
 
 
-def run_benchmarks(options: RunOptions, log_dir: str | None, history: str | None = None) -> int:
+def run_benchmarks(options: RunOptions, log_dir: str | None, archive: Archive | None = None) -> int:
     """Runs what was asked for in a fresh log folder. Gives the exit code: 0, 1, or 128 + signal.
 
-    In the end the results go into the ``history``, if one is given; "" is the default one.
+    In the end the results go into the ``archive`` as well, if one is given.
 
     Raises:
         RequestError: the request is wrong; nothing has been run.
     """
     other_load = OtherLoad()
-    request = checked_request(options, dict(os.environ), history)
+    request = checked_request(options, dict(os.environ), archive)
     with new_log_folder(log_dir, options, request.described()) as log_folder:
-        return _run(request, log_folder, other_load, frozenset(), history)
+        return _run(request, log_folder, other_load, frozenset(), archive)
 
 
-def resume_benchmarks(stopped_run: Path, history: str | None = None) -> int:
+def resume_benchmarks(stopped_run: Path, archive: Archive | None = None) -> int:
     """Continues the run in this log folder; variants that it has finished are not run again.
 
     Raises:
@@ -48,10 +47,10 @@ def resume_benchmarks(stopped_run: Path, history: str | None = None) -> int:
     """
     other_load = OtherLoad()
     with resumed_log_folder(stopped_run) as (log_folder, options):
-        request = checked_request(options, dict(os.environ), history)
+        request = checked_request(options, dict(os.environ), archive)
         end_leftovers(log_folder)
         finished = frozenset((*r.identity, r.repetition) for r in stored_results(log_folder)[0])
-        return _run(request, log_folder, other_load, finished, history)
+        return _run(request, log_folder, other_load, finished, archive)
 
 
 def _run(
@@ -59,7 +58,7 @@ def _run(
     log_folder: Path,
     other_load: OtherLoad,
     finished: frozenset[tuple[str, str, str, int]],
-    history: str | None,
+    archive: Archive | None,
 ) -> int:
     begun_s = time.monotonic()
     options = request.options
@@ -80,8 +79,8 @@ def _run(
             except Interrupted as error:
                 stopped = error
         failed = sum_up(log_folder, console, time.monotonic() - begun_s, stopped)
-        if history is not None and not stopped:
-            add_run(log_folder, history, console)
+        if archive and not stopped:
+            archive.add_run(log_folder, console)
     return stopped.exitcode if stopped else int(failed)
 
 

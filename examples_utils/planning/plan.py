@@ -13,9 +13,9 @@ from typing import Any
 from examples_utils.machine.fingerprint import suite_of
 from examples_utils.planning.command import Command, build_command
 from examples_utils.planning.environment import additions, uses_variable
+from examples_utils.planning.folder_names import variant_folder
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
-from examples_utils.results.log_folder import variant_folder
 from examples_utils.spec.files import find_specs
 from examples_utils.spec.loader import Benchmark, Spec, load_specs
 from examples_utils.spec.requirements import missing_requirements

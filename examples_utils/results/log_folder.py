@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from examples_utils.planning.folder_names import EARLIER_RUNS
 from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
 from examples_utils.results.record import VariantResult, record_text
 
 RECORD_FILE = "variant_result.json"
 _RUN_FILE = "run.json"
-_EARLIER = "earlier_runs"
 _RUN_WIDE = (
     "benchmark_results.*",
     "*.log",
@@ -30,7 +28,6 @@ _RUN_WIDE = (
     "report.html",
     _RUN_FILE,
 )
-_LONGEST_NAME = 120
 
 
 @contextlib.contextmanager
@@ -39,7 +36,7 @@ def new_log_folder(
 ) -> Iterator[Path]:
     """A folder for a fresh run, held by this process alone. An earlier run in it is moved aside, not lost.
 
-    ``variants`` are those of the plan, by their folder (see ``variant_folder``). They are noted, so that none
+    ``variants`` are those of the plan, by their folder (see ``planning.folder_names``). They are noted, so that none
     is forgotten if the run is stopped, and so that a later run moves their folders and nothing else: the log
     folder may well be one that holds other things.
 
@@ -81,11 +78,6 @@ def stored_options(folder: Path) -> RunOptions | None:
 def planned_variants(folder: Path) -> list[dict[str, Any]]:
     """What the run in this folder was to run, as keys of records; empty if that cannot be read."""
     return [variant for variant in _noted_variants(folder / _RUN_FILE).values() if isinstance(variant, dict)]
-
-
-def variant_folder(benchmark_folder: str, variant: str) -> str:
-    """Where a variant keeps its files, relative to the log folder."""
-    return f"{safe_name(benchmark_folder)}/{safe_name(variant)}"
 
 
 def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: int) -> Path:
@@ -133,14 +125,6 @@ def write_durably(file: Path, text: str) -> None:
     _sync_folder(file.parent)
 
 
-def safe_name(name: str) -> str:
-    """A folder name for a variant: itself if it can be one, else a readable part and a hash of the whole."""
-    safe = re.sub(r"[^\w.+=,@%-]", "_", name)[:_LONGEST_NAME].lstrip(".")
-    if safe == name and name not in (_EARLIER, ""):
-        return safe
-    return f"{safe}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[Path]:
     try:
@@ -160,7 +144,7 @@ def _move_earlier_run_aside(folder: Path) -> None:
     if not run.exists():
         return
     when = datetime.fromtimestamp(run.stat().st_mtime).strftime("%Y-%m-%d-%H.%M.%S")
-    aside = _unused(folder / _EARLIER / when)
+    aside = _unused(folder / EARLIER_RUNS / when)
     aside.mkdir(parents=True)
     for name in _noted_variants(run):
         if (folder / name).is_dir():

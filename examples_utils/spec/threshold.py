@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+DEFAULT_THRESHOLD = 0.02
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
 EXPECTED = "a share of the figure above 0% and below 100%, such as 2%"
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.arguments.selection import add_selection, add_threshold, positive_int, positive_seconds
+from examples_utils.arguments.selection import add_selection
+from examples_utils.arguments.types import positive_int, positive_seconds
 from examples_utils.cli.arguments.compare import add_output
+from examples_utils.cli.arguments.threshold import add_threshold
 
 
 def add_ab(commands: argparse._SubParsersAction[Any]) -> None:

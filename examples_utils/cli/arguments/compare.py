@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.arguments.selection import Group, add_threshold, share
-from examples_utils.cli.arguments.history import add_history_option
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.types import Group
+from examples_utils.cli.arguments.threshold import add_threshold, share
 from examples_utils.comparison.formats import FORMATS
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from examples_utils.arguments.selection import add_threshold
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.types import count
+from examples_utils.cli.arguments.threshold import add_threshold
 
 if TYPE_CHECKING:
     _Commands = argparse._SubParsersAction[Any]
 
-HISTORY_HELP = "a file or postgresql://… (default: $EXAMPLES_UTILS_HISTORY, else ./history.db)"
 _RUN_HELP = "latest, latest~N, the beginning of a run id, branch:NAME, or a git revision such as HEAD~1"
 
 
@@ -27,11 +28,6 @@ def add_commands(commands: _Commands) -> None:
     _add_import(commands)
 
 
-def add_history_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """``--history URL``, for all commands that use one."""
-    parser.add_argument("--history", metavar="URL", help=HISTORY_HELP)
-
-
 def _add_add(parts: _Commands) -> None:
     add = parts.add_parser("add", help="add the results of runs; of a run that is there, what has come since")
     add.add_argument(
@@ -44,7 +40,7 @@ def _add_list(parts: _Commands) -> None:
     show = parts.add_parser("list", help="list runs, the newest first")
     _add_filters(show)
     show.add_argument(
-        "--limit", type=_count, default=20, metavar="N", help="so many (default: 20; 0: all of them)"
+        "--limit", type=count, default=20, metavar="N", help="so many (default: 20; 0: all of them)"
     )
     show.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
     add_history_option(show)
@@ -98,8 +94,8 @@ def _add_export(parts: _Commands) -> None:
 
 def _add_prune(parts: _Commands) -> None:
     prune = parts.add_parser("prune", help="remove old runs")
-    prune.add_argument("--keep-days", type=_count, metavar="N", help="keep the runs of the last N days")
-    prune.add_argument("--keep-runs", type=_count, metavar="N", help="keep the newest N runs of each machine")
+    prune.add_argument("--keep-days", type=count, metavar="N", help="keep the runs of the last N days")
+    prune.add_argument("--keep-runs", type=count, metavar="N", help="keep the newest N runs of each machine")
     prune.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
     add_history_option(prune)
 
@@ -119,13 +115,3 @@ def _add_import(commands: _Commands) -> None:
         help="the tool ran on this machine, on the code of the current folder: note their fingerprints",
     )
     add_history_option(bring)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ValueError(text)
-    return value
-
-
-_count.__name__ = "whole number from 0"  # argparse names the type in its message

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.arguments.selection import add_selection, add_threshold, positive_int, positive_seconds
-from examples_utils.cli.arguments.history import add_history_option
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.selection import add_selection
+from examples_utils.arguments.types import positive_int, positive_seconds
+from examples_utils.cli.arguments.threshold import add_threshold
 
 # The same for all users, whatever their TMPDIR.
 _LOCK = "/tmp/examples_utils-nightly.lock"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
-from examples_utils.arguments.selection import Group, add_selection, add_spec, positive_int, positive_seconds
+from examples_utils.arguments.selection import add_selection, add_spec
+from examples_utils.arguments.types import Group, positive_int, positive_seconds
 from examples_utils.cli.arguments.ab import add_ab
 from examples_utils.cli.arguments.compare import add_compare
 from examples_utils.cli.arguments.history import add_commands as add_history_commands

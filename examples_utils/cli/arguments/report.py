@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from examples_utils.arguments.selection import add_threshold, positive_int
-from examples_utils.cli.arguments.history import add_history_option
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.types import positive_int
+from examples_utils.cli.arguments.threshold import add_threshold
 
 FORMATS = ("html", "markdown")
 PAGE_FILE = "report.html"

@@ -1,4 +1,4 @@
-"""``history`` and ``import`` on the command line."""
+"""``history`` on the command line."""
 
 from __future__ import annotations
 
@@ -29,34 +29,13 @@ def run_history(parsed: argparse.Namespace) -> int:
     return parts[parsed.part](parsed)
 
 
-def run_import(parsed: argparse.Namespace) -> int:
-    """Runs ``import``. Raises RequestError."""
-    refuse_without_packages()
-    from examples_utils.history.readers.results import read_results
-    from examples_utils.history.readers.tool_output import Origin, check_tool, origin_here, read_tool_output
-
-    if parsed.parser is None:
-        for option, given in (("--suite", parsed.suite), ("--measured-here", parsed.measured_here)):
-            if given:
-                raise RequestError(
-                    f"{option}: result files say this themselves; leave it out, or name the --parser"
-                )
-        return _add_all(parsed.files, read_results, parsed.history)
-    check_tool(parsed.parser)
-    origin = origin_here() if parsed.measured_here else Origin()
-    suite = parsed.suite or "imported"
-    return _add_all(
-        parsed.files, lambda file: read_tool_output(file, parsed.parser, suite, origin), parsed.history
-    )
-
-
 def _add(parsed: argparse.Namespace) -> int:
     from examples_utils.history.readers.results import read_results
 
-    return _add_all(parsed.paths, read_results, parsed.history)
+    return add_all(parsed.paths, read_results, parsed.history)
 
 
-def _add_all(names: Iterable[str], read: Callable[[Path], Reading], given_url: str | None) -> int:
+def add_all(names: Iterable[str], read: Callable[[Path], Reading], given_url: str | None) -> int:
     """Adds what can be read. 0: all was; 1: parts of it were left out; 2: something could not be read at all."""
     from examples_utils.history.adding import add_reading
 
