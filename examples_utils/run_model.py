@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 
 class VariantKey(NamedTuple):
-    """Which variant of which spec."""
+    """Which variant of which spec: the same in plans, records, histories and reports."""
 
     suite: str
     benchmark: str
     variant: str
+
+    @staticmethod
+    def of_record(record: Mapping[str, Any]) -> VariantKey:
+        """That of a record of a result file. The original runner's suites are the names of its specs."""
+        suite = record.get("suite") or PurePath(record.get("benchmark_path") or "").name or "unknown"
+        return VariantKey(suite, record["benchmark_name"], record["variant_name"])
+
+    @property
+    def title(self) -> str:
+        """How messages and lists call it."""
+        return f"{self.benchmark}::{self.variant}"
 
 
 class MetricKey(NamedTuple):

@@ -44,8 +44,6 @@ FLOORS = (
     {"machine", "arguments"},
     {"run_model", "problems", "console", "canary"},
 )
-# What still goes against the floors.
-TO_REMOVE: set[tuple[str, str]] = {("history", "comparison")}
 MOST_FILES_AT_THE_TOP, MOST_FILES_IN_A_FOLDER = 8, 16
 FROM_MEASUREMENT = {"measurement.settings", "measurement.machine"}  # what backends may know of measuring
 
@@ -130,7 +128,15 @@ def test_rooms_of_the_runner_import_only_from_the_floors_below() -> None:
                 here, there = room(module), room(name)
                 if here not in floor or there not in floor or floor[here] >= floor[there]:
                     against.add((here, there))
-    assert against == TO_REMOVE
+    assert not against, f"these rooms import from their own floor, or from one above: {sorted(against)}"
+
+
+def test_the_runner_has_few_files_at_the_top_and_no_crowded_rooms() -> None:
+    folders = {path.parent for path in modules("examples_utils").values()}
+    assert len(list((ROOT / "examples_utils").glob("*.py"))) <= MOST_FILES_AT_THE_TOP
+    for folder in folders:
+        files = [path for path in folder.iterdir() if path.is_file()]
+        assert len(files) <= MOST_FILES_IN_A_FOLDER, folder
 
 
 @pytest.mark.parametrize(

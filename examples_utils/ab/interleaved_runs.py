@@ -12,7 +12,6 @@ from examples_utils.ab.arms import Side
 from examples_utils.console import Console
 from examples_utils.execution.runner import Executor, Turn, executor, title
 from examples_utils.history.readers.results import read_runs
-from examples_utils.machine.fingerprint import suite_of
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.exports import collect
@@ -27,13 +26,13 @@ def alternated(
     base: Sequence[PlannedVariant], new: Sequence[PlannedVariant], rounds: range
 ) -> Iterator[tuple[int, Turn]]:
     """Who runs what when: each variant on both sides right after each other, the first one changing every round."""
-    by_name = [{_name(planned): planned for planned in side} for side in (base, new)]
+    by_key = [{planned.key: planned for planned in side} for side in (base, new)]
     for number in rounds:
         order = (BASE, NEW) if number % 2 else (NEW, BASE)
-        for name in dict.fromkeys(chain.from_iterable(by_name)):
+        for key in dict.fromkeys(chain.from_iterable(by_key)):
             for side in order:
-                if name in by_name[side]:
-                    yield side, (by_name[side][name], number)
+                if key in by_key[side]:
+                    yield side, (by_key[side][key], number)
 
 
 @dataclass
@@ -87,8 +86,3 @@ def alternation(
             )
             stack.callback(collect, held)
         yield Alternation(log_folder, sides, (executors[BASE], executors[NEW]), console, check_interruption)
-
-
-def _name(planned: PlannedVariant) -> tuple[str, str, str]:
-    """The same in both checkouts."""
-    return suite_of(planned.benchmark.place.file), planned.benchmark.name, planned.variant.name

@@ -39,7 +39,7 @@ def dry_run(order: Sequence[tuple[PlannedVariant, int]], repeat: int) -> str:
     lines = []
     for number, (planned, repetition) in enumerate(order, start=1):
         again = f" (repetition {repetition} of {repeat})" if repeat > 1 else ""
-        lines.append(f"[{number}/{len(order)}] {planned.benchmark.name}::{planned.variant.name}{again}")
+        lines.append(f"[{number}/{len(order)}] {planned.key.title}{again}")
         if planned.skip_reason:
             lines.append(f"    skipped: {planned.skip_reason}")
             continue

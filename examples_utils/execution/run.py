@@ -21,7 +21,7 @@ from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.results.exports import collect
 from examples_utils.results.log_folder import new_log_folder, resumed_log_folder, stored_results
-from examples_utils.results.record import FAILED
+from examples_utils.results.record import FAILED, identity_of
 from examples_utils.results.summary import results_table, summary_lines
 
 
@@ -65,7 +65,7 @@ def _run(
     order = [
         (planned, repetition)
         for planned, repetition in schedule(request.plan, options.repeat, options.shuffle)
-        if (*planned.identity, repetition) not in finished
+        if (*identity_of(planned.described()), repetition) not in finished
     ]
     stopped: Interrupted | None = None
     with run_console(request, log_folder) as console:

@@ -112,8 +112,7 @@ def executor(
 
 def title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
     """How messages call one execution."""
-    name = f"{planned.benchmark.name}::{planned.variant.name}"
-    return f"{name} (repetition {repetition} of {repeat})" if repeat > 1 else name
+    return f"{planned.key.title} (repetition {repetition} of {repeat})" if repeat > 1 else planned.key.title
 
 
 def _outcome_line(result: VariantResult) -> str:

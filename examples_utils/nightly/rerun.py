@@ -31,7 +31,7 @@ def repeat_suspects(
     executing.around.console.say(
         f"\n{names}: slower than in the nights before, or so by chance; {more} repetitions more will tell"
     )
-    repeated += [_key(planned) for planned in chosen]
+    repeated += [planned.key for planned in chosen]
     turns = [(planned, number) for number in range(first, first + more) for planned in chosen]
     executing.run(turns, first + more - 1)
 
@@ -44,11 +44,6 @@ def _suspected(executing: Executor, earlier: Sequence[Run], options: CompareOpti
         night = read_runs(executing.log_folder)[-1]
     except RequestError:  # nothing was run: every variant was skipped
         return []
-    by_key = {_key(planned): planned for planned in executing.request.plan.variants}
+    by_key = {planned.key: planned for planned in executing.request.plan.variants}
     figures = suspects(earlier, night, options)
     return [by_key[key] for key in dict.fromkeys(key.of_variant for key in figures) if key in by_key]
-
-
-def _key(planned: PlannedVariant) -> VariantKey:
-    described = planned.described()
-    return VariantKey(described["suite"], described["benchmark_name"], described["variant_name"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from typing import Any
 from examples_utils.comparison.formats.json_document import comparison_json
 from examples_utils.comparison.onset import Regression, regression_line, standing_line
 from examples_utils.comparison.statistics.change_points import Change
-from examples_utils.comparison.text import change_text, name_of
+from examples_utils.comparison.text import change_text, name_of, title_of
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.history.baseline import Baseline
-from examples_utils.history.variant_diff import turnover_lines
+from examples_utils.history.variant_diff import variant_diff
 from examples_utils.run_model import Run, VariantKey
 
 SCHEMA_VERSION = 1
@@ -74,7 +74,7 @@ def verdict_lines(night: Night) -> list[str]:
     lines += _not_comparable_lines(night)
     lines += [standing_line(change) for change in night.standing]
     if night.comparison and night.baseline:
-        lines += turnover_lines(night.comparison, night.baseline.runs, night.run)
+        lines += _variant_lines(night.comparison, night.baseline.runs, night.run)
     if night.repeated:
         names = ", ".join(key.variant for key in night.repeated)
         lines.append(
@@ -95,6 +95,32 @@ def _not_comparable_lines(night: Night) -> list[str]:
         + (f" ({one.key.metric} {change_text(one)})" if change_text(one) else "")
         for (_, reason), one in first.items()
     ]
+
+
+def _variant_lines(comparison: Comparison, earlier: Sequence[Run], night: Run) -> Iterator[str]:
+    """What is renamed, missing and new, each named; nothing where there is no ``earlier`` night."""
+    if not earlier:
+        return
+    missing = dict.fromkeys(
+        one.key.of_variant
+        for one in comparison.judged
+        if one.verdict is Verdict.MISSING and one.key.of_variant not in night.variants
+    )
+    known = {key for run in earlier for key in run.variants}
+    diff = variant_diff(
+        gone={key: _last_command(key, earlier) for key in missing},
+        new={key: facts.command for key, facts in night.variants.items() if key not in known},
+    )
+    for old, key in diff.renamed.items():
+        yield f"RENAMED {title_of(old)} to {title_of(key)}, which has its command: its nights begin anew"
+    if diff.gone:
+        yield f"MISSING {', '.join(map(title_of, diff.gone))}: in the nights before, not in this one"
+    if diff.new:
+        yield f"NEW {', '.join(map(title_of, diff.new))}: in none of the nights before"
+
+
+def _last_command(variant: VariantKey, runs: Sequence[Run]) -> str:
+    return next((run.variants[variant].command for run in reversed(runs) if variant in run.variants), "")
 
 
 def verdict_json(night: Night) -> str:

@@ -16,6 +16,7 @@ from examples_utils.planning.environment import additions, uses_variable
 from examples_utils.planning.folder_names import variant_folder
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
+from examples_utils.run_model import VariantKey
 from examples_utils.spec.files import find_specs
 from examples_utils.spec.loader import Benchmark, Spec, load_specs
 from examples_utils.spec.requirements import missing_requirements
@@ -35,17 +36,17 @@ class PlannedVariant:
     skip_reason: str | None = None
 
     @property
-    def identity(self) -> tuple[str, str, str]:
-        """The same as that of the records made from it."""
-        return str(self.benchmark.place.file), self.benchmark.name, self.variant.name
+    def key(self) -> VariantKey:
+        """The same as that of the records made from it, and in every checkout of the spec."""
+        return VariantKey(suite_of(self.benchmark.place.file), self.benchmark.name, self.variant.name)
 
     def described(self) -> dict[str, Any]:
         """What is known of the variant before it runs, as keys of its record."""
         return {
             "benchmark_path": str(self.benchmark.place.file),
-            "suite": suite_of(self.benchmark.place.file),
-            "benchmark_name": self.benchmark.name,
-            "variant_name": self.variant.name,
+            "suite": self.key.suite,
+            "benchmark_name": self.key.benchmark,
+            "variant_name": self.key.variant,
             "params": dict(self.variant.params),
             "command": self.command.text,
             "env": dict(self.command.env),

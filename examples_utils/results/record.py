@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 from statistics import median
 from typing import Any
 
+from examples_utils.run_model import VariantKey
+
 PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
 # Of benchmark_parsers/result.schema.json; a record without one is of the time before it.
 SCHEMA_VERSION = 1
@@ -66,13 +68,13 @@ class VariantResult:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """Which variant of which spec this is; repetitions share it."""
-        return self.benchmark_path, self.benchmark_name, self.variant_name
+        """See ``identity_of``; repetitions share it."""
+        return identity_of(vars(self))
 
     @property
     def title(self) -> str:
         """How summaries call it."""
-        return f"{self.benchmark_name}::{self.variant_name}"
+        return VariantKey.of_record(vars(self)).title
 
     def value(self, metric: str) -> float | None:
         """The metric's value, whatever its reduction is called."""
@@ -86,6 +88,14 @@ class VariantResult:
     def from_json(stored: Mapping[str, Any]) -> VariantResult:
         """The inverse of ``as_json``. Raises TypeError or KeyError if the file holds something else."""
         return VariantResult(**{name: stored[name] for name in _FIELDS if name in stored})
+
+
+def identity_of(record: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Which variant of which spec file, inside one log folder.
+
+    Not its ``VariantKey``: two specs of a run may be of one suite, and records of older versions name none.
+    """
+    return record["benchmark_path"], record["benchmark_name"], record["variant_name"]
 
 
 def no_results() -> dict[str, dict[str, Any]]:

@@ -9,11 +9,14 @@ from statistics import median
 from typing import Any
 
 from examples_utils.cli.history.listing import commit_text
+from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.store import History
-from examples_utils.history.variant_changes import run_before, title, variant_changes
+from examples_utils.history.variant_diff import variant_diff
 from examples_utils.problems import RequestError
 from examples_utils.results.tables import plain_table
 from examples_utils.run_model import Figure, Run, VariantKey
+
+_LOOKED_THROUGH = 50  # runs before the one that is shown
 
 
 def show_run(history: History, reference: str, metrics: Collection[str], form: str, *, logs: bool) -> str:
@@ -33,8 +36,40 @@ def show_run(history: History, reference: str, metrics: Collection[str], form: s
         raise RequestError(
             f"--metric {unknown[0]}: run {run.run_id} has no such metric; it has: {', '.join(known)}"
         )
-    changes = variant_changes(run, run_before(history, run))
+    changes = _changes(run, _run_before(history, run))
     return _as_json(run, metrics, changes) if form == "json" else _as_text(run, metrics, changes, logs)
+
+
+def _run_before(history: History, run: Run) -> Run | None:
+    """The last one before this run of the history, of the same machine and of one of its suites; without figures."""
+    suites = {key.suite for key in run.variants}
+    earlier = history.runs(machine_key=machine_key(run.machine), before_run=run.run_id, limit=_LOOKED_THROUGH)
+    found = next((summary for summary in earlier if suites & set(summary.suites)), None)
+    return history.load([found.run_id], metrics=[], log_tails=False)[0] if found else None
+
+
+def _changes(run: Run, before: Run | None) -> dict[str, Any]:
+    """``since`` which run; ``renamed``: pairs of titles; ``new`` and ``gone``: titles. Empty without a run before.
+
+    Suites that the run did not run are left alone.
+    """
+    if before is None:
+        return {}
+    suites = {key.suite for key in run.variants}
+    diff = variant_diff(
+        gone={
+            key: facts.command
+            for key, facts in before.variants.items()
+            if key not in run.variants and key.suite in suites
+        },
+        new={key: facts.command for key, facts in run.variants.items() if key not in before.variants},
+    )
+    return {
+        "since": before.run_id,
+        "renamed": [[old.title, key.title] for old, key in diff.renamed.items()],
+        "new": [key.title for key in diff.new],
+        "gone": [key.title for key in diff.gone],
+    }
 
 
 def _as_json(run: Run, metrics: Collection[str], changes: Mapping[str, Any]) -> str:
@@ -63,7 +98,7 @@ def _as_text(run: Run, metrics: Collection[str], changes: Mapping[str, Any], log
     parts += [text for text in ("\n".join(_notes(run)), _change_lines(changes)) if text]
     if logs:
         parts += [
-            f"--- {title(key)} ---\n{facts.log_tail or '(nothing was kept)'}"
+            f"--- {key.title} ---\n{facts.log_tail or '(nothing was kept)'}"
             for key, facts in run.variants.items()
         ]
     return "\n\n".join(parts)
@@ -99,9 +134,9 @@ def _table(run: Run, metrics: Collection[str]) -> str:
     rows = []
     for key, facts in run.variants.items():
         figures = _figures_of(run, key, metrics)
-        rows += [(title(key), facts.status, name, *_figure_cells(figure)) for name, figure in figures]
+        rows += [(key.title, facts.status, name, *_figure_cells(figure)) for name, figure in figures]
         if not figures:
-            rows.append((title(key), facts.status, "", "", "", "", ""))
+            rows.append((key.title, facts.status, "", "", "", "", ""))
     header = ("variant", "status", "metric", "median", "unit", "range", "repetitions")
     return plain_table(header, rows, numeric=(3, 6))
 
@@ -114,8 +149,8 @@ def _figure_cells(figure: Figure) -> tuple[str, str, str, str]:
 def _notes(run: Run) -> Iterator[str]:
     for key, facts in run.variants.items():
         if facts.reason:
-            yield f"{title(key)}: {facts.status}: {facts.reason}"
-        yield from (f"{title(key)}: warning: {warning}" for warning in facts.warnings)
+            yield f"{key.title}: {facts.status}: {facts.reason}"
+        yield from (f"{key.title}: warning: {warning}" for warning in facts.warnings)
 
 
 def _change_lines(changes: Mapping[str, Any]) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any
 
 from benchmark_parsers.json_document import number
@@ -36,12 +35,6 @@ def runs_of(records: Iterable[Record], tails: Mapping[VariantKey, str]) -> list[
     return [_run(group, not_run if group is groups[0] else [], tails) for group in groups]
 
 
-def variant_key(record: Record) -> VariantKey:
-    """What identifies the record's variant. The original runner's suites are the names of its specs."""
-    suite = record.get("suite") or PurePath(record.get("benchmark_path") or "").name or "unknown"
-    return VariantKey(suite, record["benchmark_name"], record["variant_name"])
-
-
 def started_utc(record: Record) -> str | None:
     """When it started, or None if it was not run, or if what it says is no time.
 
@@ -60,7 +53,7 @@ def executions(record: Record) -> list[Record]:
 
 
 def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[VariantKey, str]) -> Run:
-    first = min(executed, key=lambda record: (started_utc(record) or "", variant_key(record)))
+    first = min(executed, key=lambda record: (started_utc(record) or "", VariantKey.of_record(record)))
     records = [*executed, *not_run]
     git = first.get("git") or {}
     machine = dict(first.get("machine") or {})
@@ -69,7 +62,7 @@ def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[V
     # written: as UTC it would be another one for each reader's time zone.
     identity = started if first.get("start_time_utc") else first.get("start_time")
     return Run(
-        run_id=digest_of(canonical([identity, machine, variant_key(first)]))[:16],
+        run_id=digest_of(canonical([identity, machine, VariantKey.of_record(first)]))[:16],
         started_utc=started,
         machine=machine,
         software=_software(executed, first),
@@ -78,10 +71,11 @@ def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[V
         branch=git.get("branch"),
         canary=_canary(executed),
         variants={
-            variant_key(record): _facts(record, tails.get(variant_key(record), "")) for record in records
+            VariantKey.of_record(record): _facts(record, tails.get(VariantKey.of_record(record), ""))
+            for record in records
         },
         figures={
-            MetricKey(*variant_key(record), name): figure
+            MetricKey(*VariantKey.of_record(record), name): figure
             for record in executed
             for name, figure in _figures(record).items()
         },

@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmark_parsers.result_check import ResultProblem, keys_of_the_original, read_checked
 from examples_utils.history.readers.log_tails import log_tail
-from examples_utils.history.readers.records import Record, executions, runs_of, started_utc, variant_key
+from examples_utils.history.readers.records import Record, executions, runs_of, started_utc
 from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
 from examples_utils.results.log_folder import in_order, record_files, stored_options
@@ -51,7 +51,7 @@ def read_results(path: Path) -> Reading:
     else:
         records, left_out = _of_file(path), ()
         folder = path.parent
-    tails = {variant_key(record): log_tail(_log_paths(record), folder) for record in records}
+    tails = {VariantKey.of_record(record): log_tail(_log_paths(record), folder) for record in records}
     runs = runs_of(records, tails)
     if not runs:
         raise RequestError(f"{path}: holds no result of a variant that was run; name a run's --log-dir")
@@ -116,10 +116,10 @@ def _oddities(path: Path, records: Iterable[Record]) -> Iterable[str]:
     if len(commits) > 1:
         shown = ", ".join(sorted(str(commit)[:12] for commit in commits))
         yield f"{path}: holds results of several commits ({shown}); they are kept as of the first"
-    keys: list[VariantKey] = [variant_key(record) for record in records]
+    keys: list[VariantKey] = [VariantKey.of_record(record) for record in records]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
-        yield f"{path}: holds {twice.benchmark}::{twice.variant} more than once; the last one counts"
+        yield f"{path}: holds {twice.title} more than once; the last one counts"
 
 
 def _went_backwards(records: Iterable[Record]) -> bool:

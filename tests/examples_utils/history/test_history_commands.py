@@ -333,7 +333,8 @@ def test_prune_wants_to_know_what_to_keep(work: Workplace):
 def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
     from sqlalchemy import func, select
 
-    from examples_utils.history.database.connection import reading, tables
+    from examples_utils.history.database import tables
+    from examples_utils.history.database.connection import reading
 
     history.add(night(1, machine={"cpu": "old"}))
     history.add(night(2))

@@ -68,7 +68,8 @@ def test_a_writer_that_is_killed_loses_nothing_that_was_acknowledged(url):
 
 
 def test_a_reader_is_not_kept_waiting_by_a_writer_and_sees_no_half_of_a_run(url):
-    from examples_utils.history.database.connection import database_url, open_engine, tables, writing
+    from examples_utils.history.database import tables
+    from examples_utils.history.database.connection import database_url, open_engine, writing
 
     with open_history(url, create=True) as history:
         history.add(night(1))
