@@ -261,7 +261,7 @@ def dated(kind: Kind, share: float, seed: int) -> Dated:
         nights.machine if kind.slow_nights else 0
     )  # which the canary would take out
     slowness = slowness + np.where(np.arange(HISTORY) >= at, np.log1p(share), 0.0)
-    points = change_points(np.exp(slowness[:, None] + noise).tolist(), OPTIONS)
+    points = change_points(np.exp(slowness[:, None] + noise).tolist(), OPTIONS.threshold, OPTIONS.confidence)
     near = [point for point in points if share and abs(point.index - at) <= 1]
     ranged = any(point.last_before < at <= point.first_after for point in near)
     return Dated(bool(near), ranged, len(points) - len(near))

@@ -131,6 +131,12 @@ def test_rooms_of_the_runner_import_only_from_the_floors_below() -> None:
     assert not against, f"these rooms import from their own floor, or from one above: {sorted(against)}"
 
 
+def test_the_statistics_of_comparisons_know_nothing_but_arrays() -> None:
+    for module, path in modules("examples_utils/comparison/statistics").items():
+        names = {name for name in imported(path) if name.startswith(("examples_utils", "benchmark_parsers"))}
+        assert all(name.startswith("examples_utils.comparison.statistics") for name in names), module
+
+
 def test_the_runner_has_few_files_at_the_top_and_no_crowded_rooms() -> None:
     folders = {path.parent for path in modules("examples_utils").values()}
     assert len(list((ROOT / "examples_utils").glob("*.py"))) <= MOST_FILES_AT_THE_TOP

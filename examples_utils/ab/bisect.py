@@ -11,8 +11,7 @@ from examples_utils.ab.arms import Preparer, Revision, Side
 from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
 from examples_utils.ab.endpoint_check import evidence, may_be_slower, nothing_to_narrow
 from examples_utils.ab.git import commits_between, described, is_ancestor, parent_of
-from examples_utils.ab.interleaved_runs import Alternation, alternation
-from examples_utils.ab.judging import compared
+from examples_utils.ab.interleaved_runs import Alternation, alternation, compared
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.problems import RequestError

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
 from examples_utils.ab.arms import Side
+from examples_utils.comparison.compare_runs import compare_runs
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.verdicts import Comparison
 from examples_utils.console import Console
 from examples_utils.execution.runner import Executor, Turn, executor, title
 from examples_utils.history.readers.results import read_runs
@@ -86,3 +89,11 @@ def alternation(
             )
             stack.callback(collect, held)
         yield Alternation(log_folder, sides, (executors[BASE], executors[NEW]), console, check_interruption)
+
+
+def compared(
+    turns: Alternation, base: Sequence[Run], new: Sequence[Run], options: CompareOptions
+) -> Comparison:
+    """The comparison of what ``turns.runs()`` has read. Raises RequestError if a side is empty."""
+    base_title, new_title = (turns.sides[side].revision.title for side in (BASE, NEW))
+    return replace(compare_runs(base, new, options), base_title=base_title, new_title=new_title)

@@ -11,8 +11,7 @@ from pathlib import Path
 from examples_utils.ab.arms import Preparer, revision_of
 from examples_utils.ab.bisect import bisect, refuse_what_cannot_be_narrowed
 from examples_utils.ab.git import repository_of
-from examples_utils.ab.interleaved_runs import alternation
-from examples_utils.ab.judging import compared
+from examples_utils.ab.interleaved_runs import alternation, compared
 from examples_utils.ab.worktrees import shared_paths, worktrees
 from examples_utils.cli.selection import selection_of
 from examples_utils.comparison.formats import formatted

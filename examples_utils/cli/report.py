@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples_utils.cli.arguments.report import FORMATS, PAGE_FILE
+from examples_utils.comparison.changes import changes
 from examples_utils.comparison.compare_night import judge_night
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.output import check_output
-from examples_utils.comparison.statistics.change_points import changes
 from examples_utils.comparison.verdicts import Comparison
 from examples_utils.history.baseline import Tonight, choose
 from examples_utils.history.location import opened_history

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.statistics.change_points import Change
 from examples_utils.comparison.text import change_text, interval_text, name_of
 from examples_utils.comparison.verdicts import Comparison, Judged
 from examples_utils.results.summary import format_figure

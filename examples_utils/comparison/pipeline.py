@@ -11,14 +11,13 @@ import numpy as np
 
 from examples_utils.comparison.constant_metrics import without_statistics
 from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason
-from examples_utils.comparison.following import slowness_sign
 from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, without_ratio
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing
 from examples_utils.comparison.statistics import estimates
 from examples_utils.comparison.statistics.estimates import Estimates
 from examples_utils.comparison.statistics.levels import Floats, Levels, levels
-from examples_utils.comparison.statistics.machine_drift import Movements, movements
+from examples_utils.comparison.statistics.machine_drift import Movements, movements, slowness_sign
 from examples_utils.comparison.statistics.step_detection import Steps, steps
 from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
 from examples_utils.run_model import Run
@@ -108,7 +107,14 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         runs = base + len(pairing.new)
         sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
-        found = estimates.of_two(sides, extra, level, options)
+        found = estimates.of_two(
+            sides,
+            extra + (0.0 if options.alternated else 2 * options.run_noise**2),
+            level,
+            confidence=options.confidence,
+            resamples=options.resamples,
+            seed=options.seed,
+        )
         judged += _judged(pairing, measured, found, level, options)
     comparison = _comparison(pairing, measured.moved, judged)
     # By turns the machine is the same for both sides: what most figures have in common is the code's.

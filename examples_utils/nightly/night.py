@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from examples_utils.comparison.changes import changes
 from examples_utils.comparison.compare_night import judge_night
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.onset import regressions, standing
-from examples_utils.comparison.statistics.change_points import changes
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
 from examples_utils.execution.request import Request, checked_request

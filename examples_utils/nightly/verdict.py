@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json
 from examples_utils.comparison.onset import Regression, regression_line, standing_line
-from examples_utils.comparison.statistics.change_points import Change
 from examples_utils.comparison.text import change_text, name_of, title_of
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.history.baseline import Baseline

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.markdown import escaped
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
 from examples_utils.comparison.onset import Regression
-from examples_utils.comparison.statistics.change_points import Change
 from examples_utils.comparison.text import BY_URGENCY, head_lines, title_of
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.report import wording

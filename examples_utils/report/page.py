@@ -10,8 +10,8 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression
-from examples_utils.comparison.statistics.change_points import Change
 from examples_utils.comparison.text import BY_URGENCY
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.report.anchors import anchors

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression
-from examples_utils.comparison.statistics.change_points import Change
 from examples_utils.comparison.text import by_urgency
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.report.batch_sizes import TradeOff

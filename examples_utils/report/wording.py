@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmark_parsers.times import read_time
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression
-from examples_utils.comparison.statistics.change_points import Change
 from examples_utils.comparison.text import interval_text
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.run_model import Run

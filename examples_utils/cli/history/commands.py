@@ -79,7 +79,8 @@ def _show(parsed: argparse.Namespace) -> int:
 
 
 def _changes(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.history.changes import Wanted, changes_json, changes_text, history_changes
+    from examples_utils.cli.history.changes import changes_json, changes_text
+    from examples_utils.comparison.changes import Wanted, history_changes
     from examples_utils.comparison.options import CompareOptions
 
     wanted = Wanted(tuple(parsed.benchmark), tuple(parsed.metric), parsed.suite, parsed.branch)

@@ -1,22 +1,15 @@
-"""When a figure changed for good, over a whole history."""
+"""Steps in a whole series of levels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from math import inf
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
-from examples_utils.comparison.constant_metrics import verdict_of_change
-from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pair, same_machine
-from examples_utils.comparison.pipeline import measure
 from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, levels
 from examples_utils.comparison.statistics.step_detection import Steps, steps
-from examples_utils.comparison.verdicts import Verdict
-from examples_utils.run_model import Figure, MetricKey, Run, VariantKey
 
 _SHORTEST = 3  # nights that a level must last
 _PENALTY = 2.0  # × noise variance × log(nights): generous, as every candidate is tested afterwards
@@ -44,96 +37,21 @@ class ChangePoint:
     p: float
 
 
-@dataclass(frozen=True)
-class Change:
-    """A change point of one figure, between two runs; ``better`` is None where no direction is known."""
+def change_points(
+    nights: Sequence[Sequence[float]], threshold: float, confidence: float
+) -> tuple[ChangePoint, ...]:
+    """The steps in one series, oldest first; a night is its repetitions, all above 0, and may be empty.
 
-    key: MetricKey
-    point: ChangePoint
-    last_before: Run
-    first_after: Run
-    better: bool | None
-
-
-def change_points(nights: Sequence[Sequence[float]], options: CompareOptions) -> tuple[ChangePoint, ...]:
-    """The steps in one series, oldest first; a night is its repetitions, all above 0, and may be empty."""
-    return _steps(levels([nights], len(nights)), options) if nights else ()
-
-
-def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
-    """The change points of every figure of a history, the latest first; ``runs`` is oldest first.
-
-    Runs of another machine than the last one's, and of other settings than a variant's last ones, are left out. Nights
-    on which canary and suite moved together are put right first.
+    ``threshold`` is the smallest step that matters, as a share; ``confidence`` is that of the intervals.
     """
-    of_machine = [run for run in runs if same_machine(run, runs[-1])]
-    pairs = list(_series(of_machine))
-    if not pairs:
-        return ()
-    data = measure(pairs, of_machine, len(of_machine)).data
-    found = [
-        Change(
-            key=pair.key,
-            point=point,
-            last_before=of_machine[point.last_before],
-            first_after=of_machine[point.first_after],
-            better=verdict_of_change(point.ratio > 1, pair.direction) is Verdict.IMPROVED
-            if pair.direction
-            else None,
-        )
-        for figure, pair in enumerate(pairs)
-        for point in _steps(
-            data.part(figure, slice(None)), replace(options, threshold=options.threshold_of(pair.threshold))
-        )
-    ]
-    return tuple(sorted(found, key=lambda change: -change.point.index))
+    return change_points_of_levels(levels([nights], len(nights)), threshold, confidence) if nights else ()
 
 
-def _series(runs: Sequence[Run]) -> Iterator[Pair]:
-    """The figures with a level, each with its repetitions in every run that is comparable to its last one.
+def change_points_of_levels(data: Levels, threshold: float, confidence: float) -> tuple[ChangePoint, ...]:
+    """The same for a figure's levels in each night.
 
-    A run in which a figure is 0 or below, which has no logarithm, counts as one without it. A figure of which that is
-    so in most runs, such as a number of errors, has no level.
+    Candidates by optimal partitioning; then the least convincing one goes until all that are left pass.
     """
-    keys = dict.fromkeys(key for run in reversed(runs) for key in run.figures)
-    comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
-    for key in keys:
-        figures = [
-            run.figures.get(key) if fits else None
-            for run, fits in zip(runs, comparable[key.of_variant], strict=True)
-        ]
-        last = next((figure for figure in reversed(figures) if figure and figure.values), None)
-        if last is None:
-            continue
-        repetitions = tuple(_values(figure, last) for figure in figures)
-        usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
-        if 2 * sum(map(bool, usable)) >= sum(map(bool, repetitions)):
-            yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), usable)
-
-
-def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:
-    """What the entry itself said last."""
-    facts = next((run.variants[variant] for run in reversed(runs) if variant in run.variants), None)
-    return facts.threshold if facts else None
-
-
-def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
-    facts = [run.variants.get(variant) for run in runs]
-    passed = [one is None or one.status == "passed" for one in facts]
-    known = [one.settings for one, fits in zip(facts, passed, strict=True) if one is not None and fits]
-    return [
-        fits and (one is None or not known or one.settings == known[-1])
-        for one, fits in zip(facts, passed, strict=True)
-    ]
-
-
-def _values(figure: Figure | None, last: Figure) -> tuple[float, ...]:
-    same = figure and (figure.unit, figure.reduction) == (last.unit, last.reduction)
-    return figure.values if figure and same else ()
-
-
-def _steps(data: Levels, options: CompareOptions) -> tuple[ChangePoint, ...]:
-    """Candidates by optimal partitioning; then the least convincing one goes until all that are left pass."""
     there = np.flatnonzero(np.isfinite(data.centres[0]))
     series = data.centres[0, there]
     if len(series) < 2 * _SHORTEST or series.min() == series.max():
@@ -144,7 +62,7 @@ def _steps(data: Levels, options: CompareOptions) -> tuple[ChangePoint, ...]:
         strength = []
         for before, at, after in _neighbours(ends):
             size = abs(_size(series[before:after], at - before))
-            if size < np.log1p(options.threshold):
+            if size < np.log1p(threshold):
                 tests[before, at, after] = 1.0
             elif (before, at, after) not in tests:
                 tests[before, at, after] = _p(data, there, (before, at, after))
@@ -155,7 +73,9 @@ def _steps(data: Levels, options: CompareOptions) -> tuple[ChangePoint, ...]:
         del ends[strength.index(weakest) + 1]
     residuals = np.concatenate([part - part.mean() for part in np.split(series, ends[1:-1])])
     variance = max(float(residuals @ residuals) / max(1, len(series) - len(ends) + 1), 1e-18)
-    return tuple(_point(data, there, place, variance, tests[place], options) for place in _neighbours(ends))
+    return tuple(
+        _point(data, there, place, variance, tests[place], confidence) for place in _neighbours(ends)
+    )
 
 
 def _candidates(series: Floats) -> list[int]:
@@ -212,13 +132,13 @@ def _best_split(series: Floats) -> Floats:
 
 
 def _point(
-    data: Levels, there: Ints, place: tuple[int, int, int], variance: float, p: float, options: CompareOptions
+    data: Levels, there: Ints, place: tuple[int, int, int], variance: float, p: float, confidence: float
 ) -> ChangePoint:
     before, at, after = place
     earliest, latest = _range(data.centres[0, there[before:after]], variance)
     found = _around(data, there, place)
     size = float(found.size[0])
-    half = float(special.stdtrit(found.freedom[0], (1 + options.confidence) / 2) * found.deviation[0])
+    half = float(special.stdtrit(found.freedom[0], (1 + confidence) / 2) * found.deviation[0])
     return ChangePoint(
         index=int(there[at]),
         last_before=int(there[min(before + earliest, at) - 1]),

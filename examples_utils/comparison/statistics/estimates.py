@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
-from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.statistics.bootstrap import interval
 from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, winsorised
 from examples_utils.comparison.statistics.permutation_test import (
@@ -58,18 +57,20 @@ def of_series(data: Levels, found: Steps, level: float, confidence: float) -> Es
     return _corrected(estimates, data, level)
 
 
-def of_two(data: Levels, extra: Floats, level: float, options: CompareOptions) -> Estimates:
+def of_two(
+    data: Levels, between: Floats, level: float, *, confidence: float, resamples: int, seed: int
+) -> Estimates:
     """Two runs, or two sides that took turns: only the repetitions, and a known noise between the runs, are chance.
 
-    ``extra`` ``(figures,)`` is variance that comes from elsewhere, such as from the estimate of a common movement.
+    ``between`` ``(figures,)`` is the variance of that noise, and of what comes from elsewhere, such as from the
+    estimate of a common movement. ``resamples`` and ``seed`` belong to the bootstrap.
     """
-    between = extra + (0.0 if options.alternated else 2 * options.run_noise**2)
     base, new = data.counts[:, 0], data.counts[:, 1]
     variance, freedom = moderated(data.within / np.maximum(data.freedom, 1), data.freedom)
     size = data.centres[:, 1] - data.centres[:, 0]
     known = (base > 1) & (new > 1) & (variance > 0)
     deviation = np.sqrt(np.where(known, variance * (1 / base + 1 / new) + between, 1.0))
-    low, high = _bootstrapped(data, np.sqrt(between), options)
+    low, high = _bootstrapped(data, np.sqrt(between), confidence, resamples, seed)
     estimates = Estimates(
         size=size,
         low=np.where(known, low, np.nan),
@@ -83,7 +84,9 @@ def of_two(data: Levels, extra: Floats, level: float, options: CompareOptions) -
     return _corrected(estimates, data, level)
 
 
-def _bootstrapped(data: Levels, noise: Floats, options: CompareOptions) -> tuple[Floats, Floats]:
+def _bootstrapped(
+    data: Levels, noise: Floats, confidence: float, resamples: int, seed: int
+) -> tuple[Floats, Floats]:
     low, high = (np.full(len(data.counts), np.nan) for _ in range(2))
     patterns, belongs = np.unique(data.counts, axis=0, return_inverse=True)
     for number, (base, new) in enumerate(patterns):
@@ -91,9 +94,9 @@ def _bootstrapped(data: Levels, noise: Floats, options: CompareOptions) -> tuple
         low[rows], high[rows] = interval(
             data.drawn_in[rows, 0, :base],
             data.drawn_in[rows, 1, :new],
-            confidence=options.confidence,
-            resamples=options.resamples,
-            seed=options.seed,
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
             noise=noise[rows],
         )
     return low, high

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import log, sqrt
@@ -30,6 +31,9 @@ _EXACT = (
 _UNEVEN = np.array([0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])  # shares of the movement
 _UNEVEN_PRIOR = np.where(_UNEVEN == 0, 0.5, 0.5 / (len(_UNEVEN) - 1))
 _TAILS = 8.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such
+_TIMES = {"ns", "us", "µs", "ms", "s", "sec", "seconds", "min", "h"}
+_RATE = re.compile(r"/\s*(s|sec|second|min|h)\b|^(fps|qps|it/s)$|per second", re.IGNORECASE)
+_SPEED_WORDS = re.compile(r"throughput|latency|time|duration|rate|fps|qps|speed|seconds", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,17 @@ def movements(
         if confirmed[run] or abs(movement[0]) >= _NOTICED * movement[1]:
             shift[run], deviation[run], unevenness[run] = movement
     return Movements(suite, share, confirmed, shift, deviation, unevenness, canary)
+
+
+def slowness_sign(metric: str, unit: str | None, direction: str | None) -> int:
+    """+1 for a figure that rises as the machine gets slower, −1 for one that falls, 0 for one that does not follow.
+
+    Times and rates follow; bytes, shares and counts do not. Where nobody says the unit, the metric's name decides.
+    """
+    if direction not in ("lower", "higher"):
+        return 0
+    follows = _SPEED_WORDS.search(metric) if unit is None else unit in _TIMES or _RATE.search(unit)
+    return (1 if direction == "lower" else -1) if follows else 0
 
 
 def _variance(moved: Floats, suite: Floats, base_runs: int, noise: Floats) -> Floats:

@@ -5,12 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from examples_utils.comparison.changes import changes
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.statistics.change_points import change_points, changes
+from examples_utils.comparison.statistics.change_points import change_points
 from examples_utils.run_model import Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
 OPTIONS = CompareOptions()
+LIMITS = OPTIONS.threshold, OPTIONS.confidence
 
 
 def series(rng: np.random.Generator, *segments: tuple[int, float], noise: float = 0.02) -> list[list[float]]:
@@ -27,7 +29,7 @@ def test_a_step_is_dated_within_a_night_and_sized() -> None:
     for seed in range(12):
         rng = np.random.default_rng([30, seed])
         at = int(rng.integers(8, 52))
-        points = change_points(series(rng, (at, 10.0), (60 - at, 10.5)), OPTIONS)
+        points = change_points(series(rng, (at, 10.0), (60 - at, 10.5)), *LIMITS)
         dated += [abs(point.index - at) <= 1 for point in points] == [True]
         for point in points:
             assert point.low < point.ratio < point.high
@@ -37,7 +39,7 @@ def test_a_step_is_dated_within_a_night_and_sized() -> None:
 
 def test_a_steady_history_has_none() -> None:
     for seed in range(12):
-        assert change_points(series(np.random.default_rng([31, seed]), (90, 10.0)), OPTIONS) == ()
+        assert change_points(series(np.random.default_rng([31, seed]), (90, 10.0)), *LIMITS) == ()
 
 
 def test_a_drifting_history_is_not_full_of_steps() -> None:
@@ -48,14 +50,14 @@ def test_a_drifting_history_is_not_full_of_steps() -> None:
         for night in range(1, 60):
             drift[night] = 0.7 * drift[night - 1] + np.sqrt(0.51) * drift[night]
         told += bool(
-            change_points(np.exp(drift[:, None] + 0.02 * rng.standard_normal((60, 5))).tolist(), OPTIONS)
+            change_points(np.exp(drift[:, None] + 0.02 * rng.standard_normal((60, 5))).tolist(), *LIMITS)
         )
     assert told <= 1
 
 
 def test_a_step_and_its_repair_are_two() -> None:
     rng = np.random.default_rng(33)
-    points = change_points(series(rng, (40, 10.0), (20, 11.0), (40, 10.0)), OPTIONS)
+    points = change_points(series(rng, (40, 10.0), (20, 11.0), (40, 10.0)), *LIMITS)
     assert [point.index for point in points] == [40, 60]
     assert [point.ratio for point in points] == pytest.approx([1.1, 1 / 1.1], rel=0.02)
 
@@ -64,28 +66,28 @@ def test_empty_nights_widen_the_range_and_keep_the_count() -> None:
     rng = np.random.default_rng(34)
     nights = series(rng, (20, 10.0), (20, 12.0))
     nights[18:21] = [[], [], []]
-    (point,) = change_points(nights, OPTIONS)
+    (point,) = change_points(nights, *LIMITS)
     assert (point.last_before, point.index, point.first_after) == (17, 21, 21)
 
 
 def test_one_bad_night_is_no_change() -> None:
     rng = np.random.default_rng(35)
-    assert change_points(series(rng, (20, 10.0), (1, 12.0), (20, 10.0)), OPTIONS) == ()
+    assert change_points(series(rng, (20, 10.0), (1, 12.0), (20, 10.0)), *LIMITS) == ()
 
 
 def test_a_step_below_the_threshold_is_not_told() -> None:
     nights = series(np.random.default_rng(36), (40, 10.0), (40, 10.1), noise=0.005)
-    assert change_points(nights, OPTIONS) == ()
-    assert len(change_points(nights, replace(OPTIONS, threshold=0.005))) == 1
+    assert change_points(nights, *LIMITS) == ()
+    assert len(change_points(nights, 0.005, OPTIONS.confidence)) == 1
 
 
 @pytest.mark.parametrize("nights", [[], [[1.0]], [[1.0, 1.0]] * 20, [[]] * 10])
 def test_histories_too_short_or_constant_have_none(nights: list[list[float]]) -> None:
-    assert change_points(nights, OPTIONS) == ()
+    assert change_points(nights, *LIMITS) == ()
 
 
 def test_constant_levels_with_a_step_have_one() -> None:
-    (point,) = change_points([[100.0] * 3] * 12 + [[120.0] * 3] * 12, OPTIONS)
+    (point,) = change_points([[100.0] * 3] * 12 + [[120.0] * 3] * 12, *LIMITS)
     assert point.index == 12
     assert point.ratio == pytest.approx(1.2)
 

@@ -6,10 +6,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from examples_utils.comparison.following import slowness_sign
 from examples_utils.comparison.statistics.bootstrap import interval
 from examples_utils.comparison.statistics.levels import levels
-from examples_utils.comparison.statistics.machine_drift import movements
+from examples_utils.comparison.statistics.machine_drift import movements, slowness_sign
 from examples_utils.comparison.statistics.permutation_test import (
     benjamini_hochberg,
     exact_p,

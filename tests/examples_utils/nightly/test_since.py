@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression, regression_line, regressions, standing, standing_line
-from examples_utils.comparison.statistics.change_points import Change, ChangePoint
+from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.run_model import MetricKey, Run
 from tests.examples_utils.nightly.nights import SUITE, earlier_night

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
-from examples_utils.comparison.statistics.change_points import Change, ChangePoint
+from examples_utils.comparison.changes import Change
+from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
 from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
 
