@@ -18,7 +18,7 @@ from examples_utils.history.database.connection import database_url, open_engine
 from examples_utils.history.database.insertion import microseconds
 from examples_utils.history.store import open_history
 from examples_utils.machine.fingerprint import machine_fingerprint, software_fingerprint
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 NIGHTS, BENCHMARKS, REPETITIONS = 1000, 200, 5
 _METRICS = (("throughput", "samples/sec", "higher"), ("latency", "ms", "lower"), ("latency_p50", "ms", "lower"),
@@ -67,7 +67,7 @@ def _night() -> Run:
             for key in keys
         },
         figures={
-            MetricKey(*key, name): Figure((1.0,) * REPETITIONS, unit, direction, "mean")
+            MetricKey(*key, name): Metric((1.0,) * REPETITIONS, unit, direction, "mean")
             for key in keys
             for name, unit, direction in _METRICS
         },

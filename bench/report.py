@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, NIGHTS, fill
 from examples_utils.cli.arguments.report import NIGHTS as SHOWN_NIGHTS
-from examples_utils.comparison.compare_night import judge_night
+from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.history.store import open_history
 from examples_utils.report.page import report_page
@@ -73,7 +73,7 @@ def _page_of_more_figures(url: str) -> str:
         runs = [_with_more_figures(run) for run in history.load(newest[::-1])]
     options = CompareOptions()
     base = runs[-1 - options.nights_needed : -1]
-    return report_page(runs, judge_night(base, runs[-1], options), (), [run.run_id for run in base])
+    return report_page(runs, compare_night(base, runs[-1], options), (), [run.run_id for run in base])
 
 
 def _with_more_figures(run: Run) -> Run:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
-from examples_utils.comparison.compare_night import judge_night, suspects
+from examples_utils.comparison.compare_night import compare_night, suspects
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.statistics.change_points import change_points
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 
 Floats = NDArray[np.float64]
 
@@ -155,7 +155,7 @@ class Nights:
             canary=self.canary(night),
             variants=FACTS,
             figures={
-                key: Figure(tuple(values), None, "lower" if key.metric == "latency" else "higher")
+                key: Metric(tuple(values), None, "lower" if key.metric == "latency" else "higher")
                 for key, values in zip(KEYS, figures, strict=True)
             },
         )
@@ -173,7 +173,7 @@ class Nights:
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
         """What `nightly` does: the night with more repetitions, what is called, and how many intervals are right."""
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
-        comparison = judge_night(history, night, OPTIONS)
+        comparison = compare_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
         return night, frozenset(one.key for one in comparison.regressed), float(np.mean(covered))
 
@@ -229,7 +229,7 @@ def turns(kind: Kind, repetitions: int, share: float, seed: int) -> Outcome:
     nights = Nights(kind, np.random.default_rng([4, seed]), 2)
     nights.slower(0, share, 1)
     base, new = (nights.run(night, repetitions) for night in (0, 1))
-    comparison = compare_runs([base], [new], replace(OPTIONS, alternated=True))
+    comparison = compare_runs([base], [new], replace(OPTIONS, interleaved=True))
     called = {one.key for one in comparison.regressed}
     values = np.array([[run.figures[key].values for key in KEYS] for run in (base, new)])
     ratio = (values[1].mean(axis=1) / values[0].mean(axis=1)) ** SIGNS

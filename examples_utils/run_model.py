@@ -42,7 +42,7 @@ class MetricKey(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Figure:
+class Metric:
     """What one run measured of one metric.
 
     ``values`` are finite and in ``unit``, one for each repetition that has one, in the order in which they were
@@ -92,4 +92,4 @@ class Run:
     branch: str | None = None
     canary: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     variants: Mapping[VariantKey, VariantFacts] = field(default_factory=dict)
-    figures: Mapping[MetricKey, Figure] = field(default_factory=dict)
+    figures: Mapping[MetricKey, Metric] = field(default_factory=dict)

@@ -39,7 +39,7 @@ class Revision:
 
 
 @dataclass(frozen=True)
-class Side:
+class Arm:
     """A revision that lies in a folder and can be run. ``request`` is what of it is run."""
 
     revision: Revision
@@ -56,7 +56,7 @@ def revision_of(repository: Path, flag: str, reference: str) -> Revision:
 
 
 @dataclass(frozen=True)
-class Preparer:
+class ArmPreparer:
     """Makes sides of revisions. ``options`` name the specs by their paths in the user's checkout, ``repository``."""
 
     repository: Path
@@ -66,7 +66,7 @@ class Preparer:
     console: Console
     check_interruption: Callable[[], None]
 
-    def side(self, revision: Revision, name: str) -> Side:
+    def arm(self, revision: Revision, name: str) -> Arm:
         """The revision, checked out as ``name`` unless it is the working tree itself.
 
         Raises:
@@ -75,7 +75,7 @@ class Preparer:
         """
         self.check_interruption()
         if revision.in_place:
-            return self._side(revision, self.repository, self.options)
+            return self._arm(revision, self.repository, self.options)
         self.console.say(f"checking out {revision.title}")
         try:
             checkout = self.trees.add(name, revision.commit.sha)
@@ -85,34 +85,34 @@ class Preparer:
             ) from None
         return self._ready(revision, checkout)
 
-    def moved(self, side: Side, commit_sha: str) -> Side:
-        """The same side with another commit checked out in its place. Raises as ``side`` does."""
+    def moved(self, arm: Arm, commit_sha: str) -> Arm:
+        """The same side with another commit checked out in its place. Raises as ``arm`` does."""
         self.check_interruption()
         try:
             commit = described(self.repository, commit_sha)
-            self.trees.move(side.checkout, commit_sha)
+            self.trees.move(arm.checkout, commit_sha)
         except GitError as error:
             raise RequestError(f"{commit_sha[:12]}: cannot be checked out: {error}") from None
-        return self._ready(replace(side.revision, reference=commit.sha[:12], commit=commit), side.checkout)
+        return self._ready(replace(arm.revision, reference=commit.sha[:12], commit=commit), arm.checkout)
 
-    def again(self, side: Side) -> Side:
-        """The same side with what these options ask for. Raises as ``side`` does."""
-        return self._ready(side.revision, side.checkout)
+    def again(self, arm: Arm) -> Arm:
+        """The same side with what these options ask for. Raises as ``arm`` does."""
+        return self._ready(arm.revision, arm.checkout)
 
-    def _ready(self, revision: Revision, checkout: Path) -> Side:
+    def _ready(self, revision: Revision, checkout: Path) -> Arm:
         projects = projects_within(self.repository)
         options = replace(
             self.options,
             command=replace(self.options.command, import_paths=tuple(import_paths(checkout, projects))),
         )
-        planned = self._side(revision, checkout, options)
+        planned = self._arm(revision, checkout, options)
         files = _requirement_files(planned)
         texts = dependency_texts(checkout, files)
         if texts == dependency_texts(self.repository, files):
             return planned
         environment = self._environment(revision, checkout, texts)
         command = replace(options.command, virtual_environment=str(environment))
-        return self._side(revision, checkout, replace(options, command=command))
+        return self._arm(revision, checkout, replace(options, command=command))
 
     def _environment(self, revision: Revision, checkout: Path, texts: Mapping[str, str]) -> Path:
         """Made once for what the files of this folder say of dependencies; the project is installed from the folder."""
@@ -127,7 +127,7 @@ class Preparer:
             build_environment(checkout, environment, log, self.check_interruption, called)
         return environment
 
-    def _side(self, revision: Revision, checkout: Path, options: RunOptions) -> Side:
+    def _arm(self, revision: Revision, checkout: Path, options: RunOptions) -> Arm:
         specs = tuple(
             str(checkout / Path(spec).relative_to(self.repository)) for spec in options.selection.specs
         )
@@ -143,9 +143,9 @@ class Preparer:
             raise RequestError(
                 f"{revision.flag} {revision.reference}: all benchmarks are skipped: {reasons[0]}"
             )
-        return Side(revision, checkout, request)
+        return Arm(revision, checkout, request)
 
 
-def _requirement_files(side: Side) -> Sequence[Path]:
-    files = {planned.benchmark.requirements_file for planned in side.request.plan.variants}
-    return [Path(os.path.relpath(file, side.checkout)) for file in sorted(filter(None, files))]
+def _requirement_files(arm: Arm) -> Sequence[Path]:
+    files = {planned.benchmark.requirements_file for planned in arm.request.plan.variants}
+    return [Path(os.path.relpath(file, arm.checkout)) for file in sorted(filter(None, files))]

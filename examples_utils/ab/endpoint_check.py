@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from examples_utils.comparison.constant_metrics import verdict_of_change
 from examples_utils.comparison.formats.table import why
 from examples_utils.comparison.text import change_text, interval_text, name_of, title_of
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.record import FAILED
 from examples_utils.run_model import Run
 
 _MOST_SAID = 10
 
 
-def may_be_slower(one: Judged) -> bool:
+def may_be_slower(one: MetricVerdict) -> bool:
     """Whether a figure looks worse, but that may be chance."""
     if one.verdict is not Verdict.UNCERTAIN or one.base is None or one.new is None:
         return False
@@ -37,7 +37,7 @@ def nothing_to_narrow(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
         yield f"--repeat {max(needed)} would settle those that are uncertain"
 
 
-def evidence(one: Judged) -> str:
+def evidence(one: MetricVerdict) -> str:
     """A figure with its verdict and its change."""
     interval = f" ({interval_text(one)})" if interval_text(one) else ""
     return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from examples_utils.ab.arms import Side
+from examples_utils.ab.arms import Arm
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison
 from examples_utils.console import Console
-from examples_utils.execution.runner import Executor, Turn, executor, title
+from examples_utils.execution.runner import Runner, Turn, open_runner, title
 from examples_utils.history.readers.results import read_runs
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.plan import PlannedVariant
@@ -25,26 +25,26 @@ BASE, NEW = 0, 1
 FOLDERS = ("base", "new")
 
 
-def alternated(
+def interleaved(
     base: Sequence[PlannedVariant], new: Sequence[PlannedVariant], rounds: range
 ) -> Iterator[tuple[int, Turn]]:
     """Who runs what when: each variant on both sides right after each other, the first one changing every round."""
-    by_key = [{planned.key: planned for planned in side} for side in (base, new)]
+    by_key = [{planned.key: planned for planned in arm} for arm in (base, new)]
     for number in rounds:
         order = (BASE, NEW) if number % 2 else (NEW, BASE)
         for key in dict.fromkeys(chain.from_iterable(by_key)):
-            for side in order:
-                if key in by_key[side]:
-                    yield side, (by_key[side][key], number)
+            for arm in order:
+                if key in by_key[arm]:
+                    yield arm, (by_key[arm][key], number)
 
 
 @dataclass
-class Alternation:
+class InterleavedRuns:
     """An A/B comparison while it runs; each side has a log folder of its own, as ``benchmark`` leaves it."""
 
     log_folder: Path
-    sides: tuple[Side, Side]
-    executors: tuple[Executor, Executor]
+    arms: tuple[Arm, Arm]
+    runners: tuple[Runner, Runner]
     console: Console
     check_interruption: Callable[[], None]
     finished_rounds: int = 0
@@ -52,13 +52,13 @@ class Alternation:
     def run(self, rounds: int) -> None:
         """Runs so many rounds more. Raises Interrupted: the run was asked to stop; what is finished is stored."""
         last = self.finished_rounds + rounds
-        base, new = (side.request.plan.variants for side in self.sides)
-        turns = list(alternated(base, new, range(self.finished_rounds + 1, last + 1)))
-        for count, (side, turn) in enumerate(turns, 1):
+        base, new = (arm.request.plan.variants for arm in self.arms)
+        turns = list(interleaved(base, new, range(self.finished_rounds + 1, last + 1)))
+        for count, (arm, turn) in enumerate(turns, 1):
             self.check_interruption()
-            self.console.say(f"[{count}/{len(turns)}] {FOLDERS[side]}: {title(*turn, last)}")
+            self.console.say(f"[{count}/{len(turns)}] {FOLDERS[arm]}: {title(*turn, last)}")
             # Always as one of several, so that more rounds can follow in the same folders.
-            self.executors[side].run_turn(turn, max(last, 2))
+            self.runners[arm].run_turn(turn, max(last, 2))
         self.finished_rounds = last
 
     def runs(self) -> tuple[list[Run], list[Run]]:
@@ -68,9 +68,9 @@ class Alternation:
 
 
 @contextlib.contextmanager
-def alternation(
-    sides: tuple[Side, Side], log_folder: Path, console: Console, check_interruption: Callable[[], None]
-) -> Iterator[Alternation]:
+def interleaved_runs(
+    arms: tuple[Arm, Arm], log_folder: Path, console: Console, check_interruption: Callable[[], None]
+) -> Iterator[InterleavedRuns]:
     """Opens the log folders ``base`` and ``new`` in ``log_folder``; in the end they have their result files.
 
     Raises:
@@ -78,22 +78,22 @@ def alternation(
     """
     other_load = OtherLoad()
     with contextlib.ExitStack() as stack:
-        executors = []
-        for side, name in zip(sides, FOLDERS, strict=True):
-            request = side.request
+        runners = []
+        for arm, name in zip(arms, FOLDERS, strict=True):
+            request = arm.request
             held = stack.enter_context(
                 new_log_folder(str(log_folder / name), request.options, request.described())
             )
-            executors.append(
-                stack.enter_context(executor(request, held, other_load, console, check_interruption))
+            runners.append(
+                stack.enter_context(open_runner(request, held, other_load, console, check_interruption))
             )
             stack.callback(collect, held)
-        yield Alternation(log_folder, sides, (executors[BASE], executors[NEW]), console, check_interruption)
+        yield InterleavedRuns(log_folder, arms, (runners[BASE], runners[NEW]), console, check_interruption)
 
 
 def compared(
-    turns: Alternation, base: Sequence[Run], new: Sequence[Run], options: CompareOptions
+    turns: InterleavedRuns, base: Sequence[Run], new: Sequence[Run], options: CompareOptions
 ) -> Comparison:
     """The comparison of what ``turns.runs()`` has read. Raises RequestError if a side is empty."""
-    base_title, new_title = (turns.sides[side].revision.title for side in (BASE, NEW))
+    base_title, new_title = (turns.arms[arm].revision.title for arm in (BASE, NEW))
     return replace(compare_runs(base, new, options), base_title=base_title, new_title=new_title)

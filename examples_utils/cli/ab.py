@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from examples_utils.ab.arms import Preparer, revision_of
+from examples_utils.ab.arms import ArmPreparer, revision_of
 from examples_utils.ab.bisect import bisect, refuse_what_cannot_be_narrowed
 from examples_utils.ab.git import repository_of
-from examples_utils.ab.interleaved_runs import alternation, compared
+from examples_utils.ab.interleaved_runs import compared, interleaved_runs
 from examples_utils.ab.worktrees import shared_paths, worktrees
 from examples_utils.cli.selection import selection_of
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.output import check_output, say
+from examples_utils.comparison.output import check_output, write_comparison
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
@@ -34,7 +34,7 @@ def ab(parsed: argparse.Namespace) -> int:
         RequestError: a revision, a spec or an option is wrong.
     """
     _check_output(parsed)
-    options = CompareOptions(threshold=parsed.threshold, alternated=True)
+    options = CompareOptions(threshold=parsed.threshold, interleaved=True)
     repository, run_options = _what_to_run(parsed)
     base = revision_of(repository, "--base", parsed.base)
     new = revision_of(repository, "--new", parsed.new)
@@ -46,13 +46,15 @@ def ab(parsed: argparse.Namespace) -> int:
     with _console(log_folder) as console, interruption.catching():
         try:
             with worktrees(repository, log_folder, shared) as trees:
-                preparer = Preparer(repository, run_options, trees, log_folder, console, interruption.check)
+                preparer = ArmPreparer(
+                    repository, run_options, trees, log_folder, console, interruption.check
+                )
                 measured: Sequence[Run]
                 if parsed.bisect:
                     comparison, measured = bisect(preparer, base, new, options)
                 else:
-                    sides = preparer.side(base, "base"), preparer.side(new, "next")
-                    with alternation(sides, log_folder, console, interruption.check) as turns:
+                    arms = preparer.arm(base, "base"), preparer.arm(new, "next")
+                    with interleaved_runs(arms, log_folder, console, interruption.check) as turns:
                         turns.run(run_options.repeat)
                         base_runs, new_runs = turns.runs()
                         comparison = compared(turns, base_runs, new_runs, options)
@@ -62,7 +64,7 @@ def ab(parsed: argparse.Namespace) -> int:
             return stopped.exitcode
         console.say("")
         write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
-    say(comparison, parsed.format, parsed.all, parsed.output)
+    write_comparison(comparison, parsed.format, parsed.all, parsed.output)
     return _exit_code(comparison, measured)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.output import check_output, exit_code, say
+from examples_utils.comparison.output import check_output, exit_code, write_comparison
 from examples_utils.comparison.selection import selected
 from examples_utils.comparison.sources import read_sides
 
@@ -33,5 +33,5 @@ def compare(parsed: argparse.Namespace) -> int:
     judged = compare_runs(base.runs, new.runs, options)
     titled = replace(judged, base_title=base.title, new_title=new.title)
     comparison = selected(titled, parsed.benchmark, parsed.metrics)
-    say(comparison, parsed.format, parsed.all, parsed.output)
+    write_comparison(comparison, parsed.format, parsed.all, parsed.output)
     return exit_code(comparison, base.runs)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from examples_utils.cli.arguments.report import FORMATS, PAGE_FILE
 from examples_utils.comparison.changes import changes
-from examples_utils.comparison.compare_night import judge_night
+from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.options import CompareOptions
@@ -114,4 +114,4 @@ def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
 def _comparison(nights: Nights, options: CompareOptions) -> Comparison:
     if nights.base_is_named:
         return compare_runs(nights.base, [nights.last], options)
-    return judge_night(nights.base, nights.last, options)
+    return compare_night(nights.base, nights.last, options)

@@ -15,7 +15,7 @@ from examples_utils.comparison.selection import is_chosen, refuse_unknown
 from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
 from examples_utils.comparison.verdicts import Verdict
 from examples_utils.problems import RequestError
-from examples_utils.run_model import Figure, MetricKey, Run, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
 
 if TYPE_CHECKING:
     from examples_utils.history.store import History
@@ -160,6 +160,6 @@ def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
     ]
 
 
-def _values(figure: Figure | None, last: Figure) -> tuple[float, ...]:
+def _values(figure: Metric | None, last: Metric) -> tuple[float, ...]:
     same = figure and (figure.unit, figure.reduction) == (last.unit, last.reduction)
     return figure.values if figure and same else ()

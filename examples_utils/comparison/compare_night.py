@@ -20,8 +20,8 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     """The figures of ``night`` that look worse than those of ``history``, the likeliest first.
 
     Their variants should be run ``options.confirmations`` times more before anything is said; the figures of these
-    repetitions are appended to ``Figure.values`` of the night that ``judge_night`` gets. About ``options.suspicion`` of
-    the figures of a good night are suspect.
+    repetitions are appended to ``Metric.values`` of the night that ``compare_night`` gets. About
+    ``options.suspicion`` of the figures of a good night are suspect.
 
     ``history`` is oldest first, of the same machine and without this night; of it the last ``options.nights_needed``
     runs that are comparable count, so give at least as many where there are. No figure is suspect that the machine's
@@ -43,7 +43,7 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     return (*certain, *likely)
 
 
-def judge_night(history: Sequence[Run], night: Run, options: CompareOptions) -> Comparison:
+def compare_night(history: Sequence[Run], night: Run, options: CompareOptions) -> Comparison:
     """The verdict on every figure of ``night``, whose suspects have been repeated on the spot.
 
     For each figure a step is looked for before this night and before each of the last ``options.recent_nights``, so

@@ -15,9 +15,9 @@ from examples_utils.run_model import Run
 def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOptions) -> Comparison:
     """Every figure of ``new`` against ``base``; each side is one run or several of the same code, oldest first.
 
-    With one run on each side, or with ``options.alternated``: robust means of the logarithms, the interval by bootstrap
-    over repetitions (over runs where a side has several), a moderated t-test, and an exact permutation test beside it.
-    Otherwise the runs are levels that vary, as nights are (see ``judge_night``).
+    With one run on each side, or with ``options.interleaved``: robust means of the logarithms, the interval by
+    bootstrap over repetitions (over runs where a side has several), a moderated t-test, and an exact permutation test.
+    Otherwise the runs are levels that vary, as nights are (see ``compare_night``).
 
     Figures are in the order of ``new`` (its last run), then those that only ``base`` has. Base runs of another machine,
     or of other settings for a variant, are left out, and ``differences`` says so; where none is left the figure is not
@@ -31,6 +31,6 @@ def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOption
             )
     pairing = pair(base, new)
     level = 1 - options.confidence
-    if options.alternated or len(pairing.base) == len(pairing.new) == 1:
+    if options.interleaved or len(pairing.base) == len(pairing.new) == 1:
         return judge_two(pairing, level, options)
     return judge(pairing, (len(pairing.new),), level, options)

@@ -10,10 +10,14 @@ from statistics import fmean, median
 
 from scipy import special  # type: ignore[import-untyped]
 
-from examples_utils.comparison.constant_metrics import NO_DIRECTION, told, verdict_of_change
+from examples_utils.comparison.constant_metrics import (
+    NO_DIRECTION,
+    verdict_of_change,
+    verdict_without_interval,
+)
 from examples_utils.comparison.pairing import Pair
-from examples_utils.comparison.statistics.permutation_test import smallest_exact_p
-from examples_utils.comparison.verdicts import Judged, Verdict
+from examples_utils.comparison.statistics.permutation_test import smallest_permutation_p
+from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 
 _Runs = Sequence[tuple[float, ...]]
 _NO_RATIO = "a ratio has no meaning where a figure is 0 or below"
@@ -39,7 +43,9 @@ def has_no_ratio(pair: Pair) -> bool:
     return isfinite(sum(values)) and min(values) <= 0 and min(values) < max(values)
 
 
-def without_ratio(pair: Pair, base_runs: int, threshold: float, criterion: Criterion) -> Judged:
+def nonpositive_metric_verdict(
+    pair: Pair, base_runs: int, threshold: float, criterion: Criterion
+) -> MetricVerdict:
     """The verdict on a figure for which ``has_no_ratio`` holds; the runs after the ``base_runs`` are new."""
     if pair.direction is None:
         return _open(pair, base_runs, pair.repetitions[:base_runs], f"{_NO_RATIO}; {NO_DIRECTION}")
@@ -69,7 +75,7 @@ def _p(before: _Runs, after: _Runs, threshold: float, criterion: Criterion) -> f
     """
     if not _apart(before, after, threshold):
         return 1.0
-    exact = smallest_exact_p(len(_values(before)), len(_values(after)))
+    exact = smallest_permutation_p(len(_values(before)), len(_values(after)))
     return min(1.0, len(criterion.lengths) * max(exact, _p_of_levels(before, after, criterion.varying)))
 
 
@@ -98,23 +104,23 @@ def _p_of_levels(before: _Runs, after: _Runs, varying: bool) -> float:
     return float(2 * special.stdtr(freedom, -abs(fmean(levels[1]) - fmean(levels[0])) / deviation))
 
 
-def _uncertain(pair: Pair, base_runs: int, threshold: float, criterion: Criterion) -> Judged:
+def _uncertain(pair: Pair, base_runs: int, threshold: float, criterion: Criterion) -> MetricVerdict:
     """With how many repetitions a side would settle it, where two single runs lie apart."""
     found = _open(pair, base_runs, pair.repetitions[:base_runs], _NO_RATIO)
     before, after = _sides(pair, criterion.lengths[0])
     if len(before) != 1 or len(after) != 1 or criterion.varying or not _apart(before, after, threshold):
         return found
     level = criterion.level / criterion.figures
-    needed = next(number for number in count(2) if smallest_exact_p(number, number) <= level)
+    needed = next(number for number in count(2) if smallest_permutation_p(number, number) <= level)
     return replace(
         found, needed=needed, reason=f"{found.reason}; {needed} repetitions a side would settle it"
     )
 
 
-def _open(pair: Pair, base_runs: int, before: _Runs, reason: str) -> Judged:
+def _open(pair: Pair, base_runs: int, before: _Runs, reason: str) -> MetricVerdict:
     """Uncertain so far; ``before`` are the runs of the base that the new ones are held against."""
     base, new = _values(before), _values(pair.repetitions[base_runs:])
-    return told(pair, before, base, new, Verdict.UNCERTAIN, None, reason)
+    return verdict_without_interval(pair, before, base, new, Verdict.UNCERTAIN, None, reason)
 
 
 def _sides(pair: Pair, length: int) -> tuple[_Runs, _Runs]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.text import change_text, interval_text, name_of
-from examples_utils.comparison.verdicts import Comparison, Judged
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict
 from examples_utils.results.summary import format_figure
 from examples_utils.run_model import MetricKey, Run
 
@@ -23,7 +23,7 @@ class Regression:
     ``nights`` counts those of the comparison that are worse; 1 is the judged one alone.
     """
 
-    judged: Judged
+    judged: MetricVerdict
     last_before: Run | None
     first_after: Run
     nights: int
@@ -49,7 +49,9 @@ def regressions(
     return [_dated(one, compared, recent.get(one.key), nights) for one in comparison.regressed]
 
 
-def standing(comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]) -> list[Change]:
+def open_regressions(
+    comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]
+) -> list[Change]:
     """The steps for the worse of the last weeks that still stand, though this night was no worse than the ones before.
 
     A verdict calls a step for some nights and then takes the new level for the usual one.
@@ -80,7 +82,7 @@ def regression_line(regression: Regression) -> str:
     )
 
 
-def standing_line(change: Change) -> str:
+def open_regression_line(change: Change) -> str:
     """What got worse some nights ago, by how much, and between which commits."""
     low, high = (f"{end - 1:+.1%}" for end in (change.point.low, change.point.high))
     return (
@@ -89,7 +91,9 @@ def standing_line(change: Change) -> str:
     )
 
 
-def _dated(one: Judged, compared: Sequence[Run], change: Change | None, nights: Sequence[Run]) -> Regression:
+def _dated(
+    one: MetricVerdict, compared: Sequence[Run], change: Change | None, nights: Sequence[Run]
+) -> Regression:
     if change and one.lasted_runs > CompareOptions.recent_nights:
         after = {run.run_id for run in nights[_place(change.first_after, nights) :]}
         lasted = sum(run.run_id in after for run in compared)

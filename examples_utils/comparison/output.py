@@ -26,7 +26,7 @@ def check_output(format_name: str, show_all: bool, output: str | None) -> None:
             raise RequestError(f"--output {output}: {what}; name a file in an existing folder")
 
 
-def say(comparison: Comparison, format_name: str, show_all: bool, output: str | None) -> None:
+def write_comparison(comparison: Comparison, format_name: str, show_all: bool, output: str | None) -> None:
     """Prints the comparison, or writes it into the file ``output``. Raises RequestError if that cannot be written."""
     if output is None:
         on_terminal = sys.stdout.isatty()

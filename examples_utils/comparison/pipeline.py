@@ -9,17 +9,17 @@ from statistics import median
 
 import numpy as np
 
-from examples_utils.comparison.constant_metrics import without_statistics
+from examples_utils.comparison.constant_metrics import constant_metric_verdict
 from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason
-from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, without_ratio
+from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, nonpositive_metric_verdict
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing
 from examples_utils.comparison.statistics import estimates
 from examples_utils.comparison.statistics.estimates import Estimates
 from examples_utils.comparison.statistics.levels import Floats, Levels, levels
-from examples_utils.comparison.statistics.machine_drift import Movements, movements, slowness_sign
+from examples_utils.comparison.statistics.machine_drift import Movement, machine_movement, speed_sensitivity
 from examples_utils.comparison.statistics.step_detection import Steps, steps
-from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
 from examples_utils.run_model import Run
 
 _95_PERCENT = 1.96  # standard deviations
@@ -36,25 +36,25 @@ class Measured:
 
     pairs: Sequence[Pair]
     data: Levels
-    moved: Movements
+    moved: Movement
     extra: Floats
 
 
 def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
     """The levels of figures above 0, without what canary and suite have in common against the first ``base_runs``."""
     data = levels([pair.repetitions for pair in pairs], len(runs))
-    each = [slowness_sign(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
+    each = [speed_sensitivity(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
     signs = np.array(each, float)[:, None]
     follow = signs[:, 0] != 0
     canaries = [run.canary for run in runs]
-    moved = movements(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
+    moved = machine_movement(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
     extra = signs**2 * (moved.deviation**2 + moved.unevenness**2)
     return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
 
 
 def measured_and_plain(
     pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions, varying: bool = True
-) -> tuple[Measured, list[Judged]]:
+) -> tuple[Measured, list[MetricVerdict]]:
     """The figures that need statistics, and the verdicts on the others.
 
     ``varying``: runs have levels that vary by themselves, so that one of them on each side says nothing of a change.
@@ -67,8 +67,8 @@ def measured_and_plain(
     for pair in pairing.pairs:
         threshold = options.threshold_of(pair.threshold)
         if pair.key in lacking:
-            plain.append(without_ratio(pair, base_runs, threshold, criterion))
-        elif one := without_statistics(pair, base_runs, threshold):
+            plain.append(nonpositive_metric_verdict(pair, base_runs, threshold, criterion))
+        elif one := constant_metric_verdict(pair, base_runs, threshold):
             plain.append(one)
         else:
             pairs.append(pair)
@@ -109,7 +109,7 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         found = estimates.of_two(
             sides,
-            extra + (0.0 if options.alternated else 2 * options.run_noise**2),
+            extra + (0.0 if options.interleaved else 2 * options.run_noise**2),
             level,
             confidence=options.confidence,
             resamples=options.resamples,
@@ -118,7 +118,7 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         judged += _judged(pairing, measured, found, level, options)
     comparison = _comparison(pairing, measured.moved, judged)
     # By turns the machine is the same for both sides: what most figures have in common is the code's.
-    return replace(comparison, differences=pairing.differences) if options.alternated else comparison
+    return replace(comparison, differences=pairing.differences) if options.interleaved else comparison
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
@@ -133,7 +133,7 @@ def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
 
 def _judged(
     pairing: Pairing, measured: Measured, found: Estimates, level: float, options: CompareOptions
-) -> Iterator[Judged]:
+) -> Iterator[MetricVerdict]:
     runs = len(pairing.base) + len(pairing.new)
     columns = (found.size, found.low, found.high, found.q, found.fixed, found.each, found.length)
     rows = zip(*(column.tolist() for column in columns), strict=True)
@@ -148,7 +148,7 @@ def _judged(
         base = [value for run in before for value in run]
         new = [value for run in pair.repetitions[len(pairing.base) :] for value in run]
         known = not isnan(evidence.low)
-        yield Judged(
+        yield MetricVerdict(
             pair.key,
             verdict,
             unit=pair.unit,
@@ -170,7 +170,7 @@ def _judged(
         )
 
 
-def _comparison(pairing: Pairing, moved: Movements, judged: Sequence[Judged]) -> Comparison:
+def _comparison(pairing: Pairing, moved: Movement, judged: Sequence[MetricVerdict]) -> Comparison:
     by_key = {one.key: one for one in judged}
     better = [
         -log(one.ratio) if one.direction == "lower" else log(one.ratio)
@@ -194,13 +194,13 @@ def _title(runs: Sequence[Run]) -> str:
     return runs[-1].run_id if len(runs) == 1 else f"{len(runs)} runs up to {runs[-1].run_id}"
 
 
-def _movement(moved: Movements, new_runs: int) -> CommonMovement | None:
+def _movement(moved: Movement, new_runs: int) -> MachineDrift | None:
     """That of the new runs, on average."""
     if not moved.confirmed[-new_runs:].any():
         return None
     shift = moved.shift[-new_runs:].mean()
     half = _95_PERCENT * np.sqrt((moved.deviation[-new_runs:] ** 2).sum()) / new_runs
-    return CommonMovement(
+    return MachineDrift(
         slowdown=float(np.exp(shift)),
         low=float(np.exp(shift - half)),
         high=float(np.exp(shift + half)),
@@ -213,7 +213,7 @@ def _movement(moved: Movements, new_runs: int) -> CommonMovement | None:
     )
 
 
-def _unconfirmed(moved: Movements, new_runs: int) -> Iterator[str]:
+def _unconfirmed(moved: Movement, new_runs: int) -> Iterator[str]:
     """Most of the suite moved, and that is not to be blamed on the machine."""
     suite, share = moved.suite[-new_runs:].mean(), moved.share[-new_runs:].mean()
     if moved.confirmed[-new_runs:].any() or abs(suite) < _WORTH_A_WORD or share < _MOST_OF_THE_SUITE:

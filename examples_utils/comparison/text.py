@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey, VariantKey
 
 # What has to be looked at comes first.
@@ -22,7 +22,7 @@ BY_URGENCY = (
 _URGENCY = {verdict: place for place, verdict in enumerate(BY_URGENCY)}
 
 
-def by_urgency(comparison: Comparison) -> list[Judged]:
+def by_urgency(comparison: Comparison) -> list[MetricVerdict]:
     """The figures, the most urgent verdict first, and of those of one verdict the largest change."""
     return sorted(comparison.judged, key=lambda one: (_URGENCY[one.verdict], -_size_of_change(one), one.key))
 
@@ -65,19 +65,19 @@ def counts_line(comparison: Comparison) -> str:
     return ", ".join(said) or "no figure to compare"
 
 
-def change_text(one: Judged) -> str:
+def change_text(one: MetricVerdict) -> str:
     """The change as a percentage of the base, such as ``-5.2%``; empty where there is none."""
     return "" if one.ratio is None else _percent(one.ratio, one)
 
 
-def interval_text(one: Judged) -> str:
+def interval_text(one: MetricVerdict) -> str:
     """The interval in which the change lies with 95% confidence; empty where there is none."""
     if one.low is None or one.high is None:
         return ""
     return f"{_percent(one.low, one)} to {_percent(one.high, one)}"
 
 
-def name_of(one: Judged) -> str:
+def name_of(one: MetricVerdict) -> str:
     """How the variant is called."""
     return title_of(one.key)
 
@@ -87,12 +87,12 @@ def title_of(key: VariantKey | MetricKey) -> str:
     return key.variant if key.variant.startswith(key.benchmark) else f"{key.benchmark}::{key.variant}"
 
 
-def _percent(ratio: float, one: Judged) -> str:
+def _percent(ratio: float, one: MetricVerdict) -> str:
     decimals = 2 if one.threshold is not None and one.threshold < 0.01 else 1
     return f"{(ratio - 1) * 100:+.{decimals}f}%"
 
 
-def _size_of_change(one: Judged) -> float:
+def _size_of_change(one: MetricVerdict) -> float:
     if one.ratio is None and one.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
         return math.inf  # to or from a figure of 0 or below
     return abs(math.log(one.ratio)) if one.ratio is not None and 0 < one.ratio < math.inf else 0.0

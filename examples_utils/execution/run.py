@@ -15,7 +15,7 @@ from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
 from examples_utils.execution.process_tree import end_leftovers
 from examples_utils.execution.request import Archive, Request, checked_request
-from examples_utils.execution.runner import executor
+from examples_utils.execution.runner import open_runner
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
@@ -74,8 +74,8 @@ def _run(
         interruption = Interruption()
         with interruption.catching(), _monitored(options, log_folder):
             try:
-                with executor(request, log_folder, other_load, console, interruption.check) as executing:
-                    executing.run(order, options.repeat)
+                with open_runner(request, log_folder, other_load, console, interruption.check) as runner:
+                    runner.run(order, options.repeat)
             except Interrupted as error:
                 stopped = error
         failed = sum_up(log_folder, console, time.monotonic() - begun_s, stopped)

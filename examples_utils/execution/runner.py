@@ -12,7 +12,7 @@ from examples_utils.console import Console
 from examples_utils.execution.canary_process import CanaryProcess
 from examples_utils.execution.preparation import Preparation
 from examples_utils.execution.request import Request
-from examples_utils.execution.variant_run import Surroundings, execute, not_executed
+from examples_utils.execution.variant_run import RunContext, not_executed, run_variant
 from examples_utils.machine.fingerprint import git_state, machine_fingerprint, software_fingerprint
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.hosts import Hosts
@@ -25,12 +25,12 @@ Turn = tuple[PlannedVariant, int]
 
 
 @dataclass(frozen=True)
-class Executor:
+class Runner:
     """Runs what it is given, and stores each result before the next variant starts."""
 
     request: Request
     log_folder: Path
-    around: Surroundings
+    context: RunContext
     preparation: Preparation
     canary: CanaryProcess | None
     _git: dict[Path, dict[str, Any]] = field(default_factory=dict)
@@ -41,9 +41,9 @@ class Executor:
         Raises:
             Interrupted: the run was asked to stop; what is finished is stored.
         """
-        console, options = self.around.console, self.request.options
+        console, options = self.context.console, self.request.options
         for number, (planned, repetition) in enumerate(turns, 1):
-            self.around.check_interruption()
+            self.context.check_interruption()
             console.say(f"[{number}/{len(turns)}] {title(planned, repetition, repeat)}")
             result = self.run_turn((planned, repetition), repeat)
             if result.status == FAILED and options.stop_on_error:
@@ -56,19 +56,19 @@ class Executor:
         folder = repetition_folder(self.log_folder, planned.folder, repetition, repeat)
         result = self._run_one(planned, repetition, folder)
         store(result, folder)
-        self.around.console.say(_outcome_line(result))
+        self.context.console.say(_outcome_line(result))
         return result
 
     def _run_one(self, planned: PlannedVariant, repetition: int, folder: Path) -> VariantResult:
-        git, around = self._git_state(planned), self.around
+        git, context = self._git_state(planned), self.context
         folder.mkdir(parents=True, exist_ok=True)
         if planned.skip_reason:
-            return not_executed(planned, repetition, git, around, SKIPPED, planned.skip_reason)
+            return not_executed(planned, repetition, git, context, SKIPPED, planned.skip_reason)
         if problem := self.preparation.prepare(planned):
-            return not_executed(planned, repetition, git, around, FAILED, problem)
+            return not_executed(planned, repetition, git, context, FAILED, problem)
         seconds = self.canary.measure() if self.canary else {}
-        around.console.info(f"    {planned.command.text}")
-        return replace(execute(planned, repetition, folder, git, around), canary=seconds)
+        context.console.info(f"    {planned.command.text}")
+        return replace(run_variant(planned, repetition, folder, git, context), canary=seconds)
 
     def _git_state(self, planned: PlannedVariant) -> Mapping[str, Any]:
         """The state of the spec's checkout, asked for once in a run."""
@@ -79,16 +79,16 @@ class Executor:
 
 
 @contextlib.contextmanager
-def executor(
+def open_runner(
     request: Request,
     log_folder: Path,
     other_load: OtherLoad,
     console: Console,
     check_interruption: Callable[[], None],
-) -> Iterator[Executor]:
+) -> Iterator[Runner]:
     """An executor for one run. In the end it removes from other hosts what it has copied there, if that is wanted."""
     options, environment = request.options, request.options.command.virtual_environment
-    around = Surroundings(
+    context = RunContext(
         console=console,
         check_interruption=check_interruption,
         other_load=other_load,
@@ -103,7 +103,7 @@ def executor(
     preparation = Preparation(log_folder, console, check_interruption, requirements, hosts, environment)
     canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
     try:
-        yield Executor(request, log_folder, around, preparation, canary)
+        yield Runner(request, log_folder, context, preparation, canary)
     finally:
         if hosts and options.remove_dirs_after:
             for complaint in hosts.remove():

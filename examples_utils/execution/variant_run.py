@@ -39,7 +39,7 @@ from examples_utils.results.record import (
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class RunContext:
     """What all variants of a run share."""
 
     console: Console
@@ -52,8 +52,8 @@ class Surroundings:
     trace_period_s: float | None = None
 
 
-def execute(
-    planned: PlannedVariant, repetition: int, folder: Path, git: Mapping[str, Any], around: Surroundings
+def run_variant(
+    planned: PlannedVariant, repetition: int, folder: Path, git: Mapping[str, Any], context: RunContext
 ) -> VariantResult:
     """Runs the variant's command and gives its record. Whatever the command does is in the record, never raised.
 
@@ -61,17 +61,17 @@ def execute(
         Interrupted: the run was asked to stop; the command has been ended.
     """
     command = planned.command
-    state = machine_state(around.other_load)
+    state = machine_state(context.other_load)
     warnings = [warning] if (warning := busy_warning(state)) else []
     if warning:
-        around.console.warning(warning)
-    reader = OutputReader(*_what_to_read(planned, around.compile_only))
-    follower = Follower(folder, reader, around.console, around.check_interruption, around.trace_period_s)
+        context.console.warning(warning)
+    reader = OutputReader(*_what_to_read(planned, context.compile_only))
+    follower = Follower(folder, reader, context.console, context.check_interruption, context.trace_period_s)
     environment = {**os.environ, **dict(command.env)}
     outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
     follower.finish()
     figures, parsed = reader.read(command.mpi_instances)
-    if not around.compile_only:
+    if not context.compile_only:
         _add_derived(planned, figures)
     failure = _command_failure(outcome, command.timeout_s)
     reason = failure or _missing_figures(figures, parsed.problems)
@@ -82,12 +82,12 @@ def execute(
     results: Results = {name: {metric["reduction"]: metric["value"]} for name, metric in metrics.items()}
     results.setdefault(COMPILE_TIME, {"mean": None})
     later_warnings = list(parsed.warnings)
-    later_warnings += _add_custom_metrics(around.custom_metrics, folder, outcome.exitcode, results)
+    later_warnings += _add_custom_metrics(context.custom_metrics, folder, outcome.exitcode, results)
     if outcome.leftovers:
         later_warnings.append(f"{outcome.leftovers} processes outlived the command and were ended")
     for text in later_warnings:
-        around.console.warning(text)
-    described = _described(planned, repetition, git, around)
+        context.console.warning(text)
+    described = _described(planned, repetition, git, context)
     described["software"] |= {"reported": dict(parsed.versions)} if parsed.versions else {}
     return VariantResult(
         **described,
@@ -117,14 +117,14 @@ def not_executed(
     planned: PlannedVariant,
     repetition: int,
     git: Mapping[str, Any],
-    around: Surroundings,
+    context: RunContext,
     status: str,
     reason: str,
 ) -> VariantResult:
     """The record of a variant that was skipped, or whose preparation failed."""
     now = datetime.now()
     return VariantResult(
-        **_described(planned, repetition, git, around),
+        **_described(planned, repetition, git, context),
         start_time=str(now),
         start_time_utc=utc_text(now),
         end_time=str(now),
@@ -137,15 +137,15 @@ def not_executed(
 
 
 def _described(
-    planned: PlannedVariant, repetition: int, git: Mapping[str, Any], around: Surroundings
+    planned: PlannedVariant, repetition: int, git: Mapping[str, Any], context: RunContext
 ) -> dict[str, Any]:
     return {
         **planned.described(),
-        "sdk_path": around.software["sdk_path"],
-        "sdk_version": around.software["sdk_version"],
+        "sdk_path": context.software["sdk_path"],
+        "sdk_version": context.software["sdk_version"],
         "repetition": repetition,
-        "machine": dict(around.machine),
-        "software": dict(around.software),
+        "machine": dict(context.machine),
+        "software": dict(context.software),
         "git": dict(git),
     }
 

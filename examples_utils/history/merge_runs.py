@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 # Repetitions only add up: a variant that has passed may fail in a later one, and never the other way round.
 _GROWTH = {"not run": 0, "skipped": 1, "passed": 1, "failed": 2}
@@ -16,7 +16,7 @@ class _Part:
     """What one reading says of one variant."""
 
     facts: VariantFacts | None
-    figures: dict[MetricKey, Figure] = field(default_factory=dict)
+    figures: dict[MetricKey, Metric] = field(default_factory=dict)
 
     def size(self) -> tuple[int, int]:
         """How far the variant had come."""
@@ -24,7 +24,7 @@ class _Part:
         return sum(len(figure.values) for figure in self.figures.values()), grown
 
 
-def completed(known: Run, read: Run) -> Run:
+def merge_runs(known: Run, read: Run) -> Run:
     """The whole of what two readings of the same run hold.
 
     Of each variant the reading with more values counts, with everything that it says of the variant; of two that have

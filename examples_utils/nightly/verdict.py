@@ -10,9 +10,9 @@ from typing import Any
 
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.onset import Regression, regression_line, standing_line
+from examples_utils.comparison.onset import Regression, open_regression_line, regression_line
 from examples_utils.comparison.text import change_text, name_of, title_of
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.history.baseline import Baseline
 from examples_utils.history.variant_diff import variant_diff
 from examples_utils.run_model import Run, VariantKey
@@ -24,9 +24,9 @@ SCHEMA_VERSION = 1
 class Night:
     """One night, judged. Without a ``comparison`` there is no verdict, because the history could not be read.
 
-    ``standing`` are steps for the worse that earlier nights have called. ``repeated`` are the variants that looked
-    slower and were run again on the spot. ``problems`` say what of the night is not where it should be (history,
-    report).
+    ``open_regressions`` are steps for the worse that earlier nights have called. ``repeated`` are the variants that
+    looked slower and were run again on the spot. ``problems`` say what of the night is not where it should be
+    (history, report).
     """
 
     run: Run
@@ -35,14 +35,14 @@ class Night:
     baseline: Baseline | None
     comparison: Comparison | None = None
     regressions: Sequence[Regression] = ()
-    standing: Sequence[Change] = ()
+    open_regressions: Sequence[Change] = ()
     repeated: Sequence[VariantKey] = ()
     repetitions_more: int = 0
     problems: Sequence[str] = ()
     report: Path | None = None
 
     @property
-    def not_comparable(self) -> list[Judged]:
+    def not_comparable(self) -> list[MetricVerdict]:
         """The figures that have nights before them, but measured with other settings, or in another unit."""
         judged = self.comparison.judged if self.comparison else ()
         return [one for one in judged if one.verdict is Verdict.NOT_COMPARABLE]
@@ -72,7 +72,7 @@ def verdict_lines(night: Night) -> list[str]:
     """The verdict, what it rests on last."""
     lines = [regression_line(regression) for regression in night.regressions]
     lines += _not_comparable_lines(night)
-    lines += [standing_line(change) for change in night.standing]
+    lines += [open_regression_line(change) for change in night.open_regressions]
     if night.comparison and night.baseline:
         lines += _variant_lines(night.comparison, night.baseline.runs, night.run)
     if night.repeated:
@@ -87,7 +87,7 @@ def verdict_lines(night: Night) -> list[str]:
 
 def _not_comparable_lines(night: Night) -> list[str]:
     """A line a variant and reason, with one figure of it."""
-    first: dict[tuple[VariantKey, str], Judged] = {}
+    first: dict[tuple[VariantKey, str], MetricVerdict] = {}
     for one in night.not_comparable:
         first.setdefault((one.key.of_variant, one.reason), one)
     return [
@@ -138,7 +138,7 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
-        "standing": [_standing(change) for change in night.standing],
+        "standing": [_standing(change) for change in night.open_regressions],
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
         ],
@@ -177,7 +177,7 @@ def _standing(change: Change) -> dict[str, Any]:
         "since_run_id": change.first_after.run_id,
         "last_good_commit": change.last_before.commit,
         "first_bad_commit": change.first_after.commit,
-        "line": standing_line(change),
+        "line": open_regression_line(change),
     }
 
 

@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from examples_utils.run_model import Figure, MetricKey, Run
+from examples_utils.run_model import Metric, MetricKey, Run
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -114,8 +114,8 @@ def _rank(count: int) -> int:
     return 0
 
 
-def _newest_figures(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[MetricKey, Figure]:
-    newest: dict[MetricKey, Figure] = {}
+def _newest_figures(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[MetricKey, Metric]:
+    newest: dict[MetricKey, Metric] = {}
     for run in reversed(runs):
         for key in run.figures.keys() & (keys - newest.keys()):
             if run.figures[key].values:

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from examples_utils.comparison.text import change_text, interval_text, movement_line, title_of
-from examples_utils.comparison.verdicts import Judged, Verdict
+from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.report import wording
 from examples_utils.report.batch_sizes import front
 from examples_utils.results.summary import format_figure
@@ -93,7 +93,7 @@ def _number(value: float) -> str:
     return repr(value).replace("inf", "Infinity")
 
 
-def _glyph(one: Judged, reach: float) -> dict[str, float] | None:
+def _glyph(one: MetricVerdict, reach: float) -> dict[str, float] | None:
     """Where in a plot from -50 to 50 the interval, the ratio and the threshold lie; None without an interval."""
     if one.ratio is None or one.low is None or one.high is None:
         return None

@@ -11,7 +11,7 @@ from benchmark_parsers.times import read_time
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression
 from examples_utils.comparison.text import interval_text
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import Run
 
 _COMMIT_DIGITS = 10
@@ -35,7 +35,7 @@ def headline(comparison: Comparison) -> str:
     return "Nothing regressed" if comparison.judged else "No figure to compare"
 
 
-def relative(one: Judged) -> str:
+def relative(one: MetricVerdict) -> str:
     """How much lower or higher a figure is, with its interval: ``5.2% lower (95% interval -6.3% to -4.1%)``."""
     if one.ratio is None:
         return ""
@@ -44,7 +44,7 @@ def relative(one: Judged) -> str:
     return f"{size} (95% interval {interval})" if interval else size
 
 
-def evidence(one: Judged) -> str:
+def evidence(one: MetricVerdict) -> str:
     """Why a verdict is no noise: the corrected test, and how much was measured."""
     said = [] if one.q is None else [f"q {small(one.q)}"]
     if one.new_values:

@@ -18,8 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from examples_utils.ab.interleaved_runs import BASE, NEW, alternated
+from examples_utils.ab.interleaved_runs import BASE, NEW, interleaved
 from examples_utils.comparison.formats.json_document import comparison_schema
+from examples_utils.run_model import VariantKey
 
 
 def ab(workplace, *arguments: str):
@@ -84,10 +85,10 @@ def test_the_output_of_both_sides_is_kept_and_can_be_compared_again(workplace, p
     project.speed("90.0")
     project.commit("Slower")
     ab(workplace, "--base", "HEAD~1", "--new", "HEAD", "--repeat", "5")
-    for side in ("base", "new"):
-        records = json.loads((workplace.log / side / "benchmark_results.json").read_text())["quick"]
+    for arm in ("base", "new"):
+        records = json.loads((workplace.log / arm / "benchmark_results.json").read_text())["quick"]
         assert [len(record["repetitions"]) for record in records] == [5]
-        assert (workplace.log / side / "quick/quick/repetition_5/stdout").read_text().startswith("throughput")
+        assert (workplace.log / arm / "quick/quick/repetition_5/stdout").read_text().startswith("throughput")
     again = workplace.command("compare", str(workplace.log / "base"), str(workplace.log / "new"))
     assert again.exitcode == 1
     assert "1 regressed" in again.out
@@ -114,21 +115,18 @@ def test_a_benchmark_that_fails_on_the_side_of_the_base_exits_with_1(workplace, 
 )
 def test_both_sides_run_right_after_each_other_and_take_the_lead_in_turn(base, new, rounds, before):
     def plan(names):
-        benchmark = SimpleNamespace(place=SimpleNamespace(file=Path("/nowhere/s.yml")), name="b")
-        return [
-            SimpleNamespace(benchmark=benchmark, variant=SimpleNamespace(name=name)) for name in sorted(names)
-        ]
+        return [SimpleNamespace(key=VariantKey("s.yml", "b", name)) for name in sorted(names)]
 
     turns = [
-        (number, planned.variant.name, side)
-        for side, (planned, number) in alternated(
+        (number, planned.key.variant, arm)
+        for arm, (planned, number) in interleaved(
             plan(base), plan(new), range(before + 1, before + rounds + 1)
         )
     ]
     for number in range(before + 1, before + rounds + 1):
         lead = [BASE, NEW] if number % 2 else [NEW, BASE]
         for name in base | new:
-            wanted = [side for side in lead if name in (base, new)[side]]
+            wanted = [arm for arm in lead if name in (base, new)[arm]]
             places = [index for index, (n, variant, _) in enumerate(turns) if (n, variant) == (number, name)]
             assert [turns[index][2] for index in places] == wanted
             assert places == list(range(places[0], places[0] + len(wanted)))

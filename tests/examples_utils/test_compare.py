@@ -14,7 +14,7 @@ import pytest
 
 from examples_utils.comparison.formats import FORMATS
 from examples_utils.history.store import open_history
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 MACHINE = {"hostname": "h", "cpu": "c", "cores": 2, "memory_bytes": 8 << 30, "accelerators": []}
 NAMES = tuple(f"model{number}" for number in range(6))
@@ -29,8 +29,8 @@ def night(number: int, speeds: dict[str, float] | None = None, **changes) -> Run
         key = VariantKey("benchmarks.yml", name, f"{name}_batch_8")
         variants[key] = VariantFacts("passed")
         rates = tuple(100 * speed * noise.gauss(1, 0.005) for _ in range(8))
-        figures[MetricKey(*key, "throughput")] = Figure(rates, "samples/sec", "higher", "mean")
-        figures[MetricKey(*key, "latency")] = Figure(
+        figures[MetricKey(*key, "throughput")] = Metric(rates, "samples/sec", "higher", "mean")
+        figures[MetricKey(*key, "latency")] = Metric(
             tuple(800 / rate for rate in rates), "ms", "lower", "mean"
         )
     started = datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(days=number)

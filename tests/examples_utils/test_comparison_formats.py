@@ -18,7 +18,7 @@ from examples_utils.comparison.formats import FORMATS, formatted
 from examples_utils.comparison.formats.csv_rows import COLUMNS
 from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.text import BY_URGENCY, by_urgency, head_lines
-from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey
 
 _SCHEMA = Draft202012Validator(comparison_schema())
@@ -26,7 +26,7 @@ _names = st.text(min_size=1, max_size=12)
 _ratios = st.one_of(st.none(), st.floats(0.2, 5), st.just(math.inf))
 _shares = st.one_of(st.none(), st.floats(0, 1))
 _judged = st.builds(
-    Judged,
+    MetricVerdict,
     key=st.builds(MetricKey, _names, _names, _names, _names),
     verdict=st.sampled_from(Verdict),
     unit=st.one_of(st.none(), _names),
@@ -46,7 +46,7 @@ _judged = st.builds(
     reason=st.text(max_size=20),
 )
 _movements = st.builds(
-    CommonMovement,
+    MachineDrift,
     st.floats(0.5, 2),
     st.floats(0.5, 2),
     st.floats(0.5, 2),
@@ -64,8 +64,8 @@ _comparisons = st.builds(
 )
 
 
-def figure(verdict: Verdict, variant: str = "resnet", **more) -> Judged:
-    return Judged(
+def figure(verdict: Verdict, variant: str = "resnet", **more) -> MetricVerdict:
+    return MetricVerdict(
         MetricKey("s.yml", "resnet", variant, "throughput"), verdict, "samples/sec", "higher", **more
     )
 
@@ -87,7 +87,7 @@ MOVED = Comparison(
     "last night",
     "tonight",
     (figure(Verdict.UNCHANGED, "resnet_batch_1", ratio=1.0), REGRESSED),
-    CommonMovement(1.048, 1.041, 1.055, 0.96, {"compute": 1.05, "memory": 1.02}),
+    MachineDrift(1.048, 1.041, 1.055, 0.96, {"compute": 1.05, "memory": 1.02}),
     ("cores: 2 → 4",),
     0.9747,
 )
@@ -144,7 +144,7 @@ def test_what_concerns_the_whole_machine_is_said_once_and_first():
 
 
 def test_a_faster_machine_is_called_faster_with_the_smaller_end_first():
-    moved = Comparison("a", "b", (), CommonMovement(0.95, 0.93, 0.97, 1.0))
+    moved = Comparison("a", "b", (), MachineDrift(0.95, 0.93, 0.97, 1.0))
     assert "machine faster by 5.0% (3.0% to 7.0%)" in "\n".join(head_lines(moved))
 
 

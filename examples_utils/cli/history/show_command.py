@@ -14,7 +14,7 @@ from examples_utils.history.store import History
 from examples_utils.history.variant_diff import variant_diff
 from examples_utils.problems import RequestError
 from examples_utils.results.tables import plain_table
-from examples_utils.run_model import Figure, Run, VariantKey
+from examples_utils.run_model import Metric, Run, VariantKey
 
 _LOOKED_THROUGH = 50  # runs before the one that is shown
 
@@ -85,7 +85,7 @@ def _figures_json(run: Run, variant: VariantKey, metrics: Collection[str]) -> di
     return {name: asdict(figure) for name, figure in _figures_of(run, variant, metrics)}
 
 
-def _figures_of(run: Run, variant: VariantKey, metrics: Collection[str]) -> list[tuple[str, Figure]]:
+def _figures_of(run: Run, variant: VariantKey, metrics: Collection[str]) -> list[tuple[str, Metric]]:
     return sorted(
         (key.metric, figure)
         for key, figure in run.figures.items()
@@ -141,7 +141,7 @@ def _table(run: Run, metrics: Collection[str]) -> str:
     return plain_table(header, rows, numeric=(3, 6))
 
 
-def _figure_cells(figure: Figure) -> tuple[str, str, str, str]:
+def _figure_cells(figure: Metric) -> tuple[str, str, str, str]:
     spread = f"{min(figure.values):.4g} … {max(figure.values):.4g}" if len(figure.values) > 1 else ""
     return f"{median(figure.values):.4g}", figure.unit or "", spread, str(len(figure.values))
 

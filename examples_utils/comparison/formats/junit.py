@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from examples_utils.comparison.formats.table import why
 from examples_utils.comparison.text import change_text, head_lines, interval_text
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.junit import clean
 from examples_utils.results.summary import format_figure
 
@@ -23,7 +23,7 @@ def comparison_junit(comparison: Comparison) -> str:
     from junitparser import JUnitXml, TestSuite
 
     document = JUnitXml("comparison")
-    by_benchmark: dict[tuple[str, str], list[Judged]] = {}
+    by_benchmark: dict[tuple[str, str], list[MetricVerdict]] = {}
     for one in comparison.judged:
         by_benchmark.setdefault((one.key.suite, one.key.benchmark), []).append(one)
     for (suite_name, benchmark), figures in by_benchmark.items():
@@ -36,7 +36,7 @@ def comparison_junit(comparison: Comparison) -> str:
     return text.decode("utf-8") + "\n"
 
 
-def _case(one: Judged, comparison: Comparison) -> TestCase:
+def _case(one: MetricVerdict, comparison: Comparison) -> TestCase:
     from junitparser import Failure, Skipped, TestCase
 
     case = TestCase(clean(f"{one.key.variant} {one.key.metric}"), clean(one.key.benchmark), 0.0)
@@ -52,7 +52,7 @@ def _case(one: Judged, comparison: Comparison) -> TestCase:
     return case
 
 
-def _said(one: Judged) -> str:
+def _said(one: MetricVerdict) -> str:
     unit = f" {one.unit}" if one.unit else ""
     parts = [one.verdict.value]
     if one.base is not None and one.new is not None:

@@ -13,7 +13,7 @@ from examples_utils.comparison.text import (
     interval_text,
     name_of,
 )
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.summary import format_figure
 from examples_utils.results.tables import plain_table, terminal_table
 
@@ -54,10 +54,10 @@ def comparison_table(comparison: Comparison, show_all: bool, width: int | None, 
     return "\n\n".join(parts) + "\n"
 
 
-def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
+def _urgent_ones(figures: Sequence[MetricVerdict]) -> tuple[list[MetricVerdict], list[MetricVerdict]]:
     """The figures that are shown, and the others, each in their order."""
-    shown: list[Judged] = []
-    hidden: list[Judged] = []
+    shown: list[MetricVerdict] = []
+    hidden: list[MetricVerdict] = []
     uncertain = 0
     for one in figures:
         uncertain += one.verdict is Verdict.UNCERTAIN
@@ -66,7 +66,7 @@ def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]
     return shown, hidden
 
 
-def row_of(one: Judged) -> Sequence[str]:
+def row_of(one: MetricVerdict) -> Sequence[str]:
     """The cells of one figure, under ``HEADER``."""
     return (
         one.verdict.value,
@@ -81,7 +81,7 @@ def row_of(one: Judged) -> Sequence[str]:
     )
 
 
-def why(one: Judged) -> str:
+def why(one: MetricVerdict) -> str:
     """The reason, and what would settle an uncertain verdict where the reason does not say so."""
     if one.needed is None or str(one.needed) in one.reason:
         return one.reason

@@ -11,11 +11,11 @@ from examples_utils.comparison.statistics.bootstrap import interval
 from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, winsorised
 from examples_utils.comparison.statistics.permutation_test import (
     benjamini_hochberg,
-    exact_p,
-    smallest_exact_p,
+    permutation_p,
+    smallest_permutation_p,
 )
 from examples_utils.comparison.statistics.step_detection import Steps
-from examples_utils.comparison.statistics.variance_shrinkage import moderated
+from examples_utils.comparison.statistics.variance_shrinkage import shrunk_variances
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def of_two(
     estimate of a common movement. ``resamples`` and ``seed`` belong to the bootstrap.
     """
     base, new = data.counts[:, 0], data.counts[:, 1]
-    variance, freedom = moderated(data.within / np.maximum(data.freedom, 1), data.freedom)
+    variance, freedom = shrunk_variances(data.within / np.maximum(data.freedom, 1), data.freedom)
     size = data.centres[:, 1] - data.centres[:, 0]
     known = (base > 1) & (new > 1) & (variance > 0)
     deviation = np.sqrt(np.where(known, variance * (1 / base + 1 / new) + between, 1.0))
@@ -113,8 +113,8 @@ def _corrected(estimates: Estimates, data: Levels, level: float) -> Estimates:
         split = data.counts.shape[1] - estimates.length[figure]
         base, new = (data.values[figure, side].ravel() for side in (slice(split), slice(split, None)))
         base, new = base[np.isfinite(base)], new[np.isfinite(new)]
-        if smallest_exact_p(len(base), len(new)) <= level / len(p):
-            p[figure] = max(p[figure], exact_p(*_drawn_in(base, new)))
+        if smallest_permutation_p(len(base), len(new)) <= level / len(p):
+            p[figure] = max(p[figure], permutation_p(*_drawn_in(base, new)))
     return replace(estimates, p=p, q=benjamini_hochberg(p))
 
 

@@ -37,7 +37,7 @@ _SPEED_WORDS = re.compile(r"throughput|latency|time|duration|rate|fps|qps|speed|
 
 
 @dataclass(frozen=True)
-class Movements:
+class Movement:
     """For each run ``(runs,)``, in logarithms of slowness against the base runs.
 
     ``suite`` is the median movement of the figures and ``share`` the share of them that went along by at least half of
@@ -56,9 +56,9 @@ class Movements:
     canary: Mapping[str, Floats]
 
 
-def movements(
+def machine_movement(
     slowness: Floats, base_runs: int, canaries: Sequence[Mapping[str, Sequence[float]]], noise: Floats
-) -> Movements:
+) -> Movement:
     """What moved in common.
 
     ``slowness`` ``(figures, runs)`` holds the levels of all figures that follow the machine's speed, as logarithms, the
@@ -69,7 +69,7 @@ def movements(
     runs = slowness.shape[1]
     if len(slowness) < _FEWEST_FIGURES or not base_runs:
         nothing = np.zeros(runs)
-        return Movements(nothing, nothing, np.zeros(runs, bool), nothing, nothing, nothing, {})
+        return Movement(nothing, nothing, np.zeros(runs, bool), nothing, nothing, nothing, {})
     moved = _against_base(slowness, base_runs)
     usable = np.isfinite(moved)
     enough = usable.sum(axis=0) >= _FEWEST_FIGURES
@@ -95,10 +95,10 @@ def movements(
         movement = _centre(moved[there, run], variance[there])
         if confirmed[run] or abs(movement[0]) >= _NOTICED * movement[1]:
             shift[run], deviation[run], unevenness[run] = movement
-    return Movements(suite, share, confirmed, shift, deviation, unevenness, canary)
+    return Movement(suite, share, confirmed, shift, deviation, unevenness, canary)
 
 
-def slowness_sign(metric: str, unit: str | None, direction: str | None) -> int:
+def speed_sensitivity(metric: str, unit: str | None, direction: str | None) -> int:
     """+1 for a figure that rises as the machine gets slower, −1 for one that falls, 0 for one that does not follow.
 
     Times and rates follow; bytes, shares and counts do not. Where nobody says the unit, the metric's name decides.

@@ -14,7 +14,7 @@ _FEW_ARRANGEMENTS = 10_000  # are looked at one by one, as a grid would tell apa
 _LARGEST = 1000  # repetitions in all: the number of arrangements must fit into a float
 
 
-def exact_p(base: Floats, new: Floats) -> float:
+def permutation_p(base: Floats, new: Floats) -> float:
     """The two-sided p-value of the difference of two means over all ways to deal the values out to two samples.
 
     With few ways each is looked at. With more, values are rounded to a grid, on which the distribution is counted, not
@@ -52,7 +52,7 @@ def _enumerated_p(values: Floats, drawn: int) -> float:
     return min(1.0, 2 * float(tail))
 
 
-def smallest_exact_p(base: int, new: int) -> float:
+def smallest_permutation_p(base: int, new: int) -> float:
     """The smallest p-value that samples of these sizes can have."""
     return min(1.0, 2 / comb(base + new, new))
 

@@ -11,7 +11,7 @@ _FEWEST = 4  # figures from which a prior is learned
 _MOST_FREEDOM = 50.0  # of the prior: figures of a suite are never all alike
 
 
-def moderated(variance: Floats, freedom: Ints) -> tuple[Floats, Floats]:
+def shrunk_variances(variance: Floats, freedom: Ints) -> tuple[Floats, Floats]:
     """Variances drawn towards those of the suite, and their degrees of freedom ``(figures,)``.
 
     A variance of d degrees of freedom becomes the mean of itself and a prior of d0, where the prior is fitted to all

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, insert
 from examples_utils.history.database import tables
 from examples_utils.history.database.shared_rows import ids_of, ids_of_contents
 from examples_utils.history.fingerprint import canonical, machine_key
-from examples_utils.run_model import Figure, MetricKey, Run, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
 
 
 def run_row(connection: Connection, run: Run, added: datetime) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def _insert_figures(
     connection.execute(insert(tables.figures), rows)
 
 
-def _metric_row(key: MetricKey, figure: Figure, variant: int) -> dict[str, Any]:
+def _metric_row(key: MetricKey, figure: Metric, variant: int) -> dict[str, Any]:
     return {
         "variant": variant,
         "metric": key.metric,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Text, cast, func, select
 
 from examples_utils.history.database import tables
 from examples_utils.history.database.shared_rows import chunks, contents_of
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 _OF_RESULT = tuple(
     tables.results.c[name]
@@ -106,7 +106,7 @@ def _log_tails(connection: Connection, numbers: Sequence[int]) -> Mapping[tuple[
 
 def _figures(
     connection: Connection, numbers: Sequence[int], metrics: Sequence[str] | None
-) -> dict[int, dict[MetricKey, Figure]]:
+) -> dict[int, dict[MetricKey, Metric]]:
     table = tables.figures
     # One row a run instead of thousands: strings are joined far quicker by the database than rows are fetched here.
     joined = (
@@ -123,12 +123,12 @@ def _figures(
         for run, ids, measured in connection.execute(query.where(table.c.run.in_(chunk))).all()
     ]
     described = _metrics(connection, {metric for _, ids, _ in rows for metric in ids})
-    found: dict[int, dict[MetricKey, Figure]] = {number: {} for number in numbers}
+    found: dict[int, dict[MetricKey, Metric]] = {number: {} for number in numbers}
     for run, ids, measured in rows:
         figures = found[run]
         for metric, values in zip(ids, measured, strict=True):
             key, unit, direction, reduction = described[metric]
-            figures[key] = Figure(tuple(values), unit, direction, reduction)
+            figures[key] = Metric(tuple(values), unit, direction, reduction)
     return found
 
 

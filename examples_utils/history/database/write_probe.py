@@ -10,10 +10,10 @@ from sqlalchemy import Connection, insert
 from examples_utils.history.database import tables
 from examples_utils.history.database.insertion import insert_contents, run_row
 from examples_utils.results.record import PASSED
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 
-def write_and_take_back(connection: Connection) -> None:
+def write_and_roll_back(connection: Connection) -> None:
     """Inserts a run into every table that runs need, and rolls the transaction back: nothing has changed.
 
     A server grants its rights table by table. Raises DBAPIError where one of the tables takes no row.
@@ -36,5 +36,5 @@ def _run_of_nobody(now: datetime) -> Run:
         machine={"hostname": word},
         software={"packages": word},
         variants={key: VariantFacts(PASSED, None, {word: word}, {word: word}, word, log_tail=word)},
-        figures={MetricKey(*key, word): Figure((1.0,))},
+        figures={MetricKey(*key, word): Metric((1.0,))},
     )

@@ -16,7 +16,7 @@ from benchmark_parsers.unit_of_regex import direction_of
 from examples_utils.history.fingerprint import canonical, digest_of
 from examples_utils.results.exit_status import exit_text
 from examples_utils.results.record import FAILED, PASSED, utc_text
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 Record = Mapping[str, Any]
 
@@ -124,7 +124,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _figures(record: Record) -> dict[str, Figure]:
+def _figures(record: Record) -> dict[str, Metric]:
     """A value of each repetition that has one, of what ``metrics`` describes and of what only ``results`` hold."""
     ordered = executions(record)
     figures = {}
@@ -133,12 +133,12 @@ def _figures(record: Record) -> dict[str, Figure]:
         values = [value for metric in measured if (value := number(metric, "value")) is not None]
         if values:
             direction, reduction = described["direction"], described["reduction"]
-            figures[name] = Figure(tuple(values), described["unit"], direction, reduction)
+            figures[name] = Metric(tuple(values), described["unit"], direction, reduction)
     for metric, reduced in record["results"].items():
         for reduction in () if metric in figures else reduced:
             measured = [one["results"].get(metric, {}) for one in ordered]
             values = [value for found in measured if (value := number(found, reduction)) is not None]
             if values:
                 name = metric if len(reduced) == 1 else f"{metric}_{reduction}"
-                figures[name] = Figure(tuple(values), None, direction_of(metric, None), reduction)
+                figures[name] = Metric(tuple(values), None, direction_of(metric, None), reduction)
     return figures

@@ -17,7 +17,7 @@ from examples_utils.history.readers.results import Reading
 from examples_utils.machine.fingerprint import git_state, machine_fingerprint, software_fingerprint
 from examples_utils.problems import RequestError, did_you_mean
 from examples_utils.results.record import FAILED, PASSED
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         raise RequestError(f"{file}: {'; '.join(parsed.problems)}; nothing of it was added")
     key = VariantKey(suite, file.stem, file.stem)
     figures = {
-        MetricKey(*key, name): Figure((metric.value,), metric.unit, metric.direction, metric.reduction)
+        MetricKey(*key, name): Metric((metric.value,), metric.unit, metric.direction, metric.reduction)
         for name, metric in parsed.metrics.items()
     }
     facts = VariantFacts(

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
-AB = CompareOptions(alternated=True, resamples=300)
+AB = CompareOptions(interleaved=True, resamples=300)
 APART = CompareOptions(resamples=300)
 
 figures = st.lists(st.floats(0.5, 2.0), min_size=2, max_size=8)
 
 
-def judged(comparison: Comparison, name: str, metric: str = "latency") -> Judged:
+def judged(comparison: Comparison, name: str, metric: str = "latency") -> MetricVerdict:
     return next(one for one in comparison.judged if one.key == key_of(name, metric))
 
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from examples_utils.comparison.compare_night import judge_night, suspects
+from examples_utils.comparison.compare_night import compare_night, suspects
 from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey, Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
@@ -48,7 +48,7 @@ def repeated(
     return replace(night, figures=figures)
 
 
-def of(comparison: Comparison, name: str) -> Judged:
+def of(comparison: Comparison, name: str) -> MetricVerdict:
     return next(one for one in comparison.judged if one.key == key_of(name))
 
 
@@ -58,7 +58,7 @@ def test_good_nights_stay_quiet() -> None:
         rng = np.random.default_rng([100, seed])
         history, night = history_of(rng), night_of(rng, {})
         night = repeated(rng, night, suspects(history, night, OPTIONS), {})
-        alarms += bool(judge_night(history, night, OPTIONS).regressed)
+        alarms += bool(compare_night(history, night, OPTIONS).regressed)
     assert alarms == 0
 
 
@@ -70,7 +70,7 @@ def test_a_5_percent_slowdown_is_suspected_and_then_called_the_same_night() -> N
         history, night = history_of(rng), night_of(rng, slower)
         again = suspects(history, night, OPTIONS)
         assert key_of("benchmark_3") in again
-        comparison = judge_night(history, repeated(rng, night, again, slower), OPTIONS)
+        comparison = compare_night(history, repeated(rng, night, again, slower), OPTIONS)
         called += [one.key for one in comparison.regressed] == [key_of("benchmark_3")]
     assert called >= 9
 
@@ -101,7 +101,7 @@ def test_a_small_slowdown_that_lasts_is_called_with_the_number_of_its_nights() -
         for _ in range(3):
             night = night_of(rng, slower)
             night = repeated(rng, night, suspects(history, night, OPTIONS), slower)
-            comparison = judge_night(history, night, OPTIONS)
+            comparison = compare_night(history, night, OPTIONS)
             history.append(night)
         one = of(comparison, "benchmark_3")
         called += one.verdict is Verdict.REGRESSED
@@ -116,7 +116,7 @@ def test_a_night_on_which_the_machine_is_slow_says_so_once() -> None:
     rng = np.random.default_rng(105)
     history, night = history_of(rng), night_of(rng, {"benchmark_7": 1.1}, machine=1.06)
     again = suspects(history, night, OPTIONS)
-    comparison = judge_night(history, repeated(rng, night, again, {"benchmark_7": 1.1}, 1.06), OPTIONS)
+    comparison = compare_night(history, repeated(rng, night, again, {"benchmark_7": 1.1}, 1.06), OPTIONS)
     assert comparison.movement is not None
     assert comparison.movement.low < 1.06 < comparison.movement.high
     assert set(comparison.movement.canary) == {"compute_s", "memory_s"}
@@ -132,7 +132,7 @@ def test_slow_nights_of_the_past_do_not_hide_a_regression() -> None:
         )
     ]
     night = night_of(rng, {"benchmark_3": 1.06})
-    comparison = judge_night(
+    comparison = compare_night(
         history, repeated(rng, night, (key_of("benchmark_3"),), {"benchmark_3": 1.06}), OPTIONS
     )
     assert comparison.movement is None
@@ -144,7 +144,7 @@ def test_a_suite_that_is_slower_without_its_canary_regresses(canary: bool) -> No
     rng = np.random.default_rng(107)
     history = history_of(rng)
     night = replace(night_of(rng, {}, machine=1.15), canary=canary_of(rng) if canary else {})
-    comparison = judge_night(history, night, OPTIONS)
+    comparison = compare_night(history, night, OPTIONS)
     assert comparison.movement is None
     assert len(comparison.regressed) == 20
     assert "slower in the median" in comparison.differences[-1]
@@ -157,7 +157,7 @@ def test_a_benchmark_whose_level_drifts_is_held_to_its_own_unrest() -> None:
         run_of(noisy(rng, benchmarks=20, slower={"benchmark_0": level}), f"night {number}")
         for number, level in enumerate(levels)
     ]
-    comparison = judge_night(history, night_of(rng, {"benchmark_0": 1.05, "benchmark_1": 1.08}), OPTIONS)
+    comparison = compare_night(history, night_of(rng, {"benchmark_0": 1.05, "benchmark_1": 1.08}), OPTIONS)
     assert of(comparison, "benchmark_0").verdict is Verdict.UNCERTAIN
     assert of(comparison, "benchmark_1").verdict is Verdict.REGRESSED
 
@@ -177,7 +177,7 @@ def test_neither_the_unit_nor_the_order_of_repetitions_matters(factor: float, se
         )
         for run in (*history, night)
     ]
-    plain, other = judge_night(history, night, OPTIONS), judge_night(scaled[:-1], scaled[-1], OPTIONS)
+    plain, other = compare_night(history, night, OPTIONS), compare_night(scaled[:-1], scaled[-1], OPTIONS)
     for one, same in zip(plain.judged, other.judged, strict=True):
         assert same.verdict is one.verdict
         assert same.ratio == pytest.approx(one.ratio)
@@ -187,13 +187,13 @@ def test_neither_the_unit_nor_the_order_of_repetitions_matters(factor: float, se
 def test_without_a_history_everything_is_new() -> None:
     night = night_of(np.random.default_rng(110), {})
     assert suspects([], night, OPTIONS) == ()
-    assert {one.verdict for one in judge_night([], night, OPTIONS).judged} == {Verdict.NEW}
+    assert {one.verdict for one in compare_night([], night, OPTIONS).judged} == {Verdict.NEW}
 
 
 def test_one_night_of_history_calls_only_what_no_change_of_nights_could_explain() -> None:
     rng = np.random.default_rng(111)
     history = history_of(rng, nights=1)
-    comparison = judge_night(history, night_of(rng, {"benchmark_1": 1.04}), OPTIONS)
+    comparison = compare_night(history, night_of(rng, {"benchmark_1": 1.04}), OPTIONS)
     assert not comparison.regressed
 
 
@@ -201,10 +201,10 @@ def test_nights_on_another_machine_do_not_count() -> None:
     rng = np.random.default_rng(112)
     other = [replace(run, machine={**MACHINE, "cpu": "Eight Cores"}) for run in history_of(rng, nights=3)]
     history = [*history_of(rng), *other]
-    comparison = judge_night(history, night_of(rng, {}), OPTIONS)
+    comparison = compare_night(history, night_of(rng, {}), OPTIONS)
     assert comparison.base_title == "14 runs up to night 13"
     assert not comparison.differences
-    alone = judge_night(other, night_of(rng, {}), OPTIONS)
+    alone = compare_night(other, night_of(rng, {}), OPTIONS)
     assert {one.verdict for one in alone.judged} == {Verdict.NOT_COMPARABLE}
     assert suspects(other, night_of(rng, {}), OPTIONS) == ()
 
@@ -219,7 +219,7 @@ def test_nights_in_which_a_benchmark_failed_leave_gaps_and_no_more() -> None:
             key: figure for key, figure in history[number].figures.items() if key.of_variant != variant
         }
         history[number] = replace(history[number], variants=broken, figures=figures)
-    comparison = judge_night(history, night_of(rng, {"benchmark_3": 1.15}), OPTIONS)
+    comparison = compare_night(history, night_of(rng, {"benchmark_3": 1.15}), OPTIONS)
     one = of(comparison, "benchmark_3")
     assert (one.verdict, one.base_runs, one.base_values) == (Verdict.REGRESSED, 11, 55)
 
@@ -227,7 +227,9 @@ def test_nights_in_which_a_benchmark_failed_leave_gaps_and_no_more() -> None:
 def test_a_night_with_a_single_repetition_is_judged_by_the_spread_of_nights() -> None:
     rng = np.random.default_rng(114)
     history = [run_of(noisy(rng, repetitions=1), f"night {number}") for number in range(NIGHTS)]
-    comparison = judge_night(history, run_of(noisy(rng, repetitions=1, slower={"benchmark_1": 1.4})), OPTIONS)
+    comparison = compare_night(
+        history, run_of(noisy(rng, repetitions=1, slower={"benchmark_1": 1.4})), OPTIONS
+    )
     assert [one.key for one in comparison.regressed] == [key_of("benchmark_1")]
 
 
@@ -238,7 +240,7 @@ def test_constant_figures_are_judged_beside_noisy_ones() -> None:
         for number in range(NIGHTS)
     ]
     night = run_of({**noisy(rng), "parameters": [26e6] * 5, "errors": [0.0] * 5})
-    comparison = judge_night(runs, night, OPTIONS)
+    comparison = compare_night(runs, night, OPTIONS)
     assert of(comparison, "parameters").verdict is Verdict.REGRESSED
     assert of(comparison, "errors").verdict is Verdict.UNCHANGED
 
@@ -250,7 +252,7 @@ def test_a_fifth_of_the_nights_with_a_hiccup_raises_no_alarm() -> None:
     key = key_of("benchmark_2")
     values = (*night.figures[key].values[:4], 3 * night.figures[key].values[4])
     hiccup = replace(night, figures={**night.figures, key: replace(night.figures[key], values=values)})
-    assert not judge_night(history, hiccup, OPTIONS).regressed
+    assert not compare_night(history, hiccup, OPTIONS).regressed
 
 
 def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_nights() -> None:
@@ -259,7 +261,7 @@ def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_
         rng = np.random.default_rng([117, seed])
         sizes = 100 * np.exp(0.02 * rng.standard_normal(NIGHTS + 1))
         runs = [run_of({"size": [size] * 5}, f"night {number}") for number, size in enumerate(sizes.tolist())]
-        alarms += bool(judge_night(runs[:-1], runs[-1], OPTIONS).regressed)
+        alarms += bool(compare_night(runs[:-1], runs[-1], OPTIONS).regressed)
     assert alarms <= 1
 
 
@@ -277,10 +279,10 @@ def test_what_begins_to_fail_is_suspected_and_called_for_three_nights() -> None:
     for lasted in (1, 2, 3):
         *history, night = nights[: NIGHTS + lasted]
         assert suspects(history, night, OPTIONS)[0] == key_of("errors")
-        one = of(judge_night(history, night, OPTIONS), "errors")
+        one = of(compare_night(history, night, OPTIONS), "errors")
         assert (one.verdict, one.ratio, one.lasted_runs) == (Verdict.REGRESSED, None, lasted)
         assert (one.base, one.new, one.base_runs) == (0.0, 500.0, NIGHTS)
-    assert of(judge_night(nights[:-1], nights[-1], OPTIONS), "errors").verdict is Verdict.UNCERTAIN
+    assert of(compare_night(nights[:-1], nights[-1], OPTIONS), "errors").verdict is Verdict.UNCERTAIN
 
 
 def test_a_figure_that_goes_from_night_to_night_around_0_raises_no_alarm() -> None:
@@ -288,13 +290,13 @@ def test_a_figure_that_goes_from_night_to_night_around_0_raises_no_alarm() -> No
     for seed in range(100):
         levels = np.random.default_rng([119, seed]).standard_normal(NIGHTS + 1).tolist()
         *history, night = nights_of(levels, "drift")
-        alarms += of(judge_night(history, night, OPTIONS), "drift").verdict is Verdict.REGRESSED
+        alarms += of(compare_night(history, night, OPTIONS), "drift").verdict is Verdict.REGRESSED
     assert alarms <= 2
 
 
 def test_one_night_against_another_says_nothing_of_a_figure_without_a_ratio() -> None:
     before, night = nights_of([-0.3, 0.4], "drift", 20)
-    assert of(judge_night([before], night, OPTIONS), "drift").verdict is Verdict.UNCERTAIN
+    assert of(compare_night([before], night, OPTIONS), "drift").verdict is Verdict.UNCERTAIN
 
 
 def without(run: Run, name: str) -> Run:
@@ -322,7 +324,7 @@ def test_a_variant_is_missing_if_most_nights_since_it_came_have_it(holding: rang
         run if number in holding else without(run, "benchmark_3")
         for number, run in enumerate(history_of(rng, benchmarks=5))
     ]
-    comparison = judge_night(history, without(night_of(rng, {}, benchmarks=5), "benchmark_3"), OPTIONS)
+    comparison = compare_night(history, without(night_of(rng, {}, benchmarks=5), "benchmark_3"), OPTIONS)
     verdicts = {one.key: one.verdict for one in comparison.judged}
     assert verdicts.get(key_of("benchmark_3")) == (Verdict.MISSING if missing else None)
     assert len(verdicts) == 4 + missing

@@ -8,14 +8,14 @@ from scipy import stats
 
 from examples_utils.comparison.statistics.bootstrap import interval
 from examples_utils.comparison.statistics.levels import levels
-from examples_utils.comparison.statistics.machine_drift import movements, slowness_sign
+from examples_utils.comparison.statistics.machine_drift import machine_movement, speed_sensitivity
 from examples_utils.comparison.statistics.permutation_test import (
     benjamini_hochberg,
-    exact_p,
-    smallest_exact_p,
+    permutation_p,
+    smallest_permutation_p,
 )
 from examples_utils.comparison.statistics.step_detection import steps
-from examples_utils.comparison.statistics.variance_shrinkage import moderated
+from examples_utils.comparison.statistics.variance_shrinkage import shrunk_variances
 
 whole_numbers = st.lists(st.integers(0, 20), min_size=2, max_size=5)
 
@@ -35,13 +35,13 @@ def test_the_exact_test_agrees_with_scipys_enumeration(base: list[int], new: lis
             vectorized=True,
         )
         wanted = found.pvalue
-    assert exact_p(first, second) == pytest.approx(wanted, abs=1e-9)
+    assert permutation_p(first, second) == pytest.approx(wanted, abs=1e-9)
 
 
 def test_the_exact_test_tells_p_values_that_sampling_cannot() -> None:
     base, new = np.arange(70.0), np.arange(70.0, 90.0)
-    assert exact_p(base, new) == pytest.approx(smallest_exact_p(70, 20), rel=1e-6)
-    assert exact_p(new, base) == pytest.approx(exact_p(base, new))
+    assert permutation_p(base, new) == pytest.approx(smallest_permutation_p(70, 20), rel=1e-6)
+    assert permutation_p(new, base) == pytest.approx(permutation_p(base, new))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
@@ -68,13 +68,13 @@ def test_moderated_variances_are_nearer_to_the_truth_than_plain_ones() -> None:
     rng = np.random.default_rng(21)
     truth = rng.uniform(0.5, 2.0, 200)
     plain = truth * rng.chisquare(4, 200) / 4
-    drawn, freedom = moderated(plain, np.full(200, 4))
+    drawn, freedom = shrunk_variances(plain, np.full(200, 4))
     assert np.abs(np.log(drawn / truth)).mean() < 0.7 * np.abs(np.log(plain / truth)).mean()
     assert (freedom > 4).all()
 
 
 def test_a_few_variances_are_left_as_they_are() -> None:
-    drawn, freedom = moderated(np.array([1.0, 4.0]), np.array([4, 4]))
+    drawn, freedom = shrunk_variances(np.array([1.0, 4.0]), np.array([4, 4]))
     assert drawn.tolist() == [1.0, 4.0]
     assert freedom.tolist() == [4.0, 4.0]
 
@@ -144,13 +144,13 @@ def test_the_variance_of_a_common_movement_makes_a_step_less_sure() -> None:
 def test_times_and_rates_follow_the_machine(
     metric: str, unit: str | None, direction: str | None, sign: int
 ) -> None:
-    assert slowness_sign(metric, unit, direction) == sign
+    assert speed_sensitivity(metric, unit, direction) == sign
 
 
 def movement_of(figures: np.ndarray, canary: float | None):
     canaries = [{} if canary is None else {"compute_s": (1.0, 1.001, 0.999)}] * 10
     tonight = {} if canary is None else {"compute_s": (canary, canary * 1.001, canary * 0.999)}
-    return movements(figures, 10, [*canaries, tonight], np.full(len(figures), 1e-4))
+    return machine_movement(figures, 10, [*canaries, tonight], np.full(len(figures), 1e-4))
 
 
 def test_most_of_the_suite_and_the_canary_must_move_together() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from examples_utils.history.readers.results import read_results, read_runs
 from examples_utils.problems import RequestError
-from examples_utils.run_model import Figure, MetricKey, Run, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
 from tests.benchmark_parsers.test_result_check import ORIGINAL as ORIGINAL_RECORD
 from tests.benchmark_parsers.test_result_check import OURS
 from tests.examples_utils.conftest import Workplace
@@ -61,7 +61,7 @@ def test_a_log_folder_and_its_result_file_are_the_same_run(workplace: Workplace)
     workplace.benchmark("--repeat", "2")
     run = only_run(workplace.log)
     assert only_run(workplace.log / "benchmark_results.json") == run
-    assert run.figures[MetricKey(*A1, "throughput")] == Figure((100, 100), "samples/sec", "higher", "mean")
+    assert run.figures[MetricKey(*A1, "throughput")] == Metric((100, 100), "samples/sec", "higher", "mean")
     assert run.variants[A1].log_tail == "throughput 100 samples/sec\n--- stderr ---\nwarming up"
     assert run.variants[A1].threshold == 0.05
     assert run.variants[A1].params == {"n": "1"}
@@ -128,8 +128,8 @@ def test_results_of_the_original_runner_give_all_that_they_say(tmp_path):
     }
     run = only_run(written(tmp_path, {"b": [text, failed]}))
     key, other = VariantKey("benchmarks.yml", "b", "b_n_1"), VariantKey("benchmarks.yml", "b", "b_n_2")
-    assert run.figures[MetricKey(*key, "throughput")] == Figure((118.5,), None, "higher", "mean")
-    assert run.figures[MetricKey(*key, "own_lines")] == Figure((3.0,), None, None, "lines")
+    assert run.figures[MetricKey(*key, "throughput")] == Metric((118.5,), None, "higher", "mean")
+    assert run.figures[MetricKey(*key, "own_lines")] == Metric((3.0,), None, None, "lines")
     assert {name.metric for name in run.figures if name.of_variant == key} == {
         "throughput",
         "own_lines",

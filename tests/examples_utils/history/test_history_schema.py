@@ -15,7 +15,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from examples_utils.history.database.connection import database_url, open_engine, reading, schema, writing
+from examples_utils.history.database import schema
+from examples_utils.history.database.connection import database_url, open_engine, reading, writing
 from examples_utils.history.database.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 from examples_utils.history.store import HistoryError, open_history
 from tests.examples_utils.history.runs import night

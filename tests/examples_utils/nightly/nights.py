@@ -12,7 +12,7 @@ from typing import Any
 
 from examples_utils.history.store import open_history
 from examples_utils.machine.fingerprint import machine_fingerprint
-from examples_utils.run_model import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 from tests.examples_utils.conftest import Done, Workplace
 
 SUITE = "benchmarks.yml"
@@ -111,7 +111,7 @@ def earlier_night(days_ago: int, levels: Mapping[str, float]) -> Run:
         },
         variants={key: VariantFacts("passed") for key in keys.values()},
         figures={
-            MetricKey(*keys[name], "throughput"): Figure(
+            MetricKey(*keys[name], "throughput"): Metric(
                 tuple(level * chance.gauss(1, NOISE) for _ in range(5)), "samples/sec", "higher", "mean"
             )
             for name, level in levels.items()

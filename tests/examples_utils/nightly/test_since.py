@@ -5,19 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 from examples_utils.comparison.changes import Change
-from examples_utils.comparison.onset import Regression, regression_line, regressions, standing, standing_line
+from examples_utils.comparison.onset import (
+    Regression,
+    open_regression_line,
+    open_regressions,
+    regression_line,
+    regressions,
+)
 from examples_utils.comparison.statistics.change_points import ChangePoint
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey, Run
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
 KEY = MetricKey(SUITE, "a", "a", "throughput")
 NIGHTS = [replace(earlier_night(20 - n, {"a": 100}), commit=f"{n:02d}" * 20) for n in range(20)]
-WORSE = Judged(KEY, Verdict.REGRESSED, "samples/sec", "higher", 100.0, 93.0, 0.93, 0.92, 0.94)
+WORSE = MetricVerdict(KEY, Verdict.REGRESSED, "samples/sec", "higher", 100.0, 93.0, 0.93, 0.92, 0.94)
 
 
 def since(
-    judged: Judged, *changes: Change, nights: list[Run] = NIGHTS, compared: list[Run] | None = None
+    judged: MetricVerdict, *changes: Change, nights: list[Run] = NIGHTS, compared: list[Run] | None = None
 ) -> Regression:
     (found,) = regressions(Comparison("", "", (judged,)), compared or nights, changes, nights)
     return found
@@ -103,9 +109,11 @@ def test_at_the_same_commit_the_line_says_that_the_code_is_not_the_cause():
 
 def test_a_step_that_is_no_longer_called_stands_until_a_better_one_or_the_fortnight_is_over():
     quiet, called = Comparison("", "", ()), Comparison("", "", (WORSE,))
-    assert standing(quiet, [change(14)], NIGHTS) == [change(14)]
-    assert standing(called, [change(14)], NIGHTS) == []
-    assert standing(quiet, [change(16, better=True), change(14)], NIGHTS) == []
-    assert standing(quiet, [change(3)], NIGHTS) == []
-    assert standing_line(change(14)).startswith("STILL WORSE a throughput: -7.0%, -8.0% to -6.0%, since ")
-    assert standing_line(change(14)).endswith(" UTC, commits 1313131313..1414141414")
+    assert open_regressions(quiet, [change(14)], NIGHTS) == [change(14)]
+    assert open_regressions(called, [change(14)], NIGHTS) == []
+    assert open_regressions(quiet, [change(16, better=True), change(14)], NIGHTS) == []
+    assert open_regressions(quiet, [change(3)], NIGHTS) == []
+    assert open_regression_line(change(14)).startswith(
+        "STILL WORSE a throughput: -7.0%, -8.0% to -6.0%, since "
+    )
+    assert open_regression_line(change(14)).endswith(" UTC, commits 1313131313..1414141414")
