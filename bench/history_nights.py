@@ -66,7 +66,7 @@ def _night() -> Run:
             )
             for key in keys
         },
-        figures={
+        metrics={
             MetricKey(*key, name): Metric((1.0,) * REPETITIONS, unit, direction, "mean")
             for key in keys
             for name, unit, direction in _METRICS

@@ -79,10 +79,10 @@ def _page_of_more_figures(url: str) -> str:
 def _with_more_figures(run: Run) -> Run:
     copies = {
         MetricKey(*key.of_variant, f"{key.metric}_{number}" if number else key.metric): figure
-        for key, figure in run.figures.items()
+        for key, figure in run.metrics.items()
         for number in range(_MANY)
     }
-    return replace(run, figures=copies)
+    return replace(run, metrics=copies)
 
 
 def _seconds(command: Sequence[str]) -> float:

@@ -154,7 +154,7 @@ class Nights:
             started_utc=f"night {night}",
             canary=self.canary(night),
             variants=FACTS,
-            figures={
+            metrics={
                 key: Metric(tuple(values), None, "lower" if key.metric == "latency" else "higher")
                 for key, values in zip(KEYS, figures, strict=True)
             },
@@ -165,10 +165,10 @@ class Nights:
         if not again:
             return run
         more = dict(zip(KEYS, self.measure(night, OPTIONS.confirmations).tolist(), strict=True))
-        figures = dict(run.figures)
+        figures = dict(run.metrics)
         for key in again:
             figures[key] = replace(figures[key], values=(*figures[key].values, *more[key]))
-        return replace(run, figures=figures)
+        return replace(run, metrics=figures)
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
         """What `nightly` does: the night with more repetitions, what is called, and how many intervals are right."""
@@ -216,9 +216,9 @@ def slower_night(kind: Kind, share: float, within: int, seed: int) -> Outcome:
 
 def _usual(history: list[Run], night: Run) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What is slower ``(benchmarks,)`` by more than 5% of the mean, and by Welch's t-test at p < 0.05."""
-    base = np.array([[run.figures[key].values[:REPETITIONS] for run in history] for key in KEYS])
+    base = np.array([[run.metrics[key].values[:REPETITIONS] for run in history] for key in KEYS])
     base = base.reshape(BENCHMARKS, -1)
-    new = np.array([night.figures[key].values for key in KEYS])
+    new = np.array([night.metrics[key].values for key in KEYS])
     ratio = (new.mean(axis=1) / base.mean(axis=1)) ** SIGNS
     p = stats.ttest_ind(base, new, axis=1, equal_var=False).pvalue
     return ratio > 1 + FIXED, (p < WELCH) & (ratio > 1)
@@ -231,7 +231,7 @@ def turns(kind: Kind, repetitions: int, share: float, seed: int) -> Outcome:
     base, new = (nights.run(night, repetitions) for night in (0, 1))
     comparison = compare_runs([base], [new], replace(OPTIONS, interleaved=True))
     called = {one.key for one in comparison.regressed}
-    values = np.array([[run.figures[key].values for key in KEYS] for run in (base, new)])
+    values = np.array([[run.metrics[key].values for key in KEYS] for run in (base, new)])
     ratio = (values[1].mean(axis=1) / values[0].mean(axis=1)) ** SIGNS
     welch = (stats.ttest_ind(values[0], values[1], axis=1, equal_var=False).pvalue < WELCH) & (ratio > 1)
     counted = slice(0, 1) if share else slice(None)

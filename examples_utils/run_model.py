@@ -92,4 +92,4 @@ class Run:
     branch: str | None = None
     canary: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     variants: Mapping[VariantKey, VariantFacts] = field(default_factory=dict)
-    figures: Mapping[MetricKey, Metric] = field(default_factory=dict)
+    metrics: Mapping[MetricKey, Metric] = field(default_factory=dict)

@@ -36,7 +36,7 @@ def run_of(
         machine=machine,
         canary=canary or {},
         variants=variants,
-        figures={
+        metrics={
             key_of(name, metric): Metric(tuple(values), unit, direction) for name, values in figures.items()
         },
     )

@@ -109,7 +109,7 @@ def history_changes(history: History, wanted: Wanted, options: CompareOptions) -
     for run_ids in machines.values():
         # Nothing is left out before the movement of the whole suite has been looked at.
         runs = history.load(run_ids[::-1], log_tails=False)
-        known.update(key for run in runs for key in run.figures)
+        known.update(key for run in runs for key in run.metrics)
         chosen = [
             change
             for change in changes(runs, options)
@@ -128,11 +128,11 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
     A run in which a figure is 0 or below, which has no logarithm, counts as one without it. A figure of which that is
     so in most runs, such as a number of errors, has no level.
     """
-    keys = dict.fromkeys(key for run in reversed(runs) for key in run.figures)
+    keys = dict.fromkeys(key for run in reversed(runs) for key in run.metrics)
     comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
     for key in keys:
         figures = [
-            run.figures.get(key) if fits else None
+            run.metrics.get(key) if fits else None
             for run, fits in zip(runs, comparable[key.of_variant], strict=True)
         ]
         last = next((figure for figure in reversed(figures) if figure and figure.values), None)

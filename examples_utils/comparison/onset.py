@@ -99,8 +99,8 @@ def _dated(
         lasted = sum(run.run_id in after for run in compared)
         return Regression(one, change.last_before, change.first_after, lasted)
     begun = max(0, len(compared) - one.lasted_runs)
-    before = (run for run in reversed(compared[:begun]) if one.key in run.figures)
-    first = next((place for place in range(begun, len(compared)) if one.key in compared[place].figures), -1)
+    before = (run for run in reversed(compared[:begun]) if one.key in run.metrics)
+    first = next((place for place in range(begun, len(compared)) if one.key in compared[place].metrics), -1)
     return Regression(one, next(before, None), compared[first], len(compared[first:]))
 
 

@@ -65,7 +65,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     same = tuple(run for run in base if same_machine(run, last))
     foreign = "" if same or not base else f"machine: {_differing(base[-1].machine, last.machine)}"
     kept = same or tuple(base)
-    keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.figures)
+    keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.metrics)
     if usual:
         lacking = {key.of_variant for key in keys}.difference(*map(_variants_of, new))
         rare = _rare(lacking, kept, usual)
@@ -95,7 +95,7 @@ def same_machine(one: Run, other: Run) -> bool:
 
 
 def _variants_of(run: Run) -> set[VariantKey]:
-    return {*run.variants, *(key.of_variant for key in run.figures)}
+    return {*run.variants, *(key.of_variant for key in run.metrics)}
 
 
 def _rare(variants: Collection[VariantKey], runs: Sequence[Run], usual: float) -> set[VariantKey]:
@@ -138,9 +138,9 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
 
 
 def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | MetricVerdict:
-    earlier = [run.figures[key] for run in base if key in run.figures]
+    earlier = [run.metrics[key] for run in base if key in run.metrics]
     figures = [
-        run.figures[key] for run in sides.new if run and key in run.figures and run.figures[key].values
+        run.metrics[key] for run in sides.new if run and key in run.metrics and run.metrics[key].values
     ]
     figure = figures[-1] if figures else None
     if sides.facts is not None and sides.facts.status != _PASSED.status:
@@ -154,12 +154,12 @@ def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) 
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, foreign)
     if sides.left_out and not any(sides.base):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, f"settings: {sides.other_settings}")
-    found = [run.figures.get(key) if run else None for run in sides.base]
+    found = [run.metrics.get(key) if run else None for run in sides.base]
     if not any(one and one.values for one in found):
         return _settled(key, Verdict.NEW, [], figure, "it did not pass in the base")
     if reason := _meaning(found, figure):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, reason)
-    found += [run.figures.get(key) if run else None for run in sides.new]
+    found += [run.metrics.get(key) if run else None for run in sides.new]
     repetitions = tuple(one.values if one and _alike(one, figure) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
     return Pair(key, figure.unit, figure.direction, threshold, repetitions)

@@ -45,7 +45,7 @@ def _clock_warnings(history: History, run: Run, now: datetime) -> Iterator[str]:
 
 
 def _described(run: Run) -> str:
-    values = sum(len(figure.values) for figure in run.figures.values())
+    values = sum(len(figure.values) for figure in run.metrics.values())
     commit = f", commit {run.commit[:12]}" if run.commit else ""
-    counts = f"{len(run.variants)} variants, {len(run.figures)} figures ({values} values)"
+    counts = f"{len(run.variants)} variants, {len(run.metrics)} figures ({values} values)"
     return f"{counts} of {run.started_utc[:19]}{commit}"

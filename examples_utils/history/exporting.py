@@ -82,7 +82,7 @@ def run_rows(run: Run) -> Iterator[_Row]:
         "branch": run.branch,
     }
     with_figures = set()
-    for key, figure in sorted(run.figures.items()):
+    for key, figure in sorted(run.metrics.items()):
         with_figures.add(key.of_variant)
         described = {"unit": figure.unit, "direction": figure.direction, "reduction": figure.reduction}
         for repetition, value in enumerate(figure.values, start=1):

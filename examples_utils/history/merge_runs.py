@@ -16,12 +16,12 @@ class _Part:
     """What one reading says of one variant."""
 
     facts: VariantFacts | None
-    figures: dict[MetricKey, Metric] = field(default_factory=dict)
+    metrics: dict[MetricKey, Metric] = field(default_factory=dict)
 
     def size(self) -> tuple[int, int]:
         """How far the variant had come."""
         grown = _GROWTH.get(self.facts.status, 0) if self.facts else -1
-        return sum(len(figure.values) for figure in self.figures.values()), grown
+        return sum(len(figure.values) for figure in self.metrics.values()), grown
 
 
 def merge_runs(known: Run, read: Run) -> Run:
@@ -35,21 +35,21 @@ def merge_runs(known: Run, read: Run) -> Run:
         parts[key] = _fuller(parts[key], part) if key in parts else part
     # What is told of the run as a whole is told best by the reading that holds more of it.
     told = max(
-        known, read, key=lambda run: (sum(len(f.values) for f in run.figures.values()), len(run.variants))
+        known, read, key=lambda run: (sum(len(f.values) for f in run.metrics.values()), len(run.variants))
     )
     return replace(
         told,
         started_utc=min(known.started_utc, read.started_utc, key=datetime.fromisoformat),
         canary=max(known.canary, read.canary, key=lambda canary: sum(map(len, canary.values()))),
         variants={key: part.facts for key, part in parts.items() if part.facts},
-        figures={key: figure for part in parts.values() for key, figure in part.figures.items()},
+        metrics={key: figure for part in parts.values() for key, figure in part.metrics.items()},
     )
 
 
 def _parts(run: Run) -> dict[VariantKey, _Part]:
     parts = {key: _Part(facts) for key, facts in run.variants.items()}
-    for key, figure in run.figures.items():
-        parts.setdefault(key.of_variant, _Part(None)).figures[key] = figure
+    for key, figure in run.metrics.items():
+        parts.setdefault(key.of_variant, _Part(None)).metrics[key] = figure
     return parts
 
 
@@ -58,4 +58,4 @@ def _fuller(known: _Part, read: _Part) -> _Part:
     facts = fuller.facts or other.facts
     if facts and other.facts and not facts.log_tail:
         facts = replace(facts, log_tail=other.facts.log_tail)
-    return _Part(facts, other.figures | fuller.figures)
+    return _Part(facts, other.metrics | fuller.metrics)

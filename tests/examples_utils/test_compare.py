@@ -43,7 +43,7 @@ def night(number: int, speeds: dict[str, float] | None = None, **changes) -> Run
         dirty=False,
         branch="main",
         variants=variants,
-        figures=figures,
+        metrics=figures,
     )
     return replace(run, **changes)
 
@@ -56,9 +56,9 @@ TEN_NIGHTS = "branch:main:11"  # the last one of them is NEW, and so no part of 
 def failed(run: Run, name: str) -> Run:
     """The run as it would be if this benchmark had failed in it."""
     key = VariantKey("benchmarks.yml", name, f"{name}_batch_8")
-    figures = {metric: figure for metric, figure in run.figures.items() if metric.of_variant != key}
+    figures = {metric: figure for metric, figure in run.metrics.items() if metric.of_variant != key}
     variants = {**run.variants, key: VariantFacts("failed", "exited with code 1")}
-    return replace(run, variants=variants, figures=figures)
+    return replace(run, variants=variants, metrics=figures)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_base_may_be_an_id_its_beginning_or_the_last_runs_of_a_branch(compare,
 def test_text_that_utf_8_cannot_hold_is_written_as_an_escape(compare, kind):
     runs = [night(0), night(1)]
     odd = [
-        replace(run, figures={key: replace(figure, unit="\udcff") for key, figure in run.figures.items()})
+        replace(run, metrics={key: replace(figure, unit="\udcff") for key, figure in run.metrics.items()})
         for run in runs
     ]
     more = ["--all"] if kind == "table" else []

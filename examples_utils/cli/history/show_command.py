@@ -31,7 +31,7 @@ def show_run(history: History, reference: str, metrics: Collection[str], form: s
             f"{reference}: names {len(run_ids)} runs ({', '.join(run_ids[:5])}); show takes one"
         )
     (run,) = history.load(run_ids)
-    known = sorted({key.metric for key in run.figures})
+    known = sorted({key.metric for key in run.metrics})
     if unknown := [name for name in metrics if name not in known]:
         raise RequestError(
             f"--metric {unknown[0]}: run {run.run_id} has no such metric; it has: {', '.join(known)}"
@@ -77,7 +77,7 @@ def _as_json(run: Run, metrics: Collection[str], changes: Mapping[str, Any]) -> 
         {**key._asdict(), **asdict(facts), "figures": _figures_json(run, key, metrics)}
         for key, facts in run.variants.items()
     ]
-    of_run = {name: value for name, value in vars(run).items() if name not in ("variants", "figures")}
+    of_run = {name: value for name, value in vars(run).items() if name not in ("variants", "metrics")}
     return json.dumps({**of_run, "changes": changes, "variants": variants}, indent=2)
 
 
@@ -88,7 +88,7 @@ def _figures_json(run: Run, variant: VariantKey, metrics: Collection[str]) -> di
 def _figures_of(run: Run, variant: VariantKey, metrics: Collection[str]) -> list[tuple[str, Metric]]:
     return sorted(
         (key.metric, figure)
-        for key, figure in run.figures.items()
+        for key, figure in run.metrics.items()
         if key.of_variant == variant and (not metrics or key.metric in metrics)
     )
 

@@ -42,7 +42,7 @@ def insert_contents(connection: Connection, run: Run, number: int) -> None:
     Raises:
         ValueError: a figure is NaN or its like.
     """
-    keys = dict.fromkeys([*run.variants, *(key.of_variant for key in run.figures)])
+    keys = dict.fromkeys([*run.variants, *(key.of_variant for key in run.metrics)])
     variants = ids_of(
         connection,
         tables.variants,
@@ -95,16 +95,16 @@ def _insert_results(
 def _insert_figures(
     connection: Connection, run: Run, number: int, variant_ids: Mapping[VariantKey, int]
 ) -> None:
-    if not run.figures:
+    if not run.metrics:
         return
     described = {
-        key: _metric_row(key, figure, variant_ids[key.of_variant]) for key, figure in run.figures.items()
+        key: _metric_row(key, figure, variant_ids[key.of_variant]) for key, figure in run.metrics.items()
     }
     identities = {key: canonical(list(row.values())) for key, row in described.items()}
     ids = ids_of(connection, tables.metrics, {identities[key]: row for key, row in described.items()})
     rows = [
         {"run": number, "metric": ids[identities[key]], "measured": canonical(_floats(figure.values))}
-        for key, figure in run.figures.items()
+        for key, figure in run.metrics.items()
     ]
     connection.execute(insert(tables.figures), rows)
 

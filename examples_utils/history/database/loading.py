@@ -52,7 +52,7 @@ def load_runs(
             branch=row.branch,
             canary={kernel: tuple(times) for kernel, times in json.loads(row.canary).items()},
             variants=variants[number],
-            figures=figures[number],
+            metrics=figures[number],
         )
         for number, row in rows.items()
     }

@@ -36,5 +36,5 @@ def _run_of_nobody(now: datetime) -> Run:
         machine={"hostname": word},
         software={"packages": word},
         variants={key: VariantFacts(PASSED, None, {word: word}, {word: word}, word, log_tail=word)},
-        figures={MetricKey(*key, word): Metric((1.0,))},
+        metrics={MetricKey(*key, word): Metric((1.0,))},
     )

@@ -74,7 +74,7 @@ def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[V
             VariantKey.of_record(record): _facts(record, tails.get(VariantKey.of_record(record), ""))
             for record in records
         },
-        figures={
+        metrics={
             MetricKey(*VariantKey.of_record(record), name): figure
             for record in executed
             for name, figure in _figures(record).items()

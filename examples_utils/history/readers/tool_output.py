@@ -84,7 +84,7 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         dirty=origin.git.get("dirty"),
         branch=origin.git.get("branch"),
         variants={key: facts},
-        figures=figures,
+        metrics=figures,
     )
     told = (*parsed.problems, *parsed.warnings)
     return Reading((run,), warnings=tuple(f"{file}: {text}" for text in told))

@@ -174,8 +174,8 @@ def test_a_night_on_which_a_figure_was_0_hides_none_of_its_changes() -> None:
         )
         for night in range(40)
     ]
-    figures = dict(runs[7].figures)
+    figures = dict(runs[7].metrics)
     figures[key_of("benchmark_0")] = replace(figures[key_of("benchmark_0")], values=(10.1, 0.0, 9.9))
-    runs[7] = replace(runs[7], figures=figures)
+    runs[7] = replace(runs[7], metrics=figures)
     (found,) = changes(runs, OPTIONS)
     assert (found.key, found.first_after.run_id, found.better) == (key_of("benchmark_0"), "night 20", False)

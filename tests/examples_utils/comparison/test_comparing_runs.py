@@ -414,7 +414,7 @@ def test_memory_and_accuracy_do_not_follow_a_slow_machine() -> None:
         for factor in (1.0, 1.1)
     )
     extra = run_of({"memory": [100.0, 101.0, 99.0, 100.0, 100.5]}, unit="MiB", metric="peak_memory")
-    both = [replace(run, figures={**run.figures, **extra.figures}) for run in (base, slow)]
+    both = [replace(run, metrics={**run.metrics, **extra.metrics}) for run in (base, slow)]
     comparison = compared(*both, APART)
     assert comparison.movement is not None
     assert judged(comparison, "memory", "peak_memory").ratio == pytest.approx(1.0)

@@ -42,10 +42,10 @@ def repeated(
     more = run_of(
         noisy(rng, benchmarks=20, repetitions=OPTIONS.confirmations, slower=slower, machine=machine)
     )
-    figures = dict(night.figures)
+    figures = dict(night.metrics)
     for key in again:
-        figures[key] = replace(figures[key], values=(*figures[key].values, *more.figures[key].values))
-    return replace(night, figures=figures)
+        figures[key] = replace(figures[key], values=(*figures[key].values, *more.metrics[key].values))
+    return replace(night, metrics=figures)
 
 
 def of(comparison: Comparison, name: str) -> MetricVerdict:
@@ -170,9 +170,9 @@ def test_neither_the_unit_nor_the_order_of_repetitions_matters(factor: float, se
     scaled = [
         replace(
             run,
-            figures={
+            metrics={
                 key: replace(figure, values=tuple(factor * value for value in reversed(figure.values)))
-                for key, figure in run.figures.items()
+                for key, figure in run.metrics.items()
             },
         )
         for run in (*history, night)
@@ -216,9 +216,9 @@ def test_nights_in_which_a_benchmark_failed_leave_gaps_and_no_more() -> None:
     for number in (2, 5, 13):
         broken = {**history[number].variants, variant: VariantFacts("failed", "exit code 1")}
         figures = {
-            key: figure for key, figure in history[number].figures.items() if key.of_variant != variant
+            key: figure for key, figure in history[number].metrics.items() if key.of_variant != variant
         }
-        history[number] = replace(history[number], variants=broken, figures=figures)
+        history[number] = replace(history[number], variants=broken, metrics=figures)
     comparison = compare_night(history, night_of(rng, {"benchmark_3": 1.15}), OPTIONS)
     one = of(comparison, "benchmark_3")
     assert (one.verdict, one.base_runs, one.base_values) == (Verdict.REGRESSED, 11, 55)
@@ -250,8 +250,8 @@ def test_a_fifth_of_the_nights_with_a_hiccup_raises_no_alarm() -> None:
     history = history_of(rng)
     night = night_of(rng, {})
     key = key_of("benchmark_2")
-    values = (*night.figures[key].values[:4], 3 * night.figures[key].values[4])
-    hiccup = replace(night, figures={**night.figures, key: replace(night.figures[key], values=values)})
+    values = (*night.metrics[key].values[:4], 3 * night.metrics[key].values[4])
+    hiccup = replace(night, metrics={**night.metrics, key: replace(night.metrics[key], values=values)})
     assert not compare_night(history, hiccup, OPTIONS).regressed
 
 
@@ -304,7 +304,7 @@ def without(run: Run, name: str) -> Run:
     return replace(
         run,
         variants={key: facts for key, facts in run.variants.items() if key != variant},
-        figures={key: figure for key, figure in run.figures.items() if key.of_variant != variant},
+        metrics={key: figure for key, figure in run.metrics.items() if key.of_variant != variant},
     )
 
 

@@ -92,7 +92,7 @@ def any_run(draw: st.DrawFn) -> Run:
         branch=draw(st.none() | _words),
         canary=draw(st.dictionaries(_words, st.lists(_floats, max_size=3).map(tuple), max_size=2)),
         variants={key: draw(facts) for key in keys},
-        figures=draw(st.dictionaries(_metric_keys(keys), figure, max_size=4)) if keys else {},
+        metrics=draw(st.dictionaries(_metric_keys(keys), figure, max_size=4)) if keys else {},
     )
 
 

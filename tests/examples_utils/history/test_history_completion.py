@@ -37,7 +37,7 @@ def test_no_variant_and_no_figure_is_lost(first, second):
     second = replace(second, run_id=first.run_id)
     whole = merge_runs(first, second)
     assert set(whole.variants) == {*first.variants, *second.variants}
-    assert set(whole.figures) == {*first.figures, *second.figures}
+    assert set(whole.metrics) == {*first.metrics, *second.metrics}
     assert merge_runs(whole, second) == whole
 
 

@@ -61,7 +61,7 @@ def test_a_log_folder_and_its_result_file_are_the_same_run(workplace: Workplace)
     workplace.benchmark("--repeat", "2")
     run = only_run(workplace.log)
     assert only_run(workplace.log / "benchmark_results.json") == run
-    assert run.figures[MetricKey(*A1, "throughput")] == Metric((100, 100), "samples/sec", "higher", "mean")
+    assert run.metrics[MetricKey(*A1, "throughput")] == Metric((100, 100), "samples/sec", "higher", "mean")
     assert run.variants[A1].log_tail == "throughput 100 samples/sec\n--- stderr ---\nwarming up"
     assert run.variants[A1].threshold == 0.05
     assert run.variants[A1].params == {"n": "1"}
@@ -79,7 +79,7 @@ def test_a_folder_that_was_moved_keeps_its_logs(workplace: Workplace):
     shutil.copy(moved / "benchmark_results.json", workplace.folder / "alone.json")
     shutil.rmtree(moved)
     bare = only_run(workplace.folder / "alone.json")
-    assert bare.figures == run.figures
+    assert bare.metrics == run.metrics
     assert {facts.log_tail for facts in bare.variants.values()} == {""}
 
 
@@ -128,9 +128,9 @@ def test_results_of_the_original_runner_give_all_that_they_say(tmp_path):
     }
     run = only_run(written(tmp_path, {"b": [text, failed]}))
     key, other = VariantKey("benchmarks.yml", "b", "b_n_1"), VariantKey("benchmarks.yml", "b", "b_n_2")
-    assert run.figures[MetricKey(*key, "throughput")] == Metric((118.5,), None, "higher", "mean")
-    assert run.figures[MetricKey(*key, "own_lines")] == Metric((3.0,), None, None, "lines")
-    assert {name.metric for name in run.figures if name.of_variant == key} == {
+    assert run.metrics[MetricKey(*key, "throughput")] == Metric((118.5,), None, "higher", "mean")
+    assert run.metrics[MetricKey(*key, "own_lines")] == Metric((3.0,), None, None, "lines")
+    assert {name.metric for name in run.metrics if name.of_variant == key} == {
         "throughput",
         "own_lines",
         "own_words",
@@ -150,7 +150,7 @@ def test_the_values_of_the_repetitions_are_in_their_order_and_failed_ones_have_n
     ]
     repetitions[2] |= {"status": "failed", "metrics": {}, "results": {}}
     run = only_run(written(tmp_path, {"b": [measured(1, 2.0, repetitions=repetitions)]}))
-    (figure,) = run.figures.values()
+    (figure,) = run.metrics.values()
     assert figure.values == (1.0, 3.0)
 
 
@@ -182,7 +182,7 @@ def test_a_clock_that_was_set_back_during_the_run_is_told_and_the_order_stays(tm
     found = read_results(written(tmp_path, {"b": [measured(9, 1.5, repetitions=repetitions)]}))
     (warning,) = found.warnings
     assert "the clock was set back during the run" in warning
-    assert next(iter(found.runs[0].figures.values())).values == (1.0, 2.0)
+    assert next(iter(found.runs[0].metrics.values())).values == (1.0, 2.0)
 
 
 def test_results_of_several_commits_and_doubled_variants_are_told(tmp_path):
@@ -256,7 +256,7 @@ def test_a_bad_record_of_a_log_folder_is_left_out_and_the_others_are_read(workpl
     found = read_results(workplace.log)
     (left_out,) = found.left_out
     assert left_out.startswith(f"{file}:")
-    assert MetricKey(*A1, "throughput") in found.runs[0].figures
+    assert MetricKey(*A1, "throughput") in found.runs[0].metrics
     assert {facts.status for facts in found.runs[0].variants.values()} == {"passed", "failed", "not run"}
 
 

@@ -130,7 +130,7 @@ def test_a_history_of_a_newer_version_is_refused_and_left_alone(url):
     ):
         pass
     with reading(engine_of(url)) as connection:
-        assert connection.execute(text("SELECT count(*) FROM figures")).scalar() == len(night(1).figures)
+        assert connection.execute(text("SELECT count(*) FROM figures")).scalar() == len(night(1).metrics)
 
 
 def test_a_file_of_another_program_is_refused_and_left_alone(tmp_path):

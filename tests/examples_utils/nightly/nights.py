@@ -110,7 +110,7 @@ def earlier_night(days_ago: int, levels: Mapping[str, float]) -> Run:
             for kernel, seconds in CANARY_S.items()
         },
         variants={key: VariantFacts("passed") for key in keys.values()},
-        figures={
+        metrics={
             MetricKey(*keys[name], "throughput"): Metric(
                 tuple(level * chance.gauss(1, NOISE) for _ in range(5)), "samples/sec", "higher", "mean"
             )

@@ -26,7 +26,7 @@ def test_the_first_night_begins_the_baseline_and_passes(place: NightPlace):
     assert "baseline begun: the history holds no earlier night to compare with" in done.out
     assert (place.verdict["verdict"], place.verdict["regressions"]) == ("baseline begun", [])
     (run,) = place.stored()
-    assert len(run.figures[A_THROUGHPUT].values) == 5
+    assert len(run.metrics[A_THROUGHPUT].values) == 5
     assert len(run.canary["compute"]) == 10
     assert (place.log / "report.html").read_text().startswith("<!doctype html>")
 
@@ -66,7 +66,7 @@ def test_the_repetitions_on_the_spot_belong_to_the_same_run(place: NightPlace):
     place.went_before(16, {"a": 100, "b": 200})
     place.night()
     tonight = place.stored()[-1]
-    assert [len(figure.values) for figure in tonight.figures.values()] == [20, 5]
+    assert [len(figure.values) for figure in tonight.metrics.values()] == [20, 5]
     results = json.loads((place.log / "benchmark_results.json").read_text())
     assert [len(records[0]["repetitions"]) for records in results.values()] == [20, 5]
     assert (

@@ -59,7 +59,7 @@ def test_a_step_for_the_better_dates_nothing():
 
 
 def test_nights_without_the_figure_are_passed_over():
-    without = [replace(run, figures={}) if n in (16, 17) else run for n, run in enumerate(NIGHTS)]
+    without = [replace(run, metrics={}) if n in (16, 17) else run for n, run in enumerate(NIGHTS)]
     found = since(replace(WORSE, lasted_runs=3), nights=without)
     assert (found.last_before, found.first_after) == (NIGHTS[15], NIGHTS[18])
 

@@ -80,7 +80,7 @@ def _run(
         dirty=False,
         branch="main",
         variants=facts,
-        figures=measured,
+        metrics=measured,
     )
 
 
@@ -91,8 +91,8 @@ def simulated_comparison(
     *earlier, last = runs
     base = earlier[-base_nights:]
     judged = []
-    for key, figure in last.figures.items():
-        before = [value for run in base if key in run.figures for value in run.figures[key].values]
+    for key, figure in last.metrics.items():
+        before = [value for run in base if key in run.metrics for value in run.metrics[key].values]
         if not before:
             judged.append(
                 MetricVerdict(

@@ -17,7 +17,7 @@ def run_of(*points: tuple[dict[str, str], dict[str, str], float | None, float | 
         for metric, value, unit in (("throughput", throughput, "samples/sec"), ("latency", latency, "ms")):
             if value is not None:
                 figures[MetricKey(*key, metric)] = Metric((value, value * 3, value * 2), unit)
-    return Run("r", "2026-01-01T00:00:00+00:00", variants=variants, figures=figures)
+    return Run("r", "2026-01-01T00:00:00+00:00", variants=variants, metrics=figures)
 
 
 def test_variants_that_differ_in_their_batch_size_alone_make_one_trade_off() -> None:

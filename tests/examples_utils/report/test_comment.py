@@ -82,7 +82,7 @@ def test_a_comment_of_no_run_says_so() -> None:
 
 
 def test_what_stopped_altogether_is_told_by_its_values_in_comment_and_page() -> None:
-    key = next(key for key in RUNS[-1].figures if key.metric == "throughput")
+    key = next(key for key in RUNS[-1].metrics if key.metric == "throughput")
     stopped = MetricVerdict(
         key, Verdict.REGRESSED, "samples/sec", "higher", base=123.0, new=0.0, q=1e-6, reason="123 to 0"
     )

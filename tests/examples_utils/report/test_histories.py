@@ -31,7 +31,7 @@ def series(median: list[float], low: list[float], high: list[float]) -> Series:
 
 def run(number: int, *values: float, unit: str = "ms") -> Run:
     return Run(
-        f"run{number}", "2026-01-01T00:00:00+00:00", figures={KEY: Metric(values, unit)} if values else {}
+        f"run{number}", "2026-01-01T00:00:00+00:00", metrics={KEY: Metric(values, unit)} if values else {}
     )
 
 

@@ -50,7 +50,7 @@ def page_of(text: str) -> str:
         commit=text,
         branch=text,
         variants={key: facts, other: replace(facts, status="passed", params={"micro_batch_size": "8"})},
-        figures=figures,
+        metrics=figures,
     )
     second = replace(first, run_id="run2", started_utc=f"2026 {text}", software={"python": text})
     judged = tuple(

@@ -77,7 +77,7 @@ def test_the_table_of_nights_has_each_nights_median_and_commit(open_page: OpenPa
     for row, run in zip(rows, reversed(RUNS), strict=True):
         day, told, _, commit, *_ = row.split("\t")
         assert day == run.started_utc[:16].replace("T", " ")
-        assert float(told) == pytest.approx(median(run.figures[key].values), rel=1e-5)
+        assert float(told) == pytest.approx(median(run.metrics[key].values), rel=1e-5)
         assert commit == run.commit[:10]
 
 
@@ -228,8 +228,8 @@ def test_failed_and_missing_variants_are_told_with_reason_and_log(open_page: Ope
         reason="exit code 1: out of memory",
         log_tail="\x1b[31mkilled\x1b[0m\n",
     )
-    figures = {key: figure for key, figure in last.figures.items() if key.of_variant not in (failed, missing)}
-    runs = [*RUNS[:-1], replace(last, variants=variants, figures=figures)]
+    figures = {key: figure for key, figure in last.metrics.items() if key.of_variant not in (failed, missing)}
+    runs = [*RUNS[:-1], replace(last, variants=variants, metrics=figures)]
     verdicts = {failed: Verdict.FAILED, missing: Verdict.MISSING}
     judged = [
         MetricVerdict(
@@ -267,7 +267,7 @@ def test_without_scripts_all_figures_are_there(open_page: OpenPage) -> None:
 def test_nights_in_another_unit_are_left_out_and_counted(open_page: OpenPage) -> None:
     key = MetricKey(*variant(RESNET, 1), "latency")
     first = RUNS[0]
-    in_seconds = replace(first, figures={**first.figures, key: Metric((0.004, 0.005), "s", "lower")})
+    in_seconds = replace(first, metrics={**first.metrics, key: Metric((0.004, 0.005), "s", "lower")})
     page = open_page(report_page([in_seconds, *RUNS[1:]], COMPARISON), "#resnet50_infer/micro_batch_size_1")
     article = page.locator("article", has=page.locator(":focus"))
     told = article.locator(".nights summary").all_inner_texts()

@@ -76,7 +76,7 @@ def test_an_earlier_run_is_reported_as_if_nothing_had_come_after_it(workplace: W
 def test_nights_of_other_machines_branches_and_suites_do_not_count(workplace: Workplace) -> None:
     other_machine = replace(NIGHTS[3], machine={"cpu": "another"})
     other_branch = replace(NIGHTS[5], branch="try")
-    other_suite = replace(NIGHTS[7], variants={}, figures={})
+    other_suite = replace(NIGHTS[7], variants={}, metrics={})
     others = {3: other_machine, 5: other_branch, 7: other_suite}
     keep([others.get(number, run) for number, run in enumerate(NIGHTS)])
     workplace.command("report")
