@@ -9,10 +9,11 @@ from pathlib import Path
 
 from examples_utils.ab.arms import Arm, ArmPreparer, Revision
 from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
-from examples_utils.ab.endpoint_check import evidence, may_be_slower, nothing_to_narrow
+from examples_utils.ab.endpoint_check import may_be_slower, nothing_to_narrow
 from examples_utils.ab.git import commits_between, described, is_ancestor, parent_of
 from examples_utils.ab.interleaved_runs import InterleavedRuns, compared, interleaved_runs
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.text import verdict_line
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey, Run
@@ -159,10 +160,12 @@ def _outcome(targets: list[MetricVerdict]) -> tuple[Outcome, str]:
     ):
         for one in targets:
             if one.verdict is verdict:
-                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), evidence(one)
+                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), verdict_line(
+                    one
+                )
     if not targets:
         return Outcome.SKIPPED, "has none of the figures"
-    return Outcome.AS_FAST, evidence(targets[0])
+    return Outcome.AS_FAST, verdict_line(targets[0])
 
 
 def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Search) -> Iterable[str]:

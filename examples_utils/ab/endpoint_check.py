@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from examples_utils.comparison.constant_metrics import verdict_of_change
-from examples_utils.comparison.formats.table import why
-from examples_utils.comparison.text import change_text, interval_text, name_of, title_of
+from examples_utils.comparison.text import name_of, title_of, verdict_line, why
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.record import FAILED
 from examples_utils.run_model import Run
@@ -37,12 +36,6 @@ def nothing_to_narrow(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
         yield f"--repeat {max(needed)} would settle those that are uncertain"
 
 
-def evidence(one: MetricVerdict) -> str:
-    """A figure with its verdict and its change."""
-    interval = f" ({interval_text(one)})" if interval_text(one) else ""
-    return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
-
-
 def _failed(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
     """A line a variant; what failed on the side of the base is no verdict on the new side."""
     for key, facts in {key: facts for run in base for key, facts in run.variants.items()}.items():
@@ -56,4 +49,4 @@ def _failed(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
 def _open(whole: Comparison) -> Iterator[str]:
     for one in whole.judged:
         if may_be_slower(one) or one.verdict in (Verdict.MISSING, Verdict.NOT_COMPARABLE):
-            yield f"{evidence(one)}: {why(one)}"
+            yield f"{verdict_line(one)}: {why(one)}"

@@ -11,7 +11,7 @@ from examples_utils.ab.dependencies import extras_in_use, read_project
 from examples_utils.execution.preparation import pip_words
 from examples_utils.execution.process import run_process
 from examples_utils.problems import RequestError
-from examples_utils.results.junit import tail
+from examples_utils.results.file_tail import tail
 
 
 def build_environment(

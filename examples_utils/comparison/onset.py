@@ -7,9 +7,7 @@ from dataclasses import dataclass
 
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.text import change_text, interval_text, name_of
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict
-from examples_utils.results.summary import format_figure
 from examples_utils.run_model import MetricKey, Run
 
 # A change point before that is another, older step: the verdict's own base begins after it.
@@ -70,27 +68,6 @@ def _latest_for_the_worse(changes: Sequence[Change]) -> dict[MetricKey, Change]:
     return {key: change for key, change in latest.items() if change.better is False}
 
 
-def regression_line(regression: Regression) -> str:
-    """What, by how much, since when, and between which commits."""
-    one = regression.judged
-    unit = f" {one.unit}" if one.unit else ""
-    change = ", ".join(filter(None, (change_text(one), interval_text(one))))
-    values = f"{format_figure(one.base)} to {format_figure(one.new)}{unit}"
-    return (
-        f"REGRESSED {name_of(one)} {one.key.metric}: {f'{change} ({values})' if change else values} "
-        f"since {_night(regression.first_after)}{_commits(regression.last_before, regression.first_after)}"
-    )
-
-
-def open_regression_line(change: Change) -> str:
-    """What got worse some nights ago, by how much, and between which commits."""
-    low, high = (f"{end - 1:+.1%}" for end in (change.point.low, change.point.high))
-    return (
-        f"STILL WORSE {change.key.variant} {change.key.metric}: {change.point.ratio - 1:+.1%}, {low} to {high}, since "
-        f"{_night(change.first_after)}{_commits(change.last_before, change.first_after)}"
-    )
-
-
 def _dated(
     one: MetricVerdict, compared: Sequence[Run], change: Change | None, nights: Sequence[Run]
 ) -> Regression:
@@ -107,15 +84,3 @@ def _dated(
 def _place(run: Run, nights: Sequence[Run]) -> int:
     """Where among the nights the run is; 0 where it is none of them, as then it is older than all."""
     return next((place for place, night in enumerate(nights) if night.run_id == run.run_id), 0)
-
-
-def _night(run: Run) -> str:
-    return f"{run.started_utc[:16].replace('T', ' ')} UTC"
-
-
-def _commits(before: Run | None, after: Run) -> str:
-    if before is None or not (before.commit and after.commit):
-        return ""
-    if before.commit == after.commit:
-        return f", at the same commit {after.commit[:10]} as before: the code of this repository is not the cause"
-    return f", commits {before.commit[:10]}..{after.commit[:10]}"

@@ -1,12 +1,22 @@
-"""What every format says of a comparison, in words."""
+"""The one voice: every sentence about a verdict, a change, a commit or a date that several places show."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from benchmark_parsers.times import read_time
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
-from examples_utils.run_model import MetricKey, VariantKey
+from examples_utils.results.metric_text import format_metric
+from examples_utils.run_model import MetricKey, Run, VariantKey
+
+if TYPE_CHECKING:
+    from examples_utils.comparison.changes import Change
+    from examples_utils.comparison.onset import Regression
+
+_COMMIT_DIGITS = 10
 
 # What has to be looked at comes first.
 BY_URGENCY = (
@@ -77,6 +87,29 @@ def interval_text(one: MetricVerdict) -> str:
     return f"{_percent(one.low, one)} to {_percent(one.high, one)}"
 
 
+def relative(one: MetricVerdict) -> str:
+    """How much lower or higher a figure is, with its interval: ``5.2% lower (95% interval -6.3% to -4.1%)``."""
+    if one.ratio is None:
+        return ""
+    size = f"{abs(one.ratio - 1):.1%} {'lower' if one.ratio < 1 else 'higher'}"
+    interval = interval_text(one)
+    return f"{size} (95% interval {interval})" if interval else size
+
+
+def why(one: MetricVerdict) -> str:
+    """The reason, and what would settle an uncertain verdict where the reason does not say so."""
+    if one.needed is None or str(one.needed) in one.reason:
+        return one.reason
+    needed = f"{one.needed} repetitions would settle it"
+    return f"{one.reason}; {needed}" if one.reason else needed
+
+
+def verdict_line(one: MetricVerdict) -> str:
+    """A figure with its verdict and its change."""
+    interval = f" ({interval_text(one)})" if interval_text(one) else ""
+    return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
+
+
 def name_of(one: MetricVerdict) -> str:
     """How the variant is called."""
     return title_of(one.key)
@@ -85,6 +118,118 @@ def name_of(one: MetricVerdict) -> str:
 def title_of(key: VariantKey | MetricKey) -> str:
     """How a variant is called: its name says its benchmark's first, except in files of other runners."""
     return key.variant if key.variant.startswith(key.benchmark) else f"{key.benchmark}::{key.variant}"
+
+
+def regression_line(regression: Regression) -> str:
+    """What, by how much, since when, and between which commits."""
+    one = regression.judged
+    unit = f" {one.unit}" if one.unit else ""
+    change = ", ".join(filter(None, (change_text(one), interval_text(one))))
+    values = f"{format_metric(one.base)} to {format_metric(one.new)}{unit}"
+    return (
+        f"REGRESSED {name_of(one)} {one.key.metric}: {f'{change} ({values})' if change else values} "
+        f"since {_minute(regression.first_after)} UTC{_cause(regression.last_before, regression.first_after)}"
+    )
+
+
+def open_regression_line(change: Change) -> str:
+    """What got worse some nights ago, by how much, and between which commits."""
+    low, high = (f"{end - 1:+.1%}" for end in (change.point.low, change.point.high))
+    return (
+        f"STILL WORSE {change.key.variant} {change.key.metric}: {change.point.ratio - 1:+.1%}, {low} to {high}, since "
+        f"{_minute(change.first_after)} UTC{_cause(change.last_before, change.first_after)}"
+    )
+
+
+def since_text(regression: Regression) -> str:
+    """From which night on, and which commits may be the cause."""
+    before, first = regression.last_before, regression.first_after
+    nights = counted("night", regression.nights) if regression.nights > 1 else "this run is the first"
+    commits = commit_range(before, first) if before else ""
+    return f"since {date(first.started_utc)} ({nights}){f', {commits}' if commits else ''}"
+
+
+def step_text(change: Change, runs: Sequence[Run]) -> str:
+    """When a change point was, and which commits may be the cause."""
+    commits = commit_range(change.last_before, change.first_after)
+    return f"on {date(runs[change.point.index].started_utc)}{f', {commits}' if commits else ''}"
+
+
+def commit(run: Run) -> str:
+    """The short commit, with a mark if files were changed; empty where it is not known."""
+    return f"{run.commit[:_COMMIT_DIGITS]}{'+changes' if run.dirty else ''}" if run.commit else ""
+
+
+def commit_span(before: Run, after: Run) -> str:
+    """The commits between two runs as git writes ranges, with a hyphen for one that is not known."""
+    return f"{commit(before) or '-'}..{commit(after) or '-'}"
+
+
+def commit_range(before: Run, after: Run) -> str:
+    """The commits between two runs in words; empty where one of them is not known."""
+    if not before.commit or not after.commit:
+        return ""
+    if before.commit == after.commit:
+        return f"at the same commit {commit(after)} as before"
+    return f"commits {commit_span(before, after)}"
+
+
+def night_title(run: Run) -> str:
+    """How a comparison calls one night."""
+    return f"the night of {_minute(run)} UTC (run {run.run_id}{_at_commit(run)})"
+
+
+def nights_title(runs: Sequence[Run]) -> str:
+    """How a comparison calls the nights before, the oldest first."""
+    return f"{len(runs)} nights before, up to {night_title(runs[-1])}" if runs else "no earlier night"
+
+
+def runs_title(reference: str, runs: Sequence[Run]) -> str:
+    """How a comparison calls the runs that a word of the command line names, the oldest first."""
+    if len(runs) == 1:
+        return f"{reference} ({run_title(runs[0])})"
+    return f"{reference} ({len(runs)} runs: {run_title(runs[0])}, to {run_title(runs[-1])})"
+
+
+def run_title(run: Run) -> str:
+    """How a comparison calls one run."""
+    branch = f" on {run.branch}" if run.branch and run.commit else ""
+    return f"run {run.run_id[:12]} of {_minute(run)}{_at_commit(run)}{branch}"
+
+
+def date(started_utc: str) -> str:
+    """The day of a time, or the text itself if it is none."""
+    return moment(started_utc)[:10]
+
+
+def moment(started_utc: str) -> str:
+    """Day and minute of a time, or the text itself if it is none."""
+    try:
+        return read_time(started_utc).strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return started_utc
+
+
+def counted(noun: str, count: int) -> str:
+    """``1 night``, ``2 nights``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _cause(before: Run | None, after: Run) -> str:
+    """What of the repository may be the cause of a change between two runs."""
+    commits = commit_range(before, after) if before else ""
+    is_same = before is not None and before.commit == after.commit
+    not_the_code = ": the code of this repository is not the cause" if is_same else ""
+    return f", {commits}{not_the_code}" if commits else ""
+
+
+def _minute(run: Run) -> str:
+    return run.started_utc[:16].replace("T", " ")
+
+
+def _at_commit(run: Run) -> str:
+    changed = " with changed files" if run.dirty else ""
+    return f", commit {run.commit[:_COMMIT_DIGITS]}{changed}" if run.commit else ""
 
 
 def _percent(ratio: float, one: MetricVerdict) -> str:

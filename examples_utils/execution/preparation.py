@@ -16,7 +16,7 @@ from examples_utils.planning.command import preparation_words
 from examples_utils.planning.folder_names import safe_name
 from examples_utils.planning.hosts import Hosts
 from examples_utils.planning.plan import PlannedVariant
-from examples_utils.results.junit import tail
+from examples_utils.results.file_tail import tail
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,6 @@ class Baseline:
     left_out: tuple[str, ...] = ()
 
     @property
-    def title(self) -> str:
-        """How a comparison calls it."""
-        if not self.runs:
-            return "no earlier night"
-        return f"{len(self.runs)} nights before, up to {night_title(self.runs[-1])}"
-
-    @property
     def line(self) -> str:
         """What people are told of it."""
         others = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
@@ -98,9 +91,3 @@ def _why_not(summary: RunSummary, tonight: Tonight) -> str | None:
     if summary.dirty and not tonight.dirty:
         return "with changed files"
     return None if summary.passed else "in which nothing passed"
-
-
-def night_title(run: Run) -> str:
-    """How a comparison calls one night."""
-    commit = f", commit {run.commit[:10]}{' with changed files' if run.dirty else ''}" if run.commit else ""
-    return f"the night of {run.started_utc[:16].replace('T', ' ')} UTC (run {run.run_id}{commit})"

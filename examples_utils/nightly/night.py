@@ -13,12 +13,12 @@ from examples_utils.comparison.changes import changes
 from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.onset import open_regressions, regressions
+from examples_utils.comparison.text import night_title, nights_title
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
 from examples_utils.execution.request import Request, checked_request
 from examples_utils.execution.run import run_console, sum_up
 from examples_utils.execution.runner import open_runner
-from examples_utils.history.baseline import night_title
 from examples_utils.history.readers.results import read_results
 from examples_utils.machine.load import OtherLoad
 from examples_utils.nightly.lock import only_night
@@ -121,7 +121,7 @@ def _judge(
         nights = history.nights(run)
         found = changes(nights, options.compare)
         judged = compare_night(baseline.runs, run, options.compare)
-        comparison = replace(judged, base_title=baseline.title, new_title=night_title(run))
+        comparison = replace(judged, base_title=nights_title(baseline.runs), new_title=night_title(run))
         worse = regressions(comparison, (*baseline.runs, run), found, nights)
         base_run_ids = [earlier.run_id for earlier in baseline.runs]
         page = report_page(nights, comparison, found, base_run_ids, worse)

@@ -10,8 +10,14 @@ from typing import Any
 
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.onset import Regression, open_regression_line, regression_line
-from examples_utils.comparison.text import change_text, name_of, title_of
+from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.text import (
+    change_text,
+    name_of,
+    open_regression_line,
+    regression_line,
+    title_of,
+)
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.history.baseline import Baseline
 from examples_utils.history.variant_diff import variant_diff

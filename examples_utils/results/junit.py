@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from examples_utils.results.file_tail import tail
 from examples_utils.results.record import FAILED, NOT_RUN, SKIPPED, VariantResult
 
 if TYPE_CHECKING:
@@ -51,16 +52,6 @@ def _cases(results: Iterable[VariantResult]) -> list[TestCase]:
 
 def _stderr_tail(result: VariantResult) -> str:
     return tail(Path(result.log_paths["err"]), _TAIL_BYTES) if "err" in result.log_paths else ""
-
-
-def tail(file: Path, size: int) -> str:
-    """The last ``size`` bytes of a file as text; empty if it cannot be read."""
-    try:
-        with file.open("rb") as stream:
-            stream.seek(max(file.stat().st_size - size, 0))
-            return stream.read().decode("utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def clean(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from examples_utils.results.metric_text import format_metric
 from examples_utils.results.record import FAILED, NOT_RUN, PASSED, SKIPPED, VariantResult
 from examples_utils.results.tables import plain_table, terminal_table
 
@@ -68,20 +69,8 @@ def _output(result: VariantResult) -> list[tuple[str, str]]:
 
 def _cell(result: VariantResult, source: str) -> str:
     if source in result.results:
-        return format_figure(result.value(source))
+        return format_metric(result.value(source))
     if source in result.params:
         return result.params[source]
     # Entries also write a fixed figure, such as a batch size that is part of the command.
     return source if source.replace(".", "", 1).isdigit() else ""
-
-
-def format_figure(value: object) -> str:
-    """A figure with five significant digits, never in powers of ten between 0.0001 and 10 million."""
-    if not isinstance(value, int | float):
-        return "" if value is None else str(value)
-    if value and not 1e-4 <= abs(value) < 1e7:
-        return f"{value:.4e}"
-    digits = (
-        max(0, 4 - len(str(int(abs(value)))) + (abs(value) < 1)) if abs(value) >= 1e-2 or not value else 6
-    )
-    return f"{value:.{digits}f}"

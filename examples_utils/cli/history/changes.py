@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from examples_utils.cli.history.listing import commit_text
 from examples_utils.comparison.changes import Change, MachineChanges
+from examples_utils.comparison.text import commit_span
 from examples_utils.results.tables import plain_table
 
 _HEADER = (
@@ -46,7 +46,7 @@ def _row(change: Change) -> tuple[str, ...]:
     before, after, point = change.last_before, change.first_after, change.point
     return (
         after.started_utc[:10],
-        f"{commit_text(before.commit, before.dirty)}..{commit_text(after.commit, after.dirty)}",
+        commit_span(before, after),
         change.key.variant,
         change.key.metric,
         f"{point.ratio - 1:+.1%}",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from examples_utils.comparison.formats.table import why
-from examples_utils.comparison.text import change_text, head_lines, interval_text
+from examples_utils.comparison.text import change_text, head_lines, interval_text, why
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.junit import clean
-from examples_utils.results.summary import format_figure
+from examples_utils.results.metric_text import format_metric
 
 if TYPE_CHECKING:
     from junitparser import TestCase
@@ -56,7 +55,7 @@ def _said(one: MetricVerdict) -> str:
     unit = f" {one.unit}" if one.unit else ""
     parts = [one.verdict.value]
     if one.base is not None and one.new is not None:
-        parts[0] += f": {format_figure(one.base)} to {format_figure(one.new)}{unit}"
+        parts[0] += f": {format_metric(one.base)} to {format_metric(one.new)}{unit}"
     if change_text(one):
         parts[0] += f" ({change_text(one)}{f', {interval_text(one)}' if interval_text(one) else ''})"
     return "; ".join([*parts, why(one)] if why(one) else parts)

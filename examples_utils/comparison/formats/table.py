@@ -12,9 +12,10 @@ from examples_utils.comparison.text import (
     head_lines,
     interval_text,
     name_of,
+    why,
 )
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
-from examples_utils.results.summary import format_figure
+from examples_utils.results.metric_text import format_metric
 from examples_utils.results.tables import plain_table, terminal_table
 
 HEADER = ("verdict", "variant", "metric", "base", "new", "unit", "change", "95% interval", "why")
@@ -72,18 +73,10 @@ def row_of(one: MetricVerdict) -> Sequence[str]:
         one.verdict.value,
         name_of(one),
         one.key.metric,
-        format_figure(one.base),
-        format_figure(one.new),
+        format_metric(one.base),
+        format_metric(one.new),
         one.unit or "",
         change_text(one),
         interval_text(one),
         why(one),
     )
-
-
-def why(one: MetricVerdict) -> str:
-    """The reason, and what would settle an uncertain verdict where the reason does not say so."""
-    if one.needed is None or str(one.needed) in one.reason:
-        return one.reason
-    needed = f"{one.needed} repetitions would settle it"
-    return f"{one.reason}; {needed}" if one.reason else needed

@@ -30,7 +30,7 @@ def night(number: int, *, variants: int = 2, repetitions: int = 3, **changes: ob
             )
             for key in keys
         },
-        "figures": {
+        "metrics": {
             MetricKey(*key, metric): Metric(values, unit, direction, "mean")
             for key in keys
             for metric, unit, direction in (

@@ -197,6 +197,20 @@ def test_a_renamed_benchmark_has_its_history_under_both_names_and_show_says_so(w
     assert {key.benchmark for run in stored() for key in run.variants} == {"b0", "b1", "b2", "new_name"}
 
 
+def test_a_variant_of_another_suite_with_the_same_command_is_not_a_renamed_one(work: Workplace):
+    before, after = night(1, variants=2), night(2, variants=2)
+
+    def moved(key: Any) -> Any:
+        return key._replace(suite="other.yml") if key.benchmark == "b1" else key
+
+    variants = {moved(key): facts for key, facts in after.variants.items()}
+    metrics = {moved(key): metric for key, metric in after.metrics.items()}
+    fill(before, replace(after, variants=variants, metrics=metrics))
+    shown = json.loads(work.command("history", "show", "latest", "--format", "json").out)
+    assert shown["changes"]["renamed"] == []
+    assert (shown["changes"]["new"], shown["changes"]["gone"]) == (["b1::b1_n_1"], ["b1::b1_n_1"])
+
+
 def test_a_run_whose_clock_was_ahead_is_held_against_the_run_before_it(work: Workplace):
     ahead = night(2, started_utc="2190-01-01T00:00:00+00:00", variants=3)
     fill(night(1), ahead)

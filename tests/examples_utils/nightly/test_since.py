@@ -5,14 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from examples_utils.comparison.changes import Change
-from examples_utils.comparison.onset import (
-    Regression,
-    open_regression_line,
-    open_regressions,
-    regression_line,
-    regressions,
-)
+from examples_utils.comparison.onset import Regression, open_regressions, regressions
 from examples_utils.comparison.statistics.change_points import ChangePoint
+from examples_utils.comparison.text import open_regression_line, regression_line
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey, Run
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
