@@ -15,9 +15,9 @@ import pytest
 from examples_utils.nightly.lock import only_night
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey
-from tests.examples_utils.history.test_history_problems import without_rights
+from tests.examples_utils.history.database.test_history_problems import without_rights
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
-from tests.examples_utils.test_endings import wait_until
+from tests.examples_utils.waiting import wait_until
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/benchmarks"
 

@@ -18,7 +18,7 @@ from examples_utils.history.store import open_history
 from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Workplace
 from tests.examples_utils.report.simulated_nights import simulated_runs, variant
-from tests.examples_utils.test_runner_docs import blocks
+from tests.pages import blocks
 
 PAGE = (Path(__file__).parents[3] / "docs/report.md").read_text()
 SLOWER = {variant("resnet50_infer", 8): (29, 1.15)}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples_utils.ab.bisection import Outcome, narrow
-from tests.examples_utils.test_ab import ab, left_behind
+from tests.examples_utils.ab.comparisons import ab, left_behind
 
 
 @given(st.data())

@@ -10,7 +10,7 @@ from pathlib import Path
 from examples_utils.history.store import open_history
 from tests.examples_utils.history.runs import night
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 # Adds the nights from the first argument on, and says each as soon as it has been acknowledged.
 WRITER = """
 import sys

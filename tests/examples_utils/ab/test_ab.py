@@ -21,23 +21,14 @@ from jsonschema import Draft202012Validator
 from examples_utils.ab.interleaved_runs import BASE, NEW, interleaved
 from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.run_model import VariantKey
-
-
-def ab(workplace, *arguments: str):
-    return workplace.command("ab", "--log-dir", str(workplace.log), *arguments)
-
-
-def left_behind(project) -> list[Path]:
-    """What is left of the checkouts."""
-    assert len(project.worktrees) == 1
-    return list(Path(os.environ["XDG_CACHE_HOME"]).glob("examples_utils/ab/*"))
+from tests.examples_utils.ab.comparisons import ab, left_behind
 
 
 def start(project, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "examples_utils", "ab", "--log-dir", "log", *arguments],
         cwd=project.folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -280,7 +271,7 @@ def test_hooks_of_the_repository_are_not_run_by_checkouts(workplace, project):
 
 
 def test_submodules_are_checked_out_as_well(workplace, project, monkeypatch, tmp_path_factory):
-    from tests.examples_utils.git_project import GitProject
+    from tests.examples_utils.ab.git_project import GitProject
 
     monkeypatch.setenv("GIT_ALLOW_PROTOCOL", "file")
     library = GitProject(tmp_path_factory.mktemp("library"))

@@ -303,7 +303,7 @@ def test_a_triton_server_is_required_by_its_program_or_its_package(tmp_path):
             "from examples_utils.spec.requirements import missing_requirements; "
             f"print(missing_requirements(['tritonserver'], {{'PATH': {path!r}}}))"
         )
-        root = Path(__file__).parents[2]
+        root = Path(__file__).parents[3]
         command = [sys.executable, "-S", "-c", code]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
 

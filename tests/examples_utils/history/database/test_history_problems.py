@@ -22,7 +22,7 @@ from examples_utils.history.store import History, HistoryError, open_history
 from tests.examples_utils.history.runs import night
 from tests.postgresql_server import free_port, running_server
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def refused(url: str, create: bool = False) -> str:

@@ -5,24 +5,16 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
 from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.results.record import VariantResult
 from examples_utils.spec.validation import spec_schema
+from tests.pages import ROOT, SPECS, blocks
 
-ROOT = Path(__file__).parents[2]
 SPEC_PAGE = (ROOT / "docs/spec.md").read_text()
 RUNNER_PAGE = (ROOT / "docs/runner.md").read_text()
-
-
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-
-
-SPECS = blocks(SPEC_PAGE, "yaml")
 
 
 @pytest.mark.parametrize("number", range(len(SPECS)))

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from examples_utils.results.record import VariantResult, combine
-from tests.examples_utils.test_endings import wait_until
+from tests.examples_utils.waiting import wait_until
 
 KERNELS = {"compute_s", "memory_s"}
 TWO = "a: {cmd: echo 1}\nb: {cmd: echo 2}\n"

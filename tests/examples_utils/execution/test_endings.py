@@ -9,13 +9,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.examples_utils.conftest import FIGURES
+from tests.examples_utils.waiting import wait_until
 
 # Starts a grandchild in a session of its own that ignores SIGTERM and keeps the pipes open, then waits.
 STUBBORN = """
@@ -36,13 +36,6 @@ if "leave" not in sys.argv:
 
 
 POLITE = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\ntime.sleep(60)"
-
-
-def wait_until(happened: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:

@@ -12,10 +12,10 @@ from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.verdicts import Verdict
 from examples_utils.history.store import open_history
-from tests.examples_utils.test_compare import NAMES, night
-from tests.examples_utils.test_runner_docs import blocks
+from tests.examples_utils.stored_nights import NAMES, night
+from tests.pages import blocks
 
-PAGE = (Path(__file__).parents[2] / "docs/comparison.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/comparison.md").read_text()
 COMMANDS = [
     shlex.split(line.removeprefix("$ python3 -m examples_utils "))
     for block in blocks(PAGE, "console")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SAMPLES = Path(__file__).parents[1] / "benchmark_parsers/samples"
+SAMPLES = Path(__file__).parents[2] / "benchmark_parsers/samples"
 
 
 def with_samples(workplace) -> None:

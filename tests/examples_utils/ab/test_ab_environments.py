@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from examples_utils.ab.dependencies import dependency_texts, extras_in_use, import_paths, projects_within
-from tests.examples_utils.test_ab import ab, left_behind
+from tests.examples_utils.ab.comparisons import ab, left_behind
 
 PROJECT = """[project]
 name = "thing"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmark_parsers.registry import known_parsers
 from benchmark_parsers.result_check import result_schema
-from tests.examples_utils.test_runner_docs import SPECS, blocks
+from tests.pages import SPECS, blocks
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/results.md").read_text()
 SAMPLES = ROOT / "tests/benchmark_parsers/samples"
 

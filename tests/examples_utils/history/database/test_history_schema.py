@@ -21,7 +21,7 @@ from examples_utils.history.database.tables import SCHEMA_VERSION, VERSION_TABLE
 from examples_utils.history.store import HistoryError, open_history
 from tests.examples_utils.history.runs import night
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 # A version to come, as a program that knows it would bring it.
 NEXT = """
 import sqlalchemy as sa
