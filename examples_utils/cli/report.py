@@ -63,7 +63,7 @@ def report(parsed: argparse.Namespace) -> int:
 def read_nights(
     history: History, run: str, base: str | None, branch: str | None, nights: int, options: CompareOptions
 ) -> Nights:
-    """The run, and the last of the runs before it that count as nights: see ``nightly.baseline``.
+    """The run, and the last of the runs before it that count as nights: see ``history.baseline``.
 
     Raises:
         RequestError: ``run`` or ``base`` names none, or ``base`` only the run itself.

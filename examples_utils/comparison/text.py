@@ -15,6 +15,7 @@ from examples_utils.run_model import MetricKey, Run, VariantKey
 if TYPE_CHECKING:
     from examples_utils.comparison.changes import Change
     from examples_utils.comparison.onset import Regression
+    from examples_utils.history.baseline import Baseline
 
 _COMMIT_DIGITS = 10
 
@@ -182,6 +183,21 @@ def night_title(run: Run) -> str:
 def nights_title(runs: Sequence[Run]) -> str:
     """How a comparison calls the nights before, the oldest first."""
     return f"{len(runs)} nights before, up to {night_title(runs[-1])}" if runs else "no earlier night"
+
+
+def baseline_line(baseline: Baseline) -> str:
+    """Which nights a night is compared with, which do not count, and whether they are few."""
+    others = f"; left out: {', '.join(baseline.left_out)}" if baseline.left_out else ""
+    if not baseline.runs:
+        return f"baseline begun: the history holds no earlier night to compare with{others}"
+    first, last = (run.started_utc[:10] for run in (baseline.runs[0], baseline.runs[-1]))
+    count = f"{len(baseline.runs)} night{'s' if len(baseline.runs) > 1 else ''}"
+    short = (
+        f"; short of the {baseline.wanted} that are looked at: small changes may stay uncertain"
+        if len(baseline.runs) < baseline.wanted
+        else ""
+    )
+    return f"baseline: {count}, {first} to {last}{others}{short}"
 
 
 def runs_title(reference: str, runs: Sequence[Run]) -> str:

@@ -32,21 +32,6 @@ class Baseline:
     wanted: int
     left_out: tuple[str, ...] = ()
 
-    @property
-    def line(self) -> str:
-        """What people are told of it."""
-        others = f"; left out: {', '.join(self.left_out)}" if self.left_out else ""
-        if not self.runs:
-            return f"baseline begun: the history holds no earlier night to compare with{others}"
-        first, last = (run.started_utc[:10] for run in (self.runs[0], self.runs[-1]))
-        count = f"{len(self.runs)} night{'s' if len(self.runs) > 1 else ''}"
-        short = (
-            f"; short of the {self.wanted} that are looked at: small changes may stay uncertain"
-            if len(self.runs) < self.wanted
-            else ""
-        )
-        return f"baseline: {count}, {first} to {last}{others}{short}"
-
 
 def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
     """The last ``wanted`` nights that count. Raises HistoryError."""

@@ -67,7 +67,7 @@ class History:
         """Adds a run whole. False if it was there already in full, and then nothing has changed.
 
         A run that is there and has grown since (it was added while it ran, or was resumed) is completed, and nothing
-        of it that was there is lost: see ``completion.merge_runs``.
+        of it that was there is lost: see ``merge_runs.merge_runs``.
 
         Raises:
             ValueError: it holds NaN or its like, or a start that is no time.

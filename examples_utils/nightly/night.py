@@ -13,7 +13,7 @@ from examples_utils.comparison.changes import changes
 from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.onset import open_regressions, regressions
-from examples_utils.comparison.text import night_title, nights_title
+from examples_utils.comparison.text import baseline_line, night_title, nights_title
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
 from examples_utils.execution.request import Request, checked_request
@@ -53,7 +53,7 @@ def run_night(options: NightOptions) -> int:
             run_console(request, log_folder) as console,
         ):
             if history.baseline:
-                console.say(history.baseline.line)
+                console.say(baseline_line(history.baseline))
             else:
                 console.error(f"{history.problem}; it is asked again after the measuring")
             measured = _measure(options, request, log_folder, console, other_load, history)

@@ -12,6 +12,7 @@ from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json
 from examples_utils.comparison.onset import Regression
 from examples_utils.comparison.text import (
+    baseline_line,
     change_text,
     name_of,
     open_regression_line,
@@ -87,7 +88,7 @@ def verdict_lines(night: Night) -> list[str]:
             f"looked slower, so repeated {night.repetitions_more} times more before the verdict: {names}"
         )
     if night.baseline:
-        lines.append(night.baseline.line)
+        lines.append(baseline_line(night.baseline))
     return [*lines, f"verdict: {night.word}"]
 
 

@@ -17,7 +17,7 @@ _CHUNK = 900
 def ids_of(connection: Connection, table: Table, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """The text that identifies a row → its id. Rows that are not there yet are inserted.
 
-    Nothing else writes meanwhile: see ``database.writing``.
+    Nothing else writes meanwhile: see ``connection.writing``.
     """
     digests = {digest_of(text): text for text in rows}
     known = _known_ids(connection, table, list(digests))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression, open_regressions, regressions
 from examples_utils.comparison.statistics.change_points import ChangePoint
-from examples_utils.comparison.text import open_regression_line, regression_line
+from examples_utils.comparison.text import commit_range, open_regression_line, regression_line, since_text
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey, Run
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
@@ -100,6 +100,18 @@ def test_at_the_same_commit_the_line_says_that_the_code_is_not_the_cause():
     assert regression_line(since(WORSE, nights=same)).endswith(
         "at the same commit aaaaaaaaaa as before: the code of this repository is not the cause"
     )
+
+
+def test_the_page_names_the_same_commits_as_the_line_of_the_night():
+    for commit in ("a", "b"):
+        nights = [
+            replace(run, commit=("a" if n < 19 else commit) * 40, dirty=n == 18)
+            for n, run in enumerate(NIGHTS)
+        ]
+        found = since(WORSE, nights=nights)
+        commits = commit_range(nights[18], nights[19])
+        assert commits in regression_line(found)
+        assert since_text(found).endswith(f", {commits}")
 
 
 def test_a_step_that_is_no_longer_called_stands_until_a_better_one_or_the_fortnight_is_over():

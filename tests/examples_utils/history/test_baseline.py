@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from examples_utils.comparison.text import baseline_line
 from examples_utils.history.baseline import Baseline, Tonight, choose, read_baseline
 from examples_utils.history.store import RunSummary, open_history
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
@@ -53,11 +54,13 @@ def test_a_night_with_changed_files_is_compared_with_any():
 def test_a_baseline_says_how_long_it_is_and_what_it_lacks():
     nights = tuple(earlier_night(days_ago, {"a": 1}) for days_ago in (3, 2))
     first, last = (night.started_utc[:10] for night in nights)
-    assert Baseline(nights, 2).line == f"baseline: 2 nights, {first} to {last}"
-    assert Baseline(nights, 16).line.endswith(
+    assert baseline_line(Baseline(nights, 2)) == f"baseline: 2 nights, {first} to {last}"
+    assert baseline_line(Baseline(nights, 16)).endswith(
         "; short of the 16 that are looked at: small changes may stay uncertain"
     )
-    assert Baseline((), 16, ("3 of another machine",)).line.endswith("; left out: 3 of another machine")
+    assert baseline_line(Baseline((), 16, ("3 of another machine",))).endswith(
+        "; left out: 3 of another machine"
+    )
 
 
 def test_runs_of_a_few_benchmarks_are_no_nights_where_there_are_enough_whole_ones():
