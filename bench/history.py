@@ -18,9 +18,9 @@ from statistics import median
 
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, fill
-from examples_utils.history.reading import read_results
+from examples_utils.history.readers.results import read_results
 from examples_utils.history.store import open_history
-from examples_utils.log_folder import record_files
+from examples_utils.results.log_folder import record_files
 from tests.postgresql_server import installed_programs, running_server
 
 _RUNNER = [sys.executable, "-m", "examples_utils"]

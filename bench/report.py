@@ -14,12 +14,12 @@ from playwright.sync_api import sync_playwright
 
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, NIGHTS, fill
-from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.cli.arguments.report import NIGHTS as SHOWN_NIGHTS
+from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import MetricKey, Run
 from examples_utils.history.store import open_history
-from examples_utils.report.arguments import NIGHTS as SHOWN_NIGHTS
 from examples_utils.report.page import report_page
+from examples_utils.run_model import MetricKey, Run
 
 ROUNDS = 3
 _FIGURES = 5  # of a variant in that history
@@ -73,16 +73,16 @@ def _page_of_more_figures(url: str) -> str:
         runs = [_with_more_figures(run) for run in history.load(newest[::-1])]
     options = CompareOptions()
     base = runs[-1 - options.nights_needed : -1]
-    return report_page(runs, judge_night(base, runs[-1], options), (), [run.run_id for run in base])
+    return report_page(runs, compare_night(base, runs[-1], options), (), [run.run_id for run in base])
 
 
 def _with_more_figures(run: Run) -> Run:
     copies = {
         MetricKey(*key.of_variant, f"{key.metric}_{number}" if number else key.metric): figure
-        for key, figure in run.figures.items()
+        for key, figure in run.metrics.items()
         for number in range(_MANY)
     }
-    return replace(run, figures=copies)
+    return replace(run, metrics=copies)
 
 
 def _seconds(command: Sequence[str]) -> float:

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
-from examples_utils.comparison.change_points import change_points
-from examples_utils.comparison.judge import compare_runs
-from examples_utils.comparison.nightly_judge import judge_night, suspects
+from examples_utils.comparison.compare_night import compare_night, suspects
+from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts
+from examples_utils.comparison.statistics.change_points import change_points
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 
 Floats = NDArray[np.float64]
 
@@ -154,8 +154,8 @@ class Nights:
             started_utc=f"night {night}",
             canary=self.canary(night),
             variants=FACTS,
-            figures={
-                key: Figure(tuple(values), None, "lower" if key.metric == "latency" else "higher")
+            metrics={
+                key: Metric(tuple(values), None, "lower" if key.metric == "latency" else "higher")
                 for key, values in zip(KEYS, figures, strict=True)
             },
         )
@@ -165,15 +165,15 @@ class Nights:
         if not again:
             return run
         more = dict(zip(KEYS, self.measure(night, OPTIONS.confirmations).tolist(), strict=True))
-        figures = dict(run.figures)
+        figures = dict(run.metrics)
         for key in again:
             figures[key] = replace(figures[key], values=(*figures[key].values, *more[key]))
-        return replace(run, figures=figures)
+        return replace(run, metrics=figures)
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
         """What `nightly` does: the night with more repetitions, what is called, and how many intervals are right."""
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
-        comparison = judge_night(history, night, OPTIONS)
+        comparison = compare_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
         return night, frozenset(one.key for one in comparison.regressed), float(np.mean(covered))
 
@@ -216,9 +216,9 @@ def slower_night(kind: Kind, share: float, within: int, seed: int) -> Outcome:
 
 def _usual(history: list[Run], night: Run) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What is slower ``(benchmarks,)`` by more than 5% of the mean, and by Welch's t-test at p < 0.05."""
-    base = np.array([[run.figures[key].values[:REPETITIONS] for run in history] for key in KEYS])
+    base = np.array([[run.metrics[key].values[:REPETITIONS] for run in history] for key in KEYS])
     base = base.reshape(BENCHMARKS, -1)
-    new = np.array([night.figures[key].values for key in KEYS])
+    new = np.array([night.metrics[key].values for key in KEYS])
     ratio = (new.mean(axis=1) / base.mean(axis=1)) ** SIGNS
     p = stats.ttest_ind(base, new, axis=1, equal_var=False).pvalue
     return ratio > 1 + FIXED, (p < WELCH) & (ratio > 1)
@@ -229,9 +229,9 @@ def turns(kind: Kind, repetitions: int, share: float, seed: int) -> Outcome:
     nights = Nights(kind, np.random.default_rng([4, seed]), 2)
     nights.slower(0, share, 1)
     base, new = (nights.run(night, repetitions) for night in (0, 1))
-    comparison = compare_runs([base], [new], replace(OPTIONS, alternated=True))
+    comparison = compare_runs([base], [new], replace(OPTIONS, interleaved=True))
     called = {one.key for one in comparison.regressed}
-    values = np.array([[run.figures[key].values for key in KEYS] for run in (base, new)])
+    values = np.array([[run.metrics[key].values for key in KEYS] for run in (base, new)])
     ratio = (values[1].mean(axis=1) / values[0].mean(axis=1)) ** SIGNS
     welch = (stats.ttest_ind(values[0], values[1], axis=1, equal_var=False).pvalue < WELCH) & (ratio > 1)
     counted = slice(0, 1) if share else slice(None)
@@ -261,7 +261,7 @@ def dated(kind: Kind, share: float, seed: int) -> Dated:
         nights.machine if kind.slow_nights else 0
     )  # which the canary would take out
     slowness = slowness + np.where(np.arange(HISTORY) >= at, np.log1p(share), 0.0)
-    points = change_points(np.exp(slowness[:, None] + noise).tolist(), OPTIONS)
+    points = change_points(np.exp(slowness[:, None] + noise).tolist(), OPTIONS.threshold, OPTIONS.confidence)
     near = [point for point in points if share and abs(point.index - at) <= 1]
     ranged = any(point.last_before < at <= point.first_after for point in near)
     return Dated(bool(near), ranged, len(points) - len(near))

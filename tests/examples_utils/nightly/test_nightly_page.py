@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from examples_utils.arguments import make_parser
+from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.history.store import open_history
 from tests.examples_utils.conftest import Done
 from tests.examples_utils.nightly.nights import NightPlace
-from tests.examples_utils.test_runner_docs import blocks
+from tests.pages import blocks
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/nightly.md").read_text()
