@@ -41,7 +41,7 @@ def main() -> int:
         _renew(part, lines)
         beyond += missed(lines)
     if beyond:
-        print("not as wanted:", *beyond, sep="\n", file=sys.stderr)
+        print("missed targets:", *beyond, sep="\n", file=sys.stderr)
     return int(bool(beyond))
 
 
@@ -86,7 +86,7 @@ def _renew(part: str, lines: list[str]) -> None:
     head = [
         measured_on(),
         "",
-        "| what | ratio | range | wanted | medians |",
+        "| measurement | ratio | range | target | medians |",
         "| --- | --- | --- | --- | --- |",
     ]
     renew_section(PAGE, HEAD, list(PARTS), part, [*head, *lines])
