@@ -27,9 +27,9 @@ PHOTOGRAPHS = ROOT / "data" / "images"
 PAGE = ROOT / "docs" / "accuracy.md"
 HEAD = """# Accuracy
 
-Whether the engines compute the same results. Written by `make accuracy`, which takes about half an hour. The second table
-is renewed only on a CPU with native bfloat16, because the driver computes in float32 elsewhere. A value that misses its
-target is printed in bold, and the exit code is then 1.
+Whether the engines compute the same results. Written by `make accuracy`, which takes about half an hour. The second
+table is renewed only on a CPU with native bfloat16, because the driver computes in float32 elsewhere. A value that
+misses its target is printed in bold, and the exit code is then 1.
 """
 FLOAT32, SIXTEEN_BIT = "float32: largest difference from eager PyTorch", "16 bits: same top-1 as float32"
 ENGINES = ("openvino", "onnxruntime", "torch", "torch-compile")

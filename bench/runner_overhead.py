@@ -105,7 +105,11 @@ def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
             idle_mib = peak_mib[0]
             continue
         rows.append(
-            (f"{title}: time beyond the producer's own", f"{median(runner_s) - median(alone_s):.2f} s", "2.0 s")
+            (
+                f"{title}: time beyond the producer's own",
+                f"{median(runner_s) - median(alone_s):.2f} s",
+                "2.0 s",
+            )
         )
         rows.append((f"{title}: memory above idle", f"{max(peak_mib) - idle_mib:.0f} MiB", "100 MB"))
     return rows
