@@ -73,11 +73,13 @@ def _change(ratio: float | None) -> str:
 def main() -> int:
     """0 if every verdict was right, else 1."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.real_check", description=__doc__)
-    parser.add_argument("--nights", type=int, default=10, help="unchanged ones (default: 10)")
-    parser.add_argument("--repeat", type=int, default=5, help="of each entry in a night (default: 5)")
+    parser.add_argument("--nights", type=int, default=10, help="nights without a change (default: 10)")
+    parser.add_argument(
+        "--repeat", type=int, default=5, help="repetitions of each entry in a night (default: 5)"
+    )
     parser.add_argument("--duration", type=float, help="seconds that each entry measures (default: its own)")
     parser.add_argument(
-        "--entries", nargs="+", default=["*"], metavar="NAME", help="only these of the quick ones"
+        "--entries", nargs="+", default=["*"], metavar="NAME", help="run only these quick entries"
     )
     parser.add_argument(
         "--slip-into", default="mobilenet-v3-small", metavar="CONFIG", help="(default: %(default)s)"

@@ -269,9 +269,11 @@ def dated(kind: Kind, share: float, seed: int) -> Dated:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.statistics", description=__doc__)
-    parser.add_argument("--nights", type=int, default=2000, help="without change, for each kind of noise")
     parser.add_argument(
-        "--trials", type=int, default=500, help="of each size of step, for each kind of noise"
+        "--nights", type=int, default=2000, help="nights without a change, for each kind of noise"
+    )
+    parser.add_argument(
+        "--trials", type=int, default=500, help="trials of each step size, for each kind of noise"
     )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=PAGE)
