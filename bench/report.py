@@ -41,14 +41,14 @@ def measure_all() -> Iterator[tuple[str, str, str]]:
         rows = f"{NIGHTS * BENCHMARKS * _FIGURES:,} metric rows"
         yield f"`report` from a SQLite history of {rows}", f"{median(times_s):.1f} s", "10 s"
         title = f"page of {BENCHMARKS} benchmarks × {SHOWN_NIGHTS} nights"
-        yield from _page_rows(f"{title}, {_FIGURES} figures each", page)
+        yield from _page_rows(f"{title}, {_FIGURES} metrics each", page)
         many = folder / "many.html"
         many.write_text(_page_of_more_figures(url), encoding="utf-8")
-        yield from _page_rows(f"{title}, {_FIGURES * _MANY} figures each", many)
+        yield from _page_rows(f"{title}, {_FIGURES * _MANY} metrics each", many)
 
 
 def _page_rows(title: str, page: Path) -> Iterator[tuple[str, str, str]]:
-    yield f"{title}: its size", f"{page.stat().st_size / 1e6:.2f} MB", "6 MB"
+    yield f"{title}: size", f"{page.stat().st_size / 1e6:.2f} MB", "6 MB"
     yield f"{title}: opening in Chromium", f"{median(_open_times_s(page)):.2f} s", "3 s"
 
 

@@ -149,7 +149,7 @@ def added_latency(server: Server, repository: Path, round_s: float, rounds: int)
         min(added),
         max(added),
         "≤ 2.5",
-        f"{ours:.2f} against {theirs:.2f} ms",
+        f"{ours:.2f} vs. {theirs:.2f} ms",
     )
 
 
@@ -170,7 +170,7 @@ def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterato
             last / second,
             last / second,
             "≤ 1.03, none failed",
-            f"{last:.1f} against {second:.1f} MiB",
+            f"{last:.1f} vs. {second:.1f} MiB",
         )
 
 

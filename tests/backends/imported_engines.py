@@ -4,6 +4,6 @@ import onnxruntime  # noqa: F401
 import onnxscript  # noqa: F401
 import openvino  # noqa: F401
 import timm  # noqa: F401
-import torch  # noqa: F401
-import torch.export  # noqa: F401
+import torch
+import torch.export
 import torch.onnx  # noqa: F401

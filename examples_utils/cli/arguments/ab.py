@@ -15,8 +15,8 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
     """Adds ``ab``."""
     ab = commands.add_parser(
         "ab",
-        help="say what got slower or faster between two revisions, measured by turns on this machine",
-        description="Check two revisions of git out, run their benchmarks by turns, and compare them.",
+        help="report what got slower or faster between two revisions, run alternately on this machine",
+        description="Check out two revisions of git, run their benchmarks alternately, and compare them.",
         epilog="Exit codes: 0 no regression, 1 a regression or a benchmark that failed, 2 the request is wrong, "
         "130 stopped by Ctrl-C. No checkout is left behind.",
     )
@@ -38,7 +38,7 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
         nargs="+",
         default=[],
         metavar="PATH",
-        help="data of this checkout that git does not hold, to be linked into the checkouts of the revisions",
+        help="data of this checkout that is not in git, linked into the checkouts of the revisions",
     )
     add_selection(ab.add_argument_group("what to run"))
     order = ab.add_argument_group("how often")
@@ -47,7 +47,7 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
         type=positive_int,
         default=10,
         metavar="N",
-        help="run each variant N times on each side, by turns (default: %(default)s)",
+        help="run each variant N times on each side, alternately (default: %(default)s)",
     )
     order.add_argument(
         "--timeout",
@@ -59,7 +59,7 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
     results.add_argument(
         "--log-dir",
         metavar="DIR",
-        help="where the output of both sides is kept (default: a fresh logs/ab-<date and time>)",
+        help="folder for the output of both sides (default: a fresh logs/ab-<date and time>)",
     )
     add_threshold(results)
     add_output(results)

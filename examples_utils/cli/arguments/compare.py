@@ -15,8 +15,8 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
     """Adds ``compare``."""
     compare = commands.add_parser(
         "compare",
-        help="say what got slower or faster between two runs",
-        description="Hold the figures of NEW against those of BASE, with statistics.",
+        help="report what got slower or faster between two runs",
+        description="Compare the metrics of NEW with those of BASE, with statistics.",
         epilog="A run is a result file, a log folder, or, in the history: latest, latest~1, a run id or its beginning, "
         "a revision of git such as HEAD~1, or the last runs of a branch, such as branch:main:5. "
         "Exit codes: 0 no regression, 1 a regression or a benchmark that newly failed, 2 the request is wrong.",
@@ -38,7 +38,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         type=share,
         metavar="SHARE",
         help="standard deviation by which two runs of the same code differ beyond what their repetitions show, "
-        "which two single runs cannot tell (default: 3%%)",
+        "which two single runs do not show (default: 3%%)",
     )
     add_output(compare)
 
@@ -47,8 +47,6 @@ def add_output(group: Group) -> None:
     """Adds how and where a comparison is said."""
     group.add_argument("--format", choices=FORMATS, default="table", help="(default: %(default)s)")
     group.add_argument(
-        "--all", action="store_true", help="show all figures, also those that did not change (--format table)"
+        "--all", action="store_true", help="show all metrics, also unchanged ones (--format table)"
     )
-    group.add_argument(
-        "--output", metavar="FILE", help="write it into this file, and only what concerns all to the terminal"
-    )
+    group.add_argument("--output", metavar="FILE", help="write the comparison to FILE; print only the header")

@@ -17,7 +17,7 @@ _RUN_HELP = "latest, latest~N, the beginning of a run id, branch:NAME, or a git 
 
 def add_commands(commands: _Commands) -> None:
     """Adds both to the command line; the parsed ``part`` names the command of ``history``."""
-    history = commands.add_parser("history", help="keep runs, list and show them")
+    history = commands.add_parser("history", help="store, list and show runs")
     parts = history.add_subparsers(title="commands", dest="part", required=True, metavar="COMMAND")
     _add_add(parts)
     _add_list(parts)
@@ -29,7 +29,9 @@ def add_commands(commands: _Commands) -> None:
 
 
 def _add_add(parts: _Commands) -> None:
-    add = parts.add_parser("add", help="add the results of runs; of a run that is there, what has come since")
+    add = parts.add_parser(
+        "add", help="add the results of runs; of a run that is already stored, only what is new"
+    )
     add.add_argument(
         "paths", nargs="+", metavar="LOG_DIR", help="the --log-dir of a run, or its benchmark_results.json"
     )
@@ -40,7 +42,7 @@ def _add_list(parts: _Commands) -> None:
     show = parts.add_parser("list", help="list runs, the newest first")
     _add_filters(show)
     show.add_argument(
-        "--limit", type=count, default=20, metavar="N", help="so many (default: 20; 0: all of them)"
+        "--limit", type=count, default=20, metavar="N", help="at most N runs (default: 20; 0: all)"
     )
     show.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
     add_history_option(show)
@@ -53,7 +55,7 @@ def _add_filters(parser: argparse.ArgumentParser) -> None:
 
 def _add_show(parts: _Commands) -> None:
     show = parts.add_parser(
-        "show", help="show one run: figures, settings, and what changed since the one before"
+        "show", help="show one run: metrics, settings, and what changed since the previous run"
     )
     show.add_argument("run", metavar="RUN", help=_RUN_HELP)
     show.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="only these metrics")
@@ -63,7 +65,7 @@ def _add_show(parts: _Commands) -> None:
 
 
 def _add_changes(parts: _Commands) -> None:
-    changes = parts.add_parser("changes", help="show when figures changed for good, and by which commits")
+    changes = parts.add_parser("changes", help="show when metrics changed lastingly, and by which commits")
     changes.add_argument(
         "--benchmark",
         nargs="+",
@@ -82,10 +84,10 @@ def _add_changes(parts: _Commands) -> None:
 
 
 def _add_export(parts: _Commands) -> None:
-    export = parts.add_parser("export", help="write runs to a file, a row for each measured value")
-    export.add_argument("file", metavar="FILE", help="where to; - for standard output")
+    export = parts.add_parser("export", help="write runs to a file, one row per measured value")
+    export.add_argument("file", metavar="FILE", help="output file; - for standard output")
     export.add_argument(
-        "--format", choices=("parquet", "csv", "json"), help="(default: what the file's name ends in)"
+        "--format", choices=("parquet", "csv", "json"), help="(default: by the extension of the file)"
     )
     export.add_argument("--run", nargs="+", default=[], metavar="RUN", help=f"only these: {_RUN_HELP}")
     _add_filters(export)
@@ -96,22 +98,24 @@ def _add_prune(parts: _Commands) -> None:
     prune = parts.add_parser("prune", help="remove old runs")
     prune.add_argument("--keep-days", type=count, metavar="N", help="keep the runs of the last N days")
     prune.add_argument("--keep-runs", type=count, metavar="N", help="keep the newest N runs of each machine")
-    prune.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
+    prune.add_argument(
+        "--dry-run", action="store_true", help="show what would be removed, and remove nothing"
+    )
     add_history_option(prune)
 
 
 def _add_import(commands: _Commands) -> None:
-    bring = commands.add_parser("import", help="bring results of other runners and tools into the history")
+    bring = commands.add_parser("import", help="import results of other runners and tools into the history")
     bring.add_argument(
-        "files", nargs="+", metavar="FILE", help="result files, or with --parser what a tool printed"
+        "files", nargs="+", metavar="FILE", help="result files, or with --parser the output of a tool"
     )
     bring.add_argument("--parser", metavar="NAME", help="the parser of the tool, such as hyperfine")
     bring.add_argument(
-        "--suite", metavar="NAME", help="what the figures of a tool belong to (default: imported)"
+        "--suite", metavar="NAME", help="suite to which the metrics of a tool belong (default: imported)"
     )
     bring.add_argument(
         "--measured-here",
         action="store_true",
-        help="the tool ran on this machine, on the code of the current folder: note their fingerprints",
+        help="the tool ran on this machine, on the code of the current folder: record their fingerprints",
     )
     add_history_option(bring)

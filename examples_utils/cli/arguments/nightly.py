@@ -18,11 +18,11 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
     """Adds ``nightly``."""
     nightly = commands.add_parser(
         "nightly",
-        help="run, keep, and say what got slower since the nights before",
-        description="Run benchmarks with the canary, add the results to the history, hold them against the nights "
-        "before on this machine, repeat what looks slower, and write the verdict and the report.",
+        help="run benchmarks, store them, and report what got slower since earlier nights",
+        description="Run benchmarks with the canary, add the results to the history, compare them with earlier nights "
+        "on this machine, rerun what looks slower, and write the verdict and the report.",
         epilog="Exit codes: 0 all passed and nothing regressed; 1 a benchmark failed, regressed or cannot be "
-        "compared any more; 2 the request is wrong, or the history could not be used; 130 stopped by Ctrl-C.",
+        "compared; 2 the request is wrong, or the history could not be used; 130 stopped by Ctrl-C.",
     )
     add_selection(nightly.add_argument_group("what to run"))
     run = nightly.add_argument_group("how to run it")
@@ -34,7 +34,10 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         help="run each variant N times, round-robin (default: 5)",
     )
     run.add_argument(
-        "--shuffle", type=int, metavar="SEED", help="run the variants in a random order that the seed decides"
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run the variants in a random order, determined by the seed",
     )
     run.add_argument(
         "--timeout",
@@ -47,7 +50,7 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         "--lock",
         default=_LOCK,
         metavar="FILE",
-        help="a second night with the same file is refused (default: one for the machine, %(default)s)",
+        help="refuse to start while another night holds this file (default: one for the machine, %(default)s)",
     )
     judge = nightly.add_argument_group("what to compare with")
     add_history_option(judge)
@@ -56,18 +59,16 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         type=positive_int,
         default=14,
         metavar="NIGHTS",
-        help="how many nights make the base of the comparison (default: 14)",
+        help="number of nights in the baseline (default: 14)",
     )
     add_threshold(judge)
     results = nightly.add_argument_group("results")
     results.add_argument(
-        "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
+        "--log-dir", metavar="DIR", help="folder for all output (default: a fresh logs/<date and time>)"
     )
     results.add_argument(
         "--report",
         metavar="PATH",
         help="the page: a .html file, or a folder for report.html (default: report.html in the log folder)",
     )
-    results.add_argument(
-        "--all", action="store_true", help="show the figures that did not change as well in the table"
-    )
+    results.add_argument("--all", action="store_true", help="also show unchanged metrics in the table")

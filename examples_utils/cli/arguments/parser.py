@@ -47,7 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_spec(validate)
     collect = commands.add_parser("collect", help="rebuild the result files of a log folder from its records")
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
-    _add_parse(commands.add_parser("parse", help="read the figures of an output that is already there"))
+    _add_parse(commands.add_parser("parse", help="read metrics from existing output"))
     add_compare(commands)
     add_nightly(commands)
     add_ab(commands)
@@ -66,10 +66,10 @@ def _add_parse(parse: Group) -> None:
     )
     add_spec(parse)
     parse.add_argument(
-        "--benchmark", metavar="NAME", help="read what this entry of the spec asks for as well"
+        "--benchmark", metavar="NAME", help="also read the metrics that this entry of the spec asks for"
     )
-    parse.add_argument("--stdout", required=True, metavar="FILE", help="what the command printed")
-    parse.add_argument("--stderr", metavar="FILE", help="what it printed to stderr")
+    parse.add_argument("--stdout", required=True, metavar="FILE", help="the command's output")
+    parse.add_argument("--stderr", metavar="FILE", help="its output to stderr")
     parse.add_argument(
         "--exitcode", type=int, default=0, metavar="N", help="the command's exit code (default: 0)"
     )
@@ -85,17 +85,20 @@ def _add_order(group: Group) -> None:
         help="run each variant N times, round-robin (default: 1)",
     )
     group.add_argument(
-        "--shuffle", type=int, metavar="SEED", help="run the variants in a random order that the seed decides"
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run the variants in a random order, determined by the seed",
     )
     group.add_argument(
         "--resume",
         metavar="LOG_DIR",
-        help="go on with a run that was stopped or killed, with that run's options",
+        help="continue a run that was stopped or killed, with that run's options",
     )
     group.add_argument(
         "--canary",
         action="store_true",
-        help="before each variant run a fixed piece of work that tells a slower machine from slower code",
+        help="before each variant run a fixed piece of work, to distinguish a slower machine from slower code",
     )
     group.add_argument("--stop-on-error", action="store_true", help="stop at the first variant that fails")
     group.add_argument(
@@ -115,25 +118,25 @@ def _add_commands(group: Group) -> None:
     group.add_argument(
         "--compile-only",
         action="store_true",
-        help="append --compile-only to the commands, drop --vipu-* arguments, and read no figures",
+        help="append --compile-only to the commands, remove --vipu-* arguments, and read no metrics",
     )
     group.add_argument(
         "--profile",
         action="store_true",
-        help="profile: sets autoReport in POPLAR_ENGINE_OPTIONS, and hands --profile to run_benchmark.py",
+        help="profile: set autoReport in POPLAR_ENGINE_OPTIONS, and pass --profile to run_benchmark.py",
     )
 
 
 def _add_results(group: Group) -> None:
     group.add_argument(
-        "--log-dir", metavar="DIR", help="where everything is kept (default: a fresh logs/<date and time>)"
+        "--log-dir", metavar="DIR", help="folder for all output (default: a fresh logs/<date and time>)"
     )
     group.add_argument(
         "--history",
         nargs="?",
         const="",
         metavar="URL",
-        help="in the end add the results to this history: a file or postgresql://… (without URL: "
+        help="add the results to this history at the end: a file or postgresql://… (without URL: "
         "$EXAMPLES_UTILS_HISTORY, else ./history.db)",
     )
     group.add_argument(
@@ -146,7 +149,7 @@ def _add_results(group: Group) -> None:
         nargs="+",
         default=[],
         metavar="NAME",
-        help="only these metrics in the CSV file, in this order",
+        help="write only these metrics to the CSV file, in this order",
     )
     group.add_argument(
         "--custom-metrics-files",
@@ -158,7 +161,8 @@ def _add_results(group: Group) -> None:
     group.add_argument(
         "--logging",
         choices=_LEVELS,
-        help="messages to show (default: INFO); given, it is also handed on as POPLAR_LOG_LEVEL and POPART_LOG_LEVEL",
+        help="lowest level of messages to show (default: INFO); if given, also passed on as POPLAR_LOG_LEVEL and "
+        "POPART_LOG_LEVEL",
     )
     group.add_argument(
         "--quiet", action="store_true", help="do not show what the commands print; it is in the log folder"
@@ -167,7 +171,7 @@ def _add_results(group: Group) -> None:
         "--progress-trace-period",
         type=positive_seconds,
         metavar="SECONDS",
-        help="say so often that a command still runs",
+        help="print a heartbeat every SECONDS while a command runs",
     )
     group.add_argument(
         "--gc-monitor",
@@ -194,5 +198,5 @@ def _add_preparation(group: Group) -> None:
     group.add_argument(
         "--remove-dirs-after",
         action="store_true",
-        help="in the end remove from the other hosts what was copied there",
+        help="at the end, remove from the other hosts what was copied there",
     )

@@ -18,7 +18,7 @@ def add_report(commands: argparse._SubParsersAction[Any]) -> None:
     """Adds ``report``."""
     report = commands.add_parser(
         "report",
-        help="write a page of what regressed, since when, and how each figure developed",
+        help="write a page: what regressed, since when, and the history of each metric",
         description="Write one HTML file, or a comment for a pull request, about a run of the history.",
         epilog="Exit codes: 0 written, whatever the verdicts are; 2 the request is wrong.",
     )
@@ -32,22 +32,22 @@ def add_report(commands: argparse._SubParsersAction[Any]) -> None:
     report.add_argument(
         "--base",
         metavar="RUN",
-        help="compare with this run, or the runs of branch:NAME:N (default: the nights before on the same machine)",
+        help="compare with this run, or the runs of branch:NAME:N (default: earlier nights on the same machine)",
     )
     report.add_argument(
-        "--branch", metavar="NAME", help="the branch of the nights before (default: that of the run)"
+        "--branch", metavar="NAME", help="the branch of the earlier nights (default: that of the run)"
     )
     report.add_argument(
         "--nights",
         type=positive_int,
         default=NIGHTS,
         metavar="N",
-        help="how far the history goes back, in runs (default: %(default)s)",
+        help="length of the history shown, in runs (default: %(default)s)",
     )
     report.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="(default: %(default)s)")
     report.add_argument(
         "--output",
         metavar="FILE",
-        help=f"where to write it (default: {PAGE_FILE}; markdown goes to the terminal)",
+        help=f"output file (default: {PAGE_FILE}; markdown goes to the terminal)",
     )
     add_threshold(report)

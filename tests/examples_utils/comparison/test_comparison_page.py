@@ -51,7 +51,7 @@ def test_a_command_of_the_page_works(workplace, project, words):
 
 
 def test_every_verdict_is_described_and_every_described_one_exists():
-    table = PAGE[PAGE.index("| verdict |") : PAGE.index("The exit code is 1 if a figure")]
+    table = PAGE[PAGE.index("| verdict |") : PAGE.index("The exit code is 1 if a metric")]
     described = re.findall(r"`([a-z ]+)`", "".join(line.split(" | ")[0] for line in table.splitlines()))
     assert sorted(described) == sorted(verdict.value for verdict in Verdict)
 

@@ -23,7 +23,7 @@ from tests.pages import blocks
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/nightly.md").read_text()
 WEEK = PAGE[PAGE.index("## A week of nights") : PAGE.index("## The verdict as JSON")]
-SCHEDULES = PAGE[PAGE.index("## Every night by itself") : PAGE.index("## The canary")]
+SCHEDULES = PAGE[PAGE.index("## Scheduling") : PAGE.index("## The canary")]
 OURS = ["python3", "-m", "examples_utils"]
 
 
