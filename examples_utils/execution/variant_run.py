@@ -26,6 +26,7 @@ from examples_utils.execution.process import Outcome, run_process
 from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.exit_status import exit_text
+from examples_utils.results.file_tail import last_error
 from examples_utils.results.record import (
     FAILED,
     PASSED,
@@ -73,7 +74,7 @@ def run_variant(
     figures, parsed = reader.read(command.mpi_instances)
     if not context.compile_only:
         _add_derived(planned, figures)
-    failure = _command_failure(outcome, command.timeout_s)
+    failure = _command_failure(outcome, command.timeout_s, folder)
     reason = failure or _missing_figures(figures, parsed.problems)
     compile_time_s = reader.compile_time_s()
     if compile_time_s is not None:
@@ -182,13 +183,16 @@ def _add_custom_metrics(
     return warnings
 
 
-def _command_failure(outcome: Outcome, timeout_s: float | None) -> str | None:
+def _command_failure(outcome: Outcome, timeout_s: float | None, folder: Path) -> str | None:
     """Why the command itself failed, which makes all of its figures void."""
     if outcome.problem:
         return outcome.problem
     if outcome.timed_out:
         return f"took longer than its timeout of {timeout_s:g} s"
-    return exit_text(outcome.exitcode) if outcome.exitcode else None
+    if not outcome.exitcode:
+        return None
+    own_words = last_error(folder / "stderr")
+    return f"{exit_text(outcome.exitcode)}: {own_words}" if own_words else exit_text(outcome.exitcode)
 
 
 def _missing_figures(figures: Mapping[str, Figure], problems: Sequence[str]) -> str | None:

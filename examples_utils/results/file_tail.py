@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+_LAST_BYTES = 4096
+_LONGEST = 300
+_ERROR = re.compile(r"^(?:\S+: )?(?:error|fatal): (\S.*)$", re.MULTILINE)
 
 
 def tail(file: Path, size: int) -> str:
@@ -13,3 +18,9 @@ def tail(file: Path, size: int) -> str:
             return stream.read().decode("utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def last_error(file: Path) -> str:
+    """The last line ``error: …`` (or ``fatal: …``, either after a program's name) near the end; empty without one."""
+    found = _ERROR.findall(tail(file, _LAST_BYTES))
+    return found[-1].rstrip()[:_LONGEST] if found else ""

@@ -64,6 +64,23 @@ def test_a_failed_variant_says_why_and_keeps_its_own_exit_code(mixed):
     assert reasons["not_executable"][0] == 126
 
 
+@pytest.mark.parametrize(
+    ("printed", "quoted"),
+    [
+        ("error: openvino ended with signal 11", ": openvino ended with signal 11"),
+        ("tool: error: first\nfatal: second\nbye", ": second"),
+        ("no error: here", ""),
+        ("error: " + "x" * 9000, ""),
+    ],
+)
+def test_the_reason_quotes_the_last_error_that_the_command_printed(
+    workplace: Workplace, printed: str, quoted: str
+) -> None:
+    workplace.script("fails.py", f"import sys\nprint({printed!r}, file=sys.stderr)\nsys.exit(1)\n")
+    workplace.spec("b: {cmd: python3 fails.py}\n")
+    assert workplace.benchmark().by_variant["b"]["reason"] == f"exited with code 1{quoted}"
+
+
 def test_a_figure_that_could_not_be_read_is_null_and_the_others_stay(mixed):
     assert mixed.by_variant["nan"]["results"]["throughput"] == {"mean": None}
     assert mixed.by_variant["nan"]["results"]["latency"] == {"mean": 2.0}
