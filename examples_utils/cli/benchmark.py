@@ -10,7 +10,6 @@ from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.cli.list import dry_run
 from examples_utils.cli.selection import selection_of
 from examples_utils.execution.request import Archive, checked_request
-from examples_utils.execution.run import resume_benchmarks, run_benchmarks
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
@@ -32,6 +31,8 @@ def benchmark(parsed: argparse.Namespace) -> int:
     options = _run_options(parsed)
     if parsed.dry_run:
         return _dry_run(options)
+    from examples_utils.execution.run import run_benchmarks  # a dry run does without
+
     return run_benchmarks(options, parsed.log_dir, _archive(parsed.history))
 
 
@@ -45,6 +46,8 @@ def _resume(parsed: argparse.Namespace) -> int:
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         raise RequestError(f"--resume takes all options from the stopped run; leave out {flags}")
+    from examples_utils.execution.run import resume_benchmarks
+
     return resume_benchmarks(Path(parsed.resume), _archive(parsed.history))
 
 
