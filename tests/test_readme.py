@@ -95,10 +95,3 @@ def test_the_pictured_table_has_the_seven_configurations() -> None:
     assert len(quick) == 7
     (table,) = blocks("text")
     assert all(name in table for name in quick)
-
-
-def test_make_alone_prints_every_target_that_it_describes() -> None:
-    done = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)
-    described = re.findall(r"^## ([a-z-]+): ", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert [line.split()[0] for line in done.stdout.splitlines()[1:]] == described
-    assert "benchmark" in described
