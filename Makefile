@@ -63,7 +63,7 @@ accuracy: $(VENV)/.test images
 soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak
 
-## real-check: nights of the suite's own quick entries, unchanged and with something slipped in; takes hours
+## real-check: nights of the suite's own quick entries, unchanged and with a change slipped in; takes hours
 real-check: $(VENV)/.test images
 	$(BIN)/python -m bench.real_check
 
