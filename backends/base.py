@@ -222,6 +222,13 @@ class Backend(Protocol):
     def check(self, settings: Settings) -> None:
         """Refuses settings that cannot work, with a `BackendError`."""
 
+    def load(self) -> None:
+        """Imports the engine and starts what lives as long as the process.
+
+        Called in the main thread before anything is compiled, as engines tie what they start to the thread
+        that starts it; may be called again.
+        """
+
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> Executable:
         """Builds the executable for micro-batches like `example`.
 

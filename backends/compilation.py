@@ -60,11 +60,14 @@ def compile_model(
 ) -> Compilation:
     """The executable for `settings`; with a `cache`, `build` is called only for what it does not hold.
 
+    To be called in the main thread, which loads the engine.
     `identity` says what tells the model from others beside the settings. Raises what `build` raises, `BackendError`
     where the engine refuses the model, and `EngineError` where it fails.
     """
     leave_breadcrumb(engine=backend.name, phase="importing")
     start_s, timed, key = time.perf_counter(), _TimedBuild(build, settings, example.nbytes), ""
+    with engine_errors(settings, example.nbytes):
+        backend.load()
     if cache is None:
         executable, state, warnings = _compile(backend, timed, example, settings), "off", timed.warnings
     elif isinstance(backend, AutonomousBackend):

@@ -55,6 +55,11 @@ class OnnxRuntimeBackend:
     def check(self, settings: Settings) -> None:
         refuse_streams(self.name, settings)
 
+    def load(self) -> None:
+        import onnxruntime as ort
+
+        ort.disable_telemetry_events()
+
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> OnnxRuntimeExecutable:
         return self.compile_and_keep(model, example, settings)[0]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from numpy.typing import NDArray
 
 from backends.base import Array, Artefact, Availability, Backend, BackendError, Batch, Effective, HostCall
 from backends.breadcrumbs import leave_breadcrumb
+from backends.openvino_core import core, release_idle_threads
+from backends.openvino_group_norms import decompose_group_norms
 from backends.openvino_ir import from_ir, to_ir
 from backends.openvino_stage import OpenVinoStage
 from backends.profiling.openvino import profile_requests
 from backends.profiling.profile import Profile
-from measurement.machine import available_cores, cpu_features
+from measurement.machine import available_cores
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -51,6 +54,9 @@ class OpenVinoBackend:
                 f"by side; give --device-iterations {streams} or more"
             )
 
+    def load(self) -> None:
+        core()
+
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> OpenVinoExecutable:
         return _executable(convert(model, example), example, settings)
 
@@ -70,28 +76,29 @@ class OpenVinoBackend:
     def compile_stage(
         self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings
     ) -> OpenVinoStage:
-        import openvino as ov
-
         model = convert(stage, *examples)
-        leave_breadcrumb(engine="openvino", phase="compiling")
-        properties = {**_properties(settings, model), "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
+        properties = {**_properties(settings), "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         # Without it OpenVINO pins the threads of every stage to the same first cores.
         properties["ENABLE_CPU_RESERVATION"] = True
-        compiled = ov.Core().compile_model(model, "CPU", properties)
+        compiled = _compiled(model, properties)
         return OpenVinoStage(compiled, _effective(compiled, 1))
 
 
 def _executable(model: ov.Model, example: Batch, settings: Settings) -> OpenVinoExecutable:
-    import openvino as ov
-
-    leave_breadcrumb(engine="openvino", phase="compiling")
-    properties = _properties(settings, model)
-    compiled = ov.Core().compile_model(model, "CPU", properties)
+    properties = _properties(settings)
+    compiled = _compiled(model, properties)
 
     def with_counters() -> ov.CompiledModel:
-        return ov.Core().compile_model(model, "CPU", {**properties, "PERF_COUNT": True})
+        return _compiled(model, {**properties, "PERF_COUNT": True})
 
     return OpenVinoExecutable(compiled, example, settings, with_counters if settings.profile else None)
+
+
+def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledModel:
+    leave_breadcrumb(engine="openvino", phase="compiling")
+    # Here and not in `convert`, as models also come from files that hold what was exported.
+    decompose_group_norms(model)
+    return core().compile_model(model, "CPU", properties)
 
 
 def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
@@ -106,7 +113,7 @@ def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
     return converted
 
 
-def _properties(settings: Settings, model: ov.Model) -> dict[str, Any]:
+def _properties(settings: Settings) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "PERFORMANCE_HINT": "THROUGHPUT" if settings.device_iterations > 1 else "LATENCY",
         "INFERENCE_NUM_THREADS": settings.threads or available_cores(),
@@ -118,14 +125,7 @@ def _properties(settings: Settings, model: ov.Model) -> dict[str, Any]:
     if settings.data == "real" and not settings.cache_images:
         # Pinned compute threads cannot move aside for the decoding threads that share their cores.
         properties["ENABLE_CPU_PINNING"] = False
-    if "avx512f" not in cpu_features() and _has_group_norms(model):
-        # OpenVINO 2026.4 crashes where it makes one kernel of a group norm and the sum behind it for AVX2.
-        properties["SNIPPETS_MODE"] = "DISABLE"
     return properties
-
-
-def _has_group_norms(model: ov.Model) -> bool:
-    return any(operation.get_type_name() == "GroupNormalization" for operation in model.get_ops())
 
 
 class OpenVinoExecutable:
@@ -166,8 +166,11 @@ class OpenVinoExecutable:
         return profile_requests(self._with_counters(), tensors, host_calls, self.effective.in_flight)
 
     def close(self) -> None:
+        if isinstance(self._run, _RequestQueue):
+            self._run.wait()
         self._run = self.compiled = self._with_counters = None
         self._tensors.clear()
+        release_idle_threads()
 
     def _tensor(self, batch: Batch) -> ov.Tensor:
         known = self._tensors.get(id(batch))
@@ -212,9 +215,8 @@ class _RequestQueue:
         import openvino as ov
 
         self._queue = ov.AsyncInferQueue(compiled, in_flight)
-        self._outputs, self._round_trip_ns = call.outputs, call.round_trip_ns
         self._start_ns: NDArray[np.int64] = np.zeros(len(call.round_trip_ns), np.int64)
-        self._queue.set_callback(self._finished)
+        self._queue.set_callback(_finished(call.outputs, call.round_trip_ns, self._start_ns))
         if device_tensor is not None:
             for request in self._queue:
                 request.set_input_tensor(device_tensor)
@@ -228,9 +230,22 @@ class _RequestQueue:
             queue.start_async(tensor, index, share_inputs=True)
         queue.wait_all()
 
-    def _finished(self, request: ov.InferRequest, index: int) -> None:
-        self._outputs[index] = request.get_output_tensor().data
-        self._round_trip_ns[index] = time.perf_counter_ns() - self._start_ns[index]
+    def wait(self) -> None:
+        """Waits for what an interrupted host call left in flight: its callbacks need a running interpreter."""
+        with suppress(Exception):  # of callbacks; the host call has raised it
+            self._queue.wait_all()
+
+
+def _finished(
+    outputs: Array, round_trip_ns: NDArray[np.int64], start_ns: NDArray[np.int64]
+) -> Callable[[ov.InferRequest, int], None]:
+    """The callback of a queue. It knows nothing of the queue, which would keep itself alive by it for ever."""
+
+    def finished(request: ov.InferRequest, index: int) -> None:
+        outputs[index] = request.get_output_tensor().data
+        round_trip_ns[index] = time.perf_counter_ns() - start_ns[index]
+
+    return finished
 
 
 def _effective(compiled: ov.CompiledModel, most_in_flight: int) -> Effective:

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from backends.base import Artefact
+from backends.openvino_core import core
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -25,6 +26,4 @@ def to_ir(model: ov.Model) -> Artefact:
 
 def from_ir(artefact: Artefact) -> ov.Model:
     """The model of `to_ir`. Raises `RuntimeError` for what OpenVINO cannot read."""
-    import openvino as ov
-
-    return ov.Core().read_model(model=artefact[GRAPH], weights=artefact[WEIGHTS])
+    return core().read_model(model=artefact[GRAPH], weights=artefact[WEIGHTS])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from backends.base import Array, Effective
+from backends.openvino_core import release_idle_threads
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -30,6 +31,7 @@ class OpenVinoStage:
     def close(self) -> None:
         self._request = None
         self._tensors.clear()
+        release_idle_threads()
 
     def _tensor(self, array: Array) -> ov.Tensor:
         known = self._tensors.get(id(array))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from itertools import cycle
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +48,9 @@ class Pipelined:
                 "computes one micro-batch at a time; leave one of the two out"
             )
         self._backend.check(settings)
+
+    def load(self) -> None:
+        self._backend.load()
 
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> PipelineExecutable:
         stages = self._split(model)
@@ -120,6 +125,8 @@ class PipelineExecutable:
         settings: Settings,
     ) -> None:
         self._entrance, self._exit, self._threads, self._settings = entrance, exit_, threads, settings
+        # The interpreter waits for threads before it ends: those of an interrupted run, which closed nothing, too.
+        self._stop = finalize(self, _stop, threads)
         # Nothing is handed over for synthetic data: the first stage computes on an array made here.
         self._device_data = (
             [example.copy()] * settings.device_iterations if settings.data == "synthetic" else None
@@ -139,10 +146,14 @@ class PipelineExecutable:
         return call
 
     def close(self) -> None:
-        for thread in self._threads:
-            thread.stop()
+        self._stop()
         for thread in self._threads:
             thread.join()
+
+
+def _stop(threads: Sequence[_StageThread]) -> None:
+    for thread in threads:
+        thread.stop()
 
 
 def _effective(threads: Sequence[_StageThread], settings: Settings) -> Effective:
@@ -271,29 +282,38 @@ class _Exit:
 
 
 class _StageThread:
-    """Compiles and runs one stage in one pinned thread, so that threads the engine starts are pinned with it."""
+    """Compiles and runs one stage in one pinned thread, so that threads the engine starts are pinned with it.
+
+    What the engine made never leaves this thread, which also frees it: nobody else holds a reference, not even the
+    traceback of an error.
+    """
 
     def __init__(
         self, inlet: _Inlet, outlet: _Outlet, cores: Sequence[int], fail: Callable[[BaseException], None]
     ) -> None:
         self._inlet, self._outlet, self._cores, self._fail = inlet, outlet, cores, fail
-        self._thread = ThreadPoolExecutor(1, "pipeline-stage", _pin_this_thread, (cores,))
+        self._thread = ThreadPoolExecutor(1, "pipeline-stage")
 
     def compile(
         self, backend: Backend, stage: torch.nn.Module, inputs: Values, outputs: Values, settings: Settings
     ) -> None:
         """Compiles, runs the stage once, reads back where it ran, and starts to serve."""
 
-        def first_run() -> tuple[Stage, tuple[int, ...]]:
+        def first_run() -> Stage:
             engine = backend.compile_stage(stage, inputs, settings)
-            engine.run(inputs, [np.zeros_like(value) for value in outputs])
-            return engine, cores_in_use()
+            try:
+                engine.run(inputs, [np.zeros_like(value) for value in outputs])
+            except BaseException:
+                engine.close()
+                raise
+            return engine
 
-        engine, cores = self._thread.submit(first_run).result()
-        self.effective = engine.effective
+        ready: Future[tuple[Effective, tuple[int, ...]]] = Future()
+        # One task for the stage's whole life: an interruption between two would leave an engine to this thread.
+        self._thread.submit(self._live, [first_run], ready)
+        self.effective, cores = ready.result()
         pinned = set(cores) == set(self._cores)
         self.placement = " ".join(map(str, cores)) if pinned else "of the engine's choice"
-        self._thread.submit(self._serve, engine)
 
     def stop(self) -> None:
         self._inlet.close()
@@ -302,21 +322,40 @@ class _StageThread:
     def join(self) -> None:
         self._thread.shutdown()
 
-    def _serve(self, engine: Stage) -> None:
-        with closing(engine):
-            try:
-                while (outputs := self._outlet.room()) is not None:
-                    inputs = self._inlet.take()
-                    if inputs is None:
-                        return
-                    engine.run(inputs, outputs)
-                    self._inlet.release(inputs)
-                    self._outlet.put(outputs)
-            # Whatever it is, a stage that died silently would leave the host waiting for ever.
-            except BaseException as error:
+    def _live(
+        self, first_run: list[Callable[[], Stage]], ready: Future[tuple[Effective, tuple[int, ...]]]
+    ) -> None:
+        try:
+            _pin_this_thread(self._cores)
+            # Popped, as a task's arguments live as long as the task, and with this one the model before compilation.
+            with closing(first_run.pop()()) as engine:
+                ready.set_result((engine.effective, cores_in_use()))
+                self._serve(engine)
+        # Whatever it is, a stage that died silently would leave the host waiting for ever.
+        except BaseException as error:
+            _clear_frames(error)
+            if ready.done():
                 self._fail(error)
+            else:
+                ready.set_exception(error)
+
+    def _serve(self, engine: Stage) -> None:
+        while (outputs := self._outlet.room()) is not None:
+            inputs = self._inlet.take()
+            if inputs is None:
+                return
+            engine.run(inputs, outputs)
+            self._inlet.release(inputs)
+            self._outlet.put(outputs)
 
 
 def _pin_this_thread(cores: Sequence[int]) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)  # 0 is the calling thread, not the process
+
+
+def _clear_frames(error: BaseException | None) -> None:
+    """Lets go of the local variables that the traceback of `error`, and of what it came of, keeps alive."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__

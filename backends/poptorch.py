@@ -43,6 +43,9 @@ class PoptorchBackend:
     def check(self, settings: Settings) -> None:
         refuse_absent_ipus(settings)
 
+    def load(self) -> None:
+        import poptorch  # noqa: F401
+
     def mark_stages(self, layers: Sequence[torch.nn.Module]) -> None:
         import poptorch
 

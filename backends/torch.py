@@ -42,6 +42,9 @@ class TorchBackend:
     def check(self, settings: Settings) -> None:
         refuse_streams(self.name, settings)
 
+    def load(self) -> None:
+        import torch  # noqa: F401
+
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> TorchExecutable:
         dtype = compute_dtype(self.device_kind, settings.precision)
         run = self._placed(model, dtype, settings)

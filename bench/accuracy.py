@@ -27,9 +27,9 @@ PHOTOGRAPHS = ROOT / "data" / "images"
 PAGE = ROOT / "docs" / "accuracy.md"
 HEAD = """# Accuracy
 
-Whether the engines compute the same. Written by `make accuracy`, which takes about half an hour; the second table is
-renewed only where the CPU has bfloat16 natively, as the driver computes in float32 elsewhere. What is not as wanted is
-printed in bold, and the command ends with 1.
+Whether the engines compute the same results. Written by `make accuracy`, which takes about half an hour. The second
+table is renewed only on a CPU with native bfloat16, because the driver computes in float32 elsewhere. A value that
+misses its target is printed in bold, and the exit code is then 1.
 """
 FLOAT32, SIXTEEN_BIT = "float32: largest difference from eager PyTorch", "16 bits: same top-1 as float32"
 ENGINES = ("openvino", "onnxruntime", "torch", "torch-compile")
@@ -63,7 +63,7 @@ def _cell(text: str, as_wanted: bool) -> str:
 
 def _float32() -> Iterator[str]:
     yield measured_on()
-    yield "Same weights, same 8 views of the photographs, as a share of the largest logit; wanted: at most 1e-4."
+    yield "Same weights, same 8 views of the photographs, as a share of the largest logit. Target: at most 1e-4."
     yield ""
     others = [name for name in ENGINES if name != "torch"]
     yield f"| model | {' | '.join(others)} |"
@@ -86,8 +86,8 @@ def _sixteen_bit() -> Iterator[str]:
     yield measured_on()
     yield (
         f"{LITE0} with its ImageNet weights on {VIEWS} views: ten crops at three sizes of each photograph that shows "
-        "one of ImageNet's classes, and ten crops of every photograph, many of which show no such thing, so that the "
-        "largest logits are nearly equal. Wanted: at least 95%."
+        "one of ImageNet's classes, and ten crops of every photograph. Many photographs show none of the classes, so "
+        "that their largest logits are nearly equal. Target: at least 95%."
     )
     yield ""
     yield "| engine | computes in | same top-1: photographs with a class | all photographs |"

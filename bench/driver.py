@@ -141,12 +141,12 @@ def outside_the_engine() -> Ratio:
     of.executable.close()
     middle = statistics.median(medians_us)
     return Ratio(
-        "microseconds of a host call outside the engine: mobilenet-v3-small, micro-batch 1",
+        "microseconds per host call outside the engine: mobilenet-v3-small, micro-batch 1",
         middle,
         min(medians_us),
         max(medians_us),
         "≤ 20",
-        f"of {np.median(found.host_call_ns) / 1e3:.0f} µs a host call",
+        f"of {np.median(found.host_call_ns) / 1e3:.0f} µs per host call",
     )
 
 
@@ -166,7 +166,7 @@ def memory_over_time() -> Ratio:
     second, last = statistics.median(resident_mib[200:400]), statistics.median(resident_mib[1800:])
     value = last / second
     what = "resident memory over 2,000 host calls of real data, last tenth / second tenth"
-    return Ratio(what, value, value, value, "≤ 1.02", f"{last:.1f} against {second:.1f} MiB")
+    return Ratio(what, value, value, value, "≤ 1.02", f"{last:.1f} vs. {second:.1f} MiB")
 
 
 def _peak_mib(command: list[str]) -> float:

@@ -18,9 +18,9 @@ from statistics import median
 
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, fill
-from examples_utils.history.reading import read_results
+from examples_utils.history.readers.results import read_results
 from examples_utils.history.store import open_history
-from examples_utils.log_folder import record_files
+from examples_utils.results.log_folder import record_files
 from tests.postgresql_server import installed_programs, running_server
 
 _RUNNER = [sys.executable, "-m", "examples_utils"]
@@ -66,7 +66,7 @@ def _night_of_results(folder: Path) -> Path:
 
 def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
     yield (
-        f"{database}: filling it with a million figures",
+        f"{database}: inserting a million values",
         f"{_seconds(partial(fill, url)):.0f} s",
         "",
         "bulk inserts",
@@ -87,7 +87,7 @@ def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
     parts = f"read and checked in {median(read_s):.2f} s, added in {median(add_s):.2f} s"
     yield f"{database}: 200 results read and added", f"{median(read_s) + median(add_s):.2f} s", "0.3 s", parts
     yield (
-        f"{database}: `history add` of them, as a process",
+        f"{database}: `history add` of these results, as a process",
         f"{median(process_s):.2f} s",
         "",
         "with all imports",
@@ -115,7 +115,7 @@ def _loading_rows(database: str, url: str, rounds: int) -> Iterator[Row]:
         fortnight = [summary.run_id for summary in history.runs(limit=_BASE_NIGHTS + 1)]
         year = [summary.run_id for summary in history.runs(limit=365)]
         actions: dict[str, Callable[[], object]] = {
-            f"{database}: naming the last 15 runs": partial(history.runs, suite="benchmarks.yml", limit=15),
+            f"{database}: listing the last 15 runs": partial(history.runs, suite="benchmarks.yml", limit=15),
             f"{night}, without logs": partial(history.load, fortnight, log_tails=False),
             f"{night}, one metric": partial(history.load, fortnight, ["throughput"], log_tails=False),
             f"{night}, with logs": partial(history.load, fortnight),

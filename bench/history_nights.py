@@ -13,12 +13,12 @@ import numpy as np
 from sqlalchemy import Connection, Table, insert, select
 from sqlalchemy.engine import Engine
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
-from examples_utils.history import tables
-from examples_utils.history.database import database_url, open_engine, writing
-from examples_utils.history.insertion import microseconds
+from examples_utils.history.database import tables
+from examples_utils.history.database.connection import database_url, open_engine, writing
+from examples_utils.history.database.insertion import microseconds
 from examples_utils.history.store import open_history
-from examples_utils.machine import machine_fingerprint, software_fingerprint
+from examples_utils.machine.fingerprint import machine_fingerprint, software_fingerprint
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 NIGHTS, BENCHMARKS, REPETITIONS = 1000, 200, 5
 _METRICS = (("throughput", "samples/sec", "higher"), ("latency", "ms", "lower"), ("latency_p50", "ms", "lower"),
@@ -66,8 +66,8 @@ def _night() -> Run:
             )
             for key in keys
         },
-        figures={
-            MetricKey(*key, name): Figure((1.0,) * REPETITIONS, unit, direction, "mean")
+        metrics={
+            MetricKey(*key, name): Metric((1.0,) * REPETITIONS, unit, direction, "mean")
             for key in keys
             for name, unit, direction in _METRICS
         },

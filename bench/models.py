@@ -60,7 +60,7 @@ def against_timm_eager() -> Iterator[Ratio]:
             of = _subject(model, precision=precision)
             engine = of.executable.effective
             what = f"auto ({engine.engine}, {engine.dtype}) / timm eager: {model}, micro-batch 8"
-            found[precision].append(_in_turn(what, of, _timm_eager(of), "(mean counts)"))
+            found[precision].append(_in_turn(what, of, _timm_eager(of), "(see mean)"))
             of.executable.close()
             yield found[precision][-1]
     for precision, ratios in found.items():
@@ -96,7 +96,7 @@ def _in_turn(what: str, of: Subject, other: Callable[[], object], wanted: str) -
     ours, theirs = (
         of.settings.samples_per_host_call * 1e9 / float(np.median(times)) for times in (driver_ns, other_ns)
     )
-    return Ratio(what, middle, low, high, wanted, f"{ours:.1f} against {theirs:.1f} samples/sec")
+    return Ratio(what, middle, low, high, wanted, f"{ours:.1f} vs. {theirs:.1f} samples/sec")
 
 
 def _timm_eager(of: Subject) -> Callable[[], object]:

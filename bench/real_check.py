@@ -1,9 +1,9 @@
-"""Whether nights of the suite's own quick entries stay quiet and call what was slipped in.
+"""Whether nights of the suite's own quick entries raise no false alarm and report deliberate changes.
 
-Ten nights of the unchanged entries, then two of which one entry each was changed:
+Ten nights of the unchanged entries, then two nights with one changed entry each:
 
-- ``--threads 1`` in its command, which its effective settings tell;
-- a process beside it that takes one core, which nothing tells but the figures.
+- ``--threads 1`` in its command, which shows in its effective settings;
+- another process that keeps one core busy, which shows only in the metrics.
 
 Writes docs/nightly-check.md.
 """
@@ -57,7 +57,7 @@ class Checked:
         called += sorted({f"{one['variant']}: {one['reason']}" for one in self.verdict["not_comparable"]})
         repeated = ", ".join(one["variant"] for one in self.verdict["repeated"])
         cells = [
-            self.changed or "nothing",
+            self.changed or "none",
             self.verdict["verdict"],
             "; ".join(called),
             repeated,
@@ -67,17 +67,19 @@ class Checked:
 
 
 def _change(ratio: float | None) -> str:
-    return "(figures of 0 or below)" if ratio is None else f"{ratio - 1:+.1%}"
+    return "(a value of 0 or below)" if ratio is None else f"{ratio - 1:+.1%}"
 
 
 def main() -> int:
     """0 if every verdict was right, else 1."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.real_check", description=__doc__)
-    parser.add_argument("--nights", type=int, default=10, help="unchanged ones (default: 10)")
-    parser.add_argument("--repeat", type=int, default=5, help="of each entry in a night (default: 5)")
+    parser.add_argument("--nights", type=int, default=10, help="nights without a change (default: 10)")
+    parser.add_argument(
+        "--repeat", type=int, default=5, help="repetitions of each entry in a night (default: 5)"
+    )
     parser.add_argument("--duration", type=float, help="seconds that each entry measures (default: its own)")
     parser.add_argument(
-        "--entries", nargs="+", default=["*"], metavar="NAME", help="only these of the quick ones"
+        "--entries", nargs="+", default=["*"], metavar="NAME", help="run only these quick entries"
     )
     parser.add_argument(
         "--slip-into", default="mobilenet-v3-small", metavar="CONFIG", help="(default: %(default)s)"
@@ -114,7 +116,7 @@ def _nights(folder: Path, options: argparse.Namespace) -> Any:
     _write_spec(folder, options.slip_into, more, before=("python3", "beside.py"))
     verdict, minutes = _night(folder, options)
     called = {one["benchmark"] for one in verdict["regressions"]}
-    yield Checked(f"a busy core beside {entry}", verdict, minutes, called == {entry})
+    yield Checked(f"another process keeps a core busy during {entry}", verdict, minutes, called == {entry})
 
 
 def _write_spec(
@@ -154,15 +156,15 @@ def _night(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], f
 def _page(checked: Sequence[Checked], options: argparse.Namespace) -> str:
     duration = "their own durations" if options.duration is None else f"{options.duration:g} s each"
     lines = [
-        "# The check of nights on a real machine",
+        "# Nights on a real machine",
         "",
-        "Written by `make real-check`: nights of the suite's own quick entries, one after the other, with compiled "
-        "models kept in between.",
+        "Written by `make real-check`: consecutive nights of the suite's own quick entries, which share a cache of "
+        "compiled models.",
         "",
         f"{datetime.date.today()}: {cpu_model()}, {available_cores()} cores; {options.repeat} repetitions of "
         f"{duration}.",
         "",
-        "| changed | verdict | called | repeated on the spot | minutes | right |",
+        "| change | verdict | reported | rerun | minutes | correct |",
         "| --- | --- | --- | --- | --- | --- |",
         *(one.row for one in checked),
     ]

@@ -14,12 +14,12 @@ from playwright.sync_api import sync_playwright
 
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, NIGHTS, fill
-from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.cli.arguments.report import NIGHTS as SHOWN_NIGHTS
+from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import MetricKey, Run
 from examples_utils.history.store import open_history
-from examples_utils.report.arguments import NIGHTS as SHOWN_NIGHTS
 from examples_utils.report.page import report_page
+from examples_utils.run_model import MetricKey, Run
 
 ROUNDS = 3
 _FIGURES = 5  # of a variant in that history
@@ -41,14 +41,14 @@ def measure_all() -> Iterator[tuple[str, str, str]]:
         rows = f"{NIGHTS * BENCHMARKS * _FIGURES:,} metric rows"
         yield f"`report` from a SQLite history of {rows}", f"{median(times_s):.1f} s", "10 s"
         title = f"page of {BENCHMARKS} benchmarks × {SHOWN_NIGHTS} nights"
-        yield from _page_rows(f"{title}, {_FIGURES} figures each", page)
+        yield from _page_rows(f"{title}, {_FIGURES} metrics each", page)
         many = folder / "many.html"
         many.write_text(_page_of_more_figures(url), encoding="utf-8")
-        yield from _page_rows(f"{title}, {_FIGURES * _MANY} figures each", many)
+        yield from _page_rows(f"{title}, {_FIGURES * _MANY} metrics each", many)
 
 
 def _page_rows(title: str, page: Path) -> Iterator[tuple[str, str, str]]:
-    yield f"{title}: its size", f"{page.stat().st_size / 1e6:.2f} MB", "6 MB"
+    yield f"{title}: size", f"{page.stat().st_size / 1e6:.2f} MB", "6 MB"
     yield f"{title}: opening in Chromium", f"{median(_open_times_s(page)):.2f} s", "3 s"
 
 
@@ -73,16 +73,16 @@ def _page_of_more_figures(url: str) -> str:
         runs = [_with_more_figures(run) for run in history.load(newest[::-1])]
     options = CompareOptions()
     base = runs[-1 - options.nights_needed : -1]
-    return report_page(runs, judge_night(base, runs[-1], options), (), [run.run_id for run in base])
+    return report_page(runs, compare_night(base, runs[-1], options), (), [run.run_id for run in base])
 
 
 def _with_more_figures(run: Run) -> Run:
     copies = {
         MetricKey(*key.of_variant, f"{key.metric}_{number}" if number else key.metric): figure
-        for key, figure in run.figures.items()
+        for key, figure in run.metrics.items()
         for number in range(_MANY)
     }
-    return replace(run, figures=copies)
+    return replace(run, metrics=copies)
 
 
 def _seconds(command: Sequence[str]) -> float:

@@ -46,5 +46,5 @@ def ratio(what: str, pairs: Sequence[tuple[float, float]], wanted: str, unit: st
         min(values),
         max(values),
         wanted,
-        f"{mine:.1f} against {other:.1f} {unit}",
+        f"{mine:.1f} vs. {other:.1f} {unit}",
     )

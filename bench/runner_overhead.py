@@ -75,7 +75,7 @@ def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[tuple[str, s
         runner_s.append(_seconds(partial(_benchmark, folder, f"trivial_{number}")))
     ratio, own_ms = median(runner_s) / median(loop_s), (median(runner_s) - median(loop_s)) / variants * 1000
     return [
-        (f"{variants} trivial variants ÷ a shell loop of the same", f"{ratio:.2f}", "1.25"),
+        (f"{variants} trivial variants / shell loop with the same commands", f"{ratio:.2f}", "1.25"),
         ("the runner's own time per trivial variant, start-up included", f"{own_ms:.1f} ms", "10 ms"),
     ]
 
@@ -85,8 +85,8 @@ def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
     (folder / "one_line.py").write_text(_ONE_LINE)
     cases = {
         "idle": "python3 trivial.py",
-        "200 MB, 2 million lines, figures in every 1000th": "python3 printer.py 2000000 1000",
-        "200 MB, 2 million lines, figures in every line": "python3 printer.py 2000000 1",
+        "200 MB, 2 million lines, metrics in every 1000th line": "python3 printer.py 2000000 1000",
+        "200 MB, 2 million lines, metrics in every line": "python3 printer.py 2000000 1",
         "200 MB in one line": "python3 one_line.py",
     }
     rows = []
@@ -105,7 +105,11 @@ def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
             idle_mib = peak_mib[0]
             continue
         rows.append(
-            (f"{title}: time above the producer's", f"{median(runner_s) - median(alone_s):.2f} s", "2.0 s")
+            (
+                f"{title}: time beyond the producer's own",
+                f"{median(runner_s) - median(alone_s):.2f} s",
+                "2.0 s",
+            )
         )
         rows.append((f"{title}: memory above idle", f"{max(peak_mib) - idle_mib:.0f} MiB", "100 MB"))
     return rows

@@ -18,6 +18,7 @@ import numpy as np
 import psutil
 
 from bench.engines import driver_throughput, subject
+from bench.first_second import FIRST_SECOND, first_and_last
 from bench.rounds import ROUNDS, Ratio, alternate, ratio
 from datasets.images import find_images
 from driver.data import open_source
@@ -49,6 +50,7 @@ def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = 
         with running_server(find_triton(), repository, log) as server:
             yield against_the_driver(server, repository, round_s, rounds)
             yield with_shared_memory(server, repository, round_s, min(rounds, FEW_ROUNDS))
+            yield first_second(server, repository, min(rounds, FEW_ROUNDS))
             yield added_latency(server, repository, round_s, rounds)
             yield from memory_over_time(server, repository, long_s)
 
@@ -94,6 +96,20 @@ def with_shared_memory(server: Server, repository: Path, round_s: float, rounds:
     return ratio(what, pairs, "> 1 where it helps", "samples/sec")
 
 
+def first_second(server: Server, repository: Path, rounds: int) -> Ratio:
+    """Throughput of 4 asynchronous clients in their first second and in their last one."""
+    made = served("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
+    with at_server(server, repository, made) as at:
+        pairs = [
+            first_and_last(
+                [own / 1e9 for own in at.under(Load(RequestType.ASYNC, 4), ROUND_S).measurement.by_replica]
+            )
+            for _ in range(rounds)
+        ]
+    what = f"{FIRST_SECOND}: Triton, 4 asynchronous clients, mobilenet-v3-small"
+    return ratio(what, pairs, "≥ 0.97", "host calls/sec")
+
+
 def added_latency(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
     """Median round trip of one synchronous client less that of the driver.
 
@@ -133,7 +149,7 @@ def added_latency(server: Server, repository: Path, round_s: float, rounds: int)
         min(added),
         max(added),
         "≤ 2.5",
-        f"{ours:.2f} against {theirs:.2f} ms",
+        f"{ours:.2f} vs. {theirs:.2f} ms",
     )
 
 
@@ -154,7 +170,7 @@ def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterato
             last / second,
             last / second,
             "≤ 1.03, none failed",
-            f"{last:.1f} against {second:.1f} MiB",
+            f"{last:.1f} vs. {second:.1f} MiB",
         )
 
 

@@ -39,7 +39,9 @@ def main() -> int:
     """0 if every variant is accounted for and no process is left."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variants", type=int, default=2000)
-    parser.add_argument("--kills", type=int, default=12, help="how often the runner is killed or interrupted")
+    parser.add_argument(
+        "--kills", type=int, default=12, help="number of times that the runner is killed or interrupted"
+    )
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     source = random.Random(arguments.seed)

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats  # type: ignore[import-untyped]
 
-from examples_utils.comparison.change_points import change_points
-from examples_utils.comparison.judge import compare_runs
-from examples_utils.comparison.nightly_judge import judge_night, suspects
+from examples_utils.comparison.compare_night import compare_night, suspects
+from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts
+from examples_utils.comparison.statistics.change_points import change_points
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 
 Floats = NDArray[np.float64]
 
@@ -154,8 +154,8 @@ class Nights:
             started_utc=f"night {night}",
             canary=self.canary(night),
             variants=FACTS,
-            figures={
-                key: Figure(tuple(values), None, "lower" if key.metric == "latency" else "higher")
+            metrics={
+                key: Metric(tuple(values), None, "lower" if key.metric == "latency" else "higher")
                 for key, values in zip(KEYS, figures, strict=True)
             },
         )
@@ -165,15 +165,15 @@ class Nights:
         if not again:
             return run
         more = dict(zip(KEYS, self.measure(night, OPTIONS.confirmations).tolist(), strict=True))
-        figures = dict(run.figures)
+        figures = dict(run.metrics)
         for key in again:
             figures[key] = replace(figures[key], values=(*figures[key].values, *more[key]))
-        return replace(run, figures=figures)
+        return replace(run, metrics=figures)
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
         """What `nightly` does: the night with more repetitions, what is called, and how many intervals are right."""
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
-        comparison = judge_night(history, night, OPTIONS)
+        comparison = compare_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
         return night, frozenset(one.key for one in comparison.regressed), float(np.mean(covered))
 
@@ -216,9 +216,9 @@ def slower_night(kind: Kind, share: float, within: int, seed: int) -> Outcome:
 
 def _usual(history: list[Run], night: Run) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """What is slower ``(benchmarks,)`` by more than 5% of the mean, and by Welch's t-test at p < 0.05."""
-    base = np.array([[run.figures[key].values[:REPETITIONS] for run in history] for key in KEYS])
+    base = np.array([[run.metrics[key].values[:REPETITIONS] for run in history] for key in KEYS])
     base = base.reshape(BENCHMARKS, -1)
-    new = np.array([night.figures[key].values for key in KEYS])
+    new = np.array([night.metrics[key].values for key in KEYS])
     ratio = (new.mean(axis=1) / base.mean(axis=1)) ** SIGNS
     p = stats.ttest_ind(base, new, axis=1, equal_var=False).pvalue
     return ratio > 1 + FIXED, (p < WELCH) & (ratio > 1)
@@ -229,9 +229,9 @@ def turns(kind: Kind, repetitions: int, share: float, seed: int) -> Outcome:
     nights = Nights(kind, np.random.default_rng([4, seed]), 2)
     nights.slower(0, share, 1)
     base, new = (nights.run(night, repetitions) for night in (0, 1))
-    comparison = compare_runs([base], [new], replace(OPTIONS, alternated=True))
+    comparison = compare_runs([base], [new], replace(OPTIONS, interleaved=True))
     called = {one.key for one in comparison.regressed}
-    values = np.array([[run.figures[key].values for key in KEYS] for run in (base, new)])
+    values = np.array([[run.metrics[key].values for key in KEYS] for run in (base, new)])
     ratio = (values[1].mean(axis=1) / values[0].mean(axis=1)) ** SIGNS
     welch = (stats.ttest_ind(values[0], values[1], axis=1, equal_var=False).pvalue < WELCH) & (ratio > 1)
     counted = slice(0, 1) if share else slice(None)
@@ -261,7 +261,7 @@ def dated(kind: Kind, share: float, seed: int) -> Dated:
         nights.machine if kind.slow_nights else 0
     )  # which the canary would take out
     slowness = slowness + np.where(np.arange(HISTORY) >= at, np.log1p(share), 0.0)
-    points = change_points(np.exp(slowness[:, None] + noise).tolist(), OPTIONS)
+    points = change_points(np.exp(slowness[:, None] + noise).tolist(), OPTIONS.threshold, OPTIONS.confidence)
     near = [point for point in points if share and abs(point.index - at) <= 1]
     ranged = any(point.last_before < at <= point.first_after for point in near)
     return Dated(bool(near), ranged, len(points) - len(near))
@@ -269,9 +269,11 @@ def dated(kind: Kind, share: float, seed: int) -> Dated:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.statistics", description=__doc__)
-    parser.add_argument("--nights", type=int, default=2000, help="without change, for each kind of noise")
     parser.add_argument(
-        "--trials", type=int, default=500, help="of each size of step, for each kind of noise"
+        "--nights", type=int, default=2000, help="nights without a change, for each kind of noise"
+    )
+    parser.add_argument(
+        "--trials", type=int, default=500, help="trials of each step size, for each kind of noise"
     )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=PAGE)
@@ -290,14 +292,17 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield "# False alarms and power of the nightly comparison"
     yield ""
     yield (
-        f"Written by `make bench-statistics`: {BENCHMARKS} benchmarks × {REPETITIONS} repetitions a night, each with 1 "
-        f"to 5% of noise, a baseline of {BASELINE} nights, {OPTIONS.confirmations} more repetitions on the spot of "
-        "what looks slower; the default options for every kind of noise, and the code that `nightly` runs. In brackets "
-        "the 95% interval of each share (Clopper and Pearson). [How it is done](comparison-method.md)."
+        "Written by `make bench-statistics`, with the code that `nightly` runs and its default options for every kind "
+        f"of noise. A night has {BENCHMARKS} benchmarks × {REPETITIONS} repetitions, each with 1 to 5% of noise, a "
+        f"baseline of {BASELINE} nights, and {OPTIONS.confirmations} more repetitions of what looks slower. In "
+        "brackets: the 95% confidence interval of each share (Clopper and Pearson). See also "
+        "[the method](comparison-method.md)."
     )
     yield from _false_alarms(pool, nights)
-    yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, called the same night")
-    yield from _power(pool, trials, 0.03, 3, "## Power: one benchmark 3% slower, called within three nights")
+    yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, reported the same night")
+    yield from _power(
+        pool, trials, 0.03, 3, "## Power: one benchmark 3% slower, reported within three nights"
+    )
     yield from _turns(pool, trials)
     yield from _dates(pool, trials)
     yield from KINDS_EXPLAINED
@@ -305,9 +310,9 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
 
 def _false_alarms(pool: ProcessPoolExecutor, nights: int) -> Iterator[str]:
     yield ""
-    yield f"## False alarms: nights without change that raise any, of {nights} for each kind"
+    yield f"## False alarms: share of nights without a change that raise any, of {nights} nights for each kind"
     yield ""
-    yield "Wanted: at most 1% of the nights. The last column is how many of the 95% intervals hold the truth."
+    yield "Target: at most 1% of the nights. The last column is the coverage of the 95% intervals."
     yield ""
     yield f"| noise | this suite | means, {FIXED:.0%} threshold | Welch's t-test, p < {WELCH:g} | intervals |"
     yield "| --- | --- | --- | --- | --- |"
@@ -321,7 +326,7 @@ def _power(pool: ProcessPoolExecutor, trials: int, share: float, within: int, ti
     yield ""
     yield title
     yield ""
-    yield f"The benchmark has 2% of noise; {trials} trials for each kind."
+    yield f"The benchmark has 2% of noise. There are {trials} trials for each kind."
     yield ""
     yield f"| noise | this suite | means, {FIXED:.0%} threshold | Welch's t-test, p < {WELCH:g} |"
     yield "| --- | --- | --- | --- |"
@@ -337,14 +342,15 @@ def _three_shares(outcomes: list[Outcome]) -> str:
 
 def _turns(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
     yield ""
-    yield "## `ab`: two sides that took turns"
+    yield "## `ab`: two interleaved sides"
     yield ""
     yield (
-        f"The level of the test is 5% for rises and falls together; {trials} trials of each. False: any regression "
-        "called where there is none. Called: one benchmark of 2% of noise that is 5% slower."
+        f"The significance level is 5% for increases and decreases together. There are {trials} trials of each. "
+        "False: a regression is reported although there is none. Detected: one benchmark with 2% of noise that is 5% "
+        "slower is reported."
     )
     yield ""
-    yield "| noise | repetitions | false | called | Welch's t-test: false | called |"
+    yield "| noise | repetitions | false | detected | Welch's t-test: false | detected |"
     yield "| --- | --- | --- | --- | --- | --- |"
     for kind in KINDS:
         if kind.own_drift or kind.machine_drift or kind.slow_nights:
@@ -364,11 +370,12 @@ def _turns(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
 
 def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
     yield ""
-    yield f"## Change points in {HISTORY} nights, one benchmark at 2% of noise"
+    yield f"## Change points in {HISTORY} nights, one benchmark with 2% of noise"
     yield ""
     yield (
-        "Wanted: dated within one night in at least 90%. In range: the true night lies in the range that is told. "
-        f"False: histories without change in which one is told; {trials} trials for each kind and size."
+        "Target: dated to within one night in at least 90% of the histories. In range: the reported range contains "
+        "the true night. False: a change point is reported in a history without a change. There are "
+        f"{trials} trials for each kind and size."
     )
     yield ""
     yield "| noise | 5% step within one night | in range | 3% step within one night | in range | false |"
@@ -393,19 +400,21 @@ KINDS_EXPLAINED = (
     "",
     "## The kinds of noise",
     "",
-    "All are shares of the figure; a half of the benchmarks has throughputs (higher is better), a half latencies.",
+    "All sizes are shares of the metric's value. Half of the benchmarks have throughputs (higher is better), half "
+    "latencies.",
     "",
-    "- Gaussian; log-normal with a skewness of 3.7 (never faster than a bound, now and then much slower); "
-    "heavy-tailed: Student's t with 3 degrees of freedom; bimodal: 10 to 50% of the repetitions of a benchmark are in "
-    "a slow mode.",
-    "- Drift: besides Gaussian noise, levels move by 2% (standard deviation) from night to night, with a correlation "
-    f"of {CORRELATION:g}: each benchmark for itself, or all together, which the canary shows. Where each drifts for "
-    "itself, a step of 5% in one night is 2.5 standard deviations of what happens every night anyway: no method can "
-    "call it and also keep still in 99 good nights of 100. (A z-test that is told the standard deviation, at the "
-    "level that 50 benchmarks need, calls 15%.) Change points of such a benchmark cannot be dated either, and the "
-    "canary's help is not used in that table.",
-    f"- Slow machine: every night after the baseline, and {SLOW_SHARE:.0%} of those in it, are 3 to 8% slower as a "
-    "whole, and the canary shows it; unevenly: each benchmark by 1 ± 0.15 (standard deviation) times that.",
+    "- Gaussian. Log-normal: with a skewness of 3.7 (never faster than a bound, occasionally much slower). "
+    "Heavy-tailed: Student's t with 3 degrees of freedom. Bimodal: 10 to 50% of the repetitions of a benchmark "
+    "are in a slow mode.",
+    "- Drift: in addition to Gaussian noise, levels move by 2% (standard deviation) from night to night, with a "
+    f"correlation of {CORRELATION:g}: each benchmark on its own, or all together, which the canary shows. If each "
+    "drifts on its own, a step of 5% in one night is 2.5 standard deviations of the usual change between nights: "
+    "no method can report it and also stay silent in 99 of 100 nights without a change. (A z-test that knows the "
+    "standard deviation, at the level that 50 benchmarks need, detects 15%.) Change points of such a benchmark "
+    "cannot be dated either. That table does not use the canary.",
+    f"- Slow machine: every night after the baseline, and {SLOW_SHARE:.0%} of the nights in it, are 3 to 8% slower as "
+    "a whole, and the canary shows it. Unevenly: each benchmark is slower by 1 ± 0.15 (standard deviation) times "
+    "that.",
     "- The fixed threshold and Welch's test see the first 5 repetitions of the same nights and the same baseline.",
 )
 

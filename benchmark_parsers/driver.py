@@ -27,9 +27,13 @@ _COUNTS = (
 )  # fmt: skip
 # What a run finds on its way says nothing about what it was asked to do.
 _NO_SETTINGS = ("model_cache",)
-_DIRECTIONS = {"top1": HIGHER, "duration": None, "not_finite_outputs": LOWER, "failed_requests": LOWER}
+_CPU_TIMES = ("cpu_time_own", "cpu_time_of_children", "cpu_time_of_others")
+_DIRECTIONS = {
+    "top1": HIGHER, "not_finite_outputs": LOWER, "failed_requests": LOWER,
+    **dict.fromkeys(("duration", *_CPU_TIMES)),  # neither is better: they are as long as the run
+}  # fmt: skip
 # Times of whole phases; all others are latencies.
-_DURATIONS = ("duration", "build_time", "compile_time")
+_DURATIONS = ("duration", "build_time", "compile_time", *_CPU_TIMES)
 
 
 class DriverParser:

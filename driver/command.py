@@ -33,6 +33,7 @@ from measurement.loop import measure
 from measurement.options import parse_flags
 from measurement.progress import live_output
 from measurement.settings import requested
+from measurement.settle import settle
 from models import input_spec
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def measured_here(
 ) -> None:
     """A model compiled, measured and reported in this process; with `--compile-only`, compiled and reported."""
     compiled = compiled_model(settings, pixels, weights)
-    made = Made.of(compiled)
+    made = Made.of(compiled, settle())
     announce(settings, weights, [made], group)
     with closing(compiled.executable) as executable:
         if settings.compile_only:

@@ -22,13 +22,13 @@ class Made:
     warnings: tuple[str, ...]
 
     @staticmethod
-    def of(compiled: Compilation) -> Made:
+    def of(compiled: Compilation, more_warnings: tuple[str, ...] = ()) -> Made:
         return Made(
             compiled.executable.effective,
             compiled.model_cache,
             compiled.build_s,
             compiled.compile_s,
-            compiled.warnings,
+            (*compiled.warnings, *more_warnings),
         )
 
 

@@ -15,6 +15,7 @@ from backends.base import BackendError, Batch, Effective, Executable, ProfilingE
 from backends.profiling.profile import PROFILED_MICRO_BATCHES, table, write_trace
 from driver.instances.group import Group
 from driver.outcome import Found, Made
+from measurement.cpu_time import disturbance
 from measurement.machine import available_cores, cpu_model
 from measurement.report import Facts, compile_summary, summary
 
@@ -74,6 +75,8 @@ def report(settings: Settings, weights: Weights, made: Made, own: Found, group: 
             f"{found.measurement.not_finite} outputs are NaN or infinite: "
             "the figures are of a model that does not work"
         )
+    if settings.device == "cpu":  # elsewhere the host has cores to spare
+        warn(*disturbance(found.measurement.cpu_time))
     lines = facts(settings, made, weights.kind, found.peak_mib, group, cores)
     print(summary(settings, found.measurement, lines), flush=True)
 

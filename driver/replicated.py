@@ -22,6 +22,7 @@ from measurement.machine import core_shares, cores_in_use
 from measurement.progress import live_output
 from measurement.replica_link import Link
 from measurement.replicas import run_replicas
+from measurement.settle import settle
 from measurement.window import within_window
 from models import Weights, input_spec
 
@@ -80,12 +81,13 @@ def _measured(
 ) -> Found:
     pixels = input_spec(settings.model)
     compiled = compiled_model(settings, pixels, weights)
+    made = Made.of(compiled, settle())
     with (
         closing(compiled.executable) as executable,
         engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError,)),
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
-            link.begin(Made.of(compiled))
+            link.begin(made)
             leave_breadcrumb(engine=settings.backend, phase="running")
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
         return Found(measurement, source.decode_errors, peak_mib())

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from measurement.cpu_time import of_all
 from measurement.loop import Measurement, known_of_all
 
 
@@ -15,8 +16,8 @@ def together(instances: Sequence[Measurement]) -> Measurement:
     """One measurement, whose n-th host call is everybody's n-th one: the longest time, the samples of all.
 
     As far as all have host calls; replicas count as instances. Latency is of all round trips in them. Time
-    spent between host calls, waiting or transferring is that of the instance that took longest. Top-1 and outputs
-    that are not finite are counted over all timed host calls.
+    spent between host calls, waiting or transferring is that of the instance that took longest. Top-1, outputs
+    that are not finite and CPU time are counted over all timed host calls.
     """
     if len(instances) == 1:
         return instances[0]
@@ -43,6 +44,7 @@ def together(instances: Sequence[Measurement]) -> Measurement:
         correct=sum(part.correct for part in instances),
         labelled=sum(part.labelled for part in instances),
         not_finite=sum(part.not_finite for part in instances),
+        cpu_time=of_all([part.cpu_time for part in instances]),
     )
 
 

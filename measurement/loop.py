@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from measurement.cpu_time import CpuTime, read, spent
+from measurement.machine import cores_in_use
 from measurement.settings import DROPPED_HOST_CALLS, Settings
 
 
@@ -88,6 +90,7 @@ class Measurement:
     counted and told; None where that is in no figure, as nothing that counts went on in it.
     `correct`, `labelled`: top-1 hits among the images that have a label.
     `not_finite`: outputs that were NaN or infinite.
+    `cpu_time`: one for each process, of its timed host calls and what is between them; empty where it is not known.
     `replica`: int64 `(host_calls,)`, the number of the replica that made each host call; None for one replica.
     """
 
@@ -104,6 +107,7 @@ class Measurement:
     not_finite: int
     replica: NDArray[np.int64] | None = None
     between_ns: NDArray[np.int64] | None = None
+    cpu_time: tuple[CpuTime, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -163,8 +167,14 @@ def measure(
     call. `others` begin their timed host calls together, and go on with host calls that are not timed until the last
     one has its figures.
     """
-    warmup = settings.warmup + DROPPED_HOST_CALLS
-    for _ in range(warmup):
+    cores = cores_in_use()
+    for _ in range(settings.warmup):
+        executable.run(source.next().micro_batches)
+    if others is not None:
+        others.barrier()  # so that nobody waits for long between the two readings
+    # Before the host calls that are dropped: images decoded while it is read are used up in them.
+    before = read(cores, settings.replica_processes)
+    for _ in range(DROPPED_HOST_CALLS):
         executable.run(source.next().micro_batches)
     if others is not None:
         others.barrier()
@@ -198,6 +208,7 @@ def measure(
         on_call(TimedCall(len(host_call_ns), began_ns, took_ns, round_trips[-1]))
         if ended() if ended is not None else _reached(settings, len(host_call_ns), elapsed_ns):
             break
+    after = read(cores, settings.replica_processes)
     while others is not None and not others.all_reached():
         executable.run(source.next().micro_batches)
 
@@ -209,11 +220,12 @@ def measure(
         transfer_ns=None if None in transfer_ns else np.array(transfer_ns, np.int64),
         round_trip_ns=np.concatenate(round_trips),
         round_trip_is_range=call.round_trip_is_range,
-        warmup_host_calls=warmup,
+        warmup_host_calls=settings.warmup + DROPPED_HOST_CALLS,
         correct=correct,
         labelled=labelled,
         not_finite=not_finite,
         between_ns=np.array(between_ns, np.int64) if works_ahead else None,
+        cpu_time=(spent(before, after, len(cores)),),
     )
 
 

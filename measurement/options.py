@@ -93,13 +93,17 @@ MODEL, DATA, RUN, ENGINE, IPU = "model", "data", "run", "backend and engine", "I
 
 OPTIONS: tuple[Option, ...] = (
     Option(
-        "config", MODEL, "named configuration of configs.yml; flags beat it", metavar="NAME", in_config=False
+        "config",
+        MODEL,
+        "named configuration of configs.yml; flags override it",
+        metavar="NAME",
+        in_config=False,
     ),
     Option("model", MODEL, "model name", default="resnet18", metavar="NAME"),
     Option(
         "weights",
         MODEL,
-        "auto (pretrained where they can be had, else random), pretrained, random, "
+        "auto (pretrained if available, else random), pretrained, random, "
         "or a state dict file (.pth, .safetensors)",
         default="auto",
         metavar="WHICH",
@@ -109,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "norm_eps",
         MODEL,
-        "epsilon of the normalisation layers (without it that of the model, which group norms take over: 1e-5, "
+        "epsilon of the normalisation layers (default: the model's own, which group norms inherit: 1e-5, "
         "for efficientnet-lite0 1e-3)",
         positive,
         metavar="EPS",
@@ -118,7 +122,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "batchnorm_momentum",
         MODEL,
-        "momentum of batch normalisation (without it the model's own; no effect on inference figures)",
+        "momentum of batch normalisation (default: the model's own; no effect on inference)",
         fraction,
         metavar="M",
     ),
@@ -133,7 +137,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "efficientnet_group_dim",
         MODEL,
-        "channels in a group of EfficientNet's depthwise convolutions",
+        "channels per group of EfficientNet's depthwise convolutions",
         count,
         default=1,
         metavar="N",
@@ -148,7 +152,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "list_layers",
         MODEL,
-        "print the layers of this model that --pipeline-splits takes, one a line, and end",
+        "print the layers of this model that --pipeline-splits accepts, one per line, and exit",
         default=False,
         switch=True,
         in_config=False,
@@ -156,23 +160,23 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "data",
         DATA,
-        "real: JPEG files decoded during the run; generated: one host batch handed over on "
-        "every call; synthetic: made on the device once",
+        "real: JPEG files decoded during the run; generated: one host batch passed in on "
+        "every call; synthetic: created on the device once",
         default="real",
         choices=("real", "synthetic", "generated"),
     ),
-    Option("images", DATA, "folder of photographs for real data", default="data/images", metavar="DIR"),
+    Option("images", DATA, "folder of images for real data", default="data/images", metavar="DIR"),
     Option(
         "labels",
         DATA,
         "CSV with file and ImageNet class index (default: labels.csv in the folder)",
         metavar="FILE",
     ),
-    Option("cache_images", DATA, "decode the photographs once, before timing", default=False, switch=True),
+    Option("cache_images", DATA, "decode the images once, before timing", default=False, switch=True),
     Option(
         "dataloader_worker",
         DATA,
-        "decoding workers of each replica (default: one a core)",
+        "decoding workers of each replica (default: one per core)",
         count,
         metavar="N",
     ),
@@ -192,14 +196,14 @@ OPTIONS: tuple[Option, ...] = (
         default="host",
         choices=("host", "ipu", "none"),
     ),
-    Option("eight_bit_io", DATA, "hand pixels over as 8-bit integers", default=False, switch=True),
+    Option("eight_bit_io", DATA, "pass pixels in as 8-bit integers", default=False, switch=True),
     Option("micro_batch_size", RUN, "samples in one micro-batch", count, default=1, metavar="N"),
     Option("device_iterations", RUN, "micro-batches in one host call", count, default=1, metavar="N"),
     Option(
         "replicas",
         RUN,
-        "copies of the model that run side by side: on a CPU each in a process and on cores of its own, "
-        "on IPUs each on one of its own (replication factor)",
+        "copies of the model that run concurrently: on a CPU each in its own process and on its own cores, "
+        "on IPUs each on its own IPU (replication factor)",
         count,
         default=1,
         metavar="N",
@@ -207,8 +211,8 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "pipeline_splits",
         RUN,
-        "layers before which the model is cut into stages that run concurrently, each on cores (or an IPU) "
-        "of its own, as layer2 layer3/0",
+        "layers before which the model is cut into stages that run concurrently, each on its own cores (or IPU), "
+        "such as layer2 layer3/0",
         metavar="NAME",
         many=True,
     ),
@@ -217,7 +221,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "warmup",
         RUN,
-        "host calls before the two that are always dropped",
+        "warm-up host calls; two more are always dropped",
         count_or_zero,
         default=1,
         metavar="N",
@@ -263,21 +267,21 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "device",
         ENGINE,
-        "auto: what the backend prefers of what is here",
+        "auto: the backend's preferred available device",
         default="auto",
         choices=("auto", "cpu", "cuda", "ipu"),
     ),
     Option(
         "threads",
         ENGINE,
-        "compute threads of the engine, in each replica and stage (default: one a core)",
+        "compute threads of the engine, in each replica and stage (default: one per core)",
         count,
         metavar="N",
     ),
     Option(
         "streams",
         ENGINE,
-        "micro-batches that the engine computes side by side, each with its share of the threads "
+        "micro-batches that the engine computes concurrently, each with its share of the threads "
         "(default: the engine's choice for throughput with several device iterations, else 1)",
         count,
         metavar="N",
@@ -285,7 +289,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "model_cache_path",
         ENGINE,
-        "keep exported and compiled models in this folder, and take them from there",
+        "store exported and compiled models in this folder, and load them from it",
         metavar="DIR",
     ),
     Option("half_partial", IPU, "16-bit partial sums", default=False, switch=True, ipu_only=True),
@@ -307,7 +311,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "num_io_tiles",
         IPU,
-        "tiles set aside for input and output, which then overlap with computing: 0 (none) or even, 32 to 192",
+        "tiles reserved for input and output, which then overlap with computation: 0 (none) or even, 32 to 192",
         io_tiles,
         default=0,
         metavar="N",
@@ -316,7 +320,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "offline_target_ipu_version",
         IPU,
-        "compile for this version of the IPU where there is none (with --compile-only)",
+        "compile for this version of the IPU without an IPU (with --compile-only)",
         choices=("1", "2", "21"),
         ipu_only=True,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from measurement.cpu_time import cpu_time_lines
 from measurement.loop import Measurement, TimedCall
 from measurement.settings import Settings
 from measurement.statistics import PERCENTILES, Latency, Throughput, latency, samples_needed, throughput
@@ -42,6 +43,7 @@ def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
         "duration": f"{measurement.duration_s:.3f} s",
         "warmup_host_calls": str(measurement.warmup_host_calls),
         **_time_shares(measurement),
+        **cpu_time_lines(measurement.cpu_time),
         **_top1(measurement),
         **facts.details,
     }

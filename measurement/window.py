@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from measurement.cpu_time import of_all
 from measurement.loop import Measurement, known_of_all
 
 
@@ -37,7 +38,7 @@ def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Me
     """The host calls of all replicas that lie wholly inside [latest first start, earliest last end].
 
     With `iterations`, the first so many of each replica: what came later only kept the others company.
-    Top-1 and outputs that are not finite are counted over all timed host calls.
+    Top-1, outputs that are not finite and CPU time are counted over all timed host calls.
     """
     opened_ns = max(int(own.start_ns[0]) for own in replicas)
     closed_ns = min(int(own.start_ns[-1] + own.host_call_ns[-1]) for own in replicas)
@@ -54,6 +55,7 @@ def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Me
         correct=sum(own.correct for own in replicas),
         labelled=sum(own.labelled for own in replicas),
         not_finite=sum(own.not_finite for own in replicas),
+        cpu_time=of_all([own.cpu_time for own in replicas]),
     )
 
 

@@ -50,13 +50,16 @@ class Instance:
         cores = own_cores(name, int(given["instances"]))
         os.sched_setaffinity(0, cores)  # before the engine counts cores and starts its threads
         settings = settings_from_text(given["settings"])
+        backend = registry.choose(settings.backend, settings.device)
+        assert isinstance(backend, KeepingBackend)
+        backend.load()
         image = config["input"][0]
         shape, dtype = tuple(map(int, image["dims"])), _DTYPES[image["data_type"]]
         self._open = ExitStack()
         self._compiled: dict[int, _Compiled] = {}
         for size, key in sorted((int(size), key) for size, key in json.loads(given["exports"]).items()):
             staging = np.zeros((size, *shape), dtype)
-            executable = _restored(folder, key, staging, replace(settings, micro_batch_size=size))
+            executable = _restored(backend, folder, key, staging, replace(settings, micro_batch_size=size))
             self._compiled[size] = _Compiled(self._open.enter_context(closing(executable)), staging)
             for _ in range(1 + DROPPED_HOST_CALLS):  # engines still allocate in their first runs
                 executable.run([staging])
@@ -95,9 +98,9 @@ def own_cores(name: str, instances: int) -> tuple[int, ...]:
     return core_shares(cores, instances)[int(number[1])]
 
 
-def _restored(folder: Path, key: str, example: NDArray[Any], settings: Settings) -> Executable:
-    backend = registry.choose(settings.backend, settings.device)
-    assert isinstance(backend, KeepingBackend)
+def _restored(
+    backend: KeepingBackend, folder: Path, key: str, example: NDArray[Any], settings: Settings
+) -> Executable:
     cache = ModelCache(folder)
     entry = cache.read(cache_name(settings), key)
     if entry is None:

@@ -84,7 +84,7 @@ def _with_facts(
         **measured,
         "server": f"tritonserver {about.version}",
         "instances": str(served.instances),
-        "images": "photographs, decoded before the clock runs",
+        "images": "decoded before timing",
         "shared_memory": "system" if shared_memory else "none",
         "dynamic_batching": "off" if batching is None else f"waits {batching} microseconds",
         "configuration": served.settings.config or "none",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 MACHINE = {"cpu": "Sixteen Cores", "memory_mib": 65536, "hostname": "one"}
 
@@ -36,8 +36,8 @@ def run_of(
         machine=machine,
         canary=canary or {},
         variants=variants,
-        figures={
-            key_of(name, metric): Figure(tuple(values), unit, direction) for name, values in figures.items()
+        metrics={
+            key_of(name, metric): Metric(tuple(values), unit, direction) for name, values in figures.items()
         },
     )
 

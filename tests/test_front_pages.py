@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.test_architecture import ALLOWED
+from tests.test_architecture import ALLOWED, FLOORS
 
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -73,3 +73,9 @@ def test_the_table_of_imports_has_the_rules_that_are_enforced() -> None:
     rows = re.findall(r"^\| `(\w+)` \|(.*)\|$", section, re.MULTILINE)
     table = {folder: {folder, *re.findall(r"`(\w+)`", others.partition("(")[0])} for folder, others in rows}
     assert table == ALLOWED
+
+
+def test_the_table_of_rooms_has_the_floors_that_are_enforced() -> None:
+    rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", ARCHITECTURE.read_text(), re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(reversed(range(len(FLOORS))))
+    assert tuple(set(re.findall(r"`(\w+)`", rooms)) for _, rooms in rows) == FLOORS

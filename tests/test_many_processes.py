@@ -18,7 +18,7 @@ import pytest
 
 from driver.instances.gloo import JOIN_TIMEOUT_S
 from driver.instances.lifeline import GRACE_S
-from examples_utils.command import mpi_instances
+from examples_utils.planning.command import mpi_instances
 from measurement.machine import available_cores
 from tests.report_lines import figure
 

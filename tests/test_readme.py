@@ -1,6 +1,5 @@
 """Every example of the README, and of the driver's page, runs as it is written."""
 
-import re
 import shlex
 import subprocess
 import sys
@@ -11,18 +10,14 @@ import yaml
 
 from examples_utils.cli import main as runner
 from measurement.options import parse_flags
+from tests.pages import ROOT, blocks
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 DRIVER_PAGE = ROOT / "docs" / "driver.md"
 
 
-def blocks(language: str, page: Path = README) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
-
-
 def commands(page: Path) -> list[str]:
-    return [line[2:] for block in blocks("console", page) for line in block.splitlines()]
+    return [line[2:] for block in blocks(page.read_text(), "console") for line in block.splitlines()]
 
 
 COMMANDS = commands(README)
@@ -78,7 +73,7 @@ def test_the_runners_examples_are_understood(
 
 
 def test_the_example_entry_runs_and_its_figures_are_read(tmp_path: Path) -> None:
-    (block,) = blocks("yaml")
+    (block,) = blocks(README.read_text(), "yaml")
     (tmp_path / "benchmarks.yml").write_text(block)
     command = [sys.executable, "-m", "examples_utils", "benchmark", "--log-dir", "logs"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -93,5 +88,5 @@ def test_the_pictured_table_has_the_seven_configurations() -> None:
         name for name, entry in spec.items() if "quick" in entry.get("tags", []) and "options" not in name
     ]
     assert len(quick) == 7
-    (table,) = blocks("text")
+    (table,) = blocks(README.read_text(), "text")
     assert all(name in table for name in quick)

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from examples_utils.ab.alternation import Alternation, alternation
+from examples_utils.ab.arms import Arm, ArmPreparer, Revision
 from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
+from examples_utils.ab.endpoint_check import may_be_slower, nothing_to_narrow
 from examples_utils.ab.git import commits_between, described, is_ancestor, parent_of
-from examples_utils.ab.judging import compared
-from examples_utils.ab.sides import Preparer, Revision, Side
-from examples_utils.ab.whole_way import evidence, may_be_slower, nothing_to_narrow
+from examples_utils.ab.interleaved_runs import InterleavedRuns, compared, interleaved_runs
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey, Run
+from examples_utils.comparison.text import verdict_line
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.problems import RequestError
+from examples_utils.run_model import MetricKey, Run
 
 # How often more repetitions are made where those so far leave it open, each time as many as there are already.
 _EXTENSIONS = 2
@@ -51,7 +51,7 @@ def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revisi
 
 
 def bisect(
-    preparer: Preparer, base: Revision, new: Revision, options: CompareOptions
+    preparer: ArmPreparer, base: Revision, new: Revision, options: CompareOptions
 ) -> tuple[Comparison, Sequence[Run]]:
     """Narrows the way from base to new down to the first slower commit, says it, and gives its comparison with base.
 
@@ -63,7 +63,7 @@ def bisect(
         Interrupted: the run was asked to stop.
     """
     console = preparer.console
-    search = _Search(preparer, options, (preparer.side(base, "base"), preparer.side(new, "next")))
+    search = _Search(preparer, options, (preparer.arm(base, "base"), preparer.arm(new, "next")))
     whole = search.compare(new.commit.sha)
     measured = search.measured
     targets = [one.key for one in whole.regressed]
@@ -89,9 +89,9 @@ class _Search:
     the commit that was compared last.
     """
 
-    preparer: Preparer
+    preparer: ArmPreparer
     options: CompareOptions
-    sides: tuple[Side, Side]
+    arms: tuple[Arm, Arm]
     targets: tuple[MetricKey, ...] = ()
     comparisons: dict[str, Comparison] = field(default_factory=dict)
     outcomes: dict[str, tuple[Outcome, str]] = field(default_factory=dict)
@@ -103,14 +103,14 @@ class _Search:
         names = dict.fromkeys(glob.escape(key.benchmark) for key in self.targets)
         selection = replace(self.preparer.options.selection, benchmarks=tuple(names))
         self.preparer = replace(self.preparer, options=replace(self.preparer.options, selection=selection))
-        self.sides = self.preparer.again(self.sides[0]), self.sides[1]
+        self.arms = self.preparer.again(self.arms[0]), self.arms[1]
 
     def judge(self, sha: str) -> Outcome:
         """Measures one commit against base."""
         commit = described(self.preparer.repository, sha)
         self.preparer.console.say(f"\njudging {commit}")
         try:
-            self.sides = self.sides[0], self.preparer.moved(self.sides[1], sha)
+            self.arms = self.arms[0], self.preparer.moved(self.arms[1], sha)
             outcome, said = _outcome(self._targets(self.compare(sha)))
         except RequestError as error:
             outcome, said = Outcome.SKIPPED, str(error)
@@ -122,7 +122,7 @@ class _Search:
         """The comparison of the commit that is checked out now."""
         preparer, repeat = self.preparer, self.preparer.options.repeat
         folder = preparer.log_folder / f"{len(self.comparisons):02}_{sha[:12]}"
-        with alternation(self.sides, folder, preparer.console, preparer.check_interruption) as turns:
+        with interleaved_runs(self.arms, folder, preparer.console, preparer.check_interruption) as turns:
             turns.run(repeat)
             comparison = self._judged(turns)
             for _ in range(_EXTENSIONS):
@@ -134,7 +134,7 @@ class _Search:
         self.comparisons[sha] = comparison
         return comparison
 
-    def _judged(self, turns: Alternation) -> Comparison:
+    def _judged(self, turns: InterleavedRuns) -> Comparison:
         self.measured = turns.runs()
         return compared(turns, *self.measured, self.options)
 
@@ -145,11 +145,11 @@ class _Search:
         verdicts = {one.verdict for one in self._targets(comparison)}
         return Verdict.UNCERTAIN in verdicts and Verdict.REGRESSED not in verdicts
 
-    def _targets(self, comparison: Comparison) -> list[Judged]:
+    def _targets(self, comparison: Comparison) -> list[MetricVerdict]:
         return [one for one in comparison.judged if one.key in self.targets]
 
 
-def _outcome(targets: list[Judged]) -> tuple[Outcome, str]:
+def _outcome(targets: list[MetricVerdict]) -> tuple[Outcome, str]:
     """What the figures that decide say of a commit, and the one that says it most clearly."""
     for verdict in (
         Verdict.REGRESSED,
@@ -160,10 +160,12 @@ def _outcome(targets: list[Judged]) -> tuple[Outcome, str]:
     ):
         for one in targets:
             if one.verdict is verdict:
-                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), evidence(one)
+                return (Outcome.SLOWER if verdict is Verdict.REGRESSED else Outcome.SKIPPED), verdict_line(
+                    one
+                )
     if not targets:
         return Outcome.SKIPPED, "has none of the figures"
-    return Outcome.AS_FAST, evidence(targets[0])
+    return Outcome.AS_FAST, verdict_line(targets[0])
 
 
 def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Search) -> Iterable[str]:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from examples_utils.ab.dependencies import extras_in_use, read_project
-from examples_utils.export_junit import tail
-from examples_utils.preparation import pip_words
+from examples_utils.execution.preparation import pip_words
+from examples_utils.execution.process import run_process
 from examples_utils.problems import RequestError
-from examples_utils.process import run_process
+from examples_utils.results.file_tail import tail
 
 
 def build_environment(

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples_utils.ab.git import GitError, git
+from examples_utils.execution.process_tree import end_leftovers
 from examples_utils.problems import RequestError
-from examples_utils.process_group import end_leftovers
 
 _NOTE = "session.json"
 

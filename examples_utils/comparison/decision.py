@@ -7,7 +7,7 @@ from math import ceil, exp, expm1, inf, isnan, log1p
 
 from scipy import special  # type: ignore[import-untyped]
 
-from examples_utils.comparison.plain import NO_DIRECTION, verdict_of_change
+from examples_utils.comparison.constant_metrics import NO_DIRECTION, verdict_of_change
 from examples_utils.comparison.verdicts import Verdict
 
 _POWER = 0.8  # with which the needed repetitions would settle a change of the size that was seen

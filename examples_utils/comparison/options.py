@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from examples_utils.problems import RequestError
+from examples_utils.spec.threshold import DEFAULT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class CompareOptions:
     any alarm if every assumption held; the rest up to 1% is left for the assumptions.
     ``unchanged`` is only said where a change of ``largest_unseen`` lies outside the interval.
 
-    ``alternated``: the runs of both sides took turns on one machine (``ab``), so that nothing but chance lies between
+    ``interleaved``: the runs of both sides took turns on one machine (``ab``), so that nothing but chance lies between
     them. Otherwise each run has a level of its own: with several runs on a side its spread is estimated, with one run
     on either side ``run_noise`` is taken for its standard deviation.
 
@@ -29,11 +30,11 @@ class CompareOptions:
     Raises RequestError for values that make no sense.
     """
 
-    threshold: float = 0.02
+    threshold: float = DEFAULT_THRESHOLD
     confidence: float = 0.95
     false_alarms: float = 0.009
     largest_unseen: float = 0.05
-    alternated: bool = False
+    interleaved: bool = False
     run_noise: float = 0.03
     suspicion: float = 0.05
     confirmations: int = 15
@@ -55,7 +56,7 @@ class CompareOptions:
 
     @property
     def nights_needed(self) -> int:
-        """How many nights before this one ``suspects`` and ``judge_night`` look at, at most."""
+        """How many nights before this one ``suspects`` and ``compare_night`` look at, at most."""
         return self.window_nights + self.recent_nights
 
     def threshold_of(self, own: float | None) -> float:

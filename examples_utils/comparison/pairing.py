@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from examples_utils.comparison.verdicts import Judged, Verdict
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.comparison.verdicts import MetricVerdict, Verdict
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the one verdict on a variant that has no figures on either side
 
@@ -37,7 +37,7 @@ class Pairing:
     base: tuple[Run, ...]
     new: tuple[Run, ...]
     pairs: tuple[Pair, ...]
-    settled: tuple[Judged, ...]
+    settled: tuple[MetricVerdict, ...]
     order: tuple[MetricKey, ...]
     differences: tuple[str, ...]
 
@@ -65,7 +65,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     same = tuple(run for run in base if same_machine(run, last))
     foreign = "" if same or not base else f"machine: {_differing(base[-1].machine, last.machine)}"
     kept = same or tuple(base)
-    keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.figures)
+    keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.metrics)
     if usual:
         lacking = {key.of_variant for key in keys}.difference(*map(_variants_of, new))
         rare = _rare(lacking, kept, usual)
@@ -75,7 +75,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     outcomes = [_sort_out(key, sides[key.of_variant], kept, foreign) for key in keys]
     with_figures = {key.of_variant for key in keys}
     outcomes += [
-        Judged(MetricKey(*variant, STATUS), _unfit(facts), reason=_ended(facts))
+        MetricVerdict(MetricKey(*variant, STATUS), _unfit(facts), reason=_ended(facts))
         for variant, facts in last.variants.items()
         if variant not in with_figures and facts.status != _PASSED.status
     ]
@@ -83,7 +83,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
         base=kept,
         new=kept_new,
         pairs=tuple(one for one in outcomes if isinstance(one, Pair)),
-        settled=tuple(one for one in outcomes if isinstance(one, Judged)),
+        settled=tuple(one for one in outcomes if isinstance(one, MetricVerdict)),
         order=tuple(one.key for one in outcomes),
         differences=(*_machine_differences(base, new), *_settings_differences(sides)),
     )
@@ -95,7 +95,7 @@ def same_machine(one: Run, other: Run) -> bool:
 
 
 def _variants_of(run: Run) -> set[VariantKey]:
-    return {*run.variants, *(key.of_variant for key in run.figures)}
+    return {*run.variants, *(key.of_variant for key in run.metrics)}
 
 
 def _rare(variants: Collection[VariantKey], runs: Sequence[Run], usual: float) -> set[VariantKey]:
@@ -137,35 +137,35 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
     return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing)
 
 
-def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | Judged:
-    earlier = [run.figures[key] for run in base if key in run.figures]
+def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | MetricVerdict:
+    earlier = [run.metrics[key] for run in base if key in run.metrics]
     figures = [
-        run.figures[key] for run in sides.new if run and key in run.figures and run.figures[key].values
+        run.metrics[key] for run in sides.new if run and key in run.metrics and run.metrics[key].values
     ]
     figure = figures[-1] if figures else None
     if sides.facts is not None and sides.facts.status != _PASSED.status:
-        return _told(key, _unfit(sides.facts), earlier, None, _ended(sides.facts))
+        return _settled(key, _unfit(sides.facts), earlier, None, _ended(sides.facts))
     if figure is None:
         reason = "the run gave no value" if sides.facts else "it is not in the new run"
-        return _told(key, Verdict.MISSING, earlier, None, reason)
+        return _settled(key, Verdict.MISSING, earlier, None, reason)
     if not earlier:
-        return _told(key, Verdict.NEW, earlier, figure, "the base does not have it")
+        return _settled(key, Verdict.NEW, earlier, figure, "the base does not have it")
     if foreign:
-        return _told(key, Verdict.NOT_COMPARABLE, earlier, figure, foreign)
+        return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, foreign)
     if sides.left_out and not any(sides.base):
-        return _told(key, Verdict.NOT_COMPARABLE, earlier, figure, f"settings: {sides.other_settings}")
-    found = [run.figures.get(key) if run else None for run in sides.base]
+        return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, f"settings: {sides.other_settings}")
+    found = [run.metrics.get(key) if run else None for run in sides.base]
     if not any(one and one.values for one in found):
-        return _told(key, Verdict.NEW, [], figure, "it did not pass in the base")
+        return _settled(key, Verdict.NEW, [], figure, "it did not pass in the base")
     if reason := _meaning(found, figure):
-        return _told(key, Verdict.NOT_COMPARABLE, earlier, figure, reason)
-    found += [run.figures.get(key) if run else None for run in sides.new]
+        return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, reason)
+    found += [run.metrics.get(key) if run else None for run in sides.new]
     repetitions = tuple(one.values if one and _alike(one, figure) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
     return Pair(key, figure.unit, figure.direction, threshold, repetitions)
 
 
-def _meaning(base: Sequence[Figure | None], figure: Figure) -> str:
+def _meaning(base: Sequence[Metric | None], figure: Metric) -> str:
     """Why no figure of the base means the same as ``figure``; empty if one does."""
     if any(one and one.values and _alike(one, figure) for one in base):
         return ""
@@ -175,20 +175,20 @@ def _meaning(base: Sequence[Figure | None], figure: Figure) -> str:
     return f"reduction: {other.reduction} in the base, {figure.reduction} now"
 
 
-def _alike(one: Figure, other: Figure) -> bool:
+def _alike(one: Metric, other: Metric) -> bool:
     return one.unit == other.unit and one.reduction == other.reduction
 
 
-def _told(
-    key: MetricKey, verdict: Verdict, earlier: Sequence[Figure], figure: Figure | None, reason: str
-) -> Judged:
+def _settled(
+    key: MetricKey, verdict: Verdict, earlier: Sequence[Metric], figure: Metric | None, reason: str
+) -> MetricVerdict:
     """A verdict without statistics, with the medians for the reader."""
     values = [value for one in earlier for value in one.values]
     base = median(values) if values else None
     new = median(figure.values) if figure else None
     comparable = verdict is Verdict.NOT_COMPARABLE and base and new and base * new > 0
     known = figure or (earlier[-1] if earlier else None)
-    return Judged(
+    return MetricVerdict(
         key,
         verdict,
         unit=known.unit if known else None,

@@ -7,8 +7,8 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from examples_utils.comparison.verdicts import Comparison
-from examples_utils.figures import MetricKey
 from examples_utils.problems import RequestError, did_you_mean
+from examples_utils.run_model import MetricKey
 
 
 def selected(comparison: Comparison, benchmarks: Sequence[str], metrics: Sequence[str]) -> Comparison:

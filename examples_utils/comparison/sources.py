@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples_utils.figures import Run
+from examples_utils.comparison.text import run_title, runs_title
 from examples_utils.history.location import opened_history
 from examples_utils.problems import RequestError
+from examples_utils.run_model import Run
 
 if TYPE_CHECKING:
     from examples_utils.history.store import History
@@ -45,16 +46,16 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
     others = tuple(run for run in base_side.runs if run.run_id not in known)
     if not others:
         raise RequestError(
-            f"{base} and {new} both name {_one(base_side.runs[-1])}; name an earlier run as BASE"
+            f"{base} and {new} both name {run_title(base_side.runs[-1])}; name an earlier run as BASE"
         )
-    return replace(base_side, title=_title(base, others), runs=others), new_side
+    return replace(base_side, title=runs_title(base, others), runs=others), new_side
 
 
 def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
     path = Path(reference)
     warnings: tuple[str, ...] = ()
     if path.exists():
-        from examples_utils.history.reading import read_results
+        from examples_utils.history.readers.results import read_results
 
         reading = read_results(path)
         runs = sorted(reading.runs, key=lambda run: datetime.fromisoformat(run.started_utc))
@@ -63,7 +64,7 @@ def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
         raise RequestError(f"{reference}: no such file or folder")
     else:
         runs = look_up(reference)
-    return Source(_title(reference, runs), tuple(runs), warnings)
+    return Source(runs_title(reference, runs), tuple(runs), warnings)
 
 
 @contextlib.contextmanager
@@ -85,15 +86,3 @@ def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], lis
             return history.load(history.resolve(reference)[::-1], log_tails=False)
 
         yield look_up
-
-
-def _title(reference: str, runs: Sequence[Run]) -> str:
-    if len(runs) == 1:
-        return f"{reference} ({_one(runs[0])})"
-    return f"{reference} ({len(runs)} runs: {_one(runs[0])}, to {_one(runs[-1])})"
-
-
-def _one(run: Run) -> str:
-    commit = f", commit {run.commit[:10]}{' with changed files' if run.dirty else ''}" if run.commit else ""
-    branch = f" on {run.branch}" if run.branch and run.commit else ""
-    return f"run {run.run_id[:12]} of {run.started_utc[:16].replace('T', ' ')}{commit}{branch}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from examples_utils.figures import MetricKey
+from examples_utils.run_model import MetricKey
 
 
 class Verdict(str, Enum):
@@ -23,7 +23,7 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True)
-class Judged:
+class MetricVerdict:
     """The verdict on one figure, with everything that it rests on.
 
     ``base`` and ``new`` are medians. ``ratio`` is new ÷ base of the levels (robust means, see
@@ -55,7 +55,7 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class CommonMovement:
+class MachineDrift:
     """The whole machine was slower (``slowdown`` > 1) or faster: canary and most of the suite moved together."""
 
     slowdown: float
@@ -74,12 +74,12 @@ class Comparison:
 
     base_title: str
     new_title: str
-    judged: tuple[Judged, ...]
-    movement: CommonMovement | None = None
+    judged: tuple[MetricVerdict, ...]
+    movement: MachineDrift | None = None
     differences: tuple[str, ...] = ()
     geometric_mean: float | None = None
 
     @property
-    def regressed(self) -> tuple[Judged, ...]:
+    def regressed(self) -> tuple[MetricVerdict, ...]:
         """The figures for which the exit code is 1."""
         return tuple(one for one in self.judged if one.verdict is Verdict.REGRESSED)

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
-from examples_utils.figures import Run, VariantKey
 from examples_utils.history.store import History
 from examples_utils.problems import RequestError
+from examples_utils.run_model import Run, VariantKey
 
 # Column to its type; a variant without figures, such as a failed one, has one row without metric and value.
 COLUMNS = {
@@ -82,7 +82,7 @@ def run_rows(run: Run) -> Iterator[_Row]:
         "branch": run.branch,
     }
     with_figures = set()
-    for key, figure in sorted(run.figures.items()):
+    for key, figure in sorted(run.metrics.items()):
         with_figures.add(key.of_variant)
         described = {"unit": figure.unit, "direction": figure.direction, "reduction": figure.reduction}
         for repetition, value in enumerate(figure.values, start=1):

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from examples_utils.history.secrets import without_password
+from examples_utils.history.redaction import without_password
 from examples_utils.problems import RequestError
 
 if TYPE_CHECKING:

@@ -13,16 +13,23 @@ from datetime import datetime, timezone
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Engine
 
-from examples_utils.figures import Run
-from examples_utils.history import pruning, references, tables
-from examples_utils.history.completion import completed
-from examples_utils.history.database import database_url, open_engine, reading, shown, shrink, writing
-from examples_utils.history.insertion import insert_contents, run_row
-from examples_utils.history.loading import load_runs
+from examples_utils.history.database import pruning, references, tables
+from examples_utils.history.database.connection import (
+    database_url,
+    open_engine,
+    reading,
+    shown,
+    shrink,
+    writing,
+)
+from examples_utils.history.database.insertion import insert_contents, run_row
+from examples_utils.history.database.loading import load_runs
+from examples_utils.history.database.schema import ensure_schema
+from examples_utils.history.database.summaries import RunSummary, newest_first, summaries
+from examples_utils.history.database.write_probe import write_and_roll_back
+from examples_utils.history.merge_runs import merge_runs
 from examples_utils.history.problems import HistoryError
-from examples_utils.history.schema import ensure_schema
-from examples_utils.history.summaries import RunSummary, newest_first, summaries
-from examples_utils.history.trial import write_and_take_back
+from examples_utils.run_model import Run
 
 __all__ = ["History", "HistoryError", "RunSummary", "open_history"]
 
@@ -60,7 +67,7 @@ class History:
         """Adds a run whole. False if it was there already in full, and then nothing has changed.
 
         A run that is there and has grown since (it was added while it ran, or was resumed) is completed, and nothing
-        of it that was there is lost: see ``completion.completed``.
+        of it that was there is lost: see ``merge_runs.merge_runs``.
 
         Raises:
             ValueError: it holds NaN or its like, or a start that is no time.
@@ -73,7 +80,7 @@ class History:
                 number = connection.execute(insert(runs).returning(runs.c.id), row).scalar_one()
                 insert_contents(connection, run, number)
                 return True
-            whole = completed(known, run)
+            whole = merge_runs(known, run)
             if whole == known:
                 return False
             stored = connection.execute(
@@ -93,7 +100,7 @@ class History:
             HistoryError: it cannot be added to; an UnreachableError if that may pass.
         """
         with writing(self._engine) as connection:
-            write_and_take_back(connection)
+            write_and_roll_back(connection)
 
     def __contains__(self, run_id: str) -> bool:
         """Whether there is a run of this id, be it whole or not."""

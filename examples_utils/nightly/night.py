@@ -9,29 +9,29 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from examples_utils.comparison.change_points import changes
+from examples_utils.comparison.changes import changes
+from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.formats import formatted
-from examples_utils.comparison.nightly_judge import judge_night
+from examples_utils.comparison.onset import open_regressions, regressions
+from examples_utils.comparison.text import baseline_line, night_title, nights_title
 from examples_utils.console import Console
-from examples_utils.executor import executor
-from examples_utils.figures import Run, VariantKey
-from examples_utils.history.reading import read_results
-from examples_utils.interruption import Interrupted, Interruption
-from examples_utils.log_folder import new_log_folder, write_durably
-from examples_utils.machine_state import OtherLoad
-from examples_utils.nightly.baseline import night_title
-from examples_utils.nightly.keeping import NightHistory, tonight_of
+from examples_utils.execution.interruption import Interrupted, Interruption
+from examples_utils.execution.request import Request, checked_request
+from examples_utils.execution.run import run_console, sum_up
+from examples_utils.execution.runner import open_runner
+from examples_utils.history.readers.results import read_results
+from examples_utils.machine.load import OtherLoad
 from examples_utils.nightly.lock import only_night
+from examples_utils.nightly.night_history import NightHistory, tonight_of
 from examples_utils.nightly.options import NightOptions
 from examples_utils.nightly.page import check_report, write_page
-from examples_utils.nightly.since import regressions, standing
-from examples_utils.nightly.suspicion import repeat_suspects
+from examples_utils.nightly.rerun import rerun_suspects
 from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
-from examples_utils.plan import schedule
+from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
 from examples_utils.report.page import report_page
-from examples_utils.request import Request, checked_request
-from examples_utils.run import run_console, sum_up
+from examples_utils.results.log_folder import new_log_folder, write_durably
+from examples_utils.run_model import Run, VariantKey
 
 VERDICT_FILE = "nightly_verdict.json"
 
@@ -53,7 +53,7 @@ def run_night(options: NightOptions) -> int:
             run_console(request, log_folder) as console,
         ):
             if history.baseline:
-                console.say(history.baseline.line)
+                console.say(baseline_line(history.baseline))
             else:
                 console.error(f"{history.problem}; it is asked again after the measuring")
             measured = _measure(options, request, log_folder, console, other_load, history)
@@ -96,11 +96,11 @@ def _measure(
     interruption = Interruption()
     with interruption.catching():
         try:
-            with executor(request, log_folder, other_load, console, interruption.check) as executing:
-                executing.run(schedule(request.plan, run.repeat, run.shuffle), run.repeat)
+            with open_runner(request, log_folder, other_load, console, interruption.check) as runner:
+                runner.run(schedule(request.plan, run.repeat, run.shuffle), run.repeat)
                 history.read_if_not_read()
                 if history.baseline:
-                    repeat_suspects(executing, history.baseline.runs, options.compare, measured.repeated)
+                    rerun_suspects(runner, history.baseline.runs, options.compare, measured.repeated)
         except Interrupted as error:
             measured.stopped = error
     measured.failed = sum_up(log_folder, console, time.monotonic() - begun_s, measured.stopped)
@@ -120,8 +120,8 @@ def _judge(
     if baseline:
         nights = history.nights(run)
         found = changes(nights, options.compare)
-        judged = judge_night(baseline.runs, run, options.compare)
-        comparison = replace(judged, base_title=baseline.title, new_title=night_title(run))
+        judged = compare_night(baseline.runs, run, options.compare)
+        comparison = replace(judged, base_title=nights_title(baseline.runs), new_title=night_title(run))
         worse = regressions(comparison, (*baseline.runs, run), found, nights)
         base_run_ids = [earlier.run_id for earlier in baseline.runs]
         page = report_page(nights, comparison, found, base_run_ids, worse)
@@ -130,7 +130,7 @@ def _judge(
             night,
             comparison=comparison,
             regressions=worse,
-            standing=standing(comparison, found, nights),
+            open_regressions=open_regressions(comparison, found, nights),
             repeated=measured.repeated,
             repetitions_more=options.compare.confirmations,
             problems=[*problems, page_problem] if page_problem else problems,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.options import RunOptions
+from examples_utils.planning.options import RunOptions
 
 
 @dataclass(frozen=True)

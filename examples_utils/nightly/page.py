@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from examples_utils.log_folder import write_durably
 from examples_utils.problems import RequestError
+from examples_utils.results.log_folder import write_durably
 
 PAGE = "report.html"
 _SUFFIXES = (".html", ".htm")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples_utils.comparison.change_points import Change
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.statement import change_text, name_of
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Run, VariantKey
-from examples_utils.nightly.baseline import Baseline
-from examples_utils.nightly.since import Regression, regression_line, standing_line
-from examples_utils.nightly.turnover import turnover_lines
+from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.text import (
+    baseline_line,
+    change_text,
+    name_of,
+    open_regression_line,
+    regression_line,
+    title_of,
+)
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.baseline import Baseline
+from examples_utils.history.variant_diff import variant_diff
+from examples_utils.run_model import Run, VariantKey
 
 SCHEMA_VERSION = 1
 
@@ -24,9 +31,9 @@ SCHEMA_VERSION = 1
 class Night:
     """One night, judged. Without a ``comparison`` there is no verdict, because the history could not be read.
 
-    ``standing`` are steps for the worse that earlier nights have called. ``repeated`` are the variants that looked
-    slower and were run again on the spot. ``problems`` say what of the night is not where it should be (history,
-    report).
+    ``open_regressions`` are steps for the worse that earlier nights have called. ``repeated`` are the variants that
+    looked slower and were run again on the spot. ``problems`` say what of the night is not where it should be
+    (history, report).
     """
 
     run: Run
@@ -35,14 +42,14 @@ class Night:
     baseline: Baseline | None
     comparison: Comparison | None = None
     regressions: Sequence[Regression] = ()
-    standing: Sequence[Change] = ()
+    open_regressions: Sequence[Change] = ()
     repeated: Sequence[VariantKey] = ()
     repetitions_more: int = 0
     problems: Sequence[str] = ()
     report: Path | None = None
 
     @property
-    def not_comparable(self) -> list[Judged]:
+    def not_comparable(self) -> list[MetricVerdict]:
         """The figures that have nights before them, but measured with other settings, or in another unit."""
         judged = self.comparison.judged if self.comparison else ()
         return [one for one in judged if one.verdict is Verdict.NOT_COMPARABLE]
@@ -72,22 +79,22 @@ def verdict_lines(night: Night) -> list[str]:
     """The verdict, what it rests on last."""
     lines = [regression_line(regression) for regression in night.regressions]
     lines += _not_comparable_lines(night)
-    lines += [standing_line(change) for change in night.standing]
+    lines += [open_regression_line(change) for change in night.open_regressions]
     if night.comparison and night.baseline:
-        lines += turnover_lines(night.comparison, night.baseline.runs, night.run)
+        lines += _variant_lines(night.comparison, night.baseline.runs, night.run)
     if night.repeated:
         names = ", ".join(key.variant for key in night.repeated)
         lines.append(
             f"looked slower, so repeated {night.repetitions_more} times more before the verdict: {names}"
         )
     if night.baseline:
-        lines.append(night.baseline.line)
+        lines.append(baseline_line(night.baseline))
     return [*lines, f"verdict: {night.word}"]
 
 
 def _not_comparable_lines(night: Night) -> list[str]:
     """A line a variant and reason, with one figure of it."""
-    first: dict[tuple[VariantKey, str], Judged] = {}
+    first: dict[tuple[VariantKey, str], MetricVerdict] = {}
     for one in night.not_comparable:
         first.setdefault((one.key.of_variant, one.reason), one)
     return [
@@ -95,6 +102,32 @@ def _not_comparable_lines(night: Night) -> list[str]:
         + (f" ({one.key.metric} {change_text(one)})" if change_text(one) else "")
         for (_, reason), one in first.items()
     ]
+
+
+def _variant_lines(comparison: Comparison, earlier: Sequence[Run], night: Run) -> Iterator[str]:
+    """What is renamed, missing and new, each named; nothing where there is no ``earlier`` night."""
+    if not earlier:
+        return
+    missing = dict.fromkeys(
+        one.key.of_variant
+        for one in comparison.judged
+        if one.verdict is Verdict.MISSING and one.key.of_variant not in night.variants
+    )
+    known = {key for run in earlier for key in run.variants}
+    diff = variant_diff(
+        gone={key: _last_command(key, earlier) for key in missing},
+        new={key: facts.command for key, facts in night.variants.items() if key not in known},
+    )
+    for old, key in diff.renamed.items():
+        yield f"RENAMED {title_of(old)} to {title_of(key)}, which has its command: its nights begin anew"
+    if diff.gone:
+        yield f"MISSING {', '.join(map(title_of, diff.gone))}: in the nights before, not in this one"
+    if diff.new:
+        yield f"NEW {', '.join(map(title_of, diff.new))}: in none of the nights before"
+
+
+def _last_command(variant: VariantKey, runs: Sequence[Run]) -> str:
+    return next((run.variants[variant].command for run in reversed(runs) if variant in run.variants), "")
 
 
 def verdict_json(night: Night) -> str:
@@ -112,7 +145,7 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
-        "standing": [_standing(change) for change in night.standing],
+        "standing": [_standing(change) for change in night.open_regressions],
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
         ],
@@ -151,7 +184,7 @@ def _standing(change: Change) -> dict[str, Any]:
         "since_run_id": change.first_after.run_id,
         "last_good_commit": change.last_before.commit,
         "first_bad_commit": change.first_after.commit,
-        "line": standing_line(change),
+        "line": open_regression_line(change),
     }
 
 

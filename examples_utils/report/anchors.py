@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 
-from examples_utils.figures import VariantKey
+from examples_utils.run_model import VariantKey
 
 # The page's own fragments begin with a hyphen.
 _PLAIN = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")

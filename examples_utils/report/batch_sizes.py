@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
 
-from examples_utils.figures import MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import MetricKey, Run, VariantFacts, VariantKey
 
 _BATCH_SIZE = ("micro_batch_size", "batch_size")
 _THROUGHPUT, _LATENCY = "throughput", "latency"
@@ -42,8 +42,8 @@ def trade_offs(run: Run) -> tuple[TradeOff, ...]:
     groups: dict[TradeOff, list[BatchSize]] = {}
     for key, facts in run.variants.items():
         batch_size = _batch_size(facts)
-        throughput = run.figures.get(MetricKey(*key, _THROUGHPUT))
-        latency = run.figures.get(MetricKey(*key, _LATENCY))
+        throughput = run.metrics.get(MetricKey(*key, _THROUGHPUT))
+        latency = run.metrics.get(MetricKey(*key, _LATENCY))
         if batch_size is None or not (throughput and throughput.values and latency and latency.values):
             continue
         others = tuple(sorted(pair for pair in facts.params.items() if pair[0] not in _BATCH_SIZE))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from examples_utils.comparison.change_points import Change
+from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.markdown import escaped
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
-from examples_utils.comparison.statement import BY_URGENCY, head_lines, title_of
+from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.text import BY_URGENCY, head_lines, since_text, title_of
 from examples_utils.comparison.verdicts import Comparison, Verdict
-from examples_utils.figures import Run
-from examples_utils.nightly.since import Regression
-from examples_utils.record import FAILED
 from examples_utils.report import wording
 from examples_utils.report.sections import Row, rows_by_urgency
-from examples_utils.tables import plain_table
+from examples_utils.results.record import FAILED
+from examples_utils.results.tables import plain_table
+from examples_utils.run_model import Run
 
 # GitHub refuses comments of more than 65,536 characters.
 MOST_CHARACTERS = 60_000
@@ -72,7 +72,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 
 def _since(row: Row) -> str:
-    return wording.since(row.regression) if row.regression else ""
+    return since_text(row.regression) if row.regression else ""
 
 
 def _logs_of_failures(run: Run) -> list[str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from examples_utils.figures import Run, VariantFacts, VariantKey
-from examples_utils.record import FAILED
-from examples_utils.report.wording import commit, differences, moment
+from examples_utils.comparison.text import commit, moment
+from examples_utils.report.wording import differences
+from examples_utils.results.record import FAILED
+from examples_utils.run_model import Run, VariantFacts, VariantKey
 
 _MOST_DIFFERENCES = 6
 # The host may be another one of the same kind, and what is reported beside its packages repeats these.

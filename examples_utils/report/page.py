@@ -10,11 +10,10 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from examples_utils.comparison.change_points import Change
-from examples_utils.comparison.statement import BY_URGENCY
+from examples_utils.comparison.changes import Change
+from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.text import BY_URGENCY
 from examples_utils.comparison.verdicts import Comparison, Verdict
-from examples_utils.figures import Run
-from examples_utils.nightly.since import Regression
 from examples_utils.report.anchors import anchors
 from examples_utils.report.batch_sizes import trade_offs
 from examples_utils.report.packing import packed
@@ -26,6 +25,7 @@ from examples_utils.report.sections import (
     rows_by_urgency,
 )
 from examples_utils.report.template import page_template
+from examples_utils.run_model import Run
 
 _MOST_CARDS = 30
 # The change at the ends of the small plots of intervals: where there is none, and at most.
@@ -102,4 +102,4 @@ def _digest(text: str) -> str:
 
 
 def _text(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return (Path(__file__).parent / "assets" / name).read_text(encoding="utf-8")

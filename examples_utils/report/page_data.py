@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from examples_utils.figures import MetricKey, Run, VariantKey
 from examples_utils.report.nights import nights, variant_nights
 from examples_utils.report.packing import columns
 from examples_utils.report.sections import Row
 from examples_utils.report.series import Series, collect_series
+from examples_utils.run_model import MetricKey, Run, VariantKey
 
 # What keeps the page below 6 MB: a night of a figure takes about 5 bytes.
 MOST_POINTS = 500_000

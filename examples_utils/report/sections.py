@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from examples_utils.comparison.change_points import Change
-from examples_utils.comparison.statement import by_urgency
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey, Run, VariantFacts, VariantKey
-from examples_utils.nightly.since import Regression
+from examples_utils.comparison.changes import Change
+from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.text import by_urgency
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.report.batch_sizes import TradeOff
+from examples_utils.run_model import MetricKey, Run, VariantFacts, VariantKey
 
 # The figures that a variant is read by, where it has them.
 _LEADING = ("throughput", "latency")
@@ -22,7 +22,7 @@ class Row:
     """One figure with its verdict. ``leading``: it is shown unasked; ``number`` counts the figures of the page."""
 
     number: int
-    one: Judged
+    one: MetricVerdict
     leading: bool
     changes: tuple[Change, ...] = ()
     regression: Regression | None = None

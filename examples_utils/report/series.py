@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from examples_utils.figures import Figure, MetricKey, Run
+from examples_utils.run_model import Metric, MetricKey, Run
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -60,7 +60,7 @@ def collect_series(runs: Sequence[Run], keys: Sequence[MetricKey]) -> dict[Metri
     other_unit = dict.fromkeys(newest, 0)
     by_count: dict[int, tuple[list[int], list[int], list[tuple[float, ...]]]] = {}
     for night, run in enumerate(runs):
-        for key, figure in run.figures.items():
+        for key, figure in run.metrics.items():
             position = number.get(key)
             if position is None or not figure.values:
                 continue
@@ -76,7 +76,7 @@ def collect_series(runs: Sequence[Run], keys: Sequence[MetricKey]) -> dict[Metri
     found = {}
     for key, figure in newest.items():
         rows = slice(*starts[number[key] : number[key] + 2])
-        last = runs[-1].figures.get(key)
+        last = runs[-1].metrics.get(key)
         found[key] = Series(
             key,
             figure.unit,
@@ -114,12 +114,12 @@ def _rank(count: int) -> int:
     return 0
 
 
-def _newest_figures(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[MetricKey, Figure]:
-    newest: dict[MetricKey, Figure] = {}
+def _newest_figures(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[MetricKey, Metric]:
+    newest: dict[MetricKey, Metric] = {}
     for run in reversed(runs):
-        for key in run.figures.keys() & (keys - newest.keys()):
-            if run.figures[key].values:
-                newest[key] = run.figures[key]
+        for key in run.metrics.keys() & (keys - newest.keys()):
+            if run.metrics[key].values:
+                newest[key] = run.metrics[key]
         if len(newest) == len(keys):
             break
     return newest

@@ -9,12 +9,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
 
-from examples_utils.comparison.statement import change_text, interval_text, movement_line, title_of
-from examples_utils.comparison.verdicts import Judged, Verdict
-from examples_utils.figures import Run
+from examples_utils.comparison import text
+from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.report import wording
 from examples_utils.report.batch_sizes import front
-from examples_utils.summary import format_figure
+from examples_utils.results.metric_text import format_metric
+from examples_utils.run_model import Run
 
 # What the page can hold of each variant's log.
 _MOST_LOG_LINES, _MOST_LOG_CHARACTERS = 40, 4_000
@@ -24,7 +24,7 @@ _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 def page_template(runs: Sequence[Run]) -> Template:
     """The template with its filters for a page of ``runs``. Everything that is not marked as our own is escaped."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(Path(__file__).parent / "assets"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -32,30 +32,30 @@ def page_template(runs: Sequence[Run]) -> Template:
     )
     environment.filters |= {
         "broken_after": _broken_after,
-        "change": lambda one: _minus(change_text(one)),
-        "counted": wording.counted,
-        "date": wording.date,
+        "change": lambda one: _minus(text.change_text(one)),
+        "counted": text.counted,
+        "date": text.date,
         "evidence": wording.evidence,
-        "figure": format_figure,
+        "figure": format_metric,
         "first_upper": _first_upper,
         "front": front,
         "glyph": _glyph,
-        "interval": lambda one: _minus(interval_text(one)),
+        "interval": lambda one: _minus(text.interval_text(one)),
         "log_tail": log_tail,
         "machine": wording.machine_line,
-        "moment": wording.moment,
+        "moment": text.moment,
         "number": _number,
-        "title_of": title_of,
-        "relative": lambda one: _minus(wording.relative(one)),
-        "since": lambda row: wording.since(row.regression) if row.regression else "",
-        "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {wording.step(change, runs)}",
+        "title_of": text.title_of,
+        "relative": lambda one: _minus(text.relative(one)),
+        "since": lambda row: text.since_text(row.regression) if row.regression else "",
+        "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {text.step_text(change, runs)}",
         "small": wording.small,
         "slug": lambda verdict: verdict.value.replace(" ", "-"),
     }
     environment.globals |= {
-        "commit": wording.commit,
+        "commit": text.commit,
         "headline": wording.headline,
-        "movement_line": lambda comparison: _minus(movement_line(comparison)),
+        "movement_line": lambda comparison: _minus(text.movement_line(comparison)),
         "Verdict": Verdict,
     }
     environment.finalize = _printable
@@ -93,7 +93,7 @@ def _number(value: float) -> str:
     return repr(value).replace("inf", "Infinity")
 
 
-def _glyph(one: Judged, reach: float) -> dict[str, float] | None:
+def _glyph(one: MetricVerdict, reach: float) -> dict[str, float] | None:
     """Where in a plot from -50 to 50 the interval, the ratio and the threshold lie; None without an interval."""
     if one.ratio is None or one.low is None or one.high is None:
         return None

@@ -1,20 +1,15 @@
-"""What the page and the comment say of runs, nights and changes, in words."""
+"""What only the page and the comment write: headline, evidence, machines and their differences."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from benchmark_parsers.times import read_time
-from examples_utils.comparison.change_points import Change
-from examples_utils.comparison.statement import interval_text
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Run
-from examples_utils.nightly.since import Regression
+from examples_utils.comparison.text import counted
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 
-_COMMIT_DIGITS = 10
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 # No document can hold these, and a terminal would not show them either.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -35,16 +30,7 @@ def headline(comparison: Comparison) -> str:
     return "Nothing regressed" if comparison.judged else "No figure to compare"
 
 
-def relative(one: Judged) -> str:
-    """How much lower or higher a figure is, with its interval: ``5.2% lower (95% interval -6.3% to -4.1%)``."""
-    if one.ratio is None:
-        return ""
-    size = f"{abs(one.ratio - 1):.1%} {'lower' if one.ratio < 1 else 'higher'}"
-    interval = interval_text(one)
-    return f"{size} (95% interval {interval})" if interval else size
-
-
-def evidence(one: Judged) -> str:
+def evidence(one: MetricVerdict) -> str:
     """Why a verdict is no noise: the corrected test, and how much was measured."""
     said = [] if one.q is None else [f"q {small(one.q)}"]
     if one.new_values:
@@ -55,55 +41,9 @@ def evidence(one: Judged) -> str:
     return ", ".join(said)
 
 
-def counted(noun: str, count: int) -> str:
-    """``1 night``, ``2 nights``."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def small(probability: float) -> str:
     """A p-value: below a ten thousandth its digits mean nothing."""
     return f"{probability:.2g}" if probability >= 1e-4 else "< 0.0001"
-
-
-def since(regression: Regression) -> str:
-    """From which night on, and which commits may be the cause."""
-    before, first = regression.last_before, regression.first_after
-    nights = counted("night", regression.nights) if regression.nights > 1 else "this run is the first"
-    commits = commit_range(before, first) if before else ""
-    return f"since {date(first.started_utc)} ({nights}){f', {commits}' if commits else ''}"
-
-
-def step(change: Change, runs: Sequence[Run]) -> str:
-    """When a change point was, and which commits may be the cause."""
-    commits = commit_range(change.last_before, change.first_after)
-    return f"on {date(runs[change.point.index].started_utc)}{f', {commits}' if commits else ''}"
-
-
-def commit_range(before: Run, after: Run) -> str:
-    """The commits between two runs, as git writes ranges; empty where one of them is not known."""
-    if not before.commit or not after.commit:
-        return ""
-    if before.commit == after.commit:
-        return f"commit {commit(after)} before and after"
-    return f"commits {commit(before)}..{commit(after)}"
-
-
-def commit(run: Run) -> str:
-    """The short commit, with a mark if files were changed."""
-    return f"{run.commit[:_COMMIT_DIGITS]}{'+changes' if run.dirty else ''}" if run.commit else ""
-
-
-def date(started_utc: str) -> str:
-    """The day of a time, or the text itself if it is none."""
-    return moment(started_utc)[:10]
-
-
-def moment(started_utc: str) -> str:
-    """Day and minute of a time, or the text itself if it is none."""
-    try:
-        return read_time(started_utc).strftime("%Y-%m-%d %H:%M")
-    except ValueError:
-        return started_utc
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:

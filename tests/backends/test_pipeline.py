@@ -58,8 +58,10 @@ def pipeline(
 ) -> Iterator[PipelineExecutable]:
     settings = settings_of(backend, splits, **flags)
     own = [cores[stage % len(cores)] for stage in range(settings.stages)]
+    engine = registry.choose(backend, "cpu")
+    engine.load()
     executable = compile_pipeline(
-        registry.choose(backend, "cpu"),
+        engine,
         split(copy.deepcopy(model), splits),
         pixels,
         settings,

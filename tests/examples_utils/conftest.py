@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from examples_utils.cli import main
-from tests.examples_utils.git_project import SPEC, GitProject
+from tests.examples_utils.ab.git_project import SPEC, GitProject
 
 FIGURES = """
   data:

@@ -72,7 +72,7 @@ def test_photographs_are_real_data_and_that_decoding_is_in_no_figure_is_said(mad
     """The driver calls data real whose decoding is in its figures."""
     settings = read(results(made_up)).settings
     assert settings["data_mode"] == "real"
-    assert settings["images"] == "photographs, decoded before the clock runs"
+    assert settings["images"] == "decoded before timing"
     assert f"`images: {settings['images']}`" in PAGE.read_text()
 
 

@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--benchmark_only=true",
         dest="benchmark_only",
         action="store_true",
-        help="only the throughput tests, with requests of exactly the configuration's batch size",
+        help="run only the throughput tests, with requests of exactly the configuration's batch size",
     )
     group.addoption(
         "--benchmark_only=false", dest="benchmark_only", action="store_false", help="all tests (default)"
@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         type=Path,
         default=None,
-        help=f"where models are exported to, and made when missing (default: {REPOSITORY}, relative to the tests)",
+        help=f"folder to which models are exported; created if missing (default: {REPOSITORY}, relative to the tests)",
     )
     group.addoption(
         "--grpc-port", metavar="N", type=_said(_port), help="port of the server (default: a free one)"
@@ -57,20 +57,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME[,NAME…]",
         type=_said(_configurations),
         default=CONFIGURATIONS,
-        help="only these configurations of configs.yml (default: the seven of the benchmarks)",
+        help="use only these configurations of configs.yml (default: the seven of the benchmarks)",
     )
     group.addoption(
         "--images",
         metavar="DIR",
         type=Path,
         default=ROOT / "data/images",
-        help="photographs (default: data/images)",
+        help="folder of images for requests (default: data/images)",
     )
     group.addoption(
         "--duration",
         metavar="SECONDS",
         type=_said(positive),
-        help="of each measurement (default: the configuration's)",
+        help="duration of each measurement (default: the configuration's)",
     )
     group.addoption(
         "--backend",
@@ -81,31 +81,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--instances",
         metavar="N",
         type=_said(count),
-        help="instances of a model, which share the cores (default: one a core)",
+        help="instances of a model, which share the cores (default: one per core)",
     )
     group.addoption(
         "--dynamic-batching",
         metavar="MICROSECONDS",
         type=_said(count_or_zero),
-        help="the server makes a batch of requests that come within this time (default: off)",
+        help="time that the server waits for more requests to compute as one batch (default: off)",
     )
     group.addoption(
         "--shared-memory",
         choices=("system", "none"),
         default="system",
-        help="how pixels come to the server: in place, or inside the requests (default: system)",
+        help="system: requests refer to pixels in shared memory; none: requests contain them (default: system)",
     )
     group.addoption(
         "--request-rate",
         metavar="R[,R…]",
         type=_said(_rates),
-        help="open loop: Poisson arrivals of so many requests a second; latency counts from when each was due",
+        help="open loop: Poisson arrivals at this number of requests per second; latency counts from the due time",
     )
     group.addoption(
         "--latency-limit",
         metavar="MS",
         type=_said(positive),
-        help="with --request-rate: also searches for the highest rate with p99 under this limit",
+        help="with --request-rate: also search for the highest rate with p99 under this limit",
     )
 
 

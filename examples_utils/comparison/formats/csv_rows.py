@@ -6,7 +6,7 @@ import csv
 import io
 
 from examples_utils.comparison.formats.json_document import figure
-from examples_utils.comparison.statement import by_urgency
+from examples_utils.comparison.text import by_urgency
 from examples_utils.comparison.verdicts import Comparison
 
 COLUMNS = (

@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from examples_utils.comparison.statement import BY_URGENCY, by_urgency
-from examples_utils.comparison.verdicts import Comparison, Judged
+from examples_utils.comparison.text import BY_URGENCY, by_urgency
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict
 
 SCHEMA_VERSION = 1
 
@@ -32,7 +32,7 @@ def comparison_json(comparison: Comparison) -> str:
     return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
 
 
-def figure(one: Judged) -> dict[str, Any]:
+def figure(one: MetricVerdict) -> dict[str, Any]:
     """One figure as plain values: its key's parts first, then all that its verdict rests on."""
     fields = asdict(one)
     del fields["key"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from examples_utils.comparison.formats.table import why
-from examples_utils.comparison.statement import change_text, head_lines, interval_text
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.export_junit import clean
-from examples_utils.summary import format_figure
+from examples_utils.comparison.text import change_text, head_lines, interval_text, why
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.results.junit import clean
+from examples_utils.results.metric_text import format_metric
 
 if TYPE_CHECKING:
     from junitparser import TestCase
@@ -23,7 +22,7 @@ def comparison_junit(comparison: Comparison) -> str:
     from junitparser import JUnitXml, TestSuite
 
     document = JUnitXml("comparison")
-    by_benchmark: dict[tuple[str, str], list[Judged]] = {}
+    by_benchmark: dict[tuple[str, str], list[MetricVerdict]] = {}
     for one in comparison.judged:
         by_benchmark.setdefault((one.key.suite, one.key.benchmark), []).append(one)
     for (suite_name, benchmark), figures in by_benchmark.items():
@@ -36,7 +35,7 @@ def comparison_junit(comparison: Comparison) -> str:
     return text.decode("utf-8") + "\n"
 
 
-def _case(one: Judged, comparison: Comparison) -> TestCase:
+def _case(one: MetricVerdict, comparison: Comparison) -> TestCase:
     from junitparser import Failure, Skipped, TestCase
 
     case = TestCase(clean(f"{one.key.variant} {one.key.metric}"), clean(one.key.benchmark), 0.0)
@@ -52,11 +51,11 @@ def _case(one: Judged, comparison: Comparison) -> TestCase:
     return case
 
 
-def _said(one: Judged) -> str:
+def _said(one: MetricVerdict) -> str:
     unit = f" {one.unit}" if one.unit else ""
     parts = [one.verdict.value]
     if one.base is not None and one.new is not None:
-        parts[0] += f": {format_figure(one.base)} to {format_figure(one.new)}{unit}"
+        parts[0] += f": {format_metric(one.base)} to {format_metric(one.new)}{unit}"
     if change_text(one):
         parts[0] += f" ({change_text(one)}{f', {interval_text(one)}' if interval_text(one) else ''})"
     return "; ".join([*parts, why(one)] if why(one) else parts)

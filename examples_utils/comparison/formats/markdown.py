@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
-from examples_utils.comparison.statement import by_urgency, counts_line, head_lines
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.tables import plain_table
+from examples_utils.comparison.text import by_urgency, counts_line, head_lines
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.results.tables import plain_table
 
 _MEANS_SOMETHING = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # @ would call whoever bears that name
@@ -35,6 +35,6 @@ def escaped(text: str) -> str:
     return _MEANS_SOMETHING.sub(lambda match: f"\\{match[0]}", as_html)
 
 
-def _table(figures: Sequence[Judged]) -> str:
+def _table(figures: Sequence[MetricVerdict]) -> str:
     rows = [[escaped(cell) for cell in row_of(one)] for one in figures]
     return plain_table(HEADER, rows, NUMERIC)

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from examples_utils.comparison.statement import (
+from examples_utils.comparison.text import (
     by_urgency,
     change_text,
     counts_line,
     head_lines,
     interval_text,
     name_of,
+    why,
 )
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.summary import format_figure
-from examples_utils.tables import plain_table, terminal_table
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.results.metric_text import format_metric
+from examples_utils.results.tables import plain_table, terminal_table
 
 HEADER = ("verdict", "variant", "metric", "base", "new", "unit", "change", "95% interval", "why")
 NUMERIC = (3, 4, 6, 7)
@@ -54,10 +55,10 @@ def comparison_table(comparison: Comparison, show_all: bool, width: int | None, 
     return "\n\n".join(parts) + "\n"
 
 
-def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]:
+def _urgent_ones(figures: Sequence[MetricVerdict]) -> tuple[list[MetricVerdict], list[MetricVerdict]]:
     """The figures that are shown, and the others, each in their order."""
-    shown: list[Judged] = []
-    hidden: list[Judged] = []
+    shown: list[MetricVerdict] = []
+    hidden: list[MetricVerdict] = []
     uncertain = 0
     for one in figures:
         uncertain += one.verdict is Verdict.UNCERTAIN
@@ -66,24 +67,16 @@ def _urgent_ones(figures: Sequence[Judged]) -> tuple[list[Judged], list[Judged]]
     return shown, hidden
 
 
-def row_of(one: Judged) -> Sequence[str]:
+def row_of(one: MetricVerdict) -> Sequence[str]:
     """The cells of one figure, under ``HEADER``."""
     return (
         one.verdict.value,
         name_of(one),
         one.key.metric,
-        format_figure(one.base),
-        format_figure(one.new),
+        format_metric(one.base),
+        format_metric(one.new),
         one.unit or "",
         change_text(one),
         interval_text(one),
         why(one),
     )
-
-
-def why(one: Judged) -> str:
-    """The reason, and what would settle an uncertain verdict where the reason does not say so."""
-    if one.needed is None or str(one.needed) in one.reason:
-        return one.reason
-    needed = f"{one.needed} repetitions would settle it"
-    return f"{one.reason}; {needed}" if one.reason else needed

@@ -1,8 +1,8 @@
-"""What Alembic runs to migrate a history: see ``examples_utils.history.schema``, which hands the connection over."""
+"""What Alembic runs to migrate a history: see ``history.database.schema``, which hands the connection over."""
 
 from alembic import context
 
-from examples_utils.history.tables import VERSION_TABLE, metadata
+from examples_utils.history.database.tables import VERSION_TABLE, metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from examples_utils.comparison.options import CompareOptions
-from tests.examples_utils.test_runner_docs import blocks
+from tests.pages import blocks
 
 PAGE = (Path(__file__).parents[3] / "docs/comparison-method.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from hypothesis import strategies as st
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 MACHINE = {"hostname": "h", "cpu": "c", "cores": 2, "memory_bytes": 8 << 30, "accelerators": []}
 
@@ -30,8 +30,8 @@ def night(number: int, *, variants: int = 2, repetitions: int = 3, **changes: ob
             )
             for key in keys
         },
-        "figures": {
-            MetricKey(*key, metric): Figure(values, unit, direction, "mean")
+        "metrics": {
+            MetricKey(*key, metric): Metric(values, unit, direction, "mean")
             for key in keys
             for metric, unit, direction in (
                 ("throughput", "samples/sec", "higher"),
@@ -65,7 +65,7 @@ def any_run(draw: st.DrawFn) -> Run:
     """Whatever a Run may hold."""
     keys = draw(st.lists(_keys, max_size=3, unique=True))
     figure = st.builds(
-        Figure,
+        Metric,
         st.lists(_floats, min_size=1, max_size=4).map(tuple),
         st.none() | _words,
         st.sampled_from(["higher", "lower", None]),
@@ -92,7 +92,7 @@ def any_run(draw: st.DrawFn) -> Run:
         branch=draw(st.none() | _words),
         canary=draw(st.dictionaries(_words, st.lists(_floats, max_size=3).map(tuple), max_size=2)),
         variants={key: draw(facts) for key in keys},
-        figures=draw(st.dictionaries(_metric_keys(keys), figure, max_size=4)) if keys else {},
+        metrics=draw(st.dictionaries(_metric_keys(keys), figure, max_size=4)) if keys else {},
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from examples_utils.history.store import open_history
-from tests.examples_utils.test_compare import MACHINE, NAMES, night
+from tests.examples_utils.stored_nights import MACHINE, NAMES, night
 
 STEP, NIGHTS = 18, 30
 

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from examples_utils.figures import Run
 from examples_utils.history.store import open_history
+from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Done, Workplace
 from tests.examples_utils.history.runs import MACHINE, night
 from tests.postgresql_server import free_port
@@ -60,7 +60,7 @@ def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
         [run_id, " added"], [run_id, " completed"], [run_id, " there already in full"],
     ]  # fmt: skip
     (run,) = stored()
-    assert sorted(figure.values for figure in run.figures.values()) == [(100,), (200,)]
+    assert sorted(figure.values for figure in run.metrics.values()) == [(100,), (200,)]
 
 
 def test_what_can_be_read_is_added_and_the_rest_is_told(work: Workplace):
@@ -111,11 +111,11 @@ def test_a_resumed_run_completes_what_the_history_has_of_it(work: Workplace):
     with open_history("history.db") as history:
         history.prune(keep_runs=0)
     work.command("history", "add", str(work.log))
-    assert [len(run.figures) for run in stored()] == [1]
+    assert [len(run.metrics) for run in stored()] == [1]
     done = work.command("benchmark", "--resume", str(work.log), "--history")
     assert done.exitcode == 0
     assert ": completed: 2 variants" in done.out
-    assert [len(run.figures) for run in stored()] == [2]
+    assert [len(run.metrics) for run in stored()] == [2]
 
 
 @pytest.mark.parametrize("made", ["{}" * 999, None], ids=["no database", "a folder"])
@@ -166,8 +166,8 @@ def test_a_run_is_shown_with_figures_failures_and_logs(work: Workplace):
     run = night(1, dirty=True)
     first, second = run.variants
     failed = {second: replace(run.variants[second], status="failed", reason="exited with code 3")}
-    figures = {key: figure for key, figure in run.figures.items() if key.of_variant == first}
-    fill(replace(run, variants=run.variants | failed, figures=figures))
+    figures = {key: figure for key, figure in run.metrics.items() if key.of_variant == first}
+    fill(replace(run, variants=run.variants | failed, metrics=figures))
     done = work.command("history", "show", "latest", "--logs")
     assert (
         "| b0::b0_n_1 | passed | throughput |  101.1 | samples/sec | 101 … 101.2 |           3 |" in done.out
@@ -189,12 +189,26 @@ def test_a_renamed_benchmark_has_its_history_under_both_names_and_show_says_so(w
         return key._replace(benchmark="new_name", variant="new_name_n_1") if key.benchmark == "b1" else key
 
     variants = {renamed(key): facts for key, facts in after.variants.items() if key.benchmark != "b2"}
-    figures = {renamed(key): figure for key, figure in after.figures.items() if key.benchmark != "b2"}
-    fill(before, replace(after, variants=variants, figures=figures))
+    figures = {renamed(key): figure for key, figure in after.metrics.items() if key.benchmark != "b2"}
+    fill(before, replace(after, variants=variants, metrics=figures))
     done = work.command("history", "show", "latest")
     assert f"since run {before.run_id}:\nrenamed: b1::b1_n_1 is now new_name::new_name_n_1" in done.out
     assert "gone: b2::b2_n_1" in done.out
     assert {key.benchmark for run in stored() for key in run.variants} == {"b0", "b1", "b2", "new_name"}
+
+
+def test_a_variant_of_another_suite_with_the_same_command_is_not_a_renamed_one(work: Workplace):
+    before, after = night(1, variants=2), night(2, variants=2)
+
+    def moved(key: Any) -> Any:
+        return key._replace(suite="other.yml") if key.benchmark == "b1" else key
+
+    variants = {moved(key): facts for key, facts in after.variants.items()}
+    metrics = {moved(key): metric for key, metric in after.metrics.items()}
+    fill(before, replace(after, variants=variants, metrics=metrics))
+    shown = json.loads(work.command("history", "show", "latest", "--format", "json").out)
+    assert shown["changes"]["renamed"] == []
+    assert (shown["changes"]["new"], shown["changes"]["gone"]) == (["b1::b1_n_1"], ["b1::b1_n_1"])
 
 
 def test_a_run_whose_clock_was_ahead_is_held_against_the_run_before_it(work: Workplace):
@@ -245,7 +259,7 @@ def test_a_failed_variant_is_exported_too(work: Workplace):
     run = night(1, variants=1)
     (key,) = run.variants
     failed = replace(run.variants[key], status="failed", reason="exited with code 1")
-    fill(replace(run, figures={}, variants={key: failed}))
+    fill(replace(run, metrics={}, variants={key: failed}))
     (row,) = json.loads(work.command("history", "export", "-", "--format", "json").out)
     assert (row["status"], row["reason"], row["metric"], row["value"]) == (
         "failed",
@@ -306,7 +320,7 @@ def test_old_runs_are_removed_and_a_dry_run_removes_none(work: Workplace):
     assert kept() == ["1", "5", "40", "50"]
     assert "2 runs were removed" in work.command("history", "prune", "--keep-days", "30").out
     assert kept() == ["1", "5"]
-    assert [run.figures for run in stored()] == [night(1).figures, night(5).figures]
+    assert [run.metrics for run in stored()] == [night(1).metrics, night(5).metrics]
 
 
 def test_the_newest_runs_of_each_machine_are_kept_and_either_option_keeps_a_run(work: Workplace):
@@ -333,8 +347,8 @@ def test_prune_wants_to_know_what_to_keep(work: Workplace):
 def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
     from sqlalchemy import func, select
 
-    from examples_utils.history import tables
-    from examples_utils.history.database import reading
+    from examples_utils.history.database import tables
+    from examples_utils.history.database.connection import reading
 
     history.add(night(1, machine={"cpu": "old"}))
     history.add(night(2))
@@ -385,7 +399,7 @@ def test_outputs_of_tools_become_runs_of_the_imported_suite(work: Workplace):
     (run,) = stored()
     (key,) = run.variants
     assert key == ("imported", "benchmark_app", "benchmark_app")
-    figure = next(figure for name, figure in run.figures.items() if name.metric == "throughput")
+    figure = next(figure for name, figure in run.metrics.items() if name.metric == "throughput")
     assert (figure.unit, figure.direction) == ("samples/sec", "higher")
     assert (run.machine, run.commit) == ({}, None)
     assert "there already in full" in work.command("import", str(SAMPLES / "benchmark_app.txt"), "--parser",
@@ -405,7 +419,7 @@ def test_an_output_is_the_same_run_in_whatever_copy_of_its_file(work: Workplace)
     bring("older", 1_600_000_000)
     (run,) = stored()
     assert run.started_utc.startswith("2020-09-13")
-    assert [len(figure.values) for figure in run.figures.values()] == [1] * len(run.figures)
+    assert [len(figure.values) for figure in run.metrics.values()] == [1] * len(run.metrics)
     assert ": added: " in bring("copy", 1_700_086_400, "--suite", "another")
     assert len(stored()) == 2
 
@@ -427,7 +441,7 @@ def test_benchmarks_that_a_tool_has_skipped_are_told_when_its_output_is_imported
     done = work.command("import", "out.json", "--parser", "google_benchmark")
     assert done.exitcode == 0
     assert "warning: out.json: b: left out: skipped" in done.err
-    assert {key.metric for key in stored()[0].figures} == {"a"}
+    assert {key.metric for key in stored()[0].metrics} == {"a"}
 
 
 def test_a_tool_that_ran_here_is_of_this_machine_and_this_commit(work: Workplace):
@@ -456,7 +470,7 @@ def test_results_of_the_original_runner_are_imported(work: Workplace):
 
     (work.folder / "old.json").write_text(json.dumps({"b": [ORIGINAL]}))
     assert work.command("import", "old.json").exitcode == 0
-    assert [figure.values for figure in stored()[0].figures.values()] == [(118.5,)]
+    assert [figure.values for figure in stored()[0].metrics.values()] == [(118.5,)]
 
 
 @pytest.mark.parametrize(

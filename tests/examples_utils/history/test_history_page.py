@@ -10,10 +10,10 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from examples_utils.arguments import make_parser
-from examples_utils.history.tables import VERSION_TABLE, metadata
+from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.history.database.tables import VERSION_TABLE, metadata
 from tests.benchmark_parsers.test_result_check import ORIGINAL
-from tests.examples_utils.test_runner_docs import SPECS, blocks
+from tests.pages import SPECS, blocks
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/history.md").read_text()

@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from examples_utils.figures import Run
 from examples_utils.history.store import History, HistoryError
+from examples_utils.run_model import Run
 from tests.examples_utils.history.runs import any_run, night
 
 
@@ -85,15 +85,15 @@ def test_a_summary_counts_the_variants_by_how_they_ended(history: History) -> No
 def test_only_the_metrics_asked_for_are_loaded(history: History) -> None:
     history.add(night(1))
     (run,) = history.load([night(1).run_id], metrics=["latency"])
-    assert {key.metric for key in run.figures} == {"latency"}
-    assert len(run.figures) == 2
+    assert {key.metric for key in run.metrics} == {"latency"}
+    assert len(run.metrics) == 2
 
 
 def test_a_run_without_its_log_tails_is_otherwise_whole(history: History) -> None:
     history.add(night(1))
     (run,) = history.load([night(1).run_id], log_tails=False)
     assert {facts.log_tail for facts in run.variants.values()} == {""}
-    assert run.figures == night(1).figures
+    assert run.metrics == night(1).metrics
 
 
 def test_a_run_that_is_not_there_is_refused_by_its_id(history: History) -> None:
@@ -103,8 +103,8 @@ def test_a_run_that_is_not_there_is_refused_by_its_id(history: History) -> None:
 
 def test_figures_that_are_no_numbers_are_not_let_in(history: History) -> None:
     run = night(1)
-    key = next(iter(run.figures))
-    bad = replace(run, figures={key: replace(run.figures[key], values=(1.0, float("nan")))})
+    key = next(iter(run.metrics))
+    bad = replace(run, metrics={key: replace(run.metrics[key], values=(1.0, float("nan")))})
     with pytest.raises(ValueError, match="not JSON compliant"):
         history.add(bad)
     assert history.runs() == []

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from examples_utils.canary_process import CanaryProcess
+from examples_utils.execution.canary_process import CanaryProcess
 from tests.examples_utils.conftest import Workplace
 from tests.examples_utils.nightly.nights import CANARY_S, NightPlace
 

@@ -10,9 +10,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.history.store import open_history
-from examples_utils.machine import machine_fingerprint
+from examples_utils.machine.fingerprint import machine_fingerprint
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 from tests.examples_utils.conftest import Done, Workplace
 
 SUITE = "benchmarks.yml"
@@ -110,8 +110,8 @@ def earlier_night(days_ago: int, levels: Mapping[str, float]) -> Run:
             for kernel, seconds in CANARY_S.items()
         },
         variants={key: VariantFacts("passed") for key in keys.values()},
-        figures={
-            MetricKey(*keys[name], "throughput"): Figure(
+        metrics={
+            MetricKey(*keys[name], "throughput"): Metric(
                 tuple(level * chance.gauss(1, NOISE) for _ in range(5)), "samples/sec", "higher", "mean"
             )
             for name, level in levels.items()

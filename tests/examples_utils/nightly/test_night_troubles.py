@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from examples_utils.figures import MetricKey
 from examples_utils.nightly.lock import only_night
 from examples_utils.problems import RequestError
-from tests.examples_utils.history.test_history_problems import without_rights
+from examples_utils.run_model import MetricKey
+from tests.examples_utils.history.database.test_history_problems import without_rights
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
-from tests.examples_utils.test_endings import wait_until
+from tests.examples_utils.waiting import wait_until
 
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/benchmarks"
 
@@ -47,7 +47,7 @@ def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     assert "Traceback" not in out
     assert "go on with: python3 -m examples_utils benchmark --resume" in out
     (run,) = place.stored()
-    assert run.figures[MetricKey(SUITE, "first", "first", "rate")].values == (7.0,)
+    assert run.metrics[MetricKey(SUITE, "first", "first", "rate")].values == (7.0,)
     assert len(run.canary["compute"]) == 1
 
 
@@ -73,7 +73,7 @@ def test_ctrl_c_while_suspects_are_repeated_keeps_all_repetitions(place: NightPl
     night.send_signal(signal.SIGINT)
     out, _ = night.communicate(timeout=30)
     assert night.returncode == 130, out
-    assert len(place.stored()[-1].figures[MetricKey(SUITE, "a", "a", "throughput")].values) == 3
+    assert len(place.stored()[-1].metrics[MetricKey(SUITE, "a", "a", "throughput")].values) == 3
     assert "verdict" not in out
 
 
@@ -91,7 +91,7 @@ def test_a_server_that_is_down_costs_the_verdict_and_no_result(place: NightPlace
     assert command.endswith(" --history 'postgresql://nobody:***@127.0.0.1:1/benchmarks'")
     words = shlex.split(command)[3:-1]  # to a history that does answer
     assert place.workplace.command(*words, "history.db").exitcode == 0
-    assert len(place.stored()[0].figures) == 1
+    assert len(place.stored()[0].metrics) == 1
 
 
 def test_a_history_that_goes_away_during_the_night_costs_no_verdict(place: NightPlace):

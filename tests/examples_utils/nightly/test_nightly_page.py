@@ -14,16 +14,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from examples_utils.arguments import make_parser
+from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.history.store import open_history
 from tests.examples_utils.conftest import Done
 from tests.examples_utils.nightly.nights import NightPlace
-from tests.examples_utils.test_runner_docs import blocks
+from tests.pages import blocks
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/nightly.md").read_text()
 WEEK = PAGE[PAGE.index("## A week of nights") : PAGE.index("## The verdict as JSON")]
-SCHEDULES = PAGE[PAGE.index("## Every night by itself") : PAGE.index("## The canary")]
+SCHEDULES = PAGE[PAGE.index("## Scheduling") : PAGE.index("## The canary")]
 OURS = ["python3", "-m", "examples_utils"]
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 
+from examples_utils.cli.report import read_nights
 from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.figures import MetricKey, VariantFacts, VariantKey
 from examples_utils.history.store import open_history
-from examples_utils.machine import machine_fingerprint
-from examples_utils.report.command import read_nights
+from examples_utils.machine.fingerprint import machine_fingerprint
+from examples_utils.run_model import MetricKey, VariantFacts, VariantKey
 from tests.examples_utils.nightly.nights import ENTRY, SUITE, NightPlace
 
 A_THROUGHPUT = MetricKey(SUITE, "a", "a", "throughput")
@@ -26,7 +26,7 @@ def test_the_first_night_begins_the_baseline_and_passes(place: NightPlace):
     assert "baseline begun: the history holds no earlier night to compare with" in done.out
     assert (place.verdict["verdict"], place.verdict["regressions"]) == ("baseline begun", [])
     (run,) = place.stored()
-    assert len(run.figures[A_THROUGHPUT].values) == 5
+    assert len(run.metrics[A_THROUGHPUT].values) == 5
     assert len(run.canary["compute"]) == 10
     assert (place.log / "report.html").read_text().startswith("<!doctype html>")
 
@@ -66,7 +66,7 @@ def test_the_repetitions_on_the_spot_belong_to_the_same_run(place: NightPlace):
     place.went_before(16, {"a": 100, "b": 200})
     place.night()
     tonight = place.stored()[-1]
-    assert [len(figure.values) for figure in tonight.figures.values()] == [20, 5]
+    assert [len(figure.values) for figure in tonight.metrics.values()] == [20, 5]
     results = json.loads((place.log / "benchmark_results.json").read_text())
     assert [len(records[0]["repetitions"]) for records in results.values()] == [20, 5]
     assert (
@@ -189,9 +189,7 @@ def test_a_second_night_in_the_same_log_folder_moves_the_first_aside(place: Nigh
 
 
 def test_a_missing_package_is_refused_before_anything_runs(place: NightPlace, monkeypatch):
-    monkeypatch.setattr(
-        "examples_utils.nightly.command.find_spec", lambda name: None if name == "scipy" else 1
-    )
+    monkeypatch.setattr("examples_utils.cli.nightly.find_spec", lambda name: None if name == "scipy" else 1)
     place.benchmarks(a=100)
     done = place.night()
     assert done.exitcode == 2

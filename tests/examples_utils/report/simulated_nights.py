@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from statistics import median
 
-from examples_utils.comparison.change_points import Change, ChangePoint
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.comparison.changes import Change
+from examples_utils.comparison.statistics.change_points import ChangePoint
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 SUITE = "benchmarks.yml"
 FIGURES = {
@@ -62,7 +63,7 @@ def _run(
         for number, (metric, (unit, direction)) in enumerate(figures.items()):
             value = speed if direction == "higher" else size * 1000 / speed * (1 + 0.2 * number)
             drawn = tuple(value * source.gauss(1, noise) for _ in range(repetitions))
-            measured[MetricKey(*key, metric)] = Figure(drawn, unit, direction, "mean")
+            measured[MetricKey(*key, metric)] = Metric(drawn, unit, direction, "mean")
         facts[key] = VariantFacts(
             "passed",
             settings={"precision_effective": "bfloat16", "threads": "2", "backend": "openvino"},
@@ -79,7 +80,7 @@ def _run(
         dirty=False,
         branch="main",
         variants=facts,
-        figures=measured,
+        metrics=measured,
     )
 
 
@@ -90,11 +91,11 @@ def simulated_comparison(
     *earlier, last = runs
     base = earlier[-base_nights:]
     judged = []
-    for key, figure in last.figures.items():
-        before = [value for run in base if key in run.figures for value in run.figures[key].values]
+    for key, figure in last.metrics.items():
+        before = [value for run in base if key in run.metrics for value in run.metrics[key].values]
         if not before:
             judged.append(
-                Judged(
+                MetricVerdict(
                     key,
                     Verdict.NEW,
                     figure.unit,
@@ -114,7 +115,7 @@ def simulated_comparison(
             else Verdict.IMPROVED
         )
         judged.append(
-            Judged(
+            MetricVerdict(
                 key,
                 verdict,
                 figure.unit,

@@ -7,8 +7,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.figures import VariantKey
 from examples_utils.report.anchors import anchors
+from examples_utils.run_model import VariantKey
 
 names = st.text(st.sampled_from("ab_-/ é"), max_size=6)
 

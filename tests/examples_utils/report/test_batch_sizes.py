@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
 from examples_utils.report.batch_sizes import BatchSize, front, trade_offs
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 
 def run_of(*points: tuple[dict[str, str], dict[str, str], float | None, float | None]) -> Run:
@@ -16,8 +16,8 @@ def run_of(*points: tuple[dict[str, str], dict[str, str], float | None, float | 
         variants[key] = VariantFacts("passed", params=params, settings=settings)
         for metric, value, unit in (("throughput", throughput, "samples/sec"), ("latency", latency, "ms")):
             if value is not None:
-                figures[MetricKey(*key, metric)] = Figure((value, value * 3, value * 2), unit)
-    return Run("r", "2026-01-01T00:00:00+00:00", variants=variants, figures=figures)
+                figures[MetricKey(*key, metric)] = Metric((value, value * 3, value * 2), unit)
+    return Run("r", "2026-01-01T00:00:00+00:00", variants=variants, metrics=figures)
 
 
 def test_variants_that_differ_in_their_batch_size_alone_make_one_trade_off() -> None:

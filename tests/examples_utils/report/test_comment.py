@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import MetricKey
-from examples_utils.nightly.since import regressions
+from examples_utils.comparison.onset import regressions
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.report.comment import report_comment
 from examples_utils.report.page import report_page
+from examples_utils.run_model import MetricKey
 from tests.examples_utils.report.simulated_nights import (
     simulated_changes,
     simulated_comparison,
@@ -51,7 +51,7 @@ def test_the_ends_of_the_logs_of_failures_are_folded() -> None:
 
 def test_names_cannot_write_markup_links_or_call_people() -> None:
     name = "<script>alert(1)</script> [x](http://e.x) @someone | `code` **bold**"
-    judged = Judged(
+    judged = MetricVerdict(
         MetricKey("s", name, name, name), Verdict.REGRESSED, name, None, 1.0, 2.0, 2.0, reason=name
     )
     text = report_comment([], Comparison(name, name, (judged,), differences=(name,)))
@@ -63,7 +63,7 @@ def test_names_cannot_write_markup_links_or_call_people() -> None:
 
 def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out() -> None:
     judged = [
-        Judged(
+        MetricVerdict(
             MetricKey("s", "b", f"b_{number:06}", "throughput"), verdict, "samples/sec", ratio=0.9, low=0.8
         )
         for number in range(3000)
@@ -82,8 +82,8 @@ def test_a_comment_of_no_run_says_so() -> None:
 
 
 def test_what_stopped_altogether_is_told_by_its_values_in_comment_and_page() -> None:
-    key = next(key for key in RUNS[-1].figures if key.metric == "throughput")
-    stopped = Judged(
+    key = next(key for key in RUNS[-1].metrics if key.metric == "throughput")
+    stopped = MetricVerdict(
         key, Verdict.REGRESSED, "samples/sec", "higher", base=123.0, new=0.0, q=1e-6, reason="123 to 0"
     )
     comparison = Comparison("base", "new", (stopped,))

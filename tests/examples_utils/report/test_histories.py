@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from examples_utils.figures import Figure, MetricKey, Run
 from examples_utils.report import page_data
 from examples_utils.report.packing import columns, packed
 from examples_utils.report.page_data import drawn_nights
 from examples_utils.report.series import Series, collect_series, median_interval
+from examples_utils.run_model import Metric, MetricKey, Run
 
 KEY = MetricKey("s", "b", "v", "throughput")
 finite = st.floats(-1e12, 1e12).filter(lambda value: value == 0 or abs(value) > 1e-290)
@@ -31,7 +31,7 @@ def series(median: list[float], low: list[float], high: list[float]) -> Series:
 
 def run(number: int, *values: float, unit: str = "ms") -> Run:
     return Run(
-        f"run{number}", "2026-01-01T00:00:00+00:00", figures={KEY: Figure(values, unit)} if values else {}
+        f"run{number}", "2026-01-01T00:00:00+00:00", metrics={KEY: Metric(values, unit)} if values else {}
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from examples_utils.comparison.verdicts import CommonMovement, Verdict
+from examples_utils.comparison.verdicts import MachineDrift, Verdict
 from examples_utils.report.page import report_page
 from tests.examples_utils.report.conftest import OpenPage
 from tests.examples_utils.report.simulated_nights import (
@@ -42,7 +42,7 @@ def _every_verdict() -> str:
     comparison = replace(
         comparison,
         judged=tuple(judged),
-        movement=CommonMovement(1.04, 1.03, 1.05, 0.9, {"compute": 1.04}),
+        movement=MachineDrift(1.04, 1.03, 1.05, 0.9, {"compute": 1.04}),
         differences=("kernel: 6.1 → 6.2",),
     )
     return report_page(runs, comparison, simulated_changes(RUNS, SLOWER), [run.run_id for run in RUNS[:-1]])

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from examples_utils.comparison.verdicts import Comparison, Judged, Verdict
-from examples_utils.figures import Figure, MetricKey, Run, VariantFacts, VariantKey
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.report.page import report_page
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 from tests.examples_utils.report.conftest import OpenPage
 
 ATTACKS = (
@@ -38,10 +38,10 @@ def page_of(text: str) -> str:
         warnings=(f"warning {text}",),
         log_tail=f"log {text}",
     )
-    figures = {metric: Figure((1.0, 2.0), f"unit {text}", "lower")}
+    figures = {metric: Metric((1.0, 2.0), f"unit {text}", "lower")}
     for variant, size in ((key, 1.0), (other, 8.0), (elsewhere, 2.0)):
-        figures[MetricKey(*variant, "throughput")] = Figure((size,), f"unit {text}", "higher")
-        figures[MetricKey(*variant, "latency")] = Figure((size,), f"unit {text}", "lower")
+        figures[MetricKey(*variant, "throughput")] = Metric((size,), f"unit {text}", "higher")
+        figures[MetricKey(*variant, "latency")] = Metric((size,), f"unit {text}", "lower")
     first = Run(
         "run1",
         "2026-01-01T00:00:00+00:00",
@@ -50,11 +50,13 @@ def page_of(text: str) -> str:
         commit=text,
         branch=text,
         variants={key: facts, other: replace(facts, status="passed", params={"micro_batch_size": "8"})},
-        figures=figures,
+        metrics=figures,
     )
     second = replace(first, run_id="run2", started_utc=f"2026 {text}", software={"python": text})
     judged = tuple(
-        Judged(one, Verdict.REGRESSED, f"unit {text}", None, 1.0, 2.0, 2.0, 1.9, 2.1, reason=f"judged {text}")
+        MetricVerdict(
+            one, Verdict.REGRESSED, f"unit {text}", None, 1.0, 2.0, 2.0, 1.9, 2.1, reason=f"judged {text}"
+        )
         for one in figures
     )
     return report_page(

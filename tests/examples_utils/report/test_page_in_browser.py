@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page
 
 from examples_utils.comparison.formats.json_document import comparison_json
-from examples_utils.comparison.verdicts import CommonMovement, Comparison, Judged, Verdict
-from examples_utils.figures import Figure, MetricKey
-from examples_utils.nightly.since import regressions
+from examples_utils.comparison.onset import regressions
+from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
 from examples_utils.report.page import report_page
+from examples_utils.run_model import Metric, MetricKey
 from tests.examples_utils.report.conftest import OpenPage
 from tests.examples_utils.report.simulated_nights import (
     simulated_changes,
@@ -77,7 +77,7 @@ def test_the_table_of_nights_has_each_nights_median_and_commit(open_page: OpenPa
     for row, run in zip(rows, reversed(RUNS), strict=True):
         day, told, _, commit, *_ = row.split("\t")
         assert day == run.started_utc[:16].replace("T", " ")
-        assert float(told) == pytest.approx(median(run.figures[key].values), rel=1e-5)
+        assert float(told) == pytest.approx(median(run.metrics[key].values), rel=1e-5)
         assert commit == run.commit[:10]
 
 
@@ -136,7 +136,7 @@ def test_a_count_of_verdicts_leads_to_its_figures(open_page: OpenPage) -> None:
 
 
 def test_columns_sort_by_keyboard_and_what_has_no_figure_stays_last(open_page: OpenPage) -> None:
-    new = Judged(
+    new = MetricVerdict(
         MetricKey("benchmarks.yml", RESNET, "resnet50_infer_micro_batch_size_1", "a_new_one"),
         Verdict.NEW,
         new=3.0,
@@ -188,7 +188,7 @@ def test_batch_sizes_are_drawn_and_told_with_their_front(open_page: OpenPage) ->
 
 
 def test_a_slow_machine_and_other_fingerprints_are_told_once_above_all(open_page: OpenPage) -> None:
-    movement = CommonMovement(1.042, 1.036, 1.049, 0.87, {"compute": 1.041})
+    movement = MachineDrift(1.042, 1.036, 1.049, 0.87, {"compute": 1.041})
     comparison = replace(COMPARISON, movement=movement, differences=("kernel: 6.1 → 6.2",))
     page = open_page(report_page(RUNS, comparison))
     banners = page.locator(".banner:visible").all_inner_texts()
@@ -228,11 +228,11 @@ def test_failed_and_missing_variants_are_told_with_reason_and_log(open_page: Ope
         reason="exit code 1: out of memory",
         log_tail="\x1b[31mkilled\x1b[0m\n",
     )
-    figures = {key: figure for key, figure in last.figures.items() if key.of_variant not in (failed, missing)}
-    runs = [*RUNS[:-1], replace(last, variants=variants, figures=figures)]
+    figures = {key: figure for key, figure in last.metrics.items() if key.of_variant not in (failed, missing)}
+    runs = [*RUNS[:-1], replace(last, variants=variants, metrics=figures)]
     verdicts = {failed: Verdict.FAILED, missing: Verdict.MISSING}
     judged = [
-        Judged(
+        MetricVerdict(
             one.key,
             verdicts[one.key.of_variant],
             one.unit,
@@ -267,7 +267,7 @@ def test_without_scripts_all_figures_are_there(open_page: OpenPage) -> None:
 def test_nights_in_another_unit_are_left_out_and_counted(open_page: OpenPage) -> None:
     key = MetricKey(*variant(RESNET, 1), "latency")
     first = RUNS[0]
-    in_seconds = replace(first, figures={**first.figures, key: Figure((0.004, 0.005), "s", "lower")})
+    in_seconds = replace(first, metrics={**first.metrics, key: Metric((0.004, 0.005), "s", "lower")})
     page = open_page(report_page([in_seconds, *RUNS[1:]], COMPARISON), "#resnet50_infer/micro_batch_size_1")
     article = page.locator("article", has=page.locator(":focus"))
     told = article.locator(".nights summary").all_inner_texts()

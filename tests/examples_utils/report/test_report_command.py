@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from examples_utils.figures import Run
 from examples_utils.history.store import open_history
+from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Workplace
 from tests.examples_utils.report.simulated_nights import simulated_runs, variant
-from tests.examples_utils.test_runner_docs import blocks
+from tests.pages import blocks
 
 PAGE = (Path(__file__).parents[3] / "docs/report.md").read_text()
 SLOWER = {variant("resnet50_infer", 8): (29, 1.15)}
@@ -76,7 +76,7 @@ def test_an_earlier_run_is_reported_as_if_nothing_had_come_after_it(workplace: W
 def test_nights_of_other_machines_branches_and_suites_do_not_count(workplace: Workplace) -> None:
     other_machine = replace(NIGHTS[3], machine={"cpu": "another"})
     other_branch = replace(NIGHTS[5], branch="try")
-    other_suite = replace(NIGHTS[7], variants={}, figures={})
+    other_suite = replace(NIGHTS[7], variants={}, metrics={})
     others = {3: other_machine, 5: other_branch, 7: other_suite}
     keep([others.get(number, run) for number, run in enumerate(NIGHTS)])
     workplace.command("report")
@@ -143,7 +143,7 @@ def test_the_commands_of_the_page_work(workplace: Workplace, kept: Path) -> None
 
 
 def test_every_option_is_described_and_every_described_option_exists() -> None:
-    from examples_utils.arguments import make_parser
+    from examples_utils.cli.arguments.parser import make_parser
 
     parser = make_parser()._subparsers._group_actions[0].choices["report"]
     options = {word for action in parser._actions for word in action.option_strings if word.startswith("--")}

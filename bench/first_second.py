@@ -1,0 +1,91 @@
+"""Whether the first second of a measurement is like the last: nothing of the start may still run in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.rounds import Ratio, ratio
+
+ROOT = Path(__file__).resolve().parents[1]
+FIRST_SECOND = "throughput of the first / last second"
+ROUNDS = 3
+DURATION_S = 4
+PYTHON = (sys.executable,)
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
+MODEL = ("--model", "mobilenet-v3-small", "--random-weights", "--micro-batch-size", "8")
+
+_CALL = re.compile(r"^(\[[^\]]*\] )?Throughput: ([\d.]+) imgs/sec; ", re.MULTILINE)
+
+
+def measure_all() -> Iterator[Ratio]:
+    """The lines on all ways of measuring, one by one."""
+    for backend in ("openvino", "onnxruntime", "torch"):
+        yield of_runs(f"{backend}, generated data", ["--backend", backend, "--data", "generated"])
+    with tempfile.TemporaryDirectory() as cache:
+        # It compiles for a minute, in the first of these runs alone.
+        kept = ["--backend", "torch-compile", "--data", "generated", "--model-cache-path", cache]
+        yield of_runs("torch-compile, generated data", kept)
+    for name, flags in (
+        ("synthetic data", ["--data", "synthetic"]),
+        ("real data", ["--data", "real"]),
+        ("real data, cached", ["--data", "real", "--cache-images"]),
+        ("2 replicas", ["--data", "generated", "--replicas", "2", "--threads", "1"]),
+        (
+            "2 stages",
+            ["--data", "generated", "--pipeline-splits", "blocks/3", "--device-iterations", "8"],
+        ),
+    ):
+        yield of_runs(f"openvino, {name}", ["--backend", "openvino", *flags])
+    torchrun = ["--backend", "openvino", "--data", "generated", "--threads", "1"]
+    yield of_runs("openvino, torchrun with 2 processes", torchrun, TORCHRUN)
+
+
+def of_runs(name: str, flags: Sequence[str], launcher: Sequence[str] = PYTHON) -> Ratio:
+    """The line on whole runs of the driver with these flags, each of which has a first and a last second."""
+    command = [*launcher, "run_benchmark.py", *MODEL, *flags, "--duration", str(DURATION_S)]
+    pairs = [first_and_last(host_call_seconds(_output(command))) for _ in range(ROUNDS)]
+    return ratio(
+        f"{FIRST_SECOND}: mobilenet-v3-small, micro-batch 8, {name}", pairs, "≥ 0.97", "host calls/sec"
+    )
+
+
+def host_call_seconds(output: str) -> list[NDArray[np.float64]]:
+    """How long each host call took, of each process that has lines of its own."""
+    rates: dict[str, list[float]] = defaultdict(list)
+    for maker, rate in _CALL.findall(output):
+        rates[maker].append(float(rate))
+    samples = int(re.findall(r"^\tmicro_batch_size: (\d+)$", output, re.MULTILINE)[0])
+    samples *= int(re.findall(r"^\tdevice_iterations: (\d+)$", output, re.MULTILINE)[0])
+    return [samples / np.array(own) for own in rates.values()]
+
+
+def first_and_last(processes: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """Host calls a second in the first and in the last second; of several processes, the sum of theirs.
+
+    `processes`: seconds of each host call, one array a process, in order. A second is as many whole host calls as
+    fill it.
+    """
+    first = sum(_rate(own) for own in processes)
+    return first, sum(_rate(own[::-1]) for own in processes)
+
+
+def _rate(host_call_s: NDArray[np.float64]) -> float:
+    calls = int(np.searchsorted(np.cumsum(host_call_s), 1.0)) + 1
+    counted = host_call_s[:calls]
+    return len(counted) / float(counted.sum())
+
+
+def _output(command: Sequence[str]) -> str:
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout

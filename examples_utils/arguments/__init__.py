@@ -1,0 +1,1 @@
+"""Arguments and types of arguments that several commands share."""

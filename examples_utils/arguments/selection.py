@@ -1,0 +1,39 @@
+"""The arguments by which several commands choose what they run."""
+
+from __future__ import annotations
+
+from examples_utils.arguments.types import Group
+
+
+def add_spec(group: Group) -> None:
+    """Adds ``--spec``."""
+    group.add_argument(
+        "--spec",
+        nargs="+",
+        default=["benchmarks.yml"],
+        metavar="FILE",
+        help="spec files, shell patterns, or folders of them (default: ./benchmarks.yml)",
+    )
+
+
+def add_selection(group: Group) -> None:
+    """Adds ``--spec`` and what chooses among its entries."""
+    add_spec(group)
+    group.add_argument(
+        "--benchmark",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="only these, in this order; shell-style patterns",
+    )
+    group.add_argument(
+        "--tag", nargs="+", default=[], metavar="TAG", help="only entries with one of these tags"
+    )
+    group.add_argument(
+        "--exclude-tag", nargs="+", default=[], metavar="TAG", help="no entries with one of these tags"
+    )
+    group.add_argument(
+        "--include-convergence",
+        action="store_true",
+        help="also entries with _conv in their name, which otherwise run only when named",
+    )

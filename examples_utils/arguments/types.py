@@ -1,0 +1,36 @@
+"""Types of arguments, called as the messages of argparse name them."""
+
+from __future__ import annotations
+
+import argparse
+
+Group = argparse._ActionsContainer
+
+
+def positive_int(text: str) -> int:
+    """An argument's type. Raises ValueError."""
+    value = int(text)
+    if value < 1:
+        raise ValueError(text)
+    return value
+
+
+def positive_seconds(text: str) -> float:
+    """An argument's type. Raises ValueError."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def count(text: str) -> int:
+    """An argument's type. Raises ValueError."""
+    value = int(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+positive_int.__name__ = "whole number from 1"  # argparse names the type in its message
+positive_seconds.__name__ = "number of seconds above 0"
+count.__name__ = "whole number from 0"

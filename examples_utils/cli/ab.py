@@ -1,0 +1,115 @@
+"""``ab``: did this change make it slower?"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from examples_utils.ab.arms import ArmPreparer, revision_of
+from examples_utils.ab.bisect import bisect, refuse_what_cannot_be_narrowed
+from examples_utils.ab.git import repository_of
+from examples_utils.ab.interleaved_runs import compared, interleaved_runs
+from examples_utils.ab.worktrees import shared_paths, worktrees
+from examples_utils.cli.selection import selection_of
+from examples_utils.comparison.formats import formatted
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.output import check_output, write_comparison
+from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.console import Console
+from examples_utils.execution.interruption import Interrupted, Interruption
+from examples_utils.planning.options import CommandOptions, RunOptions
+from examples_utils.problems import RequestError
+from examples_utils.results.log_folder import time_stamped, write_durably
+from examples_utils.results.record import FAILED
+from examples_utils.run_model import Run
+
+
+def ab(parsed: argparse.Namespace) -> int:
+    """Compares two revisions. 0, 1 if something regressed or failed, or 128 + signal.
+
+    Raises:
+        RequestError: a revision, a spec or an option is wrong.
+    """
+    _check_output(parsed)
+    options = CompareOptions(threshold=parsed.threshold, interleaved=True)
+    repository, run_options = _what_to_run(parsed)
+    base = revision_of(repository, "--base", parsed.base)
+    new = revision_of(repository, "--new", parsed.new)
+    if parsed.bisect:
+        refuse_what_cannot_be_narrowed(repository, base, new)
+    shared = shared_paths(repository, parsed.share)
+    log_folder = (Path(parsed.log_dir) if parsed.log_dir else time_stamped(Path("logs"), "ab-")).absolute()
+    interruption = Interruption()
+    with _console(log_folder) as console, interruption.catching():
+        try:
+            with worktrees(repository, log_folder, shared) as trees:
+                preparer = ArmPreparer(
+                    repository, run_options, trees, log_folder, console, interruption.check
+                )
+                measured: Sequence[Run]
+                if parsed.bisect:
+                    comparison, measured = bisect(preparer, base, new, options)
+                else:
+                    arms = preparer.arm(base, "base"), preparer.arm(new, "next")
+                    with interleaved_runs(arms, log_folder, console, interruption.check) as turns:
+                        turns.run(run_options.repeat)
+                        base_runs, new_runs = turns.runs()
+                        comparison = compared(turns, base_runs, new_runs, options)
+                        measured = [*base_runs, *new_runs]
+        except Interrupted as stopped:
+            console.error(f"{stopped}; what was measured is in {log_folder}")
+            return stopped.exitcode
+        console.say("")
+        write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
+    write_comparison(comparison, parsed.format, parsed.all, parsed.output)
+    return _exit_code(comparison, measured)
+
+
+def _check_output(parsed: argparse.Namespace) -> None:
+    check_output(parsed.format, parsed.all, parsed.output)
+    if parsed.format != "table" and parsed.output is None:
+        raise RequestError(
+            f"--format {parsed.format}: the terminal shows how the runs go on; give --output FILE as well"
+        )
+
+
+def _what_to_run(parsed: argparse.Namespace) -> tuple[Path, RunOptions]:
+    """The checkout of the specs, and the options with the paths of the specs in it."""
+    selection = selection_of(parsed)
+    # git knows its checkout by the real path, also where the user came by a link.
+    specs = [Path(spec).parent.resolve() / Path(spec).name for spec in selection.specs]
+    repository = repository_of(specs[0])
+    for spec in specs:
+        if not spec.is_relative_to(repository):
+            raise RequestError(f"--spec {spec}: is not in {repository}, of which the other specs are")
+    return repository, RunOptions(
+        selection=replace(selection, specs=tuple(map(str, specs))),
+        command=CommandOptions(timeout_s=parsed.timeout),
+        quiet=True,
+        repeat=parsed.repeat,
+    )
+
+
+@contextlib.contextmanager
+def _console(log_folder: Path) -> Iterator[Console]:
+    console = Console("WARNING", show_child_output=False)
+    try:
+        log_folder.mkdir(parents=True, exist_ok=True)
+        console.open_logs(log_folder)
+    except OSError as error:
+        raise RequestError(f"--log-dir {log_folder}: cannot be written: {error.strerror}") from None
+    try:
+        console.say(f"results go to {log_folder}")
+        yield console
+    finally:
+        console.close()
+
+
+def _exit_code(comparison: Comparison, measured: Sequence[Run]) -> int:
+    bad: Sequence[Verdict] = (Verdict.REGRESSED, Verdict.FAILED)
+    # What failed on the side of the base is no verdict on the new side.
+    failed = any(facts.status == FAILED for run in measured for facts in run.variants.values())
+    return int(failed or any(one.verdict in bad for one in comparison.judged))

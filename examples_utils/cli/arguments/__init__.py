@@ -1,0 +1,1 @@
+"""The arguments of each command. Light: all of it is loaded by ``--help``."""

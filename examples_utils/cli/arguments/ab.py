@@ -1,0 +1,65 @@
+"""The arguments of ``ab``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from examples_utils.arguments.selection import add_selection
+from examples_utils.arguments.types import positive_int, positive_seconds
+from examples_utils.cli.arguments.compare import add_output
+from examples_utils.cli.arguments.threshold import add_threshold
+
+
+def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
+    """Adds ``ab``."""
+    ab = commands.add_parser(
+        "ab",
+        help="report what got slower or faster between two revisions, run alternately on this machine",
+        description="Check out two revisions of git, run their benchmarks alternately, and compare them.",
+        epilog="Exit codes: 0 no regression, 1 a regression or a benchmark that failed, 2 the request is wrong, "
+        "130 stopped by Ctrl-C. No checkout is left behind.",
+    )
+    revisions = ab.add_argument_group("what to compare")
+    revisions.add_argument("--base", required=True, metavar="REF", help="the revision to compare with")
+    revisions.add_argument(
+        "--new",
+        default=".",
+        metavar="REF",
+        help="the revision to judge; . is the working tree with its changes (default: %(default)s)",
+    )
+    revisions.add_argument(
+        "--bisect",
+        action="store_true",
+        help="between base and new, find the first commit that is slower than base",
+    )
+    revisions.add_argument(
+        "--share",
+        nargs="+",
+        default=[],
+        metavar="PATH",
+        help="data of this checkout that is not in git, linked into the checkouts of the revisions",
+    )
+    add_selection(ab.add_argument_group("what to run"))
+    order = ab.add_argument_group("how often")
+    order.add_argument(
+        "--repeat",
+        type=positive_int,
+        default=10,
+        metavar="N",
+        help="run each variant N times on each side, alternately (default: %(default)s)",
+    )
+    order.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="end a variant after this time, or its entry's timeout if that is shorter",
+    )
+    results = ab.add_argument_group("results and messages")
+    results.add_argument(
+        "--log-dir",
+        metavar="DIR",
+        help="folder for the output of both sides (default: a fresh logs/ab-<date and time>)",
+    )
+    add_threshold(results)
+    add_output(results)

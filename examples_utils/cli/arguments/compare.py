@@ -1,0 +1,52 @@
+"""The arguments of ``compare``, and those by which several commands say a comparison."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.types import Group
+from examples_utils.cli.arguments.threshold import add_threshold, share
+from examples_utils.comparison.formats import FORMATS
+
+
+def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
+    """Adds ``compare``."""
+    compare = commands.add_parser(
+        "compare",
+        help="report what got slower or faster between two runs",
+        description="Compare the metrics of NEW with those of BASE, with statistics.",
+        epilog="A run is a result file, a log folder, or, in the history: latest, latest~1, a run id or its beginning, "
+        "a revision of git such as HEAD~1, or the last runs of a branch, such as branch:main:5. "
+        "Exit codes: 0 no regression, 1 a regression or a benchmark that newly failed, 2 the request is wrong.",
+    )
+    compare.add_argument("base", metavar="BASE", help="the run or runs to compare with")
+    compare.add_argument("new", metavar="NEW", help="the run or runs to judge")
+    add_history_option(compare)
+    compare.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="show only these metrics")
+    compare.add_argument(
+        "--benchmark",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="show only these benchmarks or variants; shell-style patterns",
+    )
+    add_threshold(compare)
+    compare.add_argument(
+        "--run-noise",
+        type=share,
+        metavar="SHARE",
+        help="standard deviation by which two runs of the same code differ beyond what their repetitions show, "
+        "which two single runs do not show (default: 3%%)",
+    )
+    add_output(compare)
+
+
+def add_output(group: Group) -> None:
+    """Adds how and where a comparison is said."""
+    group.add_argument("--format", choices=FORMATS, default="table", help="(default: %(default)s)")
+    group.add_argument(
+        "--all", action="store_true", help="show all metrics, also unchanged ones (--format table)"
+    )
+    group.add_argument("--output", metavar="FILE", help="write the comparison to FILE; print only the header")

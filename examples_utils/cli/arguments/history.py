@@ -1,0 +1,121 @@
+"""The arguments of ``history`` and ``import``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.types import count
+from examples_utils.cli.arguments.threshold import add_threshold
+
+if TYPE_CHECKING:
+    _Commands = argparse._SubParsersAction[Any]
+
+_RUN_HELP = "latest, latest~N, the beginning of a run id, branch:NAME, or a git revision such as HEAD~1"
+
+
+def add_commands(commands: _Commands) -> None:
+    """Adds both to the command line; the parsed ``part`` names the command of ``history``."""
+    history = commands.add_parser("history", help="store, list and show runs")
+    parts = history.add_subparsers(title="commands", dest="part", required=True, metavar="COMMAND")
+    _add_add(parts)
+    _add_list(parts)
+    _add_show(parts)
+    _add_changes(parts)
+    _add_export(parts)
+    _add_prune(parts)
+    _add_import(commands)
+
+
+def _add_add(parts: _Commands) -> None:
+    add = parts.add_parser(
+        "add", help="add the results of runs; of a run that is already stored, only what is new"
+    )
+    add.add_argument(
+        "paths", nargs="+", metavar="LOG_DIR", help="the --log-dir of a run, or its benchmark_results.json"
+    )
+    add_history_option(add)
+
+
+def _add_list(parts: _Commands) -> None:
+    show = parts.add_parser("list", help="list runs, the newest first")
+    _add_filters(show)
+    show.add_argument(
+        "--limit", type=count, default=20, metavar="N", help="at most N runs (default: 20; 0: all)"
+    )
+    show.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
+    add_history_option(show)
+
+
+def _add_filters(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--suite", metavar="NAME", help="only runs with variants of this suite")
+    parser.add_argument("--branch", metavar="NAME", help="only runs of this branch")
+
+
+def _add_show(parts: _Commands) -> None:
+    show = parts.add_parser(
+        "show", help="show one run: metrics, settings, and what changed since the previous run"
+    )
+    show.add_argument("run", metavar="RUN", help=_RUN_HELP)
+    show.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="only these metrics")
+    show.add_argument("--logs", action="store_true", help="with the ends of the variants' logs")
+    show.add_argument("--format", choices=("text", "json"), default="text", help="(default: text)")
+    add_history_option(show)
+
+
+def _add_changes(parts: _Commands) -> None:
+    changes = parts.add_parser("changes", help="show when metrics changed lastingly, and by which commits")
+    changes.add_argument(
+        "--benchmark",
+        nargs="+",
+        default=[],
+        metavar="PATTERN",
+        help="only these benchmarks or variants; shell-style patterns",
+    )
+    changes.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="only these metrics")
+    changes.add_argument("--suite", metavar="NAME", help="only runs with variants of this suite")
+    changes.add_argument(
+        "--branch", metavar="NAME", help="only runs of this branch (default: that of the newest run)"
+    )
+    changes.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
+    add_threshold(changes)
+    add_history_option(changes)
+
+
+def _add_export(parts: _Commands) -> None:
+    export = parts.add_parser("export", help="write runs to a file, one row per measured value")
+    export.add_argument("file", metavar="FILE", help="output file; - for standard output")
+    export.add_argument(
+        "--format", choices=("parquet", "csv", "json"), help="(default: by the extension of the file)"
+    )
+    export.add_argument("--run", nargs="+", default=[], metavar="RUN", help=f"only these: {_RUN_HELP}")
+    _add_filters(export)
+    add_history_option(export)
+
+
+def _add_prune(parts: _Commands) -> None:
+    prune = parts.add_parser("prune", help="remove old runs")
+    prune.add_argument("--keep-days", type=count, metavar="N", help="keep the runs of the last N days")
+    prune.add_argument("--keep-runs", type=count, metavar="N", help="keep the newest N runs of each machine")
+    prune.add_argument(
+        "--dry-run", action="store_true", help="show what would be removed, and remove nothing"
+    )
+    add_history_option(prune)
+
+
+def _add_import(commands: _Commands) -> None:
+    bring = commands.add_parser("import", help="import results of other runners and tools into the history")
+    bring.add_argument(
+        "files", nargs="+", metavar="FILE", help="result files, or with --parser the output of a tool"
+    )
+    bring.add_argument("--parser", metavar="NAME", help="the parser of the tool, such as hyperfine")
+    bring.add_argument(
+        "--suite", metavar="NAME", help="suite to which the metrics of a tool belong (default: imported)"
+    )
+    bring.add_argument(
+        "--measured-here",
+        action="store_true",
+        help="the tool ran on this machine, on the code of the current folder: record their fingerprints",
+    )
+    add_history_option(bring)

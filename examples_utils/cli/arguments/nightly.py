@@ -1,0 +1,74 @@
+"""The arguments of ``nightly``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.selection import add_selection
+from examples_utils.arguments.types import positive_int, positive_seconds
+from examples_utils.cli.arguments.threshold import add_threshold
+
+# The same for all users, whatever their TMPDIR.
+_LOCK = "/tmp/examples_utils-nightly.lock"
+
+
+def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
+    """Adds ``nightly``."""
+    nightly = commands.add_parser(
+        "nightly",
+        help="run benchmarks, store them, and report what got slower since earlier nights",
+        description="Run benchmarks with the canary, add the results to the history, compare them with earlier nights "
+        "on this machine, rerun what looks slower, and write the verdict and the report.",
+        epilog="Exit codes: 0 all passed and nothing regressed; 1 a benchmark failed, regressed or cannot be "
+        "compared; 2 the request is wrong, or the history could not be used; 130 stopped by Ctrl-C.",
+    )
+    add_selection(nightly.add_argument_group("what to run"))
+    run = nightly.add_argument_group("how to run it")
+    run.add_argument(
+        "--repeat",
+        type=positive_int,
+        default=5,
+        metavar="N",
+        help="run each variant N times, round-robin (default: 5)",
+    )
+    run.add_argument(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run the variants in a random order, determined by the seed",
+    )
+    run.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="end a variant after this time, or its entry's timeout if that is shorter",
+    )
+    run.add_argument("--quiet", action="store_true", help="do not show what the commands print")
+    run.add_argument(
+        "--lock",
+        default=_LOCK,
+        metavar="FILE",
+        help="refuse to start while another night holds this file (default: one for the machine, %(default)s)",
+    )
+    judge = nightly.add_argument_group("what to compare with")
+    add_history_option(judge)
+    judge.add_argument(
+        "--window",
+        type=positive_int,
+        default=14,
+        metavar="NIGHTS",
+        help="number of nights in the baseline (default: 14)",
+    )
+    add_threshold(judge)
+    results = nightly.add_argument_group("results")
+    results.add_argument(
+        "--log-dir", metavar="DIR", help="folder for all output (default: a fresh logs/<date and time>)"
+    )
+    results.add_argument(
+        "--report",
+        metavar="PATH",
+        help="the page: a .html file, or a folder for report.html (default: report.html in the log folder)",
+    )
+    results.add_argument("--all", action="store_true", help="also show unchanged metrics in the table")

@@ -1,0 +1,91 @@
+"""``benchmark``: from the command line to a run, a resumed run or a dry run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.cli.list import dry_run
+from examples_utils.cli.selection import selection_of
+from examples_utils.execution.request import Archive, checked_request
+from examples_utils.execution.run import resume_benchmarks, run_benchmarks
+from examples_utils.planning.options import CommandOptions, RunOptions
+from examples_utils.planning.plan import schedule
+from examples_utils.problems import RequestError
+
+
+def benchmark(parsed: argparse.Namespace) -> int:
+    """Runs benchmarks, or prints what would run. 0, 1 if one failed, or 128 + signal.
+
+    Raises:
+        RequestError: the request is wrong; nothing has been run.
+    """
+    if parsed.upload_checkpoints:
+        raise RequestError(
+            "--upload-checkpoints: there is no store for checkpoints to upload to; leave the option out, and "
+            "copy what latest_checkpoint_path names in benchmark_results.json"
+        )
+    if parsed.resume:
+        return _resume(parsed)
+    options = _run_options(parsed)
+    if parsed.dry_run:
+        return _dry_run(options)
+    return run_benchmarks(options, parsed.log_dir, _archive(parsed.history))
+
+
+def _resume(parsed: argparse.Namespace) -> int:
+    defaults = make_parser().parse_args(["benchmark"])
+    given = [
+        name
+        for name, value in vars(parsed).items()
+        if name not in ("resume", "command", "history") and value != getattr(defaults, name)
+    ]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise RequestError(f"--resume takes all options from the stopped run; leave out {flags}")
+    return resume_benchmarks(Path(parsed.resume), _archive(parsed.history))
+
+
+def _dry_run(options: RunOptions) -> int:
+    plan = checked_request(options, dict(os.environ)).plan
+    print(dry_run(schedule(plan, options.repeat, options.shuffle), options.repeat))
+    return 0
+
+
+def _archive(history: str | None) -> Archive | None:
+    """The history that ``--history`` names; "" is the default one."""
+    if history is None:
+        return None
+    from examples_utils.history.after_run import HistoryArchive
+
+    return HistoryArchive(history)
+
+
+def _run_options(parsed: argparse.Namespace) -> RunOptions:
+    return RunOptions(
+        selection=selection_of(parsed),
+        command=CommandOptions(
+            allow_wandb=parsed.allow_wandb,
+            compile_only=parsed.compile_only,
+            profile=parsed.profile,
+            logging=parsed.logging,
+            timeout_s=parsed.timeout,
+        ),
+        additional_metrics=parsed.additional_metrics,
+        csv_metrics=tuple(parsed.csv_metrics),
+        custom_metrics_files=tuple(str(Path(name).absolute()) for name in parsed.custom_metrics_files),
+        stop_on_error=parsed.stop_on_error,
+        quiet=parsed.quiet,
+        progress_trace_period_s=parsed.progress_trace_period,
+        requirements_file=str(Path(parsed.requirements_file).absolute())
+        if parsed.requirements_file
+        else None,
+        gc_monitor=parsed.gc_monitor,
+        no_code_sync=parsed.no_code_sync,
+        remove_dirs_after=parsed.remove_dirs_after,
+        repeat=parsed.repeat,
+        canary=parsed.canary,
+        shuffle=parsed.shuffle,
+    )

@@ -1,0 +1,31 @@
+"""``collect``: the result files of a log folder, rebuilt from its records."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from examples_utils.problems import RequestError
+from examples_utils.results.exports import collect as collect_results
+from examples_utils.results.record import FAILED, NOT_RUN
+from examples_utils.results.summary import results_table, summary_lines
+
+
+def collect(parsed: argparse.Namespace) -> int:
+    """Writes the files and prints the table. 1 if a variant failed or was not run.
+
+    Raises:
+        RequestError: the folder is missing or holds no result.
+    """
+    folder = Path(parsed.log_dir)
+    if not folder.is_dir():
+        raise RequestError(f"collect {folder}: no such folder; name a run's --log-dir")
+    results, unreadable = collect_results(folder.absolute())
+    for complaint in unreadable:
+        print(f"warning: {complaint}", file=sys.stderr)
+    if not results:
+        raise RequestError(f"collect {folder}: holds no result of a variant; name a run's --log-dir")
+    print(results_table(results, None))
+    print("\n".join(summary_lines(results, sum(result.duration_s or 0 for result in results))))
+    return int(any(result.status in (FAILED, NOT_RUN) for result in results))

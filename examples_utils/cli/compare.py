@@ -1,0 +1,37 @@
+"""``compare``: two runs, or several, against each other."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+from examples_utils.comparison.compare_runs import compare_runs
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.output import check_output, exit_code, write_comparison
+from examples_utils.comparison.selection import selected
+from examples_utils.comparison.sources import read_sides
+
+
+def compare(parsed: argparse.Namespace) -> int:
+    """Says the comparison. 1 if something regressed or newly failed.
+
+    Raises:
+        RequestError: a reference, a pattern or an option is wrong.
+    """
+    check_output(parsed.format, parsed.all, parsed.output)
+    options = CompareOptions(threshold=parsed.threshold)
+    if parsed.run_noise is not None:
+        options = replace(options, run_noise=parsed.run_noise)
+    base, new = read_sides(parsed.base, parsed.new, parsed.history)
+    for warning in (*base.warnings, *new.warnings):
+        print(f"warning: {warning}", file=sys.stderr)
+    if parsed.run_noise is not None and max(len(base.runs), len(new.runs)) > 1:
+        print(
+            "warning: --run-noise has no effect where a side has several runs: they tell it", file=sys.stderr
+        )
+    judged = compare_runs(base.runs, new.runs, options)
+    titled = replace(judged, base_title=base.title, new_title=new.title)
+    comparison = selected(titled, parsed.benchmark, parsed.metrics)
+    write_comparison(comparison, parsed.format, parsed.all, parsed.output)
+    return exit_code(comparison, base.runs)

@@ -1,0 +1,1 @@
+"""``history``: one file for each of its larger commands."""

@@ -1,0 +1,123 @@
+"""``history`` on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from examples_utils.history.location import opened_history, refuse_without_packages
+from examples_utils.problems import RequestError
+
+if TYPE_CHECKING:
+    from examples_utils.history.readers.results import Reading
+
+
+def run_history(parsed: argparse.Namespace) -> int:
+    """Runs a command of ``history``. Raises RequestError."""
+    refuse_without_packages()
+    parts: Mapping[str, Callable[[argparse.Namespace], int]] = {
+        "add": _add,
+        "list": _list,
+        "show": _show,
+        "changes": _changes,
+        "export": _export,
+        "prune": _prune,
+    }
+    return parts[parsed.part](parsed)
+
+
+def _add(parsed: argparse.Namespace) -> int:
+    from examples_utils.history.readers.results import read_results
+
+    return add_all(parsed.paths, read_results, parsed.history)
+
+
+def add_all(names: Iterable[str], read: Callable[[Path], Reading], given_url: str | None) -> int:
+    """Adds what can be read. 0: all was; 1: parts of it were left out; 2: something could not be read at all."""
+    from examples_utils.history.adding import add_reading
+
+    exitcode = 0
+    with opened_history(given_url, create=True) as history:
+        for name in names:
+            try:
+                reading = read(Path(name))
+            except RequestError as error:
+                _say_wrong(str(error))
+                exitcode = 2
+                continue
+            lines, warnings = add_reading(history, reading)
+            print("\n".join(lines))
+            for warning in warnings:
+                print(f"warning: {warning}", file=sys.stderr)
+            if reading.left_out:
+                exitcode = max(exitcode, 1)
+    return exitcode
+
+
+def _say_wrong(message: str) -> None:
+    print(message if ": error: " in message else f"error: {message}", file=sys.stderr)
+
+
+def _list(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.listing import listing
+
+    with opened_history(parsed.history) as history:
+        runs = history.runs(suite=parsed.suite, branch=parsed.branch, limit=parsed.limit or None)
+    print(listing(runs, parsed.format))
+    return 0
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.show_command import show_run
+
+    with opened_history(parsed.history) as history:
+        print(show_run(history, parsed.run, tuple(parsed.metric), parsed.format, logs=parsed.logs))
+    return 0
+
+
+def _changes(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.changes import changes_json, changes_text
+    from examples_utils.comparison.changes import Wanted, history_changes
+    from examples_utils.comparison.options import CompareOptions
+
+    wanted = Wanted(tuple(parsed.benchmark), tuple(parsed.metric), parsed.suite, parsed.branch)
+    with opened_history(parsed.history) as history:
+        found = history_changes(history, wanted, CompareOptions(threshold=parsed.threshold))
+    print(changes_json(found) if parsed.format == "json" else changes_text(found))
+    return 0
+
+
+def _export(parsed: argparse.Namespace) -> int:
+    from examples_utils.history.exporting import export_runs, file_format
+
+    kind = file_format(parsed.file, parsed.format)
+    with opened_history(parsed.history) as history:
+        if parsed.run:
+            for option, given in (("--suite", parsed.suite), ("--branch", parsed.branch)):
+                if given:
+                    raise RequestError(f"{option} {given}: --run names the runs; leave one of the two out")
+            run_ids = [run_id for reference in parsed.run for run_id in history.resolve(reference)]
+        else:
+            found = history.runs(suite=parsed.suite, branch=parsed.branch)
+            run_ids = [summary.run_id for summary in reversed(found)]
+        rows = export_runs(history, list(dict.fromkeys(run_ids)), parsed.file, kind)
+    print(f"{rows} rows of {len(run_ids)} runs: {parsed.file}", file=sys.stderr)
+    return 0
+
+
+def _prune(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.listing import listing
+
+    if parsed.keep_days is None and parsed.keep_runs is None:
+        raise RequestError("prune: say what to keep: --keep-days N, --keep-runs N, or both")
+    with opened_history(parsed.history) as history:
+        removed = history.prune(
+            keep_days=parsed.keep_days, keep_runs=parsed.keep_runs, dry_run=parsed.dry_run
+        )
+    if removed:
+        print(listing(removed, "table"))
+    print(f"{len(removed)} runs {'would be' if parsed.dry_run else 'were'} removed")
+    return 0

@@ -1,0 +1,42 @@
+"""``nightly``: from the command line to a night."""
+
+from __future__ import annotations
+
+import argparse
+from importlib.util import find_spec
+from pathlib import Path
+
+from examples_utils.cli.selection import selection_of
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.nightly.options import NightOptions
+from examples_utils.planning.options import CommandOptions, RunOptions
+from examples_utils.problems import RequestError
+
+# What judging and reporting import when their time comes, which is at the end of the night.
+_NEEDED = ("alembic", "jinja2", "numpy", "ruptures", "scipy", "sqlalchemy")
+
+
+def nightly(parsed: argparse.Namespace) -> int:
+    """Runs a night. Raises RequestError if the request is wrong; then nothing has been run."""
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise RequestError(f"nightly needs {', '.join(missing)}, not installed: pip install -e '.[history]'")
+    from examples_utils.nightly.night import run_night
+
+    return run_night(
+        NightOptions(
+            run=RunOptions(
+                selection=selection_of(parsed),
+                command=CommandOptions(timeout_s=parsed.timeout),
+                quiet=parsed.quiet,
+                repeat=parsed.repeat,
+                shuffle=parsed.shuffle,
+                canary=True,
+            ),
+            compare=CompareOptions(threshold=parsed.threshold, window_nights=parsed.window),
+            history=parsed.history,
+            log_dir=parsed.log_dir,
+            report=Path(parsed.report) if parsed.report else None,
+            lock=Path(parsed.lock),
+            show_all=parsed.all,
+        )
+    )

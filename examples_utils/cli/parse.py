@@ -1,0 +1,94 @@
+"""``parse``: the figures of an output that is already there."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark_parsers.lines import line_blocks
+from benchmark_parsers.registry import ParserError, UnknownParserError
+from examples_utils.execution.output_reader import OutputReader, metrics_json
+from examples_utils.planning.options import Selection
+from examples_utils.planning.plan import select
+from examples_utils.problems import RequestError, did_you_mean
+from examples_utils.results.exit_status import exit_text
+from examples_utils.spec.files import find_specs
+from examples_utils.spec.loader import Benchmark, load_specs
+
+
+def parse(parsed: argparse.Namespace) -> int:
+    """Prints the metrics of an output. 1 if its run counts as failed. Raises RequestError as ``parse_output`` does."""
+    output = Output(Path(parsed.stdout), Path(parsed.stderr) if parsed.stderr else None, parsed.exitcode)
+    text, passed = parse_output(output, parsed.parser, tuple(parsed.spec), parsed.benchmark)
+    print(text)
+    return int(not passed)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The files that a command's output was kept in, and how it ended."""
+
+    stdout: Path
+    stderr: Path | None = None
+    exitcode: int = 0
+
+
+def parse_output(
+    output: Output, parser: str | None, specs: Sequence[str], benchmark: str | None
+) -> tuple[str, bool]:
+    """The figures as JSON, and whether the run counts as passed.
+
+    With a benchmark its ``data`` is read, and its own parser unless another is named. Its derived figures are
+    not computed: they may need a variant's parameters.
+
+    Raises:
+        RequestError: there is no such parser, benchmark or file.
+    """
+    entry = _entry(specs, benchmark) if benchmark else None
+    name = parser or (entry.parser if entry else None)
+    if entry is None and name in (None, "regex"):
+        raise RequestError("parse: name the --parser, or a --spec and --benchmark that say what to read")
+    try:
+        reader = OutputReader(entry.metrics if entry else (), name)
+    except UnknownParserError as error:
+        raise RequestError(f"--parser {name}: {error}; {did_you_mean(str(name), error.known)}") from None
+    except ParserError as error:
+        raise RequestError(f"--parser {name}: {error}") from None
+    for file in (output.stdout, output.stderr):
+        if file:
+            _feed(reader, file)
+    figures, parsed = reader.read()
+    failure = exit_text(output.exitcode) if output.exitcode else None
+    missing = [
+        f"{metric}: {figure.reduced.reason}" for metric, figure in figures.items() if figure.reduced.reason
+    ]
+    reason = failure or "; ".join([*parsed.problems, *missing]) or None
+    document: dict[str, Any] = {
+        "status": "failed" if reason else "passed",
+        "reason": reason,
+        "metrics": metrics_json(figures, failure),
+        "settings": dict(parsed.settings),
+        "software": dict(parsed.versions),
+        "warnings": list(parsed.warnings),
+    }
+    return json.dumps(document, indent=2), reason is None
+
+
+def _entry(specs: Sequence[str], benchmark: str) -> Benchmark:
+    chosen = select(load_specs(find_specs(specs)), Selection(specs=tuple(specs), benchmarks=(benchmark,)))
+    if len(chosen) > 1:
+        names = ", ".join(entry.name for entry in chosen[:5])
+        raise RequestError(f"--benchmark {benchmark}: name one entry; this names {len(chosen)}: {names} …")
+    return chosen[0]
+
+
+def _feed(reader: OutputReader, file: Path) -> None:
+    try:
+        for block in line_blocks(file):
+            reader.feed(block)
+    except OSError as error:
+        raise RequestError(f"{file}: cannot be read: {error.strerror}; name the file of an output") from None

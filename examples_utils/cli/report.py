@@ -1,0 +1,117 @@
+"""``report``: a run of the history with the nights before it, as a page or as a comment."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples_utils.cli.arguments.report import FORMATS, PAGE_FILE
+from examples_utils.comparison.changes import changes
+from examples_utils.comparison.compare_night import compare_night
+from examples_utils.comparison.compare_runs import compare_runs
+from examples_utils.comparison.onset import regressions
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.output import check_output
+from examples_utils.comparison.verdicts import Comparison
+from examples_utils.history.baseline import Tonight, choose
+from examples_utils.history.location import opened_history
+from examples_utils.history.store import History
+from examples_utils.problems import RequestError
+from examples_utils.results.log_folder import write_durably
+from examples_utils.run_model import Run
+
+
+@dataclass(frozen=True)
+class Nights:
+    """A run as the last of its history, oldest first, and the runs that it is compared with."""
+
+    runs: tuple[Run, ...]
+    base: tuple[Run, ...]
+    base_is_named: bool
+
+    @property
+    def last(self) -> Run:
+        """The run that is reported."""
+        return self.runs[-1]
+
+
+def report(parsed: argparse.Namespace) -> int:
+    """Writes the report; 0 whatever it says.
+
+    Raises:
+        RequestError: there is no history or no such run, or the file cannot be written.
+    """
+    output = parsed.output or (PAGE_FILE if parsed.format == FORMATS[0] else None)
+    check_output(parsed.format, show_all=False, output=output)
+    options = CompareOptions(threshold=parsed.threshold)
+    with opened_history(parsed.history) as history:
+        nights = read_nights(history, parsed.run, parsed.base, parsed.branch, parsed.nights, options)
+    text = _text(nights, options, parsed.format)
+    if output is None:
+        sys.stdout.write(text)
+        return 0
+    try:
+        write_durably(Path(output), text)
+    except OSError as error:
+        raise RequestError(f"--output {output}: cannot be written: {error.strerror}") from None
+    print(f"written to {output}")
+    return 0
+
+
+def read_nights(
+    history: History, run: str, base: str | None, branch: str | None, nights: int, options: CompareOptions
+) -> Nights:
+    """The run, and the last of the runs before it that count as nights: see ``history.baseline``.
+
+    Raises:
+        RequestError: ``run`` or ``base`` names none, or ``base`` only the run itself.
+    """
+    run_id = history.resolve(run)[0]
+    summaries = history.runs()
+    place = next(i for i, summary in enumerate(summaries) if summary.run_id == run_id)
+    reported = summaries[place]
+    kind = Tonight(
+        reported.machine_key,
+        frozenset(reported.suites),
+        branch or reported.branch,
+        reported.dirty,
+        reported.variants,
+    )
+    earlier = summaries[place + 1 :]
+    # The base is that of a night, however many are shown: partial runs that fill up a longer list are not in it.
+    of_base = choose(earlier, kind, options.nights_needed)[0] if base is None else []
+    to_show = choose(earlier, kind, nights - 1)[0]
+    loaded = {one.run_id: one for one in history.load([*{*of_base, *to_show}], log_tails=False)}
+    (last,) = history.load([run_id])
+    runs = (*(loaded[one] for one in to_show), last)
+    if base is None:
+        return Nights(runs, tuple(loaded[one] for one in of_base), base_is_named=False)
+    base_ids = [other for other in history.resolve(base) if other != run_id]
+    if not base_ids:
+        raise RequestError(f"--base {base}: is the reported run itself; name an earlier one")
+    return Nights(runs, tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
+
+
+def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
+    comparison = _comparison(nights, options)
+    found = changes(nights.runs, options)
+    compared = (*nights.base, nights.last)
+    # However few nights are shown, what is worse is dated as if all were.
+    dating = max(nights.runs, compared, key=len)
+    steps = found if dating is nights.runs else changes(dating, options)
+    worse = regressions(comparison, compared, steps, dating)
+    if format_name == FORMATS[0]:
+        from examples_utils.report.page import report_page
+
+        return report_page(nights.runs, comparison, found, [run.run_id for run in nights.base], worse)
+    from examples_utils.report.comment import report_comment
+
+    return report_comment(nights.runs, comparison, found, worse)
+
+
+def _comparison(nights: Nights, options: CompareOptions) -> Comparison:
+    if nights.base_is_named:
+        return compare_runs(nights.base, [nights.last], options)
+    return compare_night(nights.base, nights.last, options)

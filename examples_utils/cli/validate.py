@@ -1,0 +1,30 @@
+"""``validate``: every problem of specs, with its place."""
+
+from __future__ import annotations
+
+import argparse
+
+from examples_utils.problems import SpecError
+from examples_utils.spec.files import find_specs
+from examples_utils.spec.loader import load_spec
+
+
+def validate(parsed: argparse.Namespace) -> int:
+    """Prints the problems and counts. 2 if one of them is an error. Raises RequestError: a name leads to no file."""
+    problems, entries = [], 0
+    files = find_specs(parsed.spec)
+    for file in files:
+        try:
+            spec = load_spec(file)
+        except SpecError as error:
+            problems += error.problems
+        else:
+            problems += [problem for _, problem in spec.problems]
+            entries += len(spec.names)
+    for problem in sorted(set(problems)):
+        print(problem)
+    errors = sum(not problem.is_warning for problem in set(problems))
+    print(
+        f"{len(files)} specs, {entries} benchmarks, {errors} errors, {len(set(problems)) - errors} warnings"
+    )
+    return 2 if errors else 0

@@ -1,0 +1,165 @@
+"""When the metrics of a history changed for good, and between which runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import TYPE_CHECKING
+
+from examples_utils.comparison.constant_metrics import verdict_of_change
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.pairing import Pair, same_machine
+from examples_utils.comparison.pipeline import measure
+from examples_utils.comparison.selection import is_chosen, refuse_unknown
+from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
+from examples_utils.comparison.verdicts import Verdict
+from examples_utils.problems import RequestError
+from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
+
+if TYPE_CHECKING:
+    from examples_utils.history.store import History
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change point of one figure, between two runs; ``better`` is None where no direction is known."""
+
+    key: MetricKey
+    point: ChangePoint
+    last_before: Run
+    first_after: Run
+    better: bool | None
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which part of a history; what is empty or None takes all. ``benchmarks`` are patterns, as of ``compare``.
+
+    Without ``branch`` it is that of the newest run, as runs of other branches in between would look like steps.
+    """
+
+    benchmarks: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+    suite: str | None = None
+    branch: str | None = None
+
+
+@dataclass(frozen=True)
+class MachineChanges:
+    """The change points of one machine's runs, the latest first."""
+
+    hostname: str
+    branch: str | None
+    runs: int
+    changes: tuple[Change, ...]
+
+
+def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
+    """The change points of every figure of a history, the latest first; ``runs`` is oldest first.
+
+    Runs of another machine than the last one's, and of other settings than a variant's last ones, are left out. Nights
+    on which canary and suite moved together are put right first.
+    """
+    of_machine = [run for run in runs if same_machine(run, runs[-1])]
+    pairs = list(_series(of_machine))
+    if not pairs:
+        return ()
+    data = measure(pairs, of_machine, len(of_machine)).data
+    found = [
+        Change(
+            key=pair.key,
+            point=point,
+            last_before=of_machine[point.last_before],
+            first_after=of_machine[point.first_after],
+            better=verdict_of_change(point.ratio > 1, pair.direction) is Verdict.IMPROVED
+            if pair.direction
+            else None,
+        )
+        for figure, pair in enumerate(pairs)
+        for point in change_points_of_levels(
+            data.part(figure, slice(None)), options.threshold_of(pair.threshold), options.confidence
+        )
+    ]
+    return tuple(sorted(found, key=lambda change: -change.point.index))
+
+
+def history_changes(history: History, wanted: Wanted, options: CompareOptions) -> list[MachineChanges]:
+    """The change points over the whole history, for each machine by itself, the one that ran last first.
+
+    Raises:
+        RequestError: nothing in the history is called so.
+    """
+    all_runs = history.runs(suite=wanted.suite, branch=wanted.branch)
+    if not all_runs:
+        of = "".join(
+            f" of {name} {value}"
+            for name, value in (("suite", wanted.suite), ("branch", wanted.branch))
+            if value
+        )
+        raise RequestError(f"changes: {history.title} holds no run{of}; history list shows those that it has")
+    # A run of no branch, such as an imported one, does not say which to look at.
+    branch = next((summary.branch for summary in all_runs if summary.branch), None)
+    machines: dict[str, list[str]] = {}
+    for summary in all_runs:
+        if summary.branch == branch:
+            machines.setdefault(summary.machine_key, []).append(summary.run_id)
+    found = []
+    known: set[MetricKey] = set()
+    for run_ids in machines.values():
+        # Nothing is left out before the movement of the whole suite has been looked at.
+        runs = history.load(run_ids[::-1], log_tails=False)
+        known.update(key for run in runs for key in run.metrics)
+        chosen = [
+            change
+            for change in changes(runs, options)
+            if is_chosen(change.key, wanted.benchmarks, wanted.metrics)
+            and wanted.suite in (None, change.key.suite)
+        ]
+        hostname = str(runs[-1].machine.get("hostname", "an unnamed machine"))
+        found.append(MachineChanges(hostname, branch, len(runs), tuple(chosen)))
+    refuse_unknown(known, wanted.benchmarks, wanted.metrics, "--metric")
+    return found
+
+
+def _series(runs: Sequence[Run]) -> Iterator[Pair]:
+    """The figures with a level, each with its repetitions in every run that is comparable to its last one.
+
+    A run in which a figure is 0 or below, which has no logarithm, counts as one without it. A figure of which that is
+    so in most runs, such as a number of errors, has no level.
+    """
+    keys = dict.fromkeys(key for run in reversed(runs) for key in run.metrics)
+    comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
+    for key in keys:
+        figures = [
+            run.metrics.get(key) if fits else None
+            for run, fits in zip(runs, comparable[key.of_variant], strict=True)
+        ]
+        last = next((figure for figure in reversed(figures) if figure and figure.values), None)
+        if last is None:
+            continue
+        repetitions = tuple(_values(figure, last) for figure in figures)
+        usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
+        if 2 * sum(map(bool, usable)) >= sum(map(bool, repetitions)):
+            yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), usable)
+
+
+def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:
+    """What the entry itself said last."""
+    facts = next((run.variants[variant] for run in reversed(runs) if variant in run.variants), None)
+    return facts.threshold if facts else None
+
+
+def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
+    facts = [run.variants.get(variant) for run in runs]
+    passed = [one is None or one.status == "passed" for one in facts]
+    known = [one.settings for one, fits in zip(facts, passed, strict=True) if one is not None and fits]
+    return [
+        fits and (one is None or not known or one.settings == known[-1])
+        for one, fits in zip(facts, passed, strict=True)
+    ]
+
+
+def _values(figure: Metric | None, last: Metric) -> tuple[float, ...]:
+    same = figure and (figure.unit, figure.reduction) == (last.unit, last.reduction)
+    return figure.values if figure and same else ()

@@ -1,0 +1,36 @@
+"""Runs against runs: the verdict on every figure of `compare` and `ab`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.pairing import pair
+from examples_utils.comparison.pipeline import judge, judge_two
+from examples_utils.comparison.verdicts import Comparison
+from examples_utils.problems import RequestError
+from examples_utils.run_model import Run
+
+
+def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOptions) -> Comparison:
+    """Every figure of ``new`` against ``base``; each side is one run or several of the same code, oldest first.
+
+    With one run on each side, or with ``options.interleaved``: robust means of the logarithms, the interval by
+    bootstrap over repetitions (over runs where a side has several), a moderated t-test, and an exact permutation test.
+    Otherwise the runs are levels that vary, as nights are (see ``compare_night``).
+
+    Figures are in the order of ``new`` (its last run), then those that only ``base`` has. Base runs of another machine,
+    or of other settings for a variant, are left out, and ``differences`` says so; where none is left the figure is not
+    comparable. A variant that did not pass has one verdict for each figure that ``base`` has of it, or one for the
+    metric ``status``. Raises RequestError if a side is empty.
+    """
+    for side, runs in (("base", base), ("new", new)):
+        if not runs:
+            raise RequestError(
+                f"{side}: no run to compare; name a result file, a log folder or a run of the history"
+            )
+    pairing = pair(base, new)
+    level = 1 - options.confidence
+    if options.interleaved or len(pairing.base) == len(pairing.new) == 1:
+        return judge_two(pairing, level, options)
+    return judge(pairing, (len(pairing.new),), level, options)

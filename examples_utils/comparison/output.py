@@ -1,0 +1,54 @@
+"""A comparison on the terminal or in a file, and the exit code that it means."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from examples_utils.comparison.formats import formatted
+from examples_utils.comparison.text import head_lines
+from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.problems import RequestError
+from examples_utils.results.record import PASSED
+from examples_utils.run_model import Run, VariantKey
+
+
+def check_output(format_name: str, show_all: bool, output: str | None) -> None:
+    """Refuses what could not be said, before anything is measured or compared. Raises RequestError."""
+    if show_all and format_name != "table":
+        raise RequestError(f"--all: --format {format_name} shows all figures anyway; leave it out")
+    if output:
+        path = Path(output)
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            what = "is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise RequestError(f"--output {output}: {what}; name a file in an existing folder")
+
+
+def write_comparison(comparison: Comparison, format_name: str, show_all: bool, output: str | None) -> None:
+    """Prints the comparison, or writes it into the file ``output``. Raises RequestError if that cannot be written."""
+    if output is None:
+        on_terminal = sys.stdout.isatty()
+        width = shutil.get_terminal_size().columns if on_terminal else None
+        sys.stdout.write(formatted(comparison, format_name, show_all, width, colours=on_terminal))
+        return
+    try:
+        text = formatted(comparison, format_name, show_all)
+        Path(output).write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise RequestError(f"--output {output}: cannot be written: {error.strerror}") from None
+    print("\n".join([*head_lines(comparison), f"written to {output}"]))
+
+
+def exit_code(comparison: Comparison, base: Sequence[Run]) -> int:
+    """1 if a figure regressed, or if a variant failed that had passed in the last run of ``base`` that knows it."""
+    newly_failed = any(
+        one.verdict is Verdict.FAILED and _had_passed(one.key.of_variant, base) for one in comparison.judged
+    )
+    return int(bool(comparison.regressed) or newly_failed)
+
+
+def _had_passed(variant: VariantKey, base: Sequence[Run]) -> bool:
+    known = [run.variants[variant].status for run in base if variant in run.variants]
+    return bool(known) and known[-1] == PASSED

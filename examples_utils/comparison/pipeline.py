@@ -1,0 +1,226 @@
+"""From two sides of comparable runs to the comparison: the steps in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import exp, isnan, log
+from statistics import median
+
+import numpy as np
+
+from examples_utils.comparison.constant_metrics import constant_metric_verdict
+from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason
+from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, nonpositive_metric_verdict
+from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.pairing import Pair, Pairing
+from examples_utils.comparison.statistics import estimates
+from examples_utils.comparison.statistics.estimates import Estimates
+from examples_utils.comparison.statistics.levels import Floats, Levels, levels
+from examples_utils.comparison.statistics.machine_drift import Movement, machine_movement, speed_sensitivity
+from examples_utils.comparison.statistics.step_detection import Steps, steps
+from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
+from examples_utils.run_model import Run
+
+_95_PERCENT = 1.96  # standard deviations
+_WORTH_A_WORD = 0.02  # a movement of most of the suite that no canary confirms
+_MOST_OF_THE_SUITE = 0.7
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The levels of ``pairs`` without the common movement of each run.
+
+    ``extra`` ``(figures, runs)`` is the variance that taking the movement out has brought in.
+    """
+
+    pairs: Sequence[Pair]
+    data: Levels
+    moved: Movement
+    extra: Floats
+
+
+def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
+    """The levels of figures above 0, without what canary and suite have in common against the first ``base_runs``."""
+    data = levels([pair.repetitions for pair in pairs], len(runs))
+    each = [speed_sensitivity(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
+    signs = np.array(each, float)[:, None]
+    follow = signs[:, 0] != 0
+    canaries = [run.canary for run in runs]
+    moved = machine_movement(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
+    extra = signs**2 * (moved.deviation**2 + moved.unevenness**2)
+    return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
+
+
+def measured_and_plain(
+    pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions, varying: bool = True
+) -> tuple[Measured, list[MetricVerdict]]:
+    """The figures that need statistics, and the verdicts on the others.
+
+    ``varying``: runs have levels that vary by themselves, so that one of them on each side says nothing of a change.
+    """
+    base_runs = len(pairing.base)
+    lacking = {pair.key: pair for pair in pairing.pairs if has_no_ratio(pair)}
+    tested = sum(pair.direction is not None for pair in lacking.values())
+    criterion = Criterion(lengths, level, tested, varying)
+    plain, pairs = [], []
+    for pair in pairing.pairs:
+        threshold = options.threshold_of(pair.threshold)
+        if pair.key in lacking:
+            plain.append(nonpositive_metric_verdict(pair, base_runs, threshold, criterion))
+        elif one := constant_metric_verdict(pair, base_runs, threshold):
+            plain.append(one)
+        else:
+            pairs.append(pair)
+    return measure(pairs, (*pairing.base, *pairing.new), base_runs), plain
+
+
+def _noise(data: Levels) -> Floats:
+    """The variance ``(figures,)`` that the difference of two runs has by their repetitions alone."""
+    of_one = data.within / np.maximum(data.freedom, 1)
+    variance: Floats = 2 * of_one / np.maximum(np.median(data.counts, axis=1), 1)
+    return variance
+
+
+def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
+    """The likeliest of the steps before the last 1, 2, ... runs of each figure."""
+    extra = np.stack([measured.extra[:, -length:].sum(axis=1) / length**2 for length in lengths], axis=1)
+    return steps(measured.data, lengths, extra)
+
+
+def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions) -> Comparison:
+    """The whole comparison; steps are looked for before the last of the ``lengths`` runs, the shortest first."""
+    measured, plain = measured_and_plain(pairing, lengths, level, options)
+    judged = [*pairing.settled, *plain]
+    if measured.pairs:
+        found = estimates.of_series(measured.data, steps_of(measured, lengths), level, options.confidence)
+        judged += _judged(pairing, measured, found, level, options)
+    return _comparison(pairing, measured.moved, judged)
+
+
+def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Comparison:
+    """The same where nothing but chance, and a noise that is given, lies between the two sides."""
+    measured, plain = measured_and_plain(pairing, (len(pairing.new),), level, options, varying=False)
+    judged = [*pairing.settled, *plain]
+    if measured.pairs:
+        base = len(pairing.base)
+        runs = base + len(pairing.new)
+        sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
+        extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
+        found = estimates.of_two(
+            sides,
+            extra + (0.0 if options.interleaved else 2 * options.run_noise**2),
+            level,
+            confidence=options.confidence,
+            resamples=options.resamples,
+            seed=options.seed,
+        )
+        judged += _judged(pairing, measured, found, level, options)
+    comparison = _comparison(pairing, measured.moved, judged)
+    # By turns the machine is the same for both sides: what most figures have in common is the code's.
+    return replace(comparison, differences=pairing.differences) if options.interleaved else comparison
+
+
+def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
+    """Each run becomes one repetition, its level, so that runs are what is dealt and resampled."""
+    levels_of_runs = np.exp(data.centres).tolist()
+    sides = [
+        [[level for level in side if not isnan(level)] for side in (figure[:base_runs], figure[base_runs:])]
+        for figure in levels_of_runs
+    ]
+    return levels(sides, 2)
+
+
+def _judged(
+    pairing: Pairing, measured: Measured, found: Estimates, level: float, options: CompareOptions
+) -> Iterator[MetricVerdict]:
+    runs = len(pairing.base) + len(pairing.new)
+    columns = (found.size, found.low, found.high, found.q, found.fixed, found.each, found.length)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for pair, row, p in zip(measured.pairs, rows, found.p.tolist(), strict=True):
+        evidence = Evidence(*row)
+        threshold = options.threshold_of(pair.threshold)
+        largest = max(threshold, options.largest_unseen)
+        rule = Rule(level, options.confidence, threshold, largest, pair.direction)
+        verdict = decide(evidence, rule)
+        more = needed(evidence, rule) if verdict is Verdict.UNCERTAIN else None
+        before = pair.repetitions[: min(len(pairing.base), runs - evidence.length)]
+        base = [value for run in before for value in run]
+        new = [value for run in pair.repetitions[len(pairing.base) :] for value in run]
+        known = not isnan(evidence.low)
+        yield MetricVerdict(
+            pair.key,
+            verdict,
+            unit=pair.unit,
+            direction=pair.direction,
+            base=median(base),
+            new=median(new),
+            ratio=exp(evidence.size),
+            low=exp(evidence.low) if known else None,
+            high=exp(evidence.high) if known else None,
+            p=p if known else None,
+            q=evidence.q if known else None,
+            threshold=threshold,
+            base_runs=sum(bool(run) for run in before),
+            base_values=len(base),
+            new_values=len(new),
+            lasted_runs=evidence.length,
+            needed=more,
+            reason=reason(evidence, rule, verdict, more),
+        )
+
+
+def _comparison(pairing: Pairing, moved: Movement, judged: Sequence[MetricVerdict]) -> Comparison:
+    by_key = {one.key: one for one in judged}
+    better = [
+        -log(one.ratio) if one.direction == "lower" else log(one.ratio)
+        for one in judged
+        if one.ratio and one.direction and one.verdict is not Verdict.NOT_COMPARABLE
+    ]
+    new_runs = len(pairing.new)
+    return Comparison(
+        base_title=_title(pairing.base),
+        new_title=_title(pairing.new),
+        judged=tuple(by_key[key] for key in pairing.order),
+        movement=_movement(moved, new_runs),
+        differences=(*pairing.differences, *_unconfirmed(moved, new_runs)),
+        geometric_mean=exp(sum(better) / len(better)) if better else None,
+    )
+
+
+def _title(runs: Sequence[Run]) -> str:
+    if not runs:
+        return "no run"
+    return runs[-1].run_id if len(runs) == 1 else f"{len(runs)} runs up to {runs[-1].run_id}"
+
+
+def _movement(moved: Movement, new_runs: int) -> MachineDrift | None:
+    """That of the new runs, on average."""
+    if not moved.confirmed[-new_runs:].any():
+        return None
+    shift = moved.shift[-new_runs:].mean()
+    half = _95_PERCENT * np.sqrt((moved.deviation[-new_runs:] ** 2).sum()) / new_runs
+    return MachineDrift(
+        slowdown=float(np.exp(shift)),
+        low=float(np.exp(shift - half)),
+        high=float(np.exp(shift + half)),
+        share_of_suite=float(moved.share[-new_runs:].mean()),
+        canary={
+            kernel: float(np.exp(np.nanmean(movement[-new_runs:])))
+            for kernel, movement in moved.canary.items()
+            if np.isfinite(movement[-new_runs:]).any()
+        },
+    )
+
+
+def _unconfirmed(moved: Movement, new_runs: int) -> Iterator[str]:
+    """Most of the suite moved, and that is not to be blamed on the machine."""
+    suite, share = moved.suite[-new_runs:].mean(), moved.share[-new_runs:].mean()
+    if moved.confirmed[-new_runs:].any() or abs(suite) < _WORTH_A_WORD or share < _MOST_OF_THE_SUITE:
+        return
+    change = f"{abs(np.exp(suite) - 1):.1%} {'slower' if suite > 0 else 'faster'}"
+    speed = f"{share:.0%} of the figures are slower or faster together, {change} in the median"
+    if any(np.isfinite(movement[-new_runs:]).any() for movement in moved.canary.values()):
+        yield f"{speed}, but the canary is not: it is not the machine as a whole"
+    else:
+        yield f"{speed}; no canary ran on both sides, so code and machine cannot be told apart"

@@ -1,0 +1,125 @@
+"""How much each figure changed, how sure that is, and what more repetitions would bring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special  # type: ignore[import-untyped]
+
+from examples_utils.comparison.statistics.bootstrap import interval
+from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, winsorised
+from examples_utils.comparison.statistics.permutation_test import (
+    benjamini_hochberg,
+    permutation_p,
+    smallest_permutation_p,
+)
+from examples_utils.comparison.statistics.step_detection import Steps
+from examples_utils.comparison.statistics.variance_shrinkage import shrunk_variances
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """``(figures,)``; sizes are logarithms of new ÷ base.
+
+    ``low`` and ``high`` are NaN where nothing is known about the spread; ``p`` is two-sided, 1 there. ``fixed`` is the
+    variance of ``size`` that more repetitions would leave, and ``each`` what n of them would bring down to each ÷ n.
+    ``length`` is the number of runs since the step.
+    """
+
+    size: Floats
+    low: Floats
+    high: Floats
+    p: Floats
+    q: Floats
+    fixed: Floats
+    each: Floats
+    length: Ints
+
+
+def of_series(data: Levels, found: Steps, level: float, confidence: float) -> Estimates:
+    """Runs whose levels vary by themselves: ``found`` are the steps of ``data``."""
+    with np.errstate(invalid="ignore"):
+        half = special.stdtrit(np.maximum(found.freedom, 1), (1 + confidence) / 2) * found.deviation
+    half = np.where(np.isfinite(half) & (found.freedom > 0), half, np.nan)
+    after = np.arange(data.counts.shape[1]) >= (data.counts.shape[1] - found.length)[:, None]
+    new = np.where(after, data.counts, 0).sum(axis=1)
+    estimates = Estimates(
+        size=found.size,
+        low=found.size - half,
+        high=found.size + half,
+        p=np.where(np.isnan(half), 1.0, found.p),
+        q=np.ones(len(new)),
+        fixed=np.maximum(found.deviation**2 - found.repetition**2 / new, 0.0),
+        each=found.repetition**2,
+        length=found.length,
+    )
+    return _corrected(estimates, data, level)
+
+
+def of_two(
+    data: Levels, between: Floats, level: float, *, confidence: float, resamples: int, seed: int
+) -> Estimates:
+    """Two runs, or two sides that took turns: only the repetitions, and a known noise between the runs, are chance.
+
+    ``between`` ``(figures,)`` is the variance of that noise, and of what comes from elsewhere, such as from the
+    estimate of a common movement. ``resamples`` and ``seed`` belong to the bootstrap.
+    """
+    base, new = data.counts[:, 0], data.counts[:, 1]
+    variance, freedom = shrunk_variances(data.within / np.maximum(data.freedom, 1), data.freedom)
+    size = data.centres[:, 1] - data.centres[:, 0]
+    known = (base > 1) & (new > 1) & (variance > 0)
+    deviation = np.sqrt(np.where(known, variance * (1 / base + 1 / new) + between, 1.0))
+    low, high = _bootstrapped(data, np.sqrt(between), confidence, resamples, seed)
+    estimates = Estimates(
+        size=size,
+        low=np.where(known, low, np.nan),
+        high=np.where(known, high, np.nan),
+        p=np.where(known, 2 * special.stdtr(np.maximum(freedom, 1), -np.abs(size) / deviation), 1.0),
+        q=np.ones(len(size)),
+        fixed=between,
+        each=2 * variance,
+        length=np.ones(len(size), np.int64),
+    )
+    return _corrected(estimates, data, level)
+
+
+def _bootstrapped(
+    data: Levels, noise: Floats, confidence: float, resamples: int, seed: int
+) -> tuple[Floats, Floats]:
+    low, high = (np.full(len(data.counts), np.nan) for _ in range(2))
+    patterns, belongs = np.unique(data.counts, axis=0, return_inverse=True)
+    for number, (base, new) in enumerate(patterns):
+        rows = np.flatnonzero(belongs.reshape(-1) == number)
+        low[rows], high[rows] = interval(
+            data.drawn_in[rows, 0, :base],
+            data.drawn_in[rows, 1, :new],
+            confidence=confidence,
+            resamples=resamples,
+            seed=seed,
+            noise=noise[rows],
+        )
+    return low, high
+
+
+def _corrected(estimates: Estimates, data: Levels, level: float) -> Estimates:
+    """With q-values; what would be called must pass the exact test too, where that can reach the level at all.
+
+    The t tests trust averages to be nearly normal. The exact test does not, but knows only repetitions that could as
+    well have been dealt to the other side: it cannot stand alone where levels vary from run to run.
+    """
+    p = estimates.p.copy()
+    for figure in np.flatnonzero(benjamini_hochberg(p) <= level):
+        split = data.counts.shape[1] - estimates.length[figure]
+        base, new = (data.values[figure, side].ravel() for side in (slice(split), slice(split, None)))
+        base, new = base[np.isfinite(base)], new[np.isfinite(new)]
+        if smallest_permutation_p(len(base), len(new)) <= level / len(p):
+            p[figure] = max(p[figure], permutation_p(*_drawn_in(base, new)))
+    return replace(estimates, p=p, q=benjamini_hochberg(p))
+
+
+def _drawn_in(base: Floats, new: Floats) -> tuple[Floats, Floats]:
+    """Outliers drawn in without regard to the side, as the exact test wants it."""
+    together = np.concatenate([base, new])
+    drawn_in = winsorised(together[None, None], np.array([[len(together)]]))[0, 0]
+    return drawn_in[: len(base)], drawn_in[len(base) :]

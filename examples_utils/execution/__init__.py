@@ -1,0 +1,1 @@
+"""Running what is planned: processes, what they print, and the records made of it."""

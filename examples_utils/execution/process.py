@@ -1,0 +1,145 @@
+"""Running one command: its output goes straight to files, and nothing of it outlives its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from examples_utils.execution.process_tree import MARK, end_all, outlived
+
+TIMED_OUT_EXITCODE = 124
+_NOT_FOUND_EXITCODE = 127
+_NOT_EXECUTABLE_EXITCODE = 126
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.2
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended. ``leftovers`` counts processes that were still there after it and were ended.
+
+    A negative exit code is the signal that ended the command. ``problem`` says why there was no start.
+    """
+
+    exitcode: int
+    start: datetime
+    end: datetime
+    duration_s: float
+    timed_out: bool = False
+    leftovers: int = 0
+    problem: str | None = None
+
+
+def run_process(
+    argv: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    output_folder: Path,
+    timeout_s: float | None,
+    watch: Callable[[], bool],
+) -> Outcome:
+    """Executes ``argv`` in ``folder``; its output is in ``stdout`` and ``stderr`` of ``output_folder``.
+
+    ``watch`` is called while the command runs and says whether it saw new output (then it is called again
+    soon). On a timeout, and on any exception such as Ctrl-C, the command and all its children are ended.
+    """
+    mark = str(output_folder)
+    start, begun = datetime.now(), time.perf_counter()
+    with (output_folder / "stdout").open("wb") as stdout, (output_folder / "stderr").open("wb") as stderr:
+        try:
+            process = subprocess.Popen(
+                argv,
+                cwd=folder,
+                env={**environment, MARK: mark},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            problem = _explain(error, argv, folder)
+            stderr.write(f"{problem}\n".encode(errors="replace"))
+            exitcode = (
+                _NOT_FOUND_EXITCODE if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE_EXITCODE
+            )
+            return Outcome(exitcode, start, datetime.now(), time.perf_counter() - begun, problem=problem)
+    try:
+        in_time = _wait(process, timeout_s, watch)
+    except BaseException:
+        _end(process, mark)
+        raise
+    end, duration_s = datetime.now(), time.perf_counter() - begun
+    leftovers = 0
+    if not in_time:
+        _end(process, mark)
+        _append(output_folder / "stderr", f"\nTimeout ({timeout_s:g})")
+    elif outlived(process.pid, mark, duration_s):
+        leftovers = end_all(process.pid, mark)
+    exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE
+    return Outcome(exitcode, start, end, duration_s, timed_out=not in_time, leftovers=leftovers)
+
+
+def _wait(process: subprocess.Popen[bytes], timeout_s: float | None, watch: Callable[[], bool]) -> bool:
+    """Waits for the end; False if it did not come in time."""
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    wait_s = _SHORTEST_WAIT_S
+    with _end_signal(process) as wait_for_end:
+        while True:
+            left_s = wait_s if deadline is None else min(wait_s, deadline - time.monotonic())
+            if left_s <= 0:
+                return process.poll() is not None
+            if wait_for_end(left_s):
+                process.wait()
+                return True
+            wait_s = _SHORTEST_WAIT_S if watch() else min(wait_s * 1.5, _LONGEST_WAIT_S)
+
+
+@contextlib.contextmanager
+def _end_signal(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], bool]]:
+    """A function that waits up to so many seconds for the process's end and says whether it came."""
+    if not hasattr(os, "pidfd_open"):
+
+        def poll_end(seconds: float) -> bool:
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                return False
+            return True
+
+        yield poll_end
+        return
+    # A pidfd wakes up at the very end of the process; Popen.wait with a timeout would poll.
+    descriptor = os.pidfd_open(process.pid)
+    poller = select.poll()
+    poller.register(descriptor, select.POLLIN)
+    try:
+        yield lambda seconds: bool(poller.poll(seconds * 1000))
+    finally:
+        os.close(descriptor)
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    end_all(process.pid, mark)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+
+
+def _explain(error: OSError | ValueError, argv: Sequence[str], folder: Path) -> str:
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    if isinstance(error, FileNotFoundError):
+        return f"the command {argv[0]!r} was not found"
+    if isinstance(error, PermissionError):
+        return f"the command {argv[0]!r} is not executable"
+    return f"the command {argv[0]!r} cannot be started: {error}"
+
+
+def _append(file: Path, text: str) -> None:
+    with file.open("ab") as stream:
+        stream.write(text.encode())

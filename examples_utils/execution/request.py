@@ -1,0 +1,97 @@
+"""Everything that can be refused, refused before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Protocol
+
+from benchmark_parsers.custom import CustomMetric
+from benchmark_parsers.registry import REGEX
+from examples_utils.console import Console
+from examples_utils.execution.canary_process import refuse_without_numpy
+from examples_utils.planning.custom_metrics import load_custom_metrics
+from examples_utils.planning.hosts import must_copy
+from examples_utils.planning.options import RunOptions
+from examples_utils.planning.plan import Plan, make_plan, refuse_missing_datasets
+from examples_utils.problems import RequestError, did_you_mean
+
+
+class Archive(Protocol):
+    """Where results go when a run has ended, beside its log folder."""
+
+    def refuse_unusable(self) -> str | None:
+        """Checks it before anything runs; gives a warning for what may pass. Raises RequestError."""
+
+    def add_run(self, log_folder: Path, console: Console) -> None:
+        """Adds the run in this log folder; what goes wrong is reported on the console, never raised."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that can be carried out."""
+
+    options: RunOptions
+    plan: Plan
+    custom_metrics: Mapping[str, CustomMetric]
+    copies_to_hosts: bool
+    warnings: tuple[str, ...]
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The variants as keys of their records, by their folder in the log folder."""
+        return {planned.folder: planned.described() for planned in self.plan.variants}
+
+
+def checked_request(
+    options: RunOptions, environment: Mapping[str, str], archive: Archive | None = None
+) -> Request:
+    """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
+    plan = make_plan(options.selection, options.command, environment)
+    refuse_missing_datasets(plan, environment)
+    _refuse_missing_wandb(options, plan)
+    if options.requirements_file and not Path(options.requirements_file).is_file():
+        raise RequestError(f"--requirements-file {options.requirements_file}: no such file")
+    if options.gc_monitor:
+        from examples_utils.machine.monitor import refuse_without_plot
+
+        refuse_without_plot()
+    if options.canary:
+        refuse_without_numpy()
+    copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
+    custom_metrics = load_custom_metrics(options.custom_metrics_files)
+    warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
+    warnings += _unknown_csv_metrics(options, plan, custom_metrics)
+    if archive and (warning := archive.refuse_unusable()):
+        warnings.append(warning)
+    return Request(options, plan, custom_metrics, copies, tuple(warnings))
+
+
+def _unknown_csv_metrics(
+    options: RunOptions, plan: Plan, custom_metrics: Mapping[str, CustomMetric]
+) -> list[str]:
+    """One list of columns may serve several specs, so a metric that this one has not is no error."""
+    if any((planned.benchmark.parser or REGEX) != REGEX for planned in plan.variants):
+        return []  # such parsers bring what the output holds
+    known = {*custom_metrics, "total_compiling_time"}
+    for planned in plan.variants:
+        known.update(metric.name for metric in planned.benchmark.metrics)
+        known.update(metric.name for metric in planned.benchmark.derived)
+    return [
+        f"--csv-metrics {name}: no chosen benchmark has this metric, so its column stays empty; "
+        + did_you_mean(name, sorted(known))
+        for name in options.csv_metrics
+        if name not in known
+    ]
+
+
+def _refuse_missing_wandb(options: RunOptions, plan: Plan) -> None:
+    if not options.command.allow_wandb or find_spec("wandb"):
+        return
+    for planned in plan.variants:
+        if "--wandb" in planned.command.text and not planned.skip_reason:
+            raise RequestError(
+                f"--allow-wandb: {planned.benchmark.name} logs to Weights & Biases, but wandb is not installed: "
+                f"pip install wandb, or leave the option out to run without it"
+            )

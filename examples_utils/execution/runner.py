@@ -1,0 +1,121 @@
+"""Executing planned variants one after the other, with all that those of one run share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from examples_utils.console import Console
+from examples_utils.execution.canary_process import CanaryProcess
+from examples_utils.execution.preparation import Preparation
+from examples_utils.execution.request import Request
+from examples_utils.execution.variant_run import RunContext, not_executed, run_variant
+from examples_utils.machine.fingerprint import git_state, machine_fingerprint, software_fingerprint
+from examples_utils.machine.load import OtherLoad
+from examples_utils.planning.hosts import Hosts
+from examples_utils.planning.plan import PlannedVariant
+from examples_utils.results.log_folder import repetition_folder, store
+from examples_utils.results.record import FAILED, PASSED, SKIPPED, VariantResult
+from examples_utils.results.summary import figures_line
+
+Turn = tuple[PlannedVariant, int]
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs what it is given, and stores each result before the next variant starts."""
+
+    request: Request
+    log_folder: Path
+    context: RunContext
+    preparation: Preparation
+    canary: CanaryProcess | None
+    _git: dict[Path, dict[str, Any]] = field(default_factory=dict)
+
+    def run(self, turns: Sequence[Turn], repeat: int) -> None:
+        """Executes each variant as the repetition that stands with it; ``repeat`` is the highest of their numbers.
+
+        Raises:
+            Interrupted: the run was asked to stop; what is finished is stored.
+        """
+        console, options = self.context.console, self.request.options
+        for number, (planned, repetition) in enumerate(turns, 1):
+            self.context.check_interruption()
+            console.say(f"[{number}/{len(turns)}] {title(planned, repetition, repeat)}")
+            result = self.run_turn((planned, repetition), repeat)
+            if result.status == FAILED and options.stop_on_error:
+                console.say("stopping at the first failure (--stop-on-error)")
+                return
+
+    def run_turn(self, turn: Turn, repeat: int) -> VariantResult:
+        """Executes one variant and stores its result. Raises Interrupted: the run was asked to stop in its middle."""
+        planned, repetition = turn
+        folder = repetition_folder(self.log_folder, planned.folder, repetition, repeat)
+        result = self._run_one(planned, repetition, folder)
+        store(result, folder)
+        self.context.console.say(_outcome_line(result))
+        return result
+
+    def _run_one(self, planned: PlannedVariant, repetition: int, folder: Path) -> VariantResult:
+        git, context = self._git_state(planned), self.context
+        folder.mkdir(parents=True, exist_ok=True)
+        if planned.skip_reason:
+            return not_executed(planned, repetition, git, context, SKIPPED, planned.skip_reason)
+        if problem := self.preparation.prepare(planned):
+            return not_executed(planned, repetition, git, context, FAILED, problem)
+        seconds = self.canary.measure() if self.canary else {}
+        context.console.info(f"    {planned.command.text}")
+        return replace(run_variant(planned, repetition, folder, git, context), canary=seconds)
+
+    def _git_state(self, planned: PlannedVariant) -> Mapping[str, Any]:
+        """The state of the spec's checkout, asked for once in a run."""
+        folder = planned.benchmark.spec_folder
+        if folder not in self._git:
+            self._git[folder] = git_state(folder)
+        return self._git[folder]
+
+
+@contextlib.contextmanager
+def open_runner(
+    request: Request,
+    log_folder: Path,
+    other_load: OtherLoad,
+    console: Console,
+    check_interruption: Callable[[], None],
+) -> Iterator[Runner]:
+    """An executor for one run. In the end it removes from other hosts what it has copied there, if that is wanted."""
+    options, environment = request.options, request.options.command.virtual_environment
+    context = RunContext(
+        console=console,
+        check_interruption=check_interruption,
+        other_load=other_load,
+        machine=machine_fingerprint(),
+        software=software_fingerprint(environment),
+        custom_metrics=request.custom_metrics,
+        compile_only=options.command.compile_only,
+        trace_period_s=options.progress_trace_period_s,
+    )
+    hosts = Hosts() if request.copies_to_hosts else None
+    requirements = Path(options.requirements_file).absolute() if options.requirements_file else None
+    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts, environment)
+    canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
+    try:
+        yield Runner(request, log_folder, context, preparation, canary)
+    finally:
+        if hosts and options.remove_dirs_after:
+            for complaint in hosts.remove():
+                console.warning(complaint)
+
+
+def title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
+    """How messages call one execution."""
+    return f"{planned.key.title} (repetition {repetition} of {repeat})" if repeat > 1 else planned.key.title
+
+
+def _outcome_line(result: VariantResult) -> str:
+    time_text = f" in {result.duration_s:.1f} s" if result.duration_s is not None else ""
+    said = figures_line(result) if result.status == PASSED else result.reason
+    return f"    {result.status.upper()}{time_text}{': ' + said if said else ''}"

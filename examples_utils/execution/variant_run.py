@@ -1,0 +1,198 @@
+"""Executing one variant once: run, follow the output, parse it, and make the record."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from benchmark_parsers.custom import CustomMetric, compute_custom_metric
+from benchmark_parsers.regex import MetricSpec
+from examples_utils.console import Console
+from examples_utils.execution.checkpoint import latest_checkpoint
+from examples_utils.execution.follower import Follower
+from examples_utils.execution.output_reader import (
+    COMPILE_TIME,
+    Figure,
+    OutputReader,
+    compile_time_figure,
+    derived_figure,
+    metrics_json,
+)
+from examples_utils.execution.process import Outcome, run_process
+from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
+from examples_utils.planning.plan import PlannedVariant
+from examples_utils.results.exit_status import exit_text
+from examples_utils.results.record import (
+    FAILED,
+    PASSED,
+    SKIPPED,
+    Results,
+    VariantResult,
+    duration_text,
+    no_results,
+    utc_text,
+)
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """What all variants of a run share."""
+
+    console: Console
+    check_interruption: Callable[[], None]
+    other_load: OtherLoad
+    machine: Mapping[str, Any]
+    software: Mapping[str, Any]
+    custom_metrics: Mapping[str, CustomMetric]
+    compile_only: bool = False
+    trace_period_s: float | None = None
+
+
+def run_variant(
+    planned: PlannedVariant, repetition: int, folder: Path, git: Mapping[str, Any], context: RunContext
+) -> VariantResult:
+    """Runs the variant's command and gives its record. Whatever the command does is in the record, never raised.
+
+    Raises:
+        Interrupted: the run was asked to stop; the command has been ended.
+    """
+    command = planned.command
+    state = machine_state(context.other_load)
+    warnings = [warning] if (warning := busy_warning(state)) else []
+    if warning:
+        context.console.warning(warning)
+    reader = OutputReader(*_what_to_read(planned, context.compile_only))
+    follower = Follower(folder, reader, context.console, context.check_interruption, context.trace_period_s)
+    environment = {**os.environ, **dict(command.env)}
+    outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
+    follower.finish()
+    figures, parsed = reader.read(command.mpi_instances)
+    if not context.compile_only:
+        _add_derived(planned, figures)
+    failure = _command_failure(outcome, command.timeout_s)
+    reason = failure or _missing_figures(figures, parsed.problems)
+    compile_time_s = reader.compile_time_s()
+    if compile_time_s is not None:
+        figures.setdefault(COMPILE_TIME, compile_time_figure(compile_time_s))
+    metrics = metrics_json(figures, failure)
+    results: Results = {name: {metric["reduction"]: metric["value"]} for name, metric in metrics.items()}
+    results.setdefault(COMPILE_TIME, {"mean": None})
+    later_warnings = list(parsed.warnings)
+    later_warnings += _add_custom_metrics(context.custom_metrics, folder, outcome.exitcode, results)
+    if outcome.leftovers:
+        later_warnings.append(f"{outcome.leftovers} processes outlived the command and were ended")
+    for text in later_warnings:
+        context.console.warning(text)
+    described = _described(planned, repetition, git, context)
+    described["software"] |= {"reported": dict(parsed.versions)} if parsed.versions else {}
+    return VariantResult(
+        **described,
+        results=results,
+        start_time=str(outcome.start),
+        start_time_utc=utc_text(outcome.start),
+        end_time=str(outcome.end),
+        compilation_end_time=str(None if failure else compile_time_s),
+        test_duration=duration_text(outcome.duration_s),
+        # A variant that ran but gave no figure has failed with 1, as its caller would expect of it.
+        exitcode=outcome.exitcode or (1 if reason else 0),
+        log_paths={"out": str(folder / "stdout"), "err": str(folder / "stderr")},
+        latest_checkpoint_path=latest_checkpoint(command.argv, command.folder, outcome.start),
+        status=FAILED if reason else PASSED,
+        reason=reason,
+        timed_out=outcome.timed_out,
+        duration_s=round(outcome.duration_s, 6),
+        matches={name: figure.reduced.matches for name, figure in figures.items() if name != COMPILE_TIME},
+        metrics=metrics,
+        settings=dict(parsed.settings),
+        warnings=warnings + later_warnings,
+        machine_state=state,
+    )
+
+
+def not_executed(
+    planned: PlannedVariant,
+    repetition: int,
+    git: Mapping[str, Any],
+    context: RunContext,
+    status: str,
+    reason: str,
+) -> VariantResult:
+    """The record of a variant that was skipped, or whose preparation failed."""
+    now = datetime.now()
+    return VariantResult(
+        **_described(planned, repetition, git, context),
+        start_time=str(now),
+        start_time_utc=utc_text(now),
+        end_time=str(now),
+        results=no_results(),
+        compilation_end_time=str(None),
+        exitcode=None if status == SKIPPED else 1,
+        status=status,
+        reason=reason,
+    )
+
+
+def _described(
+    planned: PlannedVariant, repetition: int, git: Mapping[str, Any], context: RunContext
+) -> dict[str, Any]:
+    return {
+        **planned.described(),
+        "sdk_path": context.software["sdk_path"],
+        "sdk_version": context.software["sdk_version"],
+        "repetition": repetition,
+        "machine": dict(context.machine),
+        "software": dict(context.software),
+        "git": dict(git),
+    }
+
+
+def _what_to_read(planned: PlannedVariant, compile_only: bool) -> tuple[tuple[MetricSpec, ...], str | None]:
+    if compile_only:
+        return (), None
+    return planned.benchmark.metrics, planned.benchmark.parser
+
+
+def _add_derived(planned: PlannedVariant, figures: dict[str, Figure]) -> None:
+    for spec in planned.benchmark.derived:
+        figures[spec.name] = derived_figure(spec, figures, dict(planned.variant.params))
+
+
+def _add_custom_metrics(
+    custom_metrics: Mapping[str, CustomMetric], folder: Path, exitcode: int, results: Results
+) -> list[str]:
+    """Adds their figures, and gives a warning for each that failed: it fails alone."""
+    if not custom_metrics:
+        return []
+    stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
+    warnings = []
+    for name, function in custom_metrics.items():
+        if name in results:
+            warnings.append(
+                f"custom metric {name}: the variant has a figure of this name, which counts; rename yours"
+            )
+            continue
+        values, problem = compute_custom_metric(function, stdout, stderr, exitcode)
+        results[name] = values if values is not None else {"value": None}
+        if problem:
+            warnings.append(f"custom metric {name}: {problem}")
+    return warnings
+
+
+def _command_failure(outcome: Outcome, timeout_s: float | None) -> str | None:
+    """Why the command itself failed, which makes all of its figures void."""
+    if outcome.problem:
+        return outcome.problem
+    if outcome.timed_out:
+        return f"took longer than its timeout of {timeout_s:g} s"
+    return exit_text(outcome.exitcode) if outcome.exitcode else None
+
+
+def _missing_figures(figures: Mapping[str, Figure], problems: Sequence[str]) -> str | None:
+    missing = [
+        f"{name}: {figure.reduced.reason}" for name, figure in figures.items() if figure.reduced.reason
+    ]
+    return "; ".join([*problems, *missing]) or None

@@ -1,0 +1,78 @@
+"""Which earlier nights this one is held against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from examples_utils.history.store import History, RunSummary
+from examples_utils.run_model import Run
+
+
+@dataclass(frozen=True)
+class Tonight:
+    """What an earlier run must agree with. ``branch`` and ``dirty`` are None outside git.
+
+    ``variants`` is how many tonight is about: runs of far fewer are no nights, but somebody's look at a few.
+    """
+
+    machine_key: str
+    suites: frozenset[str]
+    branch: str | None = None
+    dirty: bool | None = None
+    variants: int = 0
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The earlier nights, oldest first. ``left_out`` says why others do not count, ``wanted`` how many are wanted."""
+
+    runs: tuple[Run, ...]
+    wanted: int
+    left_out: tuple[str, ...] = ()
+
+
+def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
+    """The last ``wanted`` nights that count. Raises HistoryError."""
+    suite = next(iter(tonight.suites)) if len(tonight.suites) == 1 else None
+    of_machine = history.runs(suite=suite, machine_key=tonight.machine_key)
+    # Those of other machines are only told of.
+    newest = history.runs(suite=suite, limit=4 * wanted)
+    run_ids, left_out = choose(
+        [*of_machine, *(s for s in newest if s.machine_key != tonight.machine_key)], tonight, wanted
+    )
+    return Baseline(tuple(history.load(run_ids, log_tails=False)), wanted, left_out)
+
+
+def choose(
+    newest_first: Sequence[RunSummary], tonight: Tonight, wanted: int
+) -> tuple[list[str], tuple[str, ...]]:
+    """Ids of the last ``wanted`` runs that count, oldest first, and how many were left out for which reason.
+
+    Runs of less than half of tonight's variants fill up what is missing, those of the most variants first.
+    """
+    fitting: list[RunSummary] = []
+    left_out: Counter[str] = Counter()
+    for summary in newest_first:
+        if not tonight.suites.intersection(summary.suites):
+            continue
+        if reason := _why_not(summary, tonight):
+            left_out[reason] += 1
+        else:
+            fitting.append(summary)
+    half = tonight.variants / 2
+    whole_first = sorted(fitting, key=lambda summary: -min(summary.variants, half))
+    chosen = {summary.run_id for summary in whole_first[:wanted]}
+    run_ids = [summary.run_id for summary in reversed(fitting) if summary.run_id in chosen]
+    return run_ids, tuple(f"{count} {reason}" for reason, count in left_out.items())
+
+
+def _why_not(summary: RunSummary, tonight: Tonight) -> str | None:
+    if summary.machine_key != tonight.machine_key:
+        return "of another machine"
+    if tonight.branch and summary.branch and summary.branch != tonight.branch:
+        return "of another branch"
+    if summary.dirty and not tonight.dirty:
+        return "with changed files"
+    return None if summary.passed else "in which nothing passed"

@@ -1,0 +1,1 @@
+"""The tables of the history: the connection, the schema, and rows from and to values."""

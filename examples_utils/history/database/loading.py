@@ -1,0 +1,158 @@
+"""Rows of the tables become runs."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Text, cast, func, select
+
+from examples_utils.history.database import tables
+from examples_utils.history.database.shared_rows import chunks, contents_of
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
+
+_OF_RESULT = tuple(
+    tables.results.c[name]
+    for name in (
+        "run",
+        "variant",
+        "status",
+        "reason",
+        "settings",
+        "parameters",
+        "command",
+        "threshold",
+        "warnings",
+    )
+)
+
+
+def load_runs(
+    connection: Connection, run_ids: Sequence[str], metrics: Sequence[str] | None, log_tails: bool
+) -> dict[str, Run]:
+    """Run id → run, of those that are there."""
+    rows: dict[int, Any] = {}
+    for chunk in chunks(run_ids):
+        query = select(tables.runs).where(tables.runs.c.run_id.in_(chunk))
+        rows.update((row.id, row) for row in connection.execute(query))
+    machines = contents_of(connection, tables.machines, (row.machine for row in rows.values()), json.loads)
+    software = contents_of(connection, tables.software, (row.software for row in rows.values()), json.loads)
+    variants = _variants(connection, list(rows), log_tails)
+    figures = _figures(connection, list(rows), metrics)
+    return {
+        row.run_id: Run(
+            run_id=row.run_id,
+            started_utc=row.started_utc,
+            machine=machines[row.machine],
+            software=software[row.software],
+            commit=row.commit_hash,
+            dirty=row.dirty,
+            branch=row.branch,
+            canary={kernel: tuple(times) for kernel, times in json.loads(row.canary).items()},
+            variants=variants[number],
+            metrics=figures[number],
+        )
+        for number, row in rows.items()
+    }
+
+
+def _variants(
+    connection: Connection, numbers: Sequence[int], log_tails: bool
+) -> dict[int, dict[VariantKey, VariantFacts]]:
+    rows: list[Any] = []
+    for chunk in chunks(numbers):
+        rows += connection.execute(select(*_OF_RESULT).where(tables.results.c.run.in_(chunk))).all()
+    _, variants, _, _, *shared, _, _ = zip(*rows, strict=True) if rows else [()] * len(_OF_RESULT)
+    keys = _variant_keys(connection, set(variants))
+    settings = contents_of(connection, tables.settings, shared[0], json.loads)
+    parameters = contents_of(connection, tables.parameters, shared[1], json.loads)
+    commands = contents_of(connection, tables.commands, shared[2], str)
+    tails = _log_tails(connection, numbers) if log_tails else {}
+    found: dict[int, dict[VariantKey, VariantFacts]] = {number: {} for number in numbers}
+    for run, variant, status, reason, setting, parameter, command, threshold, warnings in rows:
+        found[run][keys[variant]] = VariantFacts(
+            status,
+            reason,
+            settings[setting],
+            parameters[parameter],
+            commands[command],
+            threshold,
+            () if warnings == "[]" else tuple(json.loads(warnings)),
+            tails.get((run, variant), ""),
+        )
+    return found
+
+
+def _variant_keys(connection: Connection, ids: Iterable[int]) -> dict[int, VariantKey]:
+    keys: dict[int, VariantKey] = {}
+    table = tables.variants
+    for chunk in chunks(sorted(ids)):
+        query = select(table.c.id, table.c.suite, table.c.benchmark, table.c.variant)
+        for number, *names in connection.execute(query.where(table.c.id.in_(chunk))):
+            keys[number] = VariantKey(*names)
+    return keys
+
+
+def _log_tails(connection: Connection, numbers: Sequence[int]) -> Mapping[tuple[int, int], str]:
+    tails: dict[tuple[int, int], str] = {}
+    for chunk in chunks(numbers):
+        query = select(tables.log_tails).where(tables.log_tails.c.run.in_(chunk))
+        for run, variant, tail in connection.execute(query).all():
+            tails[run, variant] = unpacked(tail)
+    return tails
+
+
+def _figures(
+    connection: Connection, numbers: Sequence[int], metrics: Sequence[str] | None
+) -> dict[int, dict[MetricKey, Metric]]:
+    table = tables.figures
+    # One row a run instead of thousands: strings are joined far quicker by the database than rows are fetched here.
+    joined = (
+        func.aggregate_strings(cast(table.c.metric, Text), ","),
+        func.aggregate_strings(table.c.measured, ","),
+    )
+    query = select(table.c.run, *joined).group_by(table.c.run)
+    if metrics is not None:
+        named = select(tables.metrics.c.id).where(tables.metrics.c.metric.in_(list(metrics)))
+        query = query.where(table.c.metric.in_(named))
+    rows = [
+        (run, json.loads(f"[{ids}]"), json.loads(f"[{measured}]"))
+        for chunk in chunks(numbers)
+        for run, ids, measured in connection.execute(query.where(table.c.run.in_(chunk))).all()
+    ]
+    described = _metrics(connection, {metric for _, ids, _ in rows for metric in ids})
+    found: dict[int, dict[MetricKey, Metric]] = {number: {} for number in numbers}
+    for run, ids, measured in rows:
+        figures = found[run]
+        for metric, values in zip(ids, measured, strict=True):
+            key, unit, direction, reduction = described[metric]
+            figures[key] = Metric(tuple(values), unit, direction, reduction)
+    return found
+
+
+def _metrics(
+    connection: Connection, ids: Collection[int]
+) -> dict[int, tuple[MetricKey, str | None, str | None, str]]:
+    if not ids:
+        return {}
+    metrics, variants = tables.metrics, tables.variants
+    query = (
+        select(metrics.c.id, metrics.c.metric, metrics.c.unit, metrics.c.direction, metrics.c.reduction)
+        .add_columns(variants.c.suite, variants.c.benchmark, variants.c.variant)
+        .join(variants, variants.c.id == metrics.c.variant)
+        # Those of a suite lie together, and a list of thousands takes longer to write than some more to read.
+        .where(metrics.c.id.between(min(ids), max(ids)))
+    )
+    return {
+        number: (MetricKey(suite, benchmark, variant, metric), unit, direction, reduction)
+        for number, metric, unit, direction, reduction, suite, benchmark, variant in connection.execute(
+            query
+        ).all()
+    }
+
+
+def unpacked(tail: bytes) -> str:
+    """The inverse of ``insertion.packed``."""
+    return zlib.decompress(tail).decode("utf-8", "surrogatepass")

@@ -1,0 +1,117 @@
+"""What a list of runs says of each, without its figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, exists, func, or_, select
+
+from examples_utils.history.database import tables
+from examples_utils.history.database.shared_rows import chunks, contents_of
+
+# Databases take no number of any size, and no history has so many runs.
+MOST_RUNS = 2**62
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run as lists show it.
+
+    ``machine_key`` is the same for machines whose figures are comparable (``fingerprint.machine_key``). The last four
+    count its variants by status.
+    """
+
+    run_id: str
+    started_utc: str
+    added_utc: str
+    hostname: str | None
+    machine_key: str
+    commit: str | None
+    dirty: bool | None
+    branch: str | None
+    suites: tuple[str, ...]
+    passed: int
+    failed: int
+    skipped: int
+    not_run: int
+
+    @property
+    def variants(self) -> int:
+        """How many it was about."""
+        return self.passed + self.failed + self.skipped + self.not_run
+
+
+def newest_first(
+    suite: str | None = None,
+    machine_key: str | None = None,
+    branch: str | None = None,
+    before_run: str | None = None,
+    limit: int | None = None,
+) -> Select[Any]:
+    """The query for rows of ``runs``, the newest first; none comes before a ``before_run`` that is not there."""
+    runs, run_suites = tables.runs, tables.run_suites
+    most = None if limit is None else min(limit, MOST_RUNS)
+    query = select(runs).order_by(runs.c.ordered_us.desc(), runs.c.id.desc()).limit(most)
+    if suite is not None:
+        query = query.where(exists().where(run_suites.c.run == runs.c.id, run_suites.c.suite == suite))
+    if machine_key is not None:
+        query = query.where(runs.c.machine_key == machine_key)
+    if branch is not None:
+        query = query.where(runs.c.branch == branch)
+    if before_run is not None:
+        later = runs.alias()
+        ordered_us, number = (
+            select(column).where(later.c.run_id == before_run).scalar_subquery()
+            for column in (later.c.ordered_us, later.c.id)
+        )
+        of_that_moment = and_(runs.c.ordered_us == ordered_us, runs.c.id < number)
+        query = query.where(or_(runs.c.ordered_us < ordered_us, of_that_moment))
+    return query
+
+
+def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
+    """What the runs of such a query are."""
+    rows = connection.execute(query).all()
+    machines = contents_of(connection, tables.machines, (row.machine for row in rows), json.loads)
+    numbers = [row.id for row in rows]
+    suites, counts = _suites(connection, numbers), _counts(connection, numbers)
+    return [
+        RunSummary(
+            run_id=row.run_id,
+            started_utc=row.started_utc,
+            added_utc=row.added_utc,
+            hostname=machines[row.machine].get("hostname"),
+            machine_key=row.machine_key,
+            commit=row.commit_hash,
+            dirty=row.dirty,
+            branch=row.branch,
+            suites=tuple(sorted(suites.get(row.id, ()))),
+            **{name: counts.get((row.id, status), 0) for name, status in _STATUSES.items()},
+        )
+        for row in rows
+    ]
+
+
+_STATUSES = {"passed": "passed", "failed": "failed", "skipped": "skipped", "not_run": "not run"}
+
+
+def _suites(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
+    suites: dict[int, list[str]] = {}
+    for chunk in chunks(numbers):
+        query = select(tables.run_suites).where(tables.run_suites.c.run.in_(chunk))
+        for run, suite in connection.execute(query):
+            suites.setdefault(run, []).append(suite)
+    return suites
+
+
+def _counts(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], int]:
+    """How many variants of each status each run has."""
+    run, status = tables.results.c.run, tables.results.c.status
+    counts: dict[tuple[int, str], int] = {}
+    for chunk in chunks(numbers):
+        query = select(run, status, func.count()).where(run.in_(chunk)).group_by(run, status)
+        counts.update(((number, ended), count) for number, ended, count in connection.execute(query))
+    return counts

@@ -1,0 +1,157 @@
+"""The tables of the history, as they are in the newest version of its schema.
+
+A figure is a row of ``figures``; everything that many runs share (fingerprints, settings, commands, names) is stored
+once and found by its digest. The migrations in ``migrations/versions`` make the same tables; a test compares them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from examples_utils.history.database.text_escaping import decode, encode
+
+SCHEMA_VERSION = "0001"
+VERSION_TABLE = "history_version"
+
+
+class AnyText(TypeDecorator[str]):
+    """Text that may hold what a database's text cannot: NUL, and halves of surrogate pairs."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else encode(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else decode(value)
+
+
+metadata = MetaData()
+
+
+def _shared(name: str) -> Table:
+    """What many rows share: ``content`` is JSON or text, ``digest`` is of it."""
+    return Table(
+        name,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column("digest", Text, nullable=False, unique=True),
+        Column("content", AnyText, nullable=False),
+    )
+
+
+machines = _shared("machines")
+software = _shared("software")
+settings = _shared("settings")
+parameters = _shared("parameters")
+commands = _shared("commands")
+
+# `id` is the order in which runs were added. `ordered_us` orders them: microseconds since 1970, see `store`.
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", AnyText, nullable=False, unique=True),
+    Column("started_utc", AnyText, nullable=False),
+    Column("added_utc", Text, nullable=False),
+    Column("ordered_us", BigInteger, nullable=False),
+    Column("machine", Integer, ForeignKey("machines.id"), nullable=False),
+    Column("machine_key", Text, nullable=False),
+    Column("software", Integer, ForeignKey("software.id"), nullable=False),
+    Column("commit_hash", AnyText),
+    Column("dirty", Boolean),
+    Column("branch", AnyText),
+    Column("canary", Text, nullable=False),
+    Index("runs_in_order", "ordered_us", "id"),
+    Index("runs_of_commit", "commit_hash"),
+)
+
+variants = Table(
+    "variants",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("suite", AnyText, nullable=False),
+    Column("benchmark", AnyText, nullable=False),
+    Column("variant", AnyText, nullable=False),
+)
+
+# A metric whose unit, direction or reduction has changed is another row.
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", Text, nullable=False, unique=True),
+    Column("variant", Integer, ForeignKey("variants.id"), nullable=False),
+    Column("metric", AnyText, nullable=False),
+    Column("unit", AnyText),
+    Column("direction", Text),
+    Column("reduction", AnyText, nullable=False),
+)
+
+
+def _of_run() -> Column[int]:
+    return Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+
+
+# Which suites a run has variants of: what its results say, kept where it is found at once.
+run_suites = Table("run_suites", metadata, _of_run(), Column("suite", AnyText, primary_key=True))
+
+
+def _of_variant() -> Column[int]:
+    return Column("variant", Integer, ForeignKey("variants.id"), primary_key=True)
+
+
+results = Table(
+    "results",
+    metadata,
+    _of_run(),
+    _of_variant(),
+    Column("status", Text, nullable=False),
+    Column("reason", AnyText),
+    Column("settings", Integer, ForeignKey("settings.id"), nullable=False),
+    Column("parameters", Integer, ForeignKey("parameters.id"), nullable=False),
+    Column("command", Integer, ForeignKey("commands.id"), nullable=False),
+    Column("threshold", Float(53)),
+    Column("warnings", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# Apart from the results, as they are far larger and seldom wanted. Compressed UTF-8.
+log_tails = Table(
+    "log_tails",
+    metadata,
+    _of_run(),
+    _of_variant(),
+    Column("tail", LargeBinary, nullable=False),
+)
+
+# `measured` is a JSON list: one value a repetition.
+figures = Table(
+    "figures",
+    metadata,
+    _of_run(),
+    Column("metric", Integer, ForeignKey("metrics.id"), primary_key=True),
+    Column("measured", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# All that is a run's own.
+OF_RUN = (figures, log_tails, results, run_suites)

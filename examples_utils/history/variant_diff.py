@@ -1,0 +1,34 @@
+"""Which variants came, went or were renamed: one rule for nights and for lists of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from examples_utils.run_model import VariantKey
+
+
+@dataclass(frozen=True)
+class VariantDiff:
+    """``renamed`` maps the old key of a variant to its new one; ``new`` and ``gone`` are those without a partner."""
+
+    renamed: Mapping[VariantKey, VariantKey]
+    new: tuple[VariantKey, ...]
+    gone: tuple[VariantKey, ...]
+
+
+def variant_diff(gone: Mapping[VariantKey, str], new: Mapping[VariantKey, str]) -> VariantDiff:
+    """Sorts out variants that are gone and variants that are new, both given with the command that they had last.
+
+    A new variant with the command of one of the same suite that is gone is that one, renamed.
+    """
+    by_command = {(key.suite, command): key for key, command in gone.items() if command}
+    renamed: dict[VariantKey, VariantKey] = {}
+    for key, command in new.items():
+        if old := by_command.pop((key.suite, command), None):
+            renamed[old] = key
+    return VariantDiff(
+        renamed,
+        new=tuple(key for key in new if key not in renamed.values()),
+        gone=tuple(key for key in gone if key not in renamed),
+    )

@@ -1,0 +1,152 @@
+"""A variant's command: the words to execute, where, with what in the environment and for how long."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from examples_utils.planning.environment import expand
+from examples_utils.planning.options import CommandOptions
+from examples_utils.spec.command_line import join_words, split_words
+from examples_utils.spec.loader import Benchmark, Notebook
+from examples_utils.spec.placeholders import fill
+from examples_utils.spec.variants import Variant
+
+_PYTHON = re.compile(r"python(3(\.\d+)?)?")
+_PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
+_VIPU_OPTIONS = ("--vipu-partition", "--vipu-server-host", "--vipu-server-port")
+_MPI_COUNTS = ("-np", "--np", "-n")
+_SHELL_WANDB = re.compile(
+    r"""(?<=\s)--wandb[\w-]*(?:=(?:"[^"]*"|'[^']*'|[^\s|;&<>])*|\s+(?!-)(?:"[^"]*"|'[^']*'|[^\s|;&<>"']+))?"""
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is executed. ``env`` holds additions to the runner's environment."""
+
+    argv: tuple[str, ...]
+    text: str
+    folder: Path
+    env: tuple[tuple[str, str], ...]
+    timeout_s: float | None
+    mpi_instances: int = 1
+
+
+def build_command(
+    benchmark: Benchmark,
+    variant: Variant,
+    options: CommandOptions,
+    environment: Mapping[str, str],
+    env: Mapping[str, str],
+) -> Command:
+    """The command of one variant under the options of the run.
+
+    ``environment`` is the runner's, ``env`` holds what is added to it (see ``environment.additions``).
+    """
+    timeouts = [t for t in (benchmark.timeout_s, options.timeout_s) if t is not None]
+    timeout_s = min(timeouts, default=None)
+    if benchmark.notebook:
+        argv = _notebook_words(benchmark.notebook)
+        return Command(
+            argv, join_words(argv), benchmark.notebook.working_directory, tuple(env.items()), timeout_s
+        )
+    text = fill(benchmark.cmd or "", dict(variant.params))
+    keep_wandb = options.allow_wandb or benchmark.allow_wandb
+    if benchmark.shell:
+        text = text.strip() if keep_wandb else _SHELL_WANDB.sub("", text).strip()
+        return Command(("/bin/sh", "-c", text), text, benchmark.folder, tuple(env.items()), timeout_s)
+    words = split_words(text)
+    if "$" in text:
+        variables = {**environment, **env}
+        words = [expand(word, variables) for word in words]
+    words = words if keep_wandb else _without_wandb(words)
+    words = _with_absolute_script(words, benchmark.folder)
+    if options.compile_only:
+        words = [*_without_options(words, _VIPU_OPTIONS), "--compile-only"]
+    if options.profile and any(_program(word) == "run_benchmark.py" for word in words):
+        words = [*words, "--profile"]
+    instances = mpi_instances(words)
+    return Command(
+        tuple(words), join_words(words), benchmark.folder, tuple(env.items()), timeout_s, instances
+    )
+
+
+def preparation_words(text: str, benchmark: Benchmark, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The words of a ``pre_run_commands`` entry; ``environment`` is that of the benchmark's command."""
+    words = [expand(word, environment) for word in split_words(text)]
+    return tuple(_with_absolute_script(words, benchmark.folder))
+
+
+def mpi_instances(words: Sequence[str]) -> int:
+    """How many processes an ``mpirun`` in the command starts; 1 for anything else, also for poprun."""
+    launcher = next((i for i, word in enumerate(words) if _program(word) == "mpirun"), None)
+    if launcher is None:
+        return 1
+    for index in range(launcher + 1, len(words)):
+        option, equals, value = words[index].partition("=")
+        if _is_python(words[index]):
+            break
+        if option in _MPI_COUNTS:
+            count = value if equals else words[index + 1] if index + 1 < len(words) else ""
+            return max(int(count), 1) if count.isdecimal() else 1
+    return 1
+
+
+def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
+    # Executed as a file, so that it works in a folder from which this package cannot be imported.
+    program = Path(__file__).parents[1] / "execution" / "notebook.py"
+    words = [sys.executable, str(program), str(notebook.file)]
+    return (*words, "--timeout", str(notebook.timeout_s)) if notebook.timeout_s else tuple(words)
+
+
+def _without_wandb(words: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    value_may_follow = False
+    for word in words:
+        if word.startswith("--wandb"):
+            value_may_follow = "=" not in word
+            continue
+        if value_may_follow and not word.startswith("-"):
+            value_may_follow = False
+            continue
+        value_may_follow = False
+        kept.append(word)
+    return kept
+
+
+def _without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    skip_value = False
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if skip_value:
+            skip_value = False
+        elif name in options:
+            skip_value = not equals
+        else:
+            kept.append(word)
+    return kept
+
+
+def _with_absolute_script(words: Sequence[str], folder: Path) -> list[str]:
+    """The script that a ``python3`` is given, as its absolute path; ``-m`` and ``-c`` are left alone."""
+    resolved = list(words)
+    interpreter = next((i for i, word in enumerate(words) if _is_python(word)), None)
+    index = len(words) if interpreter is None else interpreter + 1
+    while index < len(words) and words[index].startswith("-") and words[index] not in ("-m", "-c", "-"):
+        index += 2 if words[index] in _PYTHON_OPTIONS_WITH_VALUE else 1
+    if index < len(words) and not words[index].startswith("-") and (folder / words[index]).is_file():
+        resolved[index] = str((folder / words[index]).absolute())
+    return resolved
+
+
+def _is_python(word: str) -> bool:
+    return _PYTHON.fullmatch(_program(word)) is not None
+
+
+def _program(word: str) -> str:
+    return word.rpartition("/")[2]

@@ -1,0 +1,98 @@
+"""The environment of a command: the runner's own, the entry's, and what the options ask for."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from examples_utils.planning.options import CommandOptions
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
+_POPLAR_LEVELS = {"DEBUG": "DEBUG", "INFO": "INFO", "WARNING": "WARN", "ERROR": "ERR", "CRITICAL": "ERR"}
+NO_TELEMETRY = {
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "ORT_DISABLE_TELEMETRY": "1",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+}
+"""The switches that libraries document: nothing that runs here reports itself to anybody (docs/telemetry.md)."""
+
+_PROFILE_OPTIONS = {"autoReport.all": "true", "autoReport.outputSerializedGraph": "false"}
+
+
+def additions(
+    entry_env: Mapping[str, str], options: CommandOptions, folder: Path, outer: Mapping[str, str]
+) -> dict[str, str]:
+    """The variables that a command gets beyond, or instead of, those of ``outer``."""
+    added = {name: value for name, value in NO_TELEMETRY.items() if name not in outer}
+    added.update(_virtual_environment(options.virtual_environment, outer))
+    if options.import_paths:
+        own = [outer["PYTHONPATH"]] if outer.get("PYTHONPATH") else []
+        added["PYTHONPATH"] = os.pathsep.join([*options.import_paths, *own])
+    added.update(resolve(entry_env, {**outer, **added}))
+    level = _POPLAR_LEVELS[options.logging or "INFO"]
+    for variable in ("POPLAR_LOG_LEVEL", "POPART_LOG_LEVEL"):
+        # Without --logging a level set by the user stays; INFO is what the compile time is read from.
+        if options.logging or not (variable in outer or variable in added):
+            added[variable] = level
+    if options.profile:
+        given = added.get("POPLAR_ENGINE_OPTIONS", outer.get("POPLAR_ENGINE_OPTIONS", ""))
+        added["POPLAR_ENGINE_OPTIONS"] = _with_profile(given, folder)
+    return added
+
+
+def resolve(entry_env: Mapping[str, str], outer: Mapping[str, str]) -> dict[str, str]:
+    """The entry's variables, with ``$NAME`` standing for the entry's own or else the outer variable.
+
+    A name that leads back to itself means the outer variable, so ``PATH: $PATH:/opt/bin`` works.
+    """
+
+    def value_of(name: str, being_resolved: tuple[str, ...]) -> str | None:
+        if name in entry_env and name not in being_resolved:
+            return substitute(entry_env[name], (*being_resolved, name))
+        return outer.get(name)
+
+    def substitute(text: str, being_resolved: tuple[str, ...]) -> str:
+        def replacement(match: re.Match[str]) -> str:
+            value = value_of(match[1] or match[2], being_resolved)
+            return match[0] if value is None else value
+
+        return _VARIABLE.sub(replacement, text)
+
+    return {name: substitute(text, (name,)) for name, text in entry_env.items()}
+
+
+def expand(text: str, environment: Mapping[str, str]) -> str:
+    """``$NAME`` and ``${NAME}`` replaced by their values; a name that is not set stays as it is."""
+    if "$" not in text:
+        return text
+    return _VARIABLE.sub(lambda match: environment.get(match[1] or match[2], match[0]), text)
+
+
+def uses_variable(name: str, text: str) -> bool:
+    """Whether ``$name`` or ``${name}`` stands in the text."""
+    return "$" in text and any(name in (match[1], match[2]) for match in _VARIABLE.finditer(text))
+
+
+def _virtual_environment(chosen: str | None, outer: Mapping[str, str]) -> dict[str, str]:
+    """`python3` in a command is the chosen interpreter, or the runner's own, also where that is not activated."""
+    if chosen is None and sys.prefix == sys.base_prefix:
+        return {}
+    folder = chosen or sys.prefix
+    programs = str(Path(folder) / "bin")
+    path = outer.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] == programs:
+        return {}
+    return {"PATH": os.pathsep.join([programs, path]), "VIRTUAL_ENV": folder}
+
+
+def _with_profile(engine_options: str, folder: Path) -> str:
+    try:
+        options = json.loads(engine_options) if engine_options.strip() else {}
+    except ValueError:
+        options = {}
+    return json.dumps({**options, **_PROFILE_OPTIONS, "autoReport.directory": str(folder)})

@@ -1,0 +1,108 @@
+"""Code, environment and SDK on the other hosts that a ``poprun`` command starts processes on."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from examples_utils.planning.command import Command
+from examples_utils.planning.plan import Plan, PlannedVariant
+from examples_utils.problems import RequestError
+
+_HOST_OPTIONS = ("--host", "--hosts", "-H")
+_SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
+_TIMEOUT_S = 60
+
+
+def other_hosts(command: Command) -> list[str]:
+    """The hosts, other than this one, that a poprun in the command names."""
+    words = command.argv
+    if not any(Path(word).name == "poprun" for word in words):
+        return []
+    hosts: list[str] = []
+    for index, word in enumerate(words):
+        option, equals, value = word.partition("=")
+        if option in _HOST_OPTIONS:
+            named = value if equals else words[index + 1] if index + 1 < len(words) else ""
+            hosts += [host.split(":")[0] for host in named.split(",") if host]
+    here = {"localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()}
+    return [host for host in dict.fromkeys(hosts) if host not in here and not host.startswith("$")]
+
+
+def must_copy(plan: Plan, remove_after: bool, no_code_sync: bool) -> bool:
+    """Whether code must be copied in this plan. Raises RequestError if that is asked for and cannot be done."""
+    distributed = any(other_hosts(planned.command) for planned in plan.variants if not planned.skip_reason)
+    if remove_after and no_code_sync:
+        raise RequestError(
+            "--remove-dirs-after: with --no-code-sync nothing is copied, so nothing is removed"
+        )
+    if remove_after and not distributed:
+        raise RequestError("--remove-dirs-after: no selected command starts on other hosts (poprun --host)")
+    missing = [program for program in ("rsync", "ssh") if not shutil.which(program)]
+    if distributed and not no_code_sync and missing:
+        raise RequestError(
+            f"a command starts on other hosts, to which its folder is copied with rsync and ssh, but there is no "
+            f"{' and no '.join(missing)}: install it, or pass --no-code-sync if the hosts share their folders"
+        )
+    return distributed and not no_code_sync
+
+
+@dataclass
+class Hosts:
+    """Copies to hosts that do not share this machine's file system, and remembers what to take away again."""
+
+    _shared: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _copied: list[tuple[str, str]] = field(default_factory=list)
+
+    def copies(self, planned: PlannedVariant) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Host and rsync command for every folder that the variant needs there."""
+        for host in other_hosts(planned.command):
+            for folder in _needed_folders(planned):
+                if not self._is_shared(host, folder):
+                    self._copied.append((host, str(folder)))
+                    yield host, ("rsync", "--archive", "--relative", "--delete", f"{folder}/", f"{host}:/")
+
+    def remove(self) -> list[str]:
+        """Removes what was copied from the other hosts. Gives a complaint for each that did not work."""
+        complaints = []
+        for host, folder in dict.fromkeys(self._copied):
+            if not _ssh(host, "rm", "-rf", "--", folder):
+                complaints.append(f"{host}: {folder} could not be removed")
+        return complaints
+
+    def _is_shared(self, host: str, folder: Path) -> bool:
+        # Copying onto, and above all removing, a folder that the host sees over the network would hit this
+        # machine's own files.
+        key = (host, str(folder))
+        if key not in self._shared:
+            probe = folder / f".shared_probe_{secrets.token_hex(8)}"
+            probe.touch()
+            try:
+                self._shared[key] = _ssh(host, "test", "-e", str(probe))
+            finally:
+                probe.unlink()
+        return self._shared[key]
+
+
+def _needed_folders(planned: PlannedVariant) -> list[Path]:
+    folders = [planned.benchmark.folder, planned.benchmark.spec_folder]
+    if sys.prefix != sys.base_prefix:
+        folders.append(Path(sys.prefix))
+    if sdk := os.environ.get("POPLAR_SDK_ENABLED"):
+        folders.append(Path(sdk))
+    return list(dict.fromkeys(folder.absolute() for folder in folders if folder.is_dir()))
+
+
+def _ssh(host: str, *words: str) -> bool:
+    command: Sequence[str] = (*_SSH, host, *words)
+    try:
+        return subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False).returncode == 0
+    except (OSError, subprocess.SubprocessError):
+        return False

@@ -1,0 +1,202 @@
+"""From a request to the list of what will be run, or to all the reasons why it cannot be."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import Any
+
+from examples_utils.machine.fingerprint import suite_of
+from examples_utils.planning.command import Command, build_command
+from examples_utils.planning.environment import additions, uses_variable
+from examples_utils.planning.folder_names import variant_folder
+from examples_utils.planning.options import CommandOptions, Selection
+from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
+from examples_utils.run_model import VariantKey
+from examples_utils.spec.files import find_specs
+from examples_utils.spec.loader import Benchmark, Spec, load_specs
+from examples_utils.spec.requirements import missing_requirements
+from examples_utils.spec.variants import Variant, expand
+
+_DATASETS = "DATASETS_DIR"
+
+
+@dataclass(frozen=True)
+class PlannedVariant:
+    """One variant with its command. ``skip_reason`` says why it is not run; ``folder`` is its own in the log folder."""
+
+    benchmark: Benchmark
+    variant: Variant
+    command: Command
+    folder: str
+    skip_reason: str | None = None
+
+    @property
+    def key(self) -> VariantKey:
+        """The same as that of the records made from it, and in every checkout of the spec."""
+        return VariantKey(suite_of(self.benchmark.place.file), self.benchmark.name, self.variant.name)
+
+    def described(self) -> dict[str, Any]:
+        """What is known of the variant before it runs, as keys of its record."""
+        return {
+            "benchmark_path": str(self.benchmark.place.file),
+            "suite": self.key.suite,
+            "benchmark_name": self.key.benchmark,
+            "variant_name": self.key.variant,
+            "params": dict(self.variant.params),
+            "command": self.command.text,
+            "env": dict(self.command.env),
+            "folder": str(self.command.folder),
+            "description": self.benchmark.description,
+            "tags": list(self.benchmark.tags),
+            "requires": list(self.benchmark.requires),
+            "output": [list(column) for column in self.benchmark.output],
+            "compare": {} if self.benchmark.threshold is None else {"threshold": self.benchmark.threshold},
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The variants in the order of the request, and what to tell beforehand."""
+
+    variants: tuple[PlannedVariant, ...]
+    warnings: tuple[Problem, ...]
+
+
+def make_plan(selection: Selection, options: CommandOptions, environment: Mapping[str, str]) -> Plan:
+    """Loads the specs and plans all selected variants.
+
+    Raises:
+        SpecError: a selected entry, or a file as a whole, has errors.
+        RequestError: a name or tag selects nothing.
+    """
+    specs = load_specs(find_specs(selection.specs))
+    chosen = select(specs, selection)
+    names = Counter(benchmark.name for benchmark in chosen)
+    variants = []
+    for benchmark in chosen:
+        folder = benchmark.name
+        if names[folder] > 1:
+            folder += f"-{sha256(str(benchmark.place.file).encode()).hexdigest()[:8]}"
+        variants += _planned(benchmark, folder, options, environment)
+    chosen_names = {(benchmark.place.file, benchmark.name) for benchmark in chosen}
+    warnings = [
+        problem
+        for spec in specs
+        for name, problem in spec.problems
+        if problem.is_warning and (spec.file, name) in chosen_names
+    ]
+    return Plan(tuple(variants), tuple(dict.fromkeys(warnings)))
+
+
+def select(specs: Sequence[Spec], selection: Selection) -> list[Benchmark]:
+    """The chosen benchmarks: in the order of ``--benchmark``, else in that of the files."""
+    chosen: list[tuple[Spec, str]] = []
+    for pattern in selection.benchmarks or ("*",):
+        matches = [(spec, name) for spec in specs for name in spec.names if fnmatchcase(name, pattern)]
+        if not matches and selection.benchmarks:
+            known = [name for spec in specs for name in spec.names]
+            raise RequestError(f"--benchmark {pattern}: no such benchmark; {did_you_mean(pattern, known)}")
+        named = "_conv" in pattern
+        chosen += [m for m in matches if named or selection.include_convergence or "_conv" not in m[1]]
+    chosen = list(dict.fromkeys(chosen))
+    _refuse_faulty(chosen)
+    by_name = {spec: {benchmark.name: benchmark for benchmark in spec.benchmarks} for spec in specs}
+    benchmarks = [by_name[spec][name] for spec, name in chosen]
+    wanted = [benchmark for benchmark in benchmarks if _has_wanted_tags(benchmark, selection)]
+    if not wanted:
+        raise RequestError(_nothing_selected(specs, benchmarks, selection))
+    return wanted
+
+
+def schedule(plan: Plan, repeat: int, shuffle: int | None) -> list[tuple[PlannedVariant, int]]:
+    """Every variant with each repetition's number, round-robin, so that a drift of the machine touches all."""
+    order = []
+    for repetition in range(1, repeat + 1):
+        variants = list(plan.variants)
+        if shuffle is not None:
+            random.Random(f"{shuffle}/{repetition}").shuffle(variants)
+        order += [(variant, repetition) for variant in variants]
+    return order
+
+
+def refuse_missing_datasets(plan: Plan, environment: Mapping[str, str]) -> None:
+    """Raises RequestError, naming every entry, if one needs $DATASETS_DIR and it is not set."""
+    if environment.get(_DATASETS):
+        return
+    lacking: dict[str, str] = {}
+    for planned in plan.variants:
+        benchmark = planned.benchmark
+        texts = [
+            benchmark.cmd or "",
+            *benchmark.pre_run_commands,
+            *dict(benchmark.env).values(),
+            *dict(planned.variant.params).values(),
+        ]
+        given = any(name == _DATASETS for name, _ in benchmark.env)
+        needed = not (benchmark.needs_no_dataset or planned.skip_reason or given)
+        if needed and any(uses_variable(_DATASETS, text) for text in texts):
+            lacking[benchmark.name] = str(benchmark.place)
+    if lacking:
+        entries = "\n".join(f"{place}: error: {name}: uses ${_DATASETS}" for name, place in lacking.items())
+        raise RequestError(
+            f"{entries}\n${_DATASETS} is not set: export {_DATASETS}=<the folder that holds the datasets>"
+        )
+
+
+def _planned(
+    benchmark: Benchmark, folder: str, options: CommandOptions, environment: Mapping[str, str]
+) -> list[PlannedVariant]:
+    env = additions(dict(benchmark.env), options, benchmark.folder, environment)
+    skip_reason = _skip_reason(benchmark, env, options, environment)
+    return [
+        PlannedVariant(
+            benchmark,
+            variant,
+            build_command(benchmark, variant, options, environment, env),
+            variant_folder(folder, variant.name),
+            skip_reason,
+        )
+        for variant in expand(benchmark.name, benchmark.parameters)
+    ]
+
+
+def _skip_reason(
+    benchmark: Benchmark, env: Mapping[str, str], options: CommandOptions, environment: Mapping[str, str]
+) -> str | None:
+    if options.compile_only and (benchmark.shell or benchmark.notebook):
+        kind = "shell command" if benchmark.shell else "notebook"
+        return f"--compile-only cannot be handed to a {kind}"
+    if not benchmark.requires:
+        return None
+    return "; ".join(missing_requirements(benchmark.requires, {**environment, **env})) or None
+
+
+def _has_wanted_tags(benchmark: Benchmark, selection: Selection) -> bool:
+    tags = set(benchmark.tags)
+    return (not selection.tags or bool(tags & set(selection.tags))) and not tags & set(selection.exclude_tags)
+
+
+def _refuse_faulty(chosen: Sequence[tuple[Spec, str]]) -> None:
+    specs = dict.fromkeys(spec for spec, _ in chosen)
+    wanted = set(chosen)
+    faults = [(spec, name, problem) for spec in specs for name, problem in spec.problems]
+    errors = [p for spec, name, p in faults if (spec, name) in wanted and not p.is_warning]
+    if errors:
+        raise SpecError(errors)
+
+
+def _nothing_selected(specs: Sequence[Spec], benchmarks: Sequence[Benchmark], selection: Selection) -> str:
+    if not benchmarks:
+        if any(spec.names for spec in specs):
+            return "every benchmark is a convergence test (_conv); name one or pass --include-convergence"
+        return f"{', '.join(str(spec.file) for spec in specs)}: holds no benchmark"
+    known = sorted({tag for benchmark in benchmarks for tag in benchmark.tags})
+    unknown = [tag for tag in selection.tags if tag not in known]
+    if unknown:
+        return f"--tag {unknown[0]}: no benchmark has this tag; {did_you_mean(unknown[0], known)}"
+    return "--tag and --exclude-tag together leave no benchmark; take one of them away"

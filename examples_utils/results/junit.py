@@ -1,0 +1,59 @@
+"""``benchmark_results.xml``: JUnit, a suite a benchmark and a test case a variant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from examples_utils.results.file_tail import tail
+from examples_utils.results.record import FAILED, NOT_RUN, SKIPPED, VariantResult
+
+if TYPE_CHECKING:
+    from junitparser import TestCase
+
+_TAIL_BYTES = 4096
+# XML 1.0 cannot hold other control characters, not even as references.
+_NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def results_junit(results: Sequence[VariantResult]) -> str:
+    """The file's text."""
+    from junitparser import JUnitXml, TestSuite
+
+    document = JUnitXml("benchmarks")
+    for benchmark in dict.fromkeys(result.benchmark_name for result in results):
+        suite = TestSuite(clean(benchmark))
+        suite.add_testcases(_cases(result for result in results if result.benchmark_name == benchmark))
+        document.add_testsuite(suite)
+    document.update_statistics()  # type: ignore[no-untyped-call]
+    text: bytes = document.tostring()  # type: ignore[no-untyped-call]
+    return text.decode("utf-8")
+
+
+def _cases(results: Iterable[VariantResult]) -> list[TestCase]:
+    from junitparser import Failure, Skipped, TestCase
+
+    cases = []
+    for result in results:
+        case = TestCase(clean(result.variant_name), clean(result.benchmark_name), result.duration_s or 0.0)
+        if result.status == FAILED:
+            failure = Failure(clean(result.reason or "failed"))
+            failure.text = clean(f"{result.reason}\nexit code {result.exitcode}\n{_stderr_tail(result)}")
+            case.result = [failure]
+        elif result.status == SKIPPED:
+            case.result = [Skipped(clean(result.reason or SKIPPED))]
+        elif result.status == NOT_RUN:
+            case.result = [Skipped(clean(f"not run: {result.reason}"))]
+        cases.append(case)
+    return cases
+
+
+def _stderr_tail(result: VariantResult) -> str:
+    return tail(Path(result.log_paths["err"]), _TAIL_BYTES) if "err" in result.log_paths else ""
+
+
+def clean(text: str) -> str:
+    """The text without the characters that XML cannot hold."""
+    return _NOT_IN_XML.sub("\ufffd", text)

@@ -1,0 +1,95 @@
+"""The values that flow from result files and history to comparison and report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any, NamedTuple
+
+
+class VariantKey(NamedTuple):
+    """Which variant of which spec: the same in plans, records, histories and reports."""
+
+    suite: str
+    benchmark: str
+    variant: str
+
+    @staticmethod
+    def of_record(record: Mapping[str, Any]) -> VariantKey:
+        """That of a record of a result file. The original runner's suites are the names of its specs."""
+        suite = record.get("suite") or PurePath(record.get("benchmark_path") or "").name or "unknown"
+        return VariantKey(suite, record["benchmark_name"], record["variant_name"])
+
+    @property
+    def title(self) -> str:
+        """How messages and lists call it."""
+        return f"{self.benchmark}::{self.variant}"
+
+
+class MetricKey(NamedTuple):
+    """Which figure of which variant."""
+
+    suite: str
+    benchmark: str
+    variant: str
+    metric: str
+
+    @property
+    def of_variant(self) -> VariantKey:
+        """The variant that the figure is of."""
+        return VariantKey(self.suite, self.benchmark, self.variant)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What one run measured of one metric.
+
+    ``values`` are finite and in ``unit``, one for each repetition that has one, in the order in which they were
+    measured. ``direction`` is ``higher`` or ``lower`` (is better), or None where neither is. ``reduction`` says what
+    each value is of the figures behind it, such as ``mean``.
+    """
+
+    values: tuple[float, ...]
+    unit: str | None = None
+    direction: str | None = None
+    reduction: str = "value"
+
+
+@dataclass(frozen=True)
+class VariantFacts:
+    """How a variant ended in one run, and with what it ran. Figures of different ``settings`` are not comparable.
+
+    ``status`` is that of the record (passed, failed, skipped, not run); ``threshold`` is the smallest effect that
+    matters, as a share (0.02 for 2%), where its entry in the spec says so.
+    """
+
+    status: str
+    reason: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    command: str = ""
+    threshold: float | None = None
+    warnings: tuple[str, ...] = ()
+    log_tail: str = ""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one suite or of several, as a log folder, a result file or the history holds it.
+
+    ``started_utc`` is ISO 8601 with offset. ``machine``, ``software`` and ``git`` are the fingerprints of the records.
+    ``canary`` maps a kernel's name to the seconds that it took each time it ran, in order; it is empty where no canary
+    ran. ``run_id`` is the same whenever the same run is read.
+    """
+
+    run_id: str
+    started_utc: str
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    software: Mapping[str, Any] = field(default_factory=dict)
+    commit: str | None = None
+    dirty: bool | None = None
+    branch: str | None = None
+    canary: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    variants: Mapping[VariantKey, VariantFacts] = field(default_factory=dict)
+    metrics: Mapping[MetricKey, Metric] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Benchmark specs: YAML files as checked values."""

@@ -1,0 +1,196 @@
+"""Benchmark specs: the entries of a YAML file, checked, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark_parsers.derived import DerivedSpec
+from benchmark_parsers.regex import MetricSpec
+from examples_utils.problems import Place, Problem, SpecError
+from examples_utils.spec.threshold import parse_threshold
+from examples_utils.spec.validation import check_entry, check_file
+from examples_utils.spec.yaml_nodes import Document, Node, read_document
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook to execute instead of a command."""
+
+    file: Path
+    working_directory: Path
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One entry of a spec after merges and defaults. ``folder`` is where its command runs.
+
+    ``threshold`` is the smallest change of its figures that matters, as a share.
+    """
+
+    name: str
+    place: Place
+    folder: Path
+    cmd: str | None = None
+    notebook: Notebook | None = None
+    parameters: Any = None
+    metrics: tuple[MetricSpec, ...] = ()
+    derived: tuple[DerivedSpec, ...] = ()
+    output: tuple[tuple[str, str], ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    timeout_s: float | None = None
+    description: str = ""
+    needs_no_dataset: bool = False
+    requirements_file: Path | None = None
+    apt_packages_file: Path | None = None
+    pre_run_commands: tuple[str, ...] = ()
+    allow_wandb: bool = False
+    shell: bool = False
+    requires: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    parser: str | None = None
+    threshold: float | None = None
+
+    @property
+    def spec_folder(self) -> Path:
+        """The folder of the spec file."""
+        return self.place.file.parent
+
+
+@dataclass(frozen=True, eq=False)
+class Spec:
+    """One file's benchmarks that can run, and what is wrong, by the name of the entry or shared block.
+
+    ``names`` are those of all entries, also of those with errors, in the order of the file.
+    """
+
+    file: Path
+    names: tuple[str, ...]
+    benchmarks: tuple[Benchmark, ...]
+    problems: tuple[tuple[str, Problem], ...]
+
+
+def load_spec(file: Path) -> Spec:
+    """Reads and checks one spec.
+
+    Raises:
+        SpecError: the file cannot be read, is no YAML, or is no mapping of entries.
+    """
+    document = read_document(file.absolute())
+    if problems := check_file(document):
+        raise SpecError(problems)
+    names, benchmarks = [], []
+    found: list[tuple[str, Problem]] = []
+    for name, (key, node) in (document.root.pairs or {}).items():
+        problems = list(node.faults)
+        if not _is_shared_block(document, name, node):
+            names.append(name)
+            problems += check_entry(document, name, key, node)
+            if all(problem.is_warning for problem in problems):
+                benchmarks.append(_benchmark(document, name, key, node))
+        found += [(name, problem) for problem in problems]
+    return Spec(document.file, tuple(names), tuple(benchmarks), tuple(found))
+
+
+def load_specs(files: Sequence[Path]) -> list[Spec]:
+    """Reads several specs. Raises SpecError with the file-level problems of all of them."""
+    specs, problems = [], []
+    for file in files:
+        try:
+            specs.append(load_spec(file))
+        except SpecError as error:
+            problems += error.problems
+    if problems:
+        raise SpecError(problems)
+    return specs
+
+
+def _is_shared_block(document: Document, name: str, node: Node) -> bool:
+    """Blocks that other entries merge: called ...options..., or anchored, merged and without a command."""
+    if "options" in name or (node.pairs is None and node.anchored):
+        return True
+    has_command = node.pairs is not None and ("cmd" in node.pairs or "notebook" in node.pairs)
+    return document.is_merged(node) and not has_command
+
+
+def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmark:
+    entry: dict[str, Any] = node.plain()
+    spec_folder = document.file.parent
+    requirements = entry.get("requirements_file") or entry.get("requirements_path")
+    apt_packages = entry.get("required_apt_packages_path")
+    return Benchmark(
+        name=name,
+        place=document.place(key),
+        folder=_folder(spec_folder, entry.get("location")),
+        cmd=entry.get("cmd"),
+        notebook=_notebook(spec_folder, entry.get("notebook")),
+        parameters=entry.get("parameters"),
+        metrics=tuple(
+            MetricSpec(
+                metric,
+                data["regexp"],
+                data.get("skip", 0),
+                data.get("reduction_type", "mean"),
+                data.get("unit"),
+                data.get("direction"),
+            )
+            for metric, data in (entry.get("data") or {}).items()
+        ),
+        derived=tuple(
+            DerivedSpec(
+                metric,
+                data["expr"],
+                data.get("reduction_type", "mean"),
+                data.get("unit"),
+                data.get("direction"),
+            )
+            for metric, data in (entry.get("derived") or {}).items()
+        ),
+        output=tuple(_column(column) for column in entry.get("output") or ()),
+        env=tuple((variable, as_text(value)) for variable, value in (entry.get("env") or {}).items()),
+        timeout_s=entry.get("timeout"),
+        description=(entry.get("description") or "").strip(),
+        needs_no_dataset=bool(
+            entry.get("generated") or entry.get("synthetic") or "gen" in name or "synth" in name
+        ),
+        requirements_file=spec_folder / requirements if requirements else None,
+        apt_packages_file=spec_folder / apt_packages if apt_packages else None,
+        pre_run_commands=tuple(entry.get("pre_run_commands") or ()),
+        allow_wandb=entry.get("allow_wandb", False),
+        shell=entry.get("shell", False),
+        requires=tuple(entry.get("requires") or ()),
+        tags=tuple(entry.get("tags") or ()),
+        parser=entry.get("parser"),
+        threshold=parse_threshold(entry["compare"]["threshold"]) if "compare" in entry else None,
+    )
+
+
+def as_text(value: Any) -> str:
+    """A YAML scalar as a command or an environment variable holds it."""
+    return value if isinstance(value, str) else str(value)
+
+
+def _folder(spec_folder: Path, location: str | None) -> Path:
+    # In the field `location` is often a path inside some other checkout (public_examples/...), kept for
+    # book-keeping; the command then runs beside its spec, as it always did.
+    if location and (spec_folder / location).is_dir():
+        return (spec_folder / location).resolve()
+    return spec_folder
+
+
+def _notebook(spec_folder: Path, notebook: str | dict[str, Any] | None) -> Notebook | None:
+    if notebook is None:
+        return None
+    if isinstance(notebook, str):
+        notebook = {"file": notebook}
+    file = spec_folder / notebook["file"]
+    folder = notebook.get("working_directory")
+    return Notebook(file, spec_folder / folder if folder else file.parent, notebook.get("timeout"))
+
+
+def _column(column: list[Any] | dict[str, Any]) -> tuple[str, str]:
+    label, source = column if isinstance(column, list) else next(iter(column.items()))
+    return as_text(label), as_text(source)

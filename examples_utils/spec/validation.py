@@ -1,0 +1,277 @@
+"""What is wrong with a spec: its schema first, then what a schema cannot say."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from benchmark_parsers.derived import names_in
+from benchmark_parsers.registry import REGEX, ParserError, UnknownParserError, check_parser
+from examples_utils.problems import Problem, did_you_mean, nearest
+from examples_utils.spec.command_line import split_words
+from examples_utils.spec.placeholders import fill, placeholders
+from examples_utils.spec.requirements import explain_bad_requirement
+from examples_utils.spec.threshold import parse_threshold
+from examples_utils.spec.variants import VariantError, parameter_names, parameter_rows
+from examples_utils.spec.yaml_nodes import Document, Node, Steps
+
+
+def check_file(document: Document) -> list[Problem]:
+    """Faults of the file as a whole."""
+    if document.root.pairs is None:
+        place = document.place(document.root)
+        return [Problem(place, "", "a spec is a mapping of benchmark names to entries; this file has none")]
+    return []
+
+
+def check_entry(document: Document, name: str, key: Node, node: Node) -> list[Problem]:
+    """All faults of one entry; an entry whose faults are all warnings can run."""
+    if node.pairs is None:
+        message = "a benchmark is a mapping with at least a cmd; name shared blocks ...options..."
+        return [Problem(document.place(key), name, message)]
+    entry = node.plain()
+    problems = _schema_problems(document, name, node, entry)
+    if not problems:
+        problems = [
+            Problem(document.place(node.at(steps) if steps else key), _dotted(name, steps), message)
+            for steps, message in _semantic_problems(entry)
+        ]
+        problems = problems or _unknown_sources(document, name, node, entry)
+    return problems + _unknown_keys(document, name, node)
+
+
+def spec_schema() -> dict[str, Any]:
+    """The JSON Schema of a spec, as shipped."""
+    schema: dict[str, Any] = json.loads(Path(__file__).with_name("spec.schema.json").read_text("utf-8"))
+    return schema
+
+
+@cache
+def _entry_schema() -> dict[str, Any]:
+    entry: dict[str, Any] = spec_schema()["definitions"]["entry"]
+    return {"$schema": "http://json-schema.org/draft-07/schema#", **entry}
+
+
+@cache
+def _accepts() -> Callable[[Any], Any]:
+    # fastjsonschema compiles the schema and is a hundred times faster, but stops at the first fault and
+    # says little about it; jsonschema then explains the few entries that have faults.
+    import fastjsonschema
+
+    check: Callable[[Any], Any] = fastjsonschema.compile(_entry_schema(), use_default=False)
+    return check
+
+
+def _schema_problems(document: Document, name: str, node: Node, entry: dict[str, Any]) -> list[Problem]:
+    from fastjsonschema import JsonSchemaValueException
+
+    try:
+        _accepts()(entry)
+    except JsonSchemaValueException:
+        from jsonschema import Draft7Validator
+
+        errors = Draft7Validator(_entry_schema()).iter_errors(entry)
+        return [
+            Problem(document.place(node.at(steps)), _dotted(name, steps), _explain(error))
+            for error in errors
+            for steps in [tuple(error.absolute_path)]
+        ]
+    return []
+
+
+def _explain(error: Any) -> str:
+    if error.validator == "required":
+        missing = next(key for key in error.validator_value if key not in error.instance)
+        return f"{missing} is missing: {error.schema['properties'][missing]['description']}"
+    if error.validator == "additionalProperties":
+        known = list(error.schema["properties"])
+        unknown = next(key for key in error.instance if key not in known)
+        return f"unknown key {unknown}; {did_you_mean(unknown, known)}"
+    expected = error.schema.get("description", f"{error.validator} {error.validator_value}")
+    return f"expected {expected}; got {_short(error.instance)}{_number_hint(error.instance)}"
+
+
+def _number_hint(value: Any) -> str:
+    """YAML 1.1 takes 1e3 for text: its floats need a dot and a sign in the exponent."""
+    number = _number_of(value) if isinstance(value, str) else None
+    if number is None or not math.isfinite(number):
+        return ""
+    return f", which YAML reads as text; write {number:g} without quotes"
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
+    if not math.isfinite(entry.get("timeout") or 0):  # a schema cannot tell .nan and .inf from numbers
+        yield (
+            ("timeout",),
+            f"expected a number of seconds above 0; got {entry['timeout']}; leave it out for no limit",
+        )
+    yield from _command_problems(entry)
+    known_parameters: tuple[str, ...] | None = None
+    try:
+        known_parameters = parameter_names(entry.get("parameters"))
+        rows = parameter_rows(entry.get("parameters"))
+    except VariantError as error:
+        yield ("parameters", *error.steps), str(error)
+    else:
+        yield from _filled_command_problems(entry, rows)
+    if known_parameters is not None:
+        yield from _placeholder_problems(entry, known_parameters)
+        yield from _derived_problems(entry, known_parameters)
+    for metric, data in (entry.get("data") or {}).items():
+        if message := _regexp_fault(data["regexp"]):
+            yield ("data", metric, "regexp"), message
+    for index, requirement in enumerate(entry.get("requires") or ()):
+        if message := explain_bad_requirement(requirement):
+            yield ("requires", index), message
+    if "compare" in entry:
+        try:
+            parse_threshold(entry["compare"]["threshold"])
+        except ValueError as error:
+            yield ("compare", "threshold"), str(error)
+    if "parser" in entry and (message := _parser_fault(entry)):
+        yield ("parser",), message
+    if "requirements_file" in entry and "requirements_path" in entry:
+        yield ("requirements_path",), "means the same as requirements_file; give one of the two"
+
+
+def _command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
+    if "cmd" not in entry and "notebook" not in entry:
+        yield (), "cmd is missing: give the command to run (or a notebook); name shared blocks ...options..."
+    if "cmd" in entry and "notebook" in entry:
+        yield ("notebook",), "an entry has a cmd or a notebook, not both"
+    if entry.get("shell") and "notebook" in entry:
+        yield ("shell",), "is for a cmd; a notebook is run without a shell"
+    commands: list[tuple[Steps, Any]] = [(("cmd",), entry.get("cmd"))]
+    commands += [
+        (("pre_run_commands", i), text) for i, text in enumerate(entry.get("pre_run_commands") or ())
+    ]
+    for steps, text in commands:
+        try:
+            split_words(text or "")
+        except ValueError as error:
+            if not entry.get("shell"):
+                yield steps, f"cannot be split into words: {error}; close the quote, or set shell: true"
+
+
+def _filled_command_problems(
+    entry: dict[str, Any], rows: list[dict[str, str]]
+) -> Iterator[tuple[Steps, str]]:
+    """Values with quotes in them, which may leave one open in the command."""
+    command = entry.get("cmd", "")
+    used = set(placeholders(command))
+    if entry.get("shell") or not used:
+        return
+    for row in rows:
+        if used <= row.keys() and any(mark in row[name] for name in used for mark in "'\"\\"):
+            try:
+                split_words(fill(command, row))
+            except ValueError as error:
+                shown = ", ".join(f"{name}={_short(row[name])}" for name in sorted(used))
+                yield (
+                    ("parameters",),
+                    f"with {shown} the cmd cannot be split into words: {error}; quote the value",
+                )
+                return
+
+
+def _placeholder_problems(entry: dict[str, Any], known: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
+    for name in placeholders(entry.get("cmd", "")):
+        if name not in known:
+            remedy = did_you_mean(name, known) or "the entry has no parameters"
+            yield (
+                ("cmd",),
+                f"{{{name}}} is no parameter; {remedy} (write {{{{{name}}}}} to mean the text itself)",
+            )
+
+
+def _derived_problems(entry: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
+    known = {*(entry.get("data") or {}), *parameters}
+    for metric, data in (entry.get("derived") or {}).items():
+        try:
+            used = names_in(data["expr"])
+        except ValueError as error:
+            yield ("derived", metric, "expr"), str(error)
+            continue
+        for name in [] if _has_tool_parser(entry) else sorted(used - known):
+            remedy = did_you_mean(name, sorted(known))
+            yield ("derived", metric, "expr"), f"{name} is no metric or parameter of this entry; {remedy}"
+        known.add(metric)
+
+
+def _has_tool_parser(entry: dict[str, Any]) -> bool:
+    """Then the entry has metrics that are known only when it has run."""
+    return bool(entry.get("parser", REGEX) != REGEX)
+
+
+def _parser_fault(entry: dict[str, Any]) -> str | None:
+    name = entry["parser"]
+    if name == REGEX:
+        return None if entry.get("data") else "parser regex needs data: a mapping of metric name to regexp"
+    try:
+        check_parser(name)
+    except UnknownParserError as error:
+        return f"{error}; {did_you_mean(name, error.known)}"
+    except ParserError as error:
+        return str(error)
+    return None
+
+
+def _regexp_fault(regexp: str) -> str | None:
+    try:
+        pattern = re.compile(regexp)
+    except (re.error, RecursionError, OverflowError) as error:
+        position = getattr(error, "pos", None)
+        where = f" at character {position + 1}" if position is not None else ""
+        return f"is not a regular expression{where}: {getattr(error, 'msg', error)}; in {_short(regexp)}"
+    if not pattern.groups:
+        return f"needs a group around the figure, such as 'throughput: (.*?) samples'; got {_short(regexp)}"
+    return None
+
+
+def _unknown_sources(document: Document, name: str, node: Node, entry: dict[str, Any]) -> list[Problem]:
+    """A custom metric, which a spec does not know, may be meant by an ``output`` column: so these are warnings."""
+    if _has_tool_parser(entry):
+        return []
+    known = [*(entry.get("data") or {}), *(entry.get("derived") or {}), "total_compiling_time"]
+    known += parameter_names(entry.get("parameters"))
+    problems = []
+    for index, column in enumerate(entry.get("output") or ()):
+        source = str(column[1] if isinstance(column, list) else next(iter(column.values())))
+        if source not in known and _number_of(source) is None:
+            message = f"{source} is no metric or parameter of this entry; {did_you_mean(source, known)}"
+            place = document.place(node.at(("output", index)))
+            problems.append(Problem(place, f"{name}.output.{index}", message, is_warning=True))
+    return problems
+
+
+def _number_of(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _unknown_keys(document: Document, name: str, node: Node) -> list[Problem]:
+    """Specs in the field carry keys of their own, so a key that nobody knows is a warning."""
+    known = list(_entry_schema()["properties"])
+    problems = []
+    for key, (key_node, _) in (node.pairs or {}).items():
+        if key not in known:
+            remedy = nearest(key, known)
+            message = f"unknown key, which has no effect{'; ' + remedy if remedy else ''}"
+            problems.append(Problem(document.place(key_node), f"{name}.{key}", message, is_warning=True))
+    return problems
+
+
+def _dotted(name: str, steps: Steps) -> str:
+    return ".".join([name, *map(str, steps)])

@@ -1,0 +1,74 @@
+"""The measurement begins when what a library left behind is idle."""
+
+import subprocess
+import sys
+import threading
+import time
+
+from measurement.settle import settle
+
+WORK_S = 0.4
+
+
+def spin(seconds: float) -> None:
+    while time.thread_time() < seconds:
+        pass
+
+
+def test_a_spinning_thread_is_waited_for() -> None:
+    thread = threading.Thread(target=spin, args=(WORK_S,))
+    thread.start()
+    assert settle(bound_s=600) == ()
+    assert not thread.is_alive()
+    thread.join()
+
+
+def test_a_busy_child_is_waited_for() -> None:
+    code = f"import time\nprint(flush=True)\nwhile time.process_time() < {WORK_S} + 0.1: pass\ninput()"
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert settle(bound_s=600) == ()
+        assert child.poll() is None  # it is idle, and waits for its input
+    finally:
+        child.kill()
+        child.communicate()
+
+
+def test_what_never_ends_is_named_in_a_warning() -> None:
+    ended = threading.Event()
+
+    def forever() -> None:
+        while not ended.is_set():
+            pass
+
+    thread = threading.Thread(target=forever)
+    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    thread.start()
+    try:
+        (line,) = settle(bound_s=0.5)
+    finally:
+        child.kill()
+        child.wait()
+        ended.set()
+        thread.join()
+    assert line.startswith("still at work 0.5 s after the model was ready: ")
+    assert "other threads of this process" in line
+    assert f"process {child.pid} (python" in line
+
+
+def test_idle_threads_and_children_are_not_waited_for() -> None:
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    thread.start()
+    try:
+        assert settle(bound_s=600) == ()
+        assert thread.is_alive()
+        assert child.poll() is None
+    finally:
+        ended.set()
+        thread.join()
+        child.kill()
+        child.communicate()
