@@ -1,12 +1,18 @@
-# Each target does all of its own set-up; a second time there is nothing left to do.
+# Each target does all of its own set-up; a second time there is nothing left to do. `make` alone prints them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
-.PHONY: benchmark test test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy soak \
-  real-check clean
+.PHONY: help benchmark test test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
+  soak real-check picture clean
+
+## help: this list
+help:
+	@echo 'usage: make TARGET'
+	@awk 'match($$0, /^## [a-z-]+: /) { printf "  %-17s %s\n", substr($$0, 4, RLENGTH - 5), substr($$0, RLENGTH + 1) }' \
+	  $(firstword $(MAKEFILE_LIST))
 
 ## benchmark: seven configurations on real photographs, as a table and as result files
 benchmark: setup
@@ -21,11 +27,12 @@ test-serial: $(VENV)/.triton images
 	$(BIN)/python run_benchmark_with_triton_server.py --duration 1 \
 	  --configurations mobilenet-v3-small,mobilenet-v3-large,efficientnet-b0 tests_serial/tritonserver/
 
-## lint: style and types
+## lint: style, types and spelling
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 ## check: lint and test
 check: lint test
@@ -56,9 +63,13 @@ accuracy: $(VENV)/.test images
 soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak
 
-## real-check: nights of the suite's own quick entries, unchanged and with something slipped in; takes hours
+## real-check: nights of the suite's own quick entries, unchanged and with a change slipped in; takes hours
 real-check: $(VENV)/.test images
 	$(BIN)/python -m bench.real_check
+
+## picture: the report of simulated nights, as an image for the README; needs chromium
+picture: $(VENV)/.test
+	$(BIN)/python -m bench.picture
 
 ## clean: removes what setup made
 clean:
