@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from driver.instances.failure_detection import GRACE_S
 from driver.instances.group import JOIN_TIMEOUT_S
-from driver.instances.rendezvous import GRACE_S
 from examples_utils.command import mpi_instances
 from measurement.machine import available_cores
 from tests.report_lines import figure

@@ -12,10 +12,8 @@ from datetime import timedelta
 import torch.distributed as dist
 
 from driver.instances.errors import InstanceLost, LaunchError
+from driver.instances.failure_detection import GRACE_S
 from driver.instances.launch import LOOPBACK, Launch
-
-GRACE_S = 3.0
-"""How much longer than instance 0 the others wait for its list of the missing, and it for them to read the list."""
 
 
 def open_store(launch: Launch, until_s: float) -> dist.Store:

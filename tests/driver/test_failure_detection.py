@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -122,23 +123,19 @@ def wait_until_all_reached(group: Group) -> bool:
     return True
 
 
-def ages_of_silence_s(group: Group) -> set[int]:
-    """Until the kernel gives each of this process's connections up."""
-    ages = set()
+def silence_allowed_s(group: Group) -> set[tuple[int, int]]:
+    """How long each connection of this process may be silent: idle, and with data under way."""
+    found = set()
     for connection in psutil.Process().net_connections("tcp"):
         if connection.status == psutil.CONN_ESTABLISHED:
             with socket.socket(fileno=os.dup(connection.fd)) as own:
-                tcp = [
-                    own.getsockopt(socket.IPPROTO_TCP, option)
-                    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
-                ]
-                ages |= {own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) // 1000}
-                ages |= (
-                    {tcp[0] + tcp[1] * tcp[2]}
-                    if own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-                    else {0}
+                option = partial(own.getsockopt, socket.IPPROTO_TCP)
+                idle_s, every_s, probes = map(
+                    option, (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
                 )
-    return ages
+                assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+                found.add((idle_s + every_s * probes, option(socket.TCP_USER_TIMEOUT) // 1000))
+    return found
 
 
 @pytest.mark.parametrize("dead", range(COUNT))
@@ -248,4 +245,4 @@ def connected(port: int) -> socket.socket:
 
 def test_the_kernel_gives_up_connections_to_a_host_that_is_silent(tmp_path: Path) -> None:
     with joined_instances(tmp_path) as instances:
-        assert instances[1].ask(ages_of_silence_s) == {25}
+        assert instances[1].ask(silence_allowed_s) == {(25, 25)}
