@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from backends import registry
+from backends.poprun import poprun_instance
 from driver.crashes import avoided, remembered
-from driver.launcher import launched_replicas
+from measurement.ipu import LaunchedReplicas
 from measurement.settings import Settings, requested, resolve
 
 if TYPE_CHECKING:
@@ -25,9 +26,15 @@ def resolved(flags: Mapping[str, object], config: Config | None) -> tuple[Settin
     while True:
         chosen = registry.choose(backend, device, crashed)
         settings, warnings = resolve(
-            flags, config, chosen.device_kind, chosen.name, launched_replicas(chosen.device_kind)
+            flags, config, chosen.device_kind, chosen.name, _launched_replicas(chosen.device_kind)
         )
         crash = remembered(settings) if backend == "auto" else None
         if crash is None:
             return settings, (*crashed.values(), *warnings)
         crashed[chosen.name] = avoided(settings, crash)
+
+
+def _launched_replicas(device_kind: str) -> LaunchedReplicas | None:
+    """The replicas that poprun gave this run and this process; None on other devices and without poprun."""
+    instance = poprun_instance() if device_kind == "ipu" else None
+    return LaunchedReplicas(instance.total_replicas, instance.local_replicas) if instance else None

@@ -21,7 +21,7 @@ from driver.data import example_batch, micro_batch_bytes, open_source, photograp
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances.errors import InstanceLost
 from driver.instances.group import Group, joined, line_prefix
-from driver.instances.limits import refuse_what_cannot_be_shared
+from driver.instances.unsupported import refuse_what_cannot_be_shared
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
 from driver.outcome import Found, Made

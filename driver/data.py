@@ -17,8 +17,8 @@ from models import InputSpec
 
 if TYPE_CHECKING:
     from backends.base import Batch
+    from datasets.host_batch import Source
     from datasets.images import ImageSet
-    from datasets.sources import Source
     from measurement.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,9 @@ def open_source(
         from datasets.generated import generated
 
         return generated(one_block=in_one_block(settings), **layout)
-    from datasets.sources import cached, loaded, streaming
+    from datasets.cached import cached
+    from datasets.loaded import loaded
+    from datasets.streaming import streaming
 
     if not has_top1(pixels, weights):
         images = replace(images, labels=(None,) * len(images.paths))

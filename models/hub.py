@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-# The whole probe, name resolution included, ends within this time: unreachable is told within 5 s.
+# The whole probe, name resolution included, ends within this time, so an unreachable hub is reported within 5 s. The
+# client alone has no such limit: it retries a 503 for 23 s, and waits for a name server as long as the system does.
 PROBE_TIMEOUT_S = 3.5
 
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from driver.instances.gloo import JOIN_TIMEOUT_S
-from driver.instances.lifeline import GRACE_S
+from driver.instances.failure_detection import GRACE_S
+from driver.instances.group import JOIN_TIMEOUT_S
 from examples_utils.planning.command import mpi_instances
 from measurement.machine import available_cores
 from tests.report_lines import figure
@@ -56,8 +56,8 @@ import os, driver.instances.cores as cores
 cores.host_name = lambda: "host " + os.environ["RANK"]
 """
 IMPATIENT = """
-import driver.instances.gloo as gloo
-gloo.JOIN_TIMEOUT_S = 2.0
+import driver.instances.group as group
+group.JOIN_TIMEOUT_S = 2.0
 """
 TELLING_OF_IMAGES = """
 import sys, datasets.filling as filling
@@ -315,7 +315,8 @@ class TestEnds:
         with instances([place], *GENERATED, before=IMPATIENT) as (process,):
             code, _, err = ended(process)
         assert code == 1
-        assert f"error: instance {2 - present}/2 did not join in time" in err
+        assert err.startswith(f"error: instance {2 - present}/2 did not join in time")
+        assert err.count("\n") == 1
         assert JOIN_TIMEOUT_S + GRACE_S < STOPS_WITHIN_S
 
     def test_torchrun_fails_when_one_is_killed(self) -> None:

@@ -2,8 +2,8 @@
 
 
 class LaunchError(ValueError):
-    """An environment that no run of many processes can start from; the message names the variable and the remedy."""
+    """An environment that a run of many processes cannot start from; the message names the variable and the remedy."""
 
 
 class InstanceLost(RuntimeError):
-    """An instance that did not come, or that ended before its time; the message names it."""
+    """An instance that did not join, or that ended before its time; the message names it."""

@@ -1,15 +1,17 @@
 """Instances that torchrun, mpirun, srun or a person started, over torch.distributed's gloo.
 
-Gloo's own thread wakes up 100 times a second, measured host calls or not; that is about 0.1 % of one core.
+Gloo's own thread wakes up 100 times a second, during host calls too; that is about 0.2 % of one core.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from typing import TypeVar
 
 import torch
@@ -18,17 +20,14 @@ import torch.distributed as dist
 from driver.exit_codes import exit_code
 from driver.instances import cores
 from driver.instances.errors import InstanceLost
+from driver.instances.failure_detection import GRACE_S, Watch, notice_silent_hosts, stop_process
 from driver.instances.launch import Launch
-from driver.instances.lifeline import GRACE_S, Hub, Lifeline, Spoke
-from driver.instances.rendezvous import address_file, listener, open_store
+from driver.instances.rendezvous import all_joined, open_store
 
 T = TypeVar("T")
 
-JOIN_TIMEOUT_S = 25.0
-"""Instances that are started together load torch and come here in seconds; models are built later."""
-
 AS_LONG_AS_IT_TAKES = timedelta(days=7)
-"""The lifeline ends a wait for an instance that is gone; one that compiles for an hour is waited for."""
+"""The watch ends a wait for an instance that is gone; one that compiles for an hour is waited for."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +38,22 @@ class GlooGroup:
     local_index: int
     local_count: int
     remarks: tuple[str, ...]
-    lifeline: Lifeline
+    watch: Watch
 
     @staticmethod
-    def join(launch: Launch) -> GlooGroup:
+    def join(launch: Launch, timeout_s: float) -> GlooGroup:
         """The group of this process, which from here on uses its share of the host's cores alone."""
-        lifeline = _connected(launch, time.monotonic() + JOIN_TIMEOUT_S)
+        watch = _connected(launch, timeout_s)
         try:
             places = _gathered(cores.place(), launch.count)
             cores.use_only(own := cores.own_cores(places, launch.index))
             torch.set_num_threads(len(own))
         except BaseException as error:
-            _leave(lifeline, error)
+            _abort(watch, error)
             raise
         hosts = [place.host for place in places]
+        if len(set(hosts)) > 1:
+            notice_silent_hosts()
         here = hosts[launch.index]
         return GlooGroup(
             launch.launcher,
@@ -61,70 +62,75 @@ class GlooGroup:
             hosts[: launch.index].count(here),
             hosts.count(here),
             cores.remarks(places),
-            lifeline,
+            watch,
         )
 
     def gather(self, value: T) -> list[T]:
         return _gathered(value, self.count)
 
     def barrier(self) -> None:
-        with _lifeline_speaks_first():
+        with _watch_reports_first():
             dist.barrier()
 
     def all_reached(self) -> bool:
-        return self.lifeline.reached()
+        return self._reached.is_completed()
+
+    @cached_property
+    def _reached(self) -> dist.Work:
+        """A barrier that this instance passes without waiting there."""
+        return dist.barrier(async_op=True)
 
     def close(self, error: BaseException | None = None) -> None:
-        if error is None:
-            self.barrier()  # The store is instance 0's, so none may need it any more.
-            dist.destroy_process_group()
-        _leave(self.lifeline, error)
+        if error is not None:
+            _abort(self.watch, error)
+            return
+        self.barrier()  # The store is instance 0's, so none may need it any more.
+        self.watch.leave()
+        dist.destroy_process_group()
 
 
-def _connected(launch: Launch, until_s: float) -> Lifeline:
-    lifeline: Lifeline
+def _connected(launch: Launch, timeout_s: float) -> Watch:
+    until_s = time.monotonic() + timeout_s
+    store = open_store(launch, until_s)
+    names = all_joined(store, launch, until_s)
+    unconnected = (
+        f"the instances did not connect to each other within {timeout_s:g} s: one has ended, or their hosts "
+        "cannot reach each other (GLOO_SOCKET_IFNAME selects the network interface)"
+    )
+    limit = threading.Timer(timeout_s, stop_process, (unconnected, 1))
+    limit.daemon = True
+    limit.start()
     try:
-        store, address = open_store(launch, until_s)
-        if launch.index == 0:
-            server = listener(launch)
-            store.set("lifeline", str(server.getsockname()[1]))
-            lifeline = Hub.open(server, launch.count, until_s)
-        else:
-            store.wait(["lifeline"], timedelta(seconds=max(until_s - time.monotonic(), 1.0)))
-            lifeline = Spoke.open((address, int(store.get("lifeline"))), launch.index, launch.count, until_s)
-    except dist.DistError as error:
-        words = str(error).partition("\n")[0]
-        raise InstanceLost(f"instance 1/{launch.count} was not to be reached in time ({words})") from error
-    finally:
-        if launch.index == 0 and launch.port is None:
-            address_file(launch).unlink(missing_ok=True)
-    with _lifeline_speaks_first():
         dist.init_process_group(
             "gloo", store=store, rank=launch.index, world_size=launch.count, timeout=AS_LONG_AS_IT_TAKES
         )
-    return lifeline
+    except RuntimeError as error:
+        raise InstanceLost(f"{unconnected}: {_first_line(error)}") from error
+    finally:
+        limit.cancel()
+    return Watch.start(launch.index, names)
 
 
 def _gathered(value: T, count: int) -> list[T]:
     everyones: list[T] = [value] * count
-    with _lifeline_speaks_first():
+    with _watch_reports_first():
         dist.all_gather_object(everyones, value)
     return everyones
 
 
 @contextmanager
-def _lifeline_speaks_first() -> Iterator[None]:
-    """Where another instance ended, gloo knows that a connection broke; the lifeline knows whose, and says so."""
+def _watch_reports_first() -> Iterator[None]:
+    """A collective notices that a connection broke; the watch also knows whose, and ends this process."""
     try:
         yield
     except RuntimeError as error:
         time.sleep(2 * GRACE_S)
-        words = str(error).partition("\n")[0]
-        raise InstanceLost(f"the connections between the instances broke ({words})") from error
+        raise InstanceLost(f"the connections between the instances broke ({_first_line(error)})") from error
 
 
-def _leave(lifeline: Lifeline, error: BaseException | None) -> None:
-    if error is None:
-        lifeline.leave()
-    else:
-        lifeline.leave(str(error) or type(error).__name__, exit_code(error))
+def _first_line(error: RuntimeError) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _abort(watch: Watch, error: BaseException) -> None:
+    watch.leave(str(error) or type(error).__name__, exit_code(error))

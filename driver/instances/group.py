@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from driver.instances.errors import LaunchError
 from driver.instances.launch import detect, under_poprun
 
 T = TypeVar("T")
+
+JOIN_TIMEOUT_S = 25.0
+"""Instances that are started together load torch and join in seconds; models are built later."""
 
 
 class Group(Protocol):
@@ -38,10 +42,10 @@ class Group(Protocol):
         """Returns when all have called it."""
 
     def all_reached(self) -> bool:
-        """Tells the others that this instance has its figures, and says whether all have theirs."""
+        """Reports to the others that this instance has its figures. Whether all have theirs."""
 
     def close(self, error: BaseException | None = None) -> None:
-        """Leaves the others: after the last `gather`, or because of an `error`, which they are told."""
+        """Leaves the others: after the last `gather`, or because of an `error`, which is sent to them."""
 
 
 @dataclass(frozen=True)
@@ -98,9 +102,11 @@ def _join(environment: Mapping[str, str]) -> Group:
     launch = detect(environment)
     if launch is None:
         return Alone()
+    # torch reads it when it is imported, and would log each time-out that becomes an error message here.
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from driver.instances.gloo import GlooGroup
 
-    return GlooGroup.join(launch)
+    return GlooGroup.join(launch, JOIN_TIMEOUT_S)
 
 
 def _popdist_is_asked(environment: Mapping[str, str]) -> bool:

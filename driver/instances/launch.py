@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from driver.instances.errors import LaunchError
 
+LOOPBACK = "127.0.0.1"
 DERIVED_PORTS = range(20_000, 30_000)
 """Below the range from which Linux and others take ports for outgoing connections."""
 
@@ -18,8 +19,8 @@ class Launch:
     """This process among `count`, `index` counted from 0.
 
     `one_host`: all of them are known to run on this host. `job`: a name that all of them, and no others,
-    share; empty where the launcher gives none. `address`, `port`: where instance 0 is found, None where it has yet
-    to be agreed upon. `launcher_store`: the launcher itself has a torch.distributed store there.
+    share; empty where the launcher gives none. `address`, `port`: where instance 0 is found.
+    `launcher_store`: the launcher itself serves a torch.distributed store there.
     """
 
     launcher: str
@@ -27,13 +28,13 @@ class Launch:
     count: int
     one_host: bool
     job: str
-    address: str | None
-    port: int | None
+    address: str
+    port: int
     launcher_store: bool = False
 
 
 def detect(environment: Mapping[str, str]) -> Launch | None:
-    """The launch that `environment` tells of; None for an ordinary run, and so for one process among one.
+    """The launch that `environment` describes; None for an ordinary run, and so for one process among one.
 
     RANK and WORLD_SIZE, which torchrun and people set, beat what mpirun or srun set around them.
     Raises `LaunchError` where the variables contradict each other or are no numbers.
@@ -43,7 +44,7 @@ def detect(environment: Mapping[str, str]) -> Launch | None:
 
 
 def under_poprun(environment: Mapping[str, str]) -> bool:
-    """Whether poprun started this process. Who and how many there are, popdist alone tells."""
+    """Whether poprun started this process. popdist alone knows who and how many there are."""
     return any(name.startswith("POPDIST_") for name in environment)
 
 
@@ -82,8 +83,8 @@ def _torch(environment: Mapping[str, str]) -> Launch | None:
         job=f"{environment['TORCHELASTIC_RUN_ID']} {environment.get('TORCHELASTIC_RESTART_COUNT', '0')}"
         if torchrun
         else "",
-        address=address,
-        port=port,
+        address=address or LOOPBACK,
+        port=port or 0,
         launcher_store=environment.get("TORCHELASTIC_USE_AGENT_STORE") == "True",
     )
 
@@ -97,7 +98,7 @@ def _open_mpi(environment: Mapping[str, str]) -> Launch | None:
     address, port = environment.get("MASTER_ADDR"), _port(environment)
     if count > 1 and address is None and not (one_host and (job or port)):
         raise LaunchError(
-            "MASTER_ADDR is not set, and mpirun does not tell where instance 1 runs: add "
+            "MASTER_ADDR is not set, and mpirun does not report where instance 1 runs: add "
             "-x MASTER_ADDR=HOST -x MASTER_PORT=29500 to mpirun, with the first host of its list"
         )
     return _reachable("mpirun", index, count, one_host, job, address, port)
@@ -131,11 +132,7 @@ def _in_slurm_step(environment: Mapping[str, str]) -> bool:
 def _reachable(
     launcher: str, index: int, count: int, one_host: bool, job: str, address: str | None, port: int | None
 ) -> Launch:
-    if address is None and port is not None and one_host:
-        address = "127.0.0.1"
-    if address is not None and port is None:
-        port = derived_port(job)
-    return Launch(launcher, index, count, one_host, job, address, port)
+    return Launch(launcher, index, count, one_host, job, address or LOOPBACK, port or derived_port(job))
 
 
 def derived_port(job: str) -> int:

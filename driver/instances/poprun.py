@@ -27,7 +27,7 @@ class PopdistGroup:
 
     @staticmethod
     def join(certain: bool) -> PopdistGroup | None:
-        """The group of this process; None where popdist says that poprun did not start it.
+        """The group of this process; None where poprun did not start it, according to popdist.
 
         Raises `LaunchError` where popdist does not import, and it is `certain` that it is needed.
         """

@@ -1,111 +1,94 @@
-"""Where the instances meet first: a torch.distributed store, which instance 0 or the launcher has."""
+"""Where the instances meet first: a torch.distributed store, which instance 0 or the launcher serves."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import socket
-import tempfile
 import time
+from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 import torch.distributed as dist
 
 from driver.instances.errors import InstanceLost, LaunchError
-from driver.instances.launch import Launch
-
-RETRY_S = 0.05
-LOOPBACK = "127.0.0.1"
+from driver.instances.failure_detection import GRACE_S
+from driver.instances.launch import LOOPBACK, Launch
 
 
-def open_store(launch: Launch, until_s: float) -> tuple[dist.Store, str]:
-    """The store, and the address of the host that instance 0 runs on.
+def open_store(launch: Launch, until_s: float) -> dist.Store:
+    """The store, waited for until `until_s` by time.monotonic().
 
-    Waits for it until `until_s` by time.monotonic(). Raises `LaunchError` where instance 0 cannot have
-    it at the port that was asked for, `InstanceLost` where it does not come up.
+    Raises `LaunchError` where instance 0 cannot serve it at the port that was asked for, or its host does not exist;
+    `InstanceLost` where it does not come up.
     """
-    if launch.index == 0 and not launch.launcher_store:
-        return _own_store(launch), launch.address or LOOPBACK
-    address, port = _answering(launch, until_s)
-    store = dist.TCPStore(address, port, is_master=False, timeout=_left(until_s), wait_for_workers=False)
+    store = _served(launch) if launch.index == 0 and not launch.launcher_store else _reached(launch, until_s)
     # torchrun's store outlives an attempt of its, and its keys with it.
-    return dist.PrefixStore(f"run_benchmark {launch.job}", store), address
-
-
-def listener(launch: Launch, port: int = 0) -> socket.socket:
-    """A listening socket of instance 0; on one host, the other hosts cannot reach it. Port 0: any free one."""
-    if launch.one_host:
-        return socket.create_server((LOOPBACK, port), backlog=launch.count)
-    if socket.has_dualstack_ipv6():
-        return socket.create_server(
-            ("", port), family=socket.AF_INET6, backlog=launch.count, dualstack_ipv6=True
-        )
-    return socket.create_server(("", port), backlog=launch.count)
-
-
-def address_file(launch: Launch) -> Path:
-    """Where instance 0 leaves its port for the others on its host, if no port was agreed upon."""
-    key = hashlib.sha256(f"{os.getuid()} {launch.launcher} {launch.job}".encode()).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"run_benchmark-{key}.port"
-
-
-def _own_store(launch: Launch) -> dist.Store:
-    try:
-        server = listener(launch, launch.port or 0)
-    except OSError as error:
-        raise LaunchError(
-            f"MASTER_PORT {launch.port} cannot be used on this host ({error.strerror}): set MASTER_PORT to a free "
-            "port, the same for all instances"
-        ) from error
-    port = server.getsockname()[1]
-    store = dist.TCPStore(
-        LOOPBACK, port, is_master=True, wait_for_workers=False, master_listen_fd=server.detach()
-    )
-    if launch.port is None:
-        _leave_port(address_file(launch), port)
     return dist.PrefixStore(f"run_benchmark {launch.job}", store)
 
 
-def _leave_port(path: Path, port: int) -> None:
-    """Writes `path` as a whole or not at all; it stays this user's alone."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w") as file:
-        file.write(str(port))
-    Path(draft).replace(path)
+def all_joined(store: dist.Store, launch: Launch, until_s: float) -> list[str]:
+    """The names of all instances, as soon as all are there, for messages.
 
-
-def _answering(launch: Launch, until_s: float) -> tuple[str, int]:
-    """Address and port of the store, as soon as something listens there."""
-    while True:
-        address, port = launch.address or LOOPBACK, launch.port or _left_port(address_file(launch))
-        if port is not None:
-            try:
-                socket.create_connection((address, port), timeout=5).close()
-                return address, port
-            except socket.gaierror as error:
-                raise LaunchError(
-                    f"MASTER_ADDR {address}: no such host ({error.strerror}): set MASTER_ADDR to a name or address "
-                    "of instance 1's host that the other hosts know"
-                ) from error
-            except OSError:
-                pass  # not yet
-        if time.monotonic() > until_s:
-            where = f"at {address}:{port}" if port else f"by way of {address_file(launch)}"
-            raise InstanceLost(
-                f"instance 1/{launch.count} did not join in time {where}: it has ended, was never started, or is "
-                "elsewhere (MASTER_ADDR, MASTER_PORT)"
-            )
-        time.sleep(RETRY_S)
-
-
-def _left_port(path: Path) -> int | None:
+    Raises `InstanceLost`, at all that are there, for those that are not by `until_s`.
+    """
+    keys = [f"joined {index}" for index in range(launch.count)]
+    store.set(keys[launch.index], f"process {os.getpid()} on {socket.gethostname()}")
     try:
-        if path.stat().st_uid != os.getuid():
-            return None
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return None
+        if launch.index == 0:
+            with suppress(dist.DistStoreError):
+                store.wait(keys, _left(until_s))
+            store.set("missing", json.dumps([n for n, key in enumerate(keys) if not store.check([key])]))
+        store.wait(["missing"], _left(until_s + GRACE_S))
+        missing = json.loads(store.get("missing"))
+        store.set(f"read {launch.index}", "")
+        if not missing:
+            return [f"{_name(n, launch)} ({store.get(key).decode()})" for n, key in enumerate(keys)]
+        if launch.index == 0:  # the store ends with this process
+            with suppress(dist.DistStoreError):
+                present = set(range(launch.count)) - set(missing)
+                store.wait([f"read {n}" for n in present], timedelta(seconds=GRACE_S))
+    except dist.DistError as error:
+        reason = str(error).partition("\n")[0]
+        raise InstanceLost(f"{_name(0, launch)} ended, or cannot be reached any more ({reason})") from error
+    names = ", ".join(_name(n, launch) for n in missing)
+    raise InstanceLost(f"{names} did not join in time: ended, or never started")
+
+
+def _served(launch: Launch) -> dist.Store:
+    """The store of this process; on one host, other hosts cannot reach it."""
+    try:
+        listening = socket.create_server((LOOPBACK, launch.port)).detach() if launch.one_host else None
+        return dist.TCPStore(
+            LOOPBACK, launch.port, is_master=True, wait_for_workers=False, master_listen_fd=listening
+        )
+    except (OSError, dist.DistNetworkError) as error:
+        raise LaunchError(
+            f"MASTER_PORT {launch.port} cannot be used on this host ({str(error).partition(chr(10))[0]}): set "
+            "MASTER_PORT to a free port, the same for all instances"
+        ) from error
+
+
+def _reached(launch: Launch, until_s: float) -> dist.Store:
+    try:
+        socket.getaddrinfo(launch.address, launch.port)
+        return dist.TCPStore(
+            launch.address, launch.port, is_master=False, wait_for_workers=False, timeout=_left(until_s)
+        )
+    except socket.gaierror as error:
+        raise LaunchError(
+            f"MASTER_ADDR {launch.address}: no such host ({error.strerror}): set MASTER_ADDR to a name or address "
+            "of instance 1's host that the other hosts know"
+        ) from error
+    except dist.DistNetworkError as error:
+        raise InstanceLost(
+            f"{_name(0, launch)} did not join in time at {launch.address}:{launch.port}: it has ended, was never "
+            "started, or is elsewhere (MASTER_ADDR, MASTER_PORT)"
+        ) from error
+
+
+def _name(index: int, launch: Launch) -> str:
+    return f"instance {index + 1}/{launch.count}"
 
 
 def _left(until_s: float) -> timedelta:

@@ -13,9 +13,12 @@ import torch
 
 import datasets.host_batch
 from datasets import DataError
+from datasets.cached import cached
+from datasets.generated import generated
+from datasets.host_batch import HostBatch, Source
 from datasets.images import ImageSet, find_images
 from datasets.preprocess import preprocess
-from datasets.sources import HostBatch, Source, cached, generated, streaming
+from datasets.streaming import streaming
 
 UINT8 = np.dtype(np.uint8)
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -256,7 +259,7 @@ def test_close_wakes_a_caller_that_waits(images: ImageSet, monkeypatch: pytest.M
 def test_a_program_that_forgets_to_close_still_ends_cleanly(few: Path) -> None:
     program = (
         "import sys, numpy as np; from pathlib import Path\n"
-        "from datasets.images import find_images; from datasets.sources import streaming\n"
+        "from datasets.images import find_images; from datasets.streaming import streaming\n"
         "source = streaming(find_images(Path(sys.argv[1])), image_size=224, interpolation='bilinear',\n"
         "    micro_batch_size=4, device_iterations=4, dtype=np.dtype('uint8'), normalize=None, workers=2)\n"
         "source.next(); raise KeyboardInterrupt\n"

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driver.instances.group import Alone, line_prefix
-from driver.instances.limits import refuse_what_cannot_be_shared
 from driver.instances.poprun import _gathered
+from driver.instances.unsupported import refuse_what_cannot_be_shared
 from measurement.errors import SettingsError
 from measurement.settings import resolve
 

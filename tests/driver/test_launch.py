@@ -52,7 +52,9 @@ class TestLaunchers:
         assert again.job == "none 1"
 
     def test_mpirun_on_one_host_needs_no_address(self) -> None:
-        assert detect(MPIRUN) == Launch("mpirun", 2, 3, True, "2054750209", None, None)
+        assert detect(MPIRUN) == Launch(
+            "mpirun", 2, 3, True, "2054750209", "127.0.0.1", derived_port("2054750209")
+        )
 
     def test_srun_on_several_hosts_finds_the_first_one(self) -> None:
         job = "slurm 77.0"
@@ -60,7 +62,7 @@ class TestLaunchers:
 
     def test_srun_on_one_host_needs_no_address(self) -> None:
         assert detect({**SRUN, "SLURM_STEP_NUM_NODES": "1"}) == Launch(
-            "srun", 3, 4, True, "slurm 77.0", None, None
+            "srun", 3, 4, True, "slurm 77.0", "127.0.0.1", derived_port("slurm 77.0")
         )
 
     def test_what_the_user_sets_beats_what_is_derived(self) -> None:

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from backends import registry
+from datasets.cached import cached
 from datasets.errors import DataError
+from datasets.host_batch import HostBatch
 from datasets.images import find_images
-from datasets.sources import HostBatch, cached, loaded, streaming
+from datasets.loaded import loaded
+from datasets.streaming import streaming
 from measurement.settings import resolve
 from models import build_model, input_spec
 from models.surgery import normalize_in_model

@@ -1,4 +1,4 @@
-"""What many processes cannot do together: refused alike by all of them, before anything costly is done."""
+"""What a run of many processes does not support: refused by all of them, before anything costly is done."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def refuse_what_cannot_be_shared(settings: Settings, group: Group) -> None:
             ours, theirs = getattr(everyones[0], field.name), getattr(other, field.name)
             if ours != theirs:
                 raise SettingsError(
-                    f"the instances do not do the same ({field.name}: {ours} and {theirs}): start all with the "
+                    f"the instances have different settings ({field.name}: {ours} and {theirs}): start all with the "
                     "same flags, on hosts with the same packages"
                 )
     if settings.device == "cuda":
         raise SettingsError(
-            f"--device cuda in {group.count} instances: they are measured side by side on the CPU alone; give "
+            f"--device cuda in {group.count} instances: several instances are supported on the CPU only; give "
             "--device cpu, or leave the launcher out"
         )
     if settings.device == "cpu" and settings.profile:
         raise SettingsError(
-            f"--profile in {group.count} instances: the profiles would be of processes that disturb each other; "
+            f"--profile in {group.count} instances: their profiles would include how they disturb each other; "
             "leave the launcher out, or --profile"
         )
