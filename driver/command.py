@@ -27,6 +27,7 @@ from driver.model import backend_of, compiled_model, layers, weights_of, weights
 from driver.outcome import Found, Made
 from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
 from driver.replicated import measured_by_replicas
+from driver.supervisor import INTERRUPTED
 from driver.telemetry import switch_off
 from measurement.configs import read_config
 from measurement.loop import measure
@@ -73,7 +74,7 @@ def main(argv: Sequence[str] | None, program: str, description: str) -> int:
             abandon_output()
         return 1
     except KeyboardInterrupt as interrupt:
-        print("interrupted: the run is not complete, so there are no figures", file=sys.stderr)
+        print(INTERRUPTED, file=sys.stderr)
         return exit_code(interrupt)
     return 0
 

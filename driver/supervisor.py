@@ -16,6 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+INTERRUPTED = "interrupted: the run is not complete, so there are no figures"
+
 BREADCRUMBS_PREFIX = "benchmark-breadcrumbs-"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
@@ -55,8 +57,12 @@ def supervised(main: Callable[[], int]) -> int:
         _die_with(parent)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             signal.signal(signal.SIGINT, _one_interrupt_for_each_ctrl_c())
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        return main()
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            return main()
+        except KeyboardInterrupt:  # before `main` was ready to report it
+            print(INTERRUPTED, file=sys.stderr)
+            return 130
     try:
         return _exit_code(child, _wait(child, watched))
     finally:

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from backends.registry import engine_version
-from driver.supervisor import BREADCRUMBS_PREFIX
+from driver.supervisor import BREADCRUMBS_PREFIX, INTERRUPTED
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -129,6 +129,14 @@ def test_ctrl_c_for_the_whole_process_group_interrupts_the_driver_once() -> None
         os.killpg(process.pid, signal.SIGINT)
         process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 101
+
+
+def test_a_ctrl_c_that_nobody_handles_ends_without_a_traceback() -> None:
+    with started("print('ready', flush=True)\nsignal.pause()") as process:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 130
+    assert err == f"{INTERRUPTED}\n"
 
 
 def test_a_supervisor_that_is_killed_takes_the_driver_with_it() -> None:
