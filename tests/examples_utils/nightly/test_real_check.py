@@ -12,4 +12,4 @@ def test_a_regression_with_and_one_without_a_ratio_have_their_row():
     ]
     verdict = {"verdict": "regressed", "regressions": called, "not_comparable": [], "repeated": []}
     row = Checked("nothing", verdict, minutes=1.0, right=False).row
-    assert "slow latency +7.0%; stopped throughput (figures of 0 or below)" in row
+    assert "slow latency +7.0%; stopped throughput (a value of 0 or below)" in row
