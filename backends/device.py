@@ -28,9 +28,11 @@ def torch_sees_cuda() -> bool:
 
 def onnxruntime_sees_cuda() -> bool:
     """Whether this ONNX Runtime has the CUDA provider (package onnxruntime-gpu) and torch finds a device."""
+    if not torch_sees_cuda():  # first, as it imports nothing where there is no device
+        return False
     import onnxruntime as ort
 
-    return "CUDAExecutionProvider" in ort.get_available_providers() and torch_sees_cuda()
+    return "CUDAExecutionProvider" in ort.get_available_providers()
 
 
 def compute_dtype(device: str, precision: str) -> torch.dtype:

@@ -71,24 +71,8 @@ def test_signals_are_handled_after_an_executable_was(backend: str, end: str) -> 
     assert done.returncode == 0, done.stderr or f"ended by signal {-done.returncode}"
 
 
-RUN = [
-    "run_benchmark.py",
-    "--backend",
-    "openvino",
-    "--model",
-    "mobilenet-v3-small",
-    "--random-weights",
-    "--data",
-    "generated",
-    "--micro-batch-size",
-    "1",
-    "--device-iterations",
-    "4",
-    "--threads",
-    "1",
-    "--iterations",
-    "3",
-]
+RUN = ["run_benchmark.py", "--backend=openvino", "--model=mobilenet-v3-small", "--random-weights"]
+RUN += ["--data=generated", "--micro-batch-size=1", "--device-iterations=4", "--threads=1", "--iterations=3"]
 KINDS = {
     "plain": [],
     "pipeline": ["--pipeline-splits", "blocks/3"],
