@@ -13,6 +13,9 @@ from pathlib import Path
 import psutil
 
 STAT = Path("/proc/stat")
+DISTURBED = "others took"
+"""How the warning of `disturbance` begins."""
+
 NOTABLE_SHARE = 0.02
 """Of the cores' time: with more than this taken by others, a run and a repetition differ for no reason of its own."""
 
@@ -109,7 +112,7 @@ def disturbance(processes: Sequence[CpuTime], tick_s: float | None = None) -> tu
         return ()
     worst = max(notable, key=lambda part: part.share_of_others)
     return (
-        f"others took {worst.share_of_others:.1%} of the time of the measured cores ({worst.others_s:.2f} s in "
+        f"{DISTURBED} {worst.share_of_others:.1%} of the time of the measured cores ({worst.others_s:.2f} s in "
         f"{worst.wall_s:.2f} s on {_cores(worst.cores)}): the figures are lower than they would be without; "
         "stop what else runs here (top shows it) and measure again",
     )
