@@ -10,6 +10,8 @@ import pytest
 
 import run_benchmark
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[1]
 TINY = ["--model", "timm/test_efficientnet.r160_in1k", "--data", "generated", "--threads", "1"]
 QUICK = [*TINY, "--iterations", "2", "--warmup", "0"]

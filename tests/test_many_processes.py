@@ -22,6 +22,8 @@ from examples_utils.planning.command import mpi_instances
 from measurement.machine import available_cores
 from tests.report_lines import figure
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "many_processes.md").read_text()
 MODEL = [

@@ -21,6 +21,8 @@ from models import Weights, input_spec
 from tests.report_lines import figure
 from tests.test_run_benchmark import on_a_terminal
 
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
+
 ROOT = Path(__file__).parents[1]
 MODEL = "timm/test_efficientnet.r160_in1k"
 QUICK = [

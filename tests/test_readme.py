@@ -40,6 +40,7 @@ def test_the_make_targets_exist(target: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("command", [*DRIVER, *commands(DRIVER_PAGE)])
 def test_the_drivers_examples_run_as_written(command: str, photographs: Path, tmp_path: Path) -> None:
     """In full but for their length, and for the folders that they use."""

@@ -29,6 +29,8 @@ from measurement.settings import resolve
 from models import Weights
 from tests.report_lines import figure
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[1]
 QUICK = [
     "--model",
@@ -277,6 +279,7 @@ class TestRefusals:
             replica(settings, None, Weights("random"), 0, 1, Link(0, 2, parent))
 
 
+@pytest.mark.processes
 class TestProcess:
     command = (sys.executable, "run_benchmark.py", *QUICK[:3], "--data", "generated", "--backend", "torch")
 

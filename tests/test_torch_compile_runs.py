@@ -9,6 +9,8 @@ import pytest
 from measurement.machine import available_cores
 from tests.report_lines import figure
 
+pytestmark = pytest.mark.engine
+
 TINY = ["--model", "timm/test_resnet.r160_in1k", "--random-weights", "--backend", "torch-compile"]
 SHORT = [*TINY, "--threads", "1", "--iterations", "2", "--warmup", "0"]
 

@@ -19,6 +19,8 @@ from backends.base import Artefact, Backend, Batch, Executable, KeepingBackend
 from measurement.settings import resolve
 from tests.backends.conftest import BACKENDS
 
+pytestmark = pytest.mark.engine
+
 SEEDS = range(50)
 BOUNDS = {"32.32": 1e-4, "16.16": 0.15}
 """Of the largest error, relative to the largest logit."""

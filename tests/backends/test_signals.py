@@ -15,6 +15,8 @@ import pytest
 
 from tests.backends.conftest import BACKENDS
 
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
+
 ROOT = Path(__file__).parents[2]
 
 ENDS = {

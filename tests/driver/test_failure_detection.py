@@ -23,6 +23,8 @@ from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances import cores, group
 from driver.instances.group import Group, joined
 
+pytestmark = pytest.mark.processes
+
 COUNT = 3
 PATIENCE_S = 60.0
 CONTEXT = multiprocessing.get_context("forkserver")

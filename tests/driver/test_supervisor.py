@@ -18,6 +18,8 @@ import pytest
 from backends.registry import engine_version
 from driver.supervisor import BREADCRUMBS_PREFIX, INTERRUPTED
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
 MODEL = [
@@ -193,6 +195,7 @@ def test_no_breadcrumbs_are_left_behind(tmp_path: Path) -> None:
     assert list(tmp_path.glob(f"{BREADCRUMBS_PREFIX}*")) == []
 
 
+@pytest.mark.engine
 class TestCrashesOfTheDriver:
     """Whole runs, in which the engine is made to crash where it would."""
 

@@ -15,6 +15,8 @@ import pytest
 from tests.poptorch_double import Ipus
 from tests.report_lines import figure
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,6 +29,7 @@ def run(words: str, ipus: Ipus, folder: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.processes
 def test_io_tiles(ipus: Ipus, tmp_path: Path) -> None:
     shortened = "--iterations 2 --micro-batch-size 1 --device-iterations 2 --warmup 0"
     words = f"--config resnet50 --num-io-tiles 64 --dataloader-worker 16 --data generated {shortened}"
@@ -38,6 +41,7 @@ def test_io_tiles(ipus: Ipus, tmp_path: Path) -> None:
     assert "no effect with --data generated (real data only): --dataloader-worker" in err
 
 
+@pytest.mark.processes
 def test_pipeline_splits_on_synthetic_data(ipus: Ipus, tmp_path: Path) -> None:
     words = "--model resnet18 --pipeline-splits layer3/0 --device-iterations 4 --data synthetic"
     code, out, err = run(words, ipus, tmp_path)
@@ -48,6 +52,7 @@ def test_pipeline_splits_on_synthetic_data(ipus: Ipus, tmp_path: Path) -> None:
     assert figure(out, "host_calls") == "100"
 
 
+@pytest.mark.processes
 def test_compile_only(ipus: Ipus, tmp_path: Path) -> None:
     code, out, err = run("--compile-only --random-weights", ipus, tmp_path)
     assert (code, err) == (0, "")

@@ -11,6 +11,8 @@ import pytest
 
 from tests.poptorch_double import DOUBLES, Ipus
 
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
+
 ROOT = Path(__file__).parents[2]
 # 90 × 128 images a host call and instance would take the double an hour.
 SHORTENED = "--micro-batch-size 2 --device-iterations 2 --iterations 3 --warmup 0 --random-weights"

@@ -31,6 +31,7 @@ def run(job: Any, cores: Sequence[Sequence[int]] = (one_core, one_core), **flags
     return run_replicas(job, cores, settings, lambda facts: lambda call, maker: None)
 
 
+@pytest.mark.processes
 class TestProcesses:
     def test_all_count_the_same_time_and_none_idles_in_it(self) -> None:
         told: list[tuple[str, TimedCall]] = []

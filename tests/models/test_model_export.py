@@ -15,6 +15,8 @@ from torch import nn
 from models import EfficientNetOptions, NormOptions, build_model
 from models.surgery import normalize_in_model, pad_input_channels, split
 
+pytestmark = pytest.mark.engine
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 64
 

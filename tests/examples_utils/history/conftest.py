@@ -59,7 +59,7 @@ def _users_of_server(folder: Path) -> Iterator[dict[str, Any]]:
         file.flush()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where a history of its own can be made, on either database."""
     if request.param == "sqlite":

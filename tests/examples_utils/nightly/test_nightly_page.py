@@ -36,6 +36,7 @@ def author(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 
 
+@pytest.mark.processes
 def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: None):
     place.workplace.script("resize.py", blocks(WEEK, "python")[0])
     place.workplace.spec(blocks(WEEK, "yaml")[0], "week.yml")

@@ -124,6 +124,7 @@ def test_a_writer_that_keeps_a_server_s_history_is_told_after_the_time_that_the_
                 history.add(night(2))
 
 
+@pytest.mark.processes
 def test_benchmarks_are_run_though_the_history_is_locked(file, workplace):
     workplace.spec("a: {cmd: echo hi}\n")
     with sqlite3.connect(file, isolation_level=None) as other:
