@@ -9,6 +9,8 @@ from hypothesis import HealthCheck, settings
 
 # Tests run side by side: OpenMP threads that spin while they wait for each other would stop them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor do they, or the processes that they start, fetch weights: what a hub answers is tested in test_model_hub.py.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 from collections.abc import Iterator, Sequence
 
@@ -44,6 +46,13 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("photographs")
     copy_packaged_photographs(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for --model-cache-path that all test processes of this run share: a model is exported once."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "model-cache"
 
 
 @pytest.fixture

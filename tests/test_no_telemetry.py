@@ -15,7 +15,7 @@ from bench.driver import BENCHMARK_APP
 from driver.telemetry import SWITCHES
 from examples_utils.planning.environment import NO_TELEMETRY, additions
 from examples_utils.planning.options import CommandOptions
-from measurement.machine import available_cores
+from tests.cores import two_cores
 
 ROOT = Path(__file__).parents[1]
 SEND_NOTHING_BY_THEMSELVES = (
@@ -121,7 +121,7 @@ def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> 
 
 
 @pytest.mark.processes
-@pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
+@two_cores
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_replicas_connect_to_nobody_and_are_the_only_processes(backend: str, tmp_path: Path) -> None:
     found = traced([*DRIVER, "--backend", backend, "--replicas", "2"], tmp_path)

@@ -269,7 +269,9 @@ class TestEngine:
         assert figure(out, "backend").startswith(f"{backend} ")
         assert figure(out, "backend_requested") == backend
 
-    @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+    @pytest.mark.parametrize(
+        "backend", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.full), "torch"]
+    )
     def test_the_same_photographs_get_the_same_classes_wherever_they_are_normalised(
         self, photographs: Path, backend: str
     ) -> None:

@@ -120,6 +120,8 @@ class TestOutputs:
         flags = {"eight_bit_io": True}
         with pipeline(backend, whole, splits, batches[0], precision="32.32", **flags) as executable:
             assert_equal(executable.run(batches).outputs, expected)
+        if backend == "onnxruntime":  # which has no 16-bit arithmetic on a CPU
+            return
         with pipeline(backend, whole, splits, batches[0], precision="16.16", **flags) as executable:
             assert_equal(executable.run(batches).outputs, expected, relative=0.05)
 

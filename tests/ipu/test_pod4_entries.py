@@ -35,7 +35,13 @@ def run_entry(name: str, ipus: Ipus, log: Path, **environment: str) -> subproces
     )
 
 
-@pytest.mark.parametrize("name", ["pytorch_mobilenet_v3_small_infer_pod4", "pytorch_resnet50_infer_gen_pod4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pytorch_mobilenet_v3_small_infer_pod4",
+        pytest.param("pytorch_resnet50_infer_gen_pod4", marks=pytest.mark.full),
+    ],
+)
 def test_an_entry_for_four_ipus_runs_in_four_instances_and_gives_the_figures_of_all(
     name: str, photographs: Path, ipus: Ipus, tmp_path: Path
 ) -> None:

@@ -20,7 +20,8 @@ from examples_utils.history.location import add_command
 from examples_utils.history.problems import UnreachableError
 from examples_utils.history.store import History, HistoryError, open_history
 from tests.examples_utils.history.runs import night
-from tests.postgresql_server import free_port, running_server
+from tests.ports import free_port
+from tests.postgresql_server import running_server
 
 ROOT = Path(__file__).parents[4]
 
