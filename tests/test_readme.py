@@ -34,17 +34,8 @@ def test_there_are_no_other_kinds_of_examples() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "benchmark",
-        "test",
-        "test-quick",
-        "test-full",
-        "setup",
-        "lint",
-        "check",
-        "bench",
-        "setup-triton",
-        "test-serial",
-        "bench-serving",
+        *("benchmark", "setup", "test-quick", "test", "test-full", "test-oldest", "lint", "check", "bench"),
+        *("setup-triton", "test-serial", "bench-serving"),
     ],
 )
 def test_the_make_targets_exist(target: str) -> None:
