@@ -3,9 +3,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTHON_OLDEST ?= python3.10
+VENV_OLDEST := .venv-oldest
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
-.PHONY: help benchmark test test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
+# pytest's expression for the tests that take milliseconds; pyproject.toml describes the markers.
+QUICK := not (engine or processes or database or browser or full)
+
+.PHONY: help benchmark test-quick test test-full test-oldest test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
   soak real-check picture clean
 
 ## help: this list
@@ -18,9 +23,21 @@ help:
 benchmark: setup
 	$(BIN)/python -m examples_utils benchmark --spec benchmarks.yml --tag quick --log-dir $(LOGS)
 
-## test: every test that needs no more than this machine
+## test-quick: the tests that take milliseconds each: no engine, process, database or browser; under a minute
+test-quick: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto -m '$(QUICK)'
+
+## test: every test but the full matrices, of which it runs a cross-section
 test: $(VENV)/.test images
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal -m 'not full'
+
+## test-full: every test that needs no more than this machine
+test-full: $(VENV)/.test images
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+## test-oldest: the quick tests of the runner on Python 3.10, or on PYTHON_OLDEST
+test-oldest: $(VENV_OLDEST)/.test
+	$(VENV_OLDEST)/bin/python -m pytest -n auto -m '$(QUICK)' tests/benchmark_parsers tests/examples_utils
 
 ## test-serial: a real Triton server with three small models; needs the machine to itself
 test-serial: $(VENV)/.triton images
@@ -73,7 +90,7 @@ picture: $(VENV)/.test
 
 ## clean: removes what setup made
 clean:
-	rm -rf $(VENV) data/images *.egg-info
+	rm -rf $(VENV) $(VENV_OLDEST) data/images *.egg-info
 
 .PHONY: images
 images: $(VENV)/.driver
@@ -85,6 +102,11 @@ $(VENV)/.driver: pyproject.toml | $(VENV)/.created
 
 $(VENV)/.test: pyproject.toml $(VENV)/.driver
 	$(BIN)/pip install --quiet --editable '.[driver,history,notebook,plot,test]'
+	@touch $@
+
+$(VENV_OLDEST)/.test: pyproject.toml
+	$(PYTHON_OLDEST) -m venv $(VENV_OLDEST)
+	$(VENV_OLDEST)/bin/pip install --quiet --editable '.[history,notebook,plot,test]'
 	@touch $@
 
 $(VENV)/.triton: pyproject.toml $(VENV)/.test

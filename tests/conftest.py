@@ -5,15 +5,25 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # Tests run side by side: OpenMP threads that spin while they wait for each other would stop them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nor do they, or the processes that they start, fetch weights: what a hub answers is tested in test_model_hub.py.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from datasets.packaged_photographs import copy_packaged_photographs
 from driver.telemetry import switch_off
 from tests.poptorch_double import Ipus, machine_with_ipus
+
+# No test depends on how fast or how busy the machine is. A fixture is made once for all examples of a test.
+NOT_CHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=NOT_CHECKED)
+settings.load_profile("tests")
+
+MARKER_OF_FIXTURE = {"postgresql_programs": "database", "browser": "browser"}
 
 
 def pytest_configure() -> None:
@@ -22,12 +32,27 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
+def pytest_collection_modifyitems(items: Sequence[pytest.Function]) -> None:
+    """Marks what needs a server or a browser, so that nobody has to remember it."""
+    for item in items:
+        for fixture in MARKER_OF_FIXTURE.keys() & set(item.fixturenames):
+            item.add_marker(MARKER_OF_FIXTURE[fixture])
+
+
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all packaged photographs with their labels.csv. To be read only."""
     folder = tmp_path_factory.mktemp("photographs")
     copy_packaged_photographs(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for --model-cache-path that all test processes of this run share: a model is exported once."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "model-cache"
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 # Nobody keeps anything in it, so nothing waits for a disk. A server's own default may be just as careless.
 _WITHOUT_DISK = "-c fsync=off -c synchronous_commit=off"
@@ -94,13 +95,6 @@ def running_server(programs: Path, settings: str = _WITHOUT_DISK) -> Iterator[Se
         yield server
     finally:
         server.remove()
-
-
-def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _ordinary_user() -> dict[str, Any]:

@@ -8,30 +8,14 @@ from pathlib import Path
 
 import pytest
 
-import run_benchmark
+from tests.report_lines import figure
+
+pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[1]
 TINY = ["--model", "timm/test_efficientnet.r160_in1k", "--data", "generated", "--threads", "1"]
 QUICK = [*TINY, "--iterations", "2", "--warmup", "0"]
 RANDOM = [*QUICK, "--random-weights"]
-
-
-@pytest.fixture
-def driver(capfd: pytest.CaptureFixture[str]):
-    """`driver(*argv)`: exit code, stdout and stderr of the driver, run in this process."""
-
-    def run(*argv: str) -> tuple[int, str, str]:
-        code = run_benchmark.main(argv)
-        out, err = capfd.readouterr()
-        assert "Traceback" not in out + err
-        return code, out, err
-
-    return run
-
-
-def figure(text: str, key: str) -> str:
-    (found,) = re.findall(rf"^\t{key}: (.*)$", text, re.MULTILINE)
-    return found
 
 
 def started(text: str) -> tuple[str, str]:

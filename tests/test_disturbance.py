@@ -9,6 +9,8 @@ from measurement.machine import cores_in_use
 from tests.hog import hog
 from tests.report_lines import figure
 
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
+
 
 @pytest.mark.skipif(not STAT.exists() or not hasattr(os, "sched_setaffinity"), reason="needs /proc/stat")
 def test_a_busy_process_on_the_drivers_core_is_reported_and_warned_of(driver) -> None:

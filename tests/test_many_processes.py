@@ -20,7 +20,11 @@ from driver.instances.failure_detection import GRACE_S
 from driver.instances.group import JOIN_TIMEOUT_S
 from examples_utils.planning.command import mpi_instances
 from measurement.machine import available_cores
+from tests.cores import two_cores
+from tests.ports import free_port
 from tests.report_lines import figure
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "many_processes.md").read_text()
@@ -48,7 +52,6 @@ LAUNCHERS = (
     "SLURM_",
     "POPDIST_",
 )
-two_cores = pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
 
 # Each thinks that it is on a host of its own, so that two may have all cores of this one.
 HOSTS_OF_THEIR_OWN = """
@@ -75,13 +78,8 @@ def environment(**added: str) -> dict[str, str]:
     return {**inherited, **added}
 
 
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return str(server.getsockname()[1])
-
-
 def by_hand(count: int = 2) -> list[dict[str, str]]:
-    port = free_port()
+    port = str(free_port())
     return [
         {"RANK": str(n), "WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
         for n in range(count)
@@ -141,7 +139,10 @@ def example(launcher: str, *argv: str) -> subprocess.CompletedProcess[str]:
     """The page's command for a launcher, of the tests' model."""
     commands = re.findall(rf"^\$ ({launcher} .*)$", PAGE, re.MULTILINE)
     assert len(commands) == 1
-    where = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PET_MASTER_PORT": free_port()}
+    where = {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PET_MASTER_PORT": str(free_port()),
+    }
     root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     return subprocess.run(
         [*shlex.split(commands[0]), *MODEL, *argv],
@@ -327,7 +328,7 @@ class TestEnds:
             "--nproc-per-node",
             "2",
             "--master-port",
-            free_port(),
+            str(free_port()),
         ]
         killed = "import os, signal\nif os.environ['RANK'] == '1': os.kill(os.getpid(), signal.SIGKILL)"
         code = f"{killed}\nimport sys, run_benchmark; sys.exit(run_benchmark.main())"

@@ -13,9 +13,9 @@ import pytest
 
 from bench.driver import BENCHMARK_APP
 from driver.telemetry import SWITCHES
-from examples_utils.environment import NO_TELEMETRY, additions
-from examples_utils.options import CommandOptions
-from measurement.machine import available_cores
+from examples_utils.planning.environment import NO_TELEMETRY, additions
+from examples_utils.planning.options import CommandOptions
+from tests.cores import two_cores
 
 ROOT = Path(__file__).parents[1]
 SEND_NOTHING_BY_THEMSELVES = (
@@ -103,6 +103,7 @@ socket.socket(type=socket.SOCK_DGRAM).sendto(b"", ("127.0.0.1", 9))
     assert len(found.internet) == 2
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
 def test_the_driver_connects_to_nobody_and_starts_no_process(backend: str, tmp_path: Path) -> None:
     found = traced([*DRIVER, "--backend", backend], tmp_path)
@@ -113,12 +114,14 @@ def test_the_driver_connects_to_nobody_and_starts_no_process(backend: str, tmp_p
     assert found.started == len(found.executed) - 1 + DRIVER_ITSELF
 
 
+@pytest.mark.processes
 def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> None:
     found = traced([*DRIVER, "--backend", "torch-compile"], tmp_path)
     assert found.internet == []
 
 
-@pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
+@pytest.mark.processes
+@two_cores
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
 def test_replicas_connect_to_nobody_and_are_the_only_processes(backend: str, tmp_path: Path) -> None:
     found = traced([*DRIVER, "--backend", backend, "--replicas", "2"], tmp_path)
@@ -130,6 +133,7 @@ def test_replicas_connect_to_nobody_and_are_the_only_processes(backend: str, tmp
     assert found.started == len(found.executed) - 1 + DRIVER_ITSELF
 
 
+@pytest.mark.processes
 def test_an_engines_own_tool_as_the_benchmarks_start_it_sends_nothing(tmp_path: Path) -> None:
     code = f"import sys; sys.argv = ['benchmark_app', '-h']{BENCHMARK_APP}"
     assert traced([sys.executable, "-c", code], tmp_path).internet == []

@@ -97,6 +97,7 @@ def layers_of(module: nn.Module, kind: type[nn.Module]) -> list[Any]:
     return [layer for layer in module.modules() if isinstance(layer, kind)]
 
 
+@pytest.mark.engine
 class TestModel:
     @pytest.mark.parametrize(
         ("name", "kind"),
@@ -257,6 +258,7 @@ class TestData:
                 assert names[start : start + 4] == expected
 
 
+@pytest.mark.engine
 class TestEngine:
     @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
     def test_the_backend_that_is_named_runs(self, driver, backend: str) -> None:
@@ -267,7 +269,9 @@ class TestEngine:
         assert figure(out, "backend").startswith(f"{backend} ")
         assert figure(out, "backend_requested") == backend
 
-    @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
+    @pytest.mark.parametrize(
+        "backend", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.full), "torch"]
+    )
     def test_the_same_photographs_get_the_same_classes_wherever_they_are_normalised(
         self, photographs: Path, backend: str
     ) -> None:
@@ -343,6 +347,7 @@ class TestEngine:
         assert "--precision" not in by_default[2]
 
 
+@pytest.mark.engine
 class TestOutput:
     def test_outputs_that_are_no_numbers_are_counted_and_warned_of(self, driver, tmp_path: Path) -> None:
         model = built("--model", SMALL[1])

@@ -18,8 +18,11 @@ from driver.model import build
 from measurement.machine import available_cores, cores_in_use
 from measurement.settings import resolve
 from models import Weights, input_spec
+from tests.cores import two_cores
 from tests.report_lines import figure
-from tests.test_run_benchmark import on_a_terminal
+from tests.terminal import on_a_terminal
+
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
 
 ROOT = Path(__file__).parents[1]
 MODEL = "timm/test_efficientnet.r160_in1k"
@@ -37,8 +40,6 @@ QUICK = [
 GENERATED = [*QUICK, "--data", "generated"]
 TWO = ["--replicas", "2"]
 PATIENCE_S = 120
-
-two_cores = pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
 
 
 @two_cores

@@ -1,17 +1,12 @@
 """The driver as its users meet it: flags in, report lines and exit codes out."""
 
 import errno
-import fcntl
 import multiprocessing
-import os
-import pty
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
-import termios
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -22,12 +17,15 @@ from driver.instances.errors import InstanceLost
 from driver.instances.group import Alone
 from driver.outcome import Found
 from driver.replicated import replica
-from measurement.machine import available_cores
 from measurement.options import parse_flags
 from measurement.replica_link import Link
 from measurement.settings import resolve
 from models import Weights
+from tests.cores import two_cores
 from tests.report_lines import figure
+from tests.terminal import on_a_terminal
+
+pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[1]
 QUICK = [
@@ -41,7 +39,6 @@ QUICK = [
     "--threads",
     "1",
 ]
-two_cores = pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
 
 
 class TestData:
@@ -277,6 +274,7 @@ class TestRefusals:
             replica(settings, None, Weights("random"), 0, 1, Link(0, 2, parent))
 
 
+@pytest.mark.processes
 class TestProcess:
     command = (sys.executable, "run_benchmark.py", *QUICK[:3], "--data", "generated", "--backend", "torch")
 
@@ -336,24 +334,3 @@ class TestProcess:
         assert [line for line in piped.stderr.splitlines() if not line.startswith("warning: ")] == []
         assert piped.stdout.count("Throughput: ") == 3
         assert "/3 host calls" in on_a_terminal(argv)
-
-
-def on_a_terminal(argv: list[str]) -> str:
-    """What `argv` shows on a terminal of 100 columns."""
-    master, slave = pty.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    environment = {**os.environ, "TERM": "xterm"}
-    process = subprocess.Popen(argv, cwd=ROOT, stdout=slave, stderr=slave, stdin=slave, env=environment)
-    os.close(slave)
-    shown = b""
-    while True:
-        try:
-            part = os.read(master, 65536)
-        except OSError:  # the last writer has closed the terminal
-            break
-        if not part:
-            break
-        shown += part
-    os.close(master)
-    assert process.wait() == 0, shown.decode()
-    return shown.decode()

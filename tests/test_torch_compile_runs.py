@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from measurement.machine import available_cores
+from tests.cores import two_cores
 from tests.report_lines import figure
+
+pytestmark = pytest.mark.engine
 
 TINY = ["--model", "timm/test_resnet.r160_in1k", "--random-weights", "--backend", "torch-compile"]
 SHORT = [*TINY, "--threads", "1", "--iterations", "2", "--warmup", "0"]
@@ -33,7 +35,7 @@ def test_eight_bit_synthetic_data_runs_and_is_profiled_kernel_by_kernel(driver, 
     assert len([event for event in events if event["ph"] == "X"]) >= 10
 
 
-@pytest.mark.skipif(available_cores() < 2, reason="needs two cores")
+@two_cores
 def test_stages_are_compiled_each_with_its_own_threads(driver) -> None:
     flags = ["--data", "generated", "--pipeline-splits", "layer3", "--device-iterations", "4"]
     code, out, err = driver(*SHORT, *flags)

@@ -13,6 +13,8 @@ from models import build_model, input_spec
 from models.surgery import normalize_in_model
 from tests.backends.conftest import BACKENDS
 
+pytestmark = pytest.mark.engine
+
 # Photograph -> the ImageNet classes that fit: both are cats for chelsea.
 RIGHT = {
     "chelsea.jpg": (282, 285),

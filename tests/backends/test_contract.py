@@ -11,7 +11,7 @@ from torch import nn
 from measurement.machine import available_cores, has_native_bfloat16
 from tests.backends.conftest import BACKENDS, CompileFixture
 
-pytestmark = pytest.mark.parametrize("backend", BACKENDS)
+pytestmark = [pytest.mark.engine, pytest.mark.parametrize("backend", BACKENDS)]
 
 
 def reference(model: nn.Module, batches: list[np.ndarray]) -> np.ndarray:

@@ -19,7 +19,10 @@ from backends.base import Artefact, Backend, Batch, Executable, KeepingBackend
 from measurement.settings import resolve
 from tests.backends.conftest import BACKENDS
 
-SEEDS = range(50)
+pytestmark = pytest.mark.engine
+
+SOME = range(8)
+OTHERS = range(8, 50)
 BOUNDS = {"32.32": 1e-4, "16.16": 0.15}
 """Of the largest error, relative to the largest logit."""
 
@@ -62,28 +65,33 @@ def _norm(kind: str, channels: int, groups: int, size: int, random: np.random.Ge
     return norm
 
 
+@pytest.mark.parametrize(
+    "seeds", [SOME, pytest.param(OTHERS, marks=pytest.mark.full)], ids=["some", "others"]
+)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_random_residual_graphs_compute_what_the_eager_model_does(backend: str, tmp_path: Path) -> None:
+def test_random_residual_graphs_compute_what_the_eager_model_does(
+    backend: str, seeds: range, tmp_path: Path
+) -> None:
     """In a process of their own, which the engine may take down with it."""
     log = tmp_path / "errors"
-    process = multiprocessing.get_context("spawn").Process(target=_check_all, args=(backend, log))
+    process = multiprocessing.get_context("spawn").Process(target=_check_all, args=(backend, seeds, log))
     process.start()
     process.join()
     lines = [line.split() for line in log.read_text().splitlines()]
     assert process.exitcode == 0, (
         f"exit code {process.exitcode} (negative: signal) at seed, precision {lines[-1]}"
     )
-    assert len(lines) == len(SEEDS) * len(BOUNDS)
+    assert len(lines) == len(seeds) * len(BOUNDS)
     assert [line for line in lines if not float(line[2]) < BOUNDS[line[1]]] == []
 
 
-def _check_all(backend: str, log: Path) -> None:
+def _check_all(backend: str, seeds: range, log: Path) -> None:
     """Writes a line for each graph and precision: these before it is compiled, its error after it ran."""
     torch.set_num_threads(1)
     engine = registry.choose(backend, "cpu")
     engine.load()
     with log.open("w") as lines:
-        for seed in SEEDS:
+        for seed in seeds:
             torch.manual_seed(seed)
             random = np.random.default_rng(seed)
             model = Residual(random).eval()

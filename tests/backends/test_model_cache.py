@@ -81,6 +81,7 @@ class TestFolder:
         with pytest.raises(UnusableEntry, match="belongs to something else"):
             cache.read(NAME, KEY)
 
+    @pytest.mark.processes
     def test_readers_see_whole_files_while_two_processes_write(self, tmp_path: Path) -> None:
         write = (
             "import sys; from pathlib import Path; from backends.model_cache import Entry, ModelCache\n"
@@ -167,6 +168,7 @@ class TestKey:
         assert source_digest(tmp_path) != before
 
 
+@pytest.mark.engine
 class TestCompilation:
     """`compile_model` with real engines and a small model."""
 

@@ -98,6 +98,7 @@ def splits(backend: str) -> list[str]:
     return ["conv1", "conv3"] if backend != "openvino" or len(cores) > 2 else ["conv2"]
 
 
+@pytest.mark.engine
 class TestOutputs:
     def test_they_equal_those_of_the_uncut_model_in_the_order_of_the_input(
         self, backend: str, model: nn.Module, splits: list[str]
@@ -119,6 +120,8 @@ class TestOutputs:
         flags = {"eight_bit_io": True}
         with pipeline(backend, whole, splits, batches[0], precision="32.32", **flags) as executable:
             assert_equal(executable.run(batches).outputs, expected)
+        if backend == "onnxruntime":  # which has no 16-bit arithmetic on a CPU
+            return
         with pipeline(backend, whole, splits, batches[0], precision="16.16", **flags) as executable:
             assert_equal(executable.run(batches).outputs, expected, relative=0.05)
 
@@ -140,6 +143,7 @@ class TestOutputs:
 
 
 class TestEffect:
+    @pytest.mark.engine
     def test_settings_of_every_stage_are_told(
         self, backend: str, model: nn.Module, splits: list[str]
     ) -> None:

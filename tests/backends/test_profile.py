@@ -24,6 +24,7 @@ TIMES = st.lists(
 )
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("device_iterations", [1, 3])
 class TestEngines:
@@ -60,6 +61,7 @@ class TestEngines:
             assert not any(module._forward_hooks or module._forward_pre_hooks for module in modules)
 
 
+@pytest.mark.engine
 def test_torchs_layers_are_the_models_modules(compiled: CompileFixture) -> None:
     inner = nn.Sequential(nn.Conv2d(3, 4, 5), nn.ReLU())
     run = compiled("torch", model=nn.Sequential(inner, nn.Flatten()).eval(), profile=True, threads=1)

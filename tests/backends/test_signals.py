@@ -15,6 +15,8 @@ import pytest
 
 from tests.backends.conftest import BACKENDS
 
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
+
 ROOT = Path(__file__).parents[2]
 
 ENDS = {
@@ -71,20 +73,26 @@ def test_signals_are_handled_after_an_executable_was(backend: str, end: str) -> 
     assert done.returncode == 0, done.stderr or f"ended by signal {-done.returncode}"
 
 
-RUN = ["run_benchmark.py", "--backend=openvino", "--model=mobilenet-v3-small", "--random-weights"]
+RUN = [
+    "run_benchmark.py",
+    "--backend=openvino",
+    "--model=timm/test_efficientnet.r160_in1k",
+    "--random-weights",
+]
 RUN += ["--data=generated", "--micro-batch-size=1", "--device-iterations=4", "--threads=1", "--iterations=3"]
 KINDS = {
     "plain": [],
-    "pipeline": ["--pipeline-splits", "blocks/3"],
+    "pipeline": ["--pipeline-splits", "blocks/2"],
     "replicas": ["--replicas", "2"],
 }
 
 
+@pytest.mark.parametrize("count", [4, pytest.param(17, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_interrupted_at_any_moment_ends_as_the_driver_or_the_signal_has_it(
-    kind: str, tmp_path: Path
+    kind: str, count: int, tmp_path: Path
 ) -> None:
-    """The moments are spread over a whole run, from a fixed seed; 51 for all kinds together."""
+    """`count` moments, from a fixed seed: one at random in each of as many equal parts of a run."""
     if kind != "plain" and len(os.sched_getaffinity(0)) < 2:
         pytest.skip("stages and replicas need a core each")
     command = [sys.executable, *RUN, *KINDS[kind]]
@@ -93,7 +101,7 @@ def test_a_run_interrupted_at_any_moment_ends_as_the_driver_or_the_signal_has_it
     started_s = time.monotonic()
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     lasts_s = time.monotonic() - started_s
-    moments = random.Random(kind)
+    moments = random.Random(f"{kind} {count}")
 
     def interrupted(number: int) -> tuple[signal.Signals, int, str]:
         which = signal.SIGINT if number % 2 else signal.SIGTERM
@@ -104,7 +112,7 @@ def test_a_run_interrupted_at_any_moment_ends_as_the_driver_or_the_signal_has_it
         process.send_signal(which)
         return which, process.wait(), process.stderr.read() if process.stderr else ""
 
-    delays = [moments.uniform(0, lasts_s) for _ in range(17)]
+    delays = [moments.uniform(part, part + 1) * lasts_s / count for part in range(count)]
     with ThreadPoolExecutor(2) as pool:
         ends = list(pool.map(interrupted, range(len(delays))))
     allowed = {

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -14,6 +15,8 @@ from measurement.machine import cores_in_use
 from measurement.settings import resolve
 from models.surgery import normalize_in_model, split
 from tests.backends.conftest import CompileFixture
+
+pytestmark = pytest.mark.engine
 
 
 def test_compiled_code_gives_the_eager_models_outputs_and_sees_new_pixels(

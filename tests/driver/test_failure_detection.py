@@ -22,6 +22,9 @@ from datasets.errors import DataError
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances import cores, group
 from driver.instances.group import Group, joined
+from tests.ports import free_port
+
+pytestmark = pytest.mark.processes
 
 COUNT = 3
 PATIENCE_S = 60.0
@@ -93,11 +96,6 @@ def instance(index: int, port: int, join_timeout_s: float, orders: Connection, s
     except (*FAILED, *REFUSED) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(exit_code(error))
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def die(group: Group) -> None:

@@ -85,7 +85,7 @@ class Rank:
         return joined
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(st.lists(st.text() | st.lists(st.integers()) | st.none(), min_size=1, max_size=4), st.randoms())
 def test_objects_of_any_length_come_in_the_order_of_the_instances(values: Sequence[Any], random: Any) -> None:
     horovod, found = Horovod(len(values)), {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ import pytest
 
 from backends.registry import engine_version
 from driver.supervisor import BREADCRUMBS_PREFIX, INTERRUPTED
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -193,6 +196,7 @@ def test_no_breadcrumbs_are_left_behind(tmp_path: Path) -> None:
     assert list(tmp_path.glob(f"{BREADCRUMBS_PREFIX}*")) == []
 
 
+@pytest.mark.engine
 class TestCrashesOfTheDriver:
     """Whole runs, in which the engine is made to crash where it would."""
 
@@ -202,36 +206,49 @@ class TestCrashesOfTheDriver:
         )
         return finished(script(body), {"XDG_CACHE_HOME": str(cache)})
 
-    def test_auto_passes_over_an_engine_that_crashed_on_this_model(self, tmp_path: Path) -> None:
-        crashed = self.run(["--device", "cpu"], tmp_path, CRASHES_WHILE_COMPILING)
-        assert crashed.returncode == 1
-        assert "openvino" in crashed.stderr
-        assert "ended with signal 11 while compiling; try --backend onnxruntime" in crashed.stderr
+    @pytest.fixture(scope="class")
+    def crashed(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> tuple[subprocess.CompletedProcess[str], Path]:
+        """A run that crashed, and the folder with the memory of it. To be copied."""
+        cache = tmp_path_factory.mktemp("cache")
+        return self.run(["--device", "cpu"], cache, CRASHES_WHILE_COMPILING), cache
 
-        again = self.run(["--device", "cpu", "--iterations", "1"], tmp_path)
+    @pytest.fixture
+    def cache(self, crashed: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path) -> Path:
+        """A test's own memory of the crash."""
+        return Path(shutil.copytree(crashed[1], tmp_path, dirs_exist_ok=True))
+
+    def test_auto_passes_over_an_engine_that_crashed_on_this_model(
+        self, crashed: tuple[subprocess.CompletedProcess[str], Path], cache: Path
+    ) -> None:
+        assert crashed[0].returncode == 1
+        assert "openvino" in crashed[0].stderr
+        assert "ended with signal 11 while compiling; try --backend onnxruntime" in crashed[0].stderr
+
+        again = self.run(["--device", "cpu", "--iterations", "1"], cache)
         assert again.returncode == 0
         assert "backend: onnxruntime" in again.stdout
         assert "warning: --backend auto: openvino" in again.stderr
         assert "--backend openvino tries it again" in again.stderr
 
-        other_model = self.run(["--device", "cpu", "--model", "resnet18", "--compile-only"], tmp_path)
+        other = ["--model", "timm/test_resnet.r160_in1k", "--compile-only"]
+        other_model = self.run(["--device", "cpu", *other], cache)
         assert "passed over" not in other_model.stderr
 
-    def test_a_run_that_succeeds_clears_the_engine(self, tmp_path: Path) -> None:
-        self.run(["--device", "cpu"], tmp_path, CRASHES_WHILE_COMPILING)
-        kept = list(tmp_path.rglob("*-openvino.json"))
+    def test_a_run_that_succeeds_clears_the_engine(self, cache: Path) -> None:
+        kept = list(cache.rglob("*-openvino.json"))
         assert len(kept) == 1
         assert json.loads(kept[0].read_text())["signal"] == signal.SIGSEGV
 
-        assert self.run(["--backend", "openvino", "--iterations", "1"], tmp_path).returncode == 0
+        assert self.run(["--backend", "openvino", "--iterations", "1"], cache).returncode == 0
         assert not kept[0].exists()
-        assert "backend: openvino" in self.run(["--device", "cpu", "--iterations", "1"], tmp_path).stdout
+        assert "backend: openvino" in self.run(["--device", "cpu", "--iterations", "1"], cache).stdout
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"signal": 11, "unknown": 1}'])
-    def test_a_damaged_memory_of_a_crash_is_no_reason_to_fail(self, tmp_path: Path, content: str) -> None:
-        self.run(["--device", "cpu"], tmp_path, CRASHES_WHILE_COMPILING)
-        kept = next(tmp_path.rglob("*-openvino.json"))
+    def test_a_damaged_memory_of_a_crash_is_no_reason_to_fail(self, cache: Path, content: str) -> None:
+        kept = next(cache.rglob("*-openvino.json"))
         kept.write_text(content)
-        done = self.run(["--device", "cpu", "--list-layers"], tmp_path)
+        done = self.run(["--device", "cpu", "--list-layers"], cache)
         assert done.returncode == 0
         assert "passed over" not in done.stderr

@@ -1,36 +1,29 @@
-"""Command lines for IPUs as users type them: three as processes of their own, those of docs/ipu.md in this one.
+"""Command lines for IPUs as users type them, one of them as a process of its own.
 
 They are shortened where the double would take minutes on a CPU: --config resnet50 is for 200 host calls of 11,520
 images. Those on synthetic data and for compiling alone are as written.
 """
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.pages import blocks
 from tests.poptorch_double import Ipus
 from tests.report_lines import figure
+
+pytestmark = pytest.mark.engine
 
 ROOT = Path(__file__).parents[2]
 
 
-def run(words: str, ipus: Ipus, folder: Path) -> tuple[int, str, str]:
-    argv = [sys.executable, str(ROOT / "run_benchmark.py"), *words.split()]
-    done = subprocess.run(
-        argv, env={**os.environ, **ipus.environment}, cwd=folder, capture_output=True, text=True
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
-
-
-def test_io_tiles(ipus: Ipus, tmp_path: Path) -> None:
+def test_io_tiles(driver, ipus: Ipus) -> None:
     shortened = "--iterations 2 --micro-batch-size 1 --device-iterations 2 --warmup 0"
     words = f"--config resnet50 --num-io-tiles 64 --dataloader-worker 16 --data generated {shortened}"
-    code, out, err = run(words, ipus, tmp_path)
+    code, out, err = driver(*words.split())
     assert code == 0, err
     options = ipus.the("compile")["options"]
     assert (options["num_io_tiles"], options["execution"]) == (64, "sharded")
@@ -38,9 +31,9 @@ def test_io_tiles(ipus: Ipus, tmp_path: Path) -> None:
     assert "no effect with --data generated (real data only): --dataloader-worker" in err
 
 
-def test_pipeline_splits_on_synthetic_data(ipus: Ipus, tmp_path: Path) -> None:
+def test_pipeline_splits_on_synthetic_data(driver, ipus: Ipus) -> None:
     words = "--model resnet18 --pipeline-splits layer3/0 --device-iterations 4 --data synthetic"
-    code, out, err = run(words, ipus, tmp_path)
+    code, out, err = driver(*words.split())
     assert code == 0, err
     assert ipus.the("compile")["blocks"] == {"layer3.0": 1}
     assert ipus.the("compile")["options"]["synthetic_data"]
@@ -48,17 +41,20 @@ def test_pipeline_splits_on_synthetic_data(ipus: Ipus, tmp_path: Path) -> None:
     assert figure(out, "host_calls") == "100"
 
 
+@pytest.mark.processes
 def test_compile_only(ipus: Ipus, tmp_path: Path) -> None:
-    code, out, err = run("--compile-only --random-weights", ipus, tmp_path)
-    assert (code, err) == (0, "")
+    argv = [sys.executable, str(ROOT / "run_benchmark.py"), "--compile-only", "--random-weights"]
+    environment = {**os.environ, **ipus.environment}
+    done = subprocess.run(argv, env=environment, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
     assert ipus.the("compile")["options"]["offline_target"] == 2
     assert not ipus.events("call")
-    assert figure(out, "num_ipus") == "1"
+    assert figure(done.stdout, "num_ipus") == "1"
 
 
 def examples() -> list[str]:
     page = (ROOT / "docs" / "ipu.md").read_text()
-    (block,) = re.findall(r"^```console\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (block,) = blocks(page, "console")
     return [line.removeprefix("$ python3 run_benchmark.py ") for line in block.splitlines()]
 
 

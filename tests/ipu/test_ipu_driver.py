@@ -8,6 +8,8 @@ from measurement.configs import read_config
 from tests.poptorch_double import Ipus
 from tests.report_lines import figure
 
+pytestmark = pytest.mark.engine
+
 ROOT = Path(__file__).parents[2]
 SMALL = ["--model", "mobilenet-v3-small", "--random-weights", "--backend", "poptorch"]
 GENERATED = [*SMALL, "--data", "generated", "--iterations", "1", "--warmup", "0"]

@@ -122,6 +122,7 @@ def test_decoded_beforehand_they_are_the_same_in_one_block(one_block: bool, phot
         assert (batch.labels == theirs[0][1]).all()
 
 
+@pytest.mark.engine
 def test_an_ipu_sees_in_every_photograph_what_a_cpu_sees(photographs: Path, ipus: Ipus) -> None:
     images, spec = find_images(photographs), input_spec("efficientnet-lite0")
     layout = {
@@ -152,6 +153,7 @@ def test_an_ipu_sees_in_every_photograph_what_a_cpu_sees(photographs: Path, ipus
     assert (logits["poptorch", "16.16"].argmax(-1) == reference.argmax(-1)).all()
 
 
+@pytest.mark.engine
 def test_top1_of_a_run_on_photographs_is_that_of_a_cpu(driver, photographs: Path, ipus: Ipus) -> None:
     argv = ["--model", "efficientnet-lite0", "--images", str(photographs), "--micro-batch-size", "5"]
     argv += ["--device-iterations", "4", "--iterations", "1", "--warmup", "0", "--dataloader-worker", "1"]

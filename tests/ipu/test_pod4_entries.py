@@ -11,6 +11,8 @@ import pytest
 
 from tests.poptorch_double import DOUBLES, Ipus
 
+pytestmark = [pytest.mark.engine, pytest.mark.processes]
+
 ROOT = Path(__file__).parents[2]
 # 90 × 128 images a host call and instance would take the double an hour.
 SHORTENED = "--micro-batch-size 2 --device-iterations 2 --iterations 3 --warmup 0 --random-weights"
@@ -33,7 +35,13 @@ def run_entry(name: str, ipus: Ipus, log: Path, **environment: str) -> subproces
     )
 
 
-@pytest.mark.parametrize("name", ["pytorch_mobilenet_v3_small_infer_pod4", "pytorch_resnet50_infer_gen_pod4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "pytorch_mobilenet_v3_small_infer_pod4",
+        pytest.param("pytorch_resnet50_infer_gen_pod4", marks=pytest.mark.full),
+    ],
+)
 def test_an_entry_for_four_ipus_runs_in_four_instances_and_gives_the_figures_of_all(
     name: str, photographs: Path, ipus: Ipus, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ def test_replicas_are_those_of_poprun_with_a_warning_if_others_were_asked_for(
     assert any("--replicas" in line and "4 replicas in all" in line for line in warnings) == warned
 
 
+@pytest.mark.processes
 def test_an_instance_computes_on_its_own_replicas(ipus: Ipus, tmp_path: Path) -> None:
     poprun = [
         str(DOUBLES / "bin" / "poprun"),
@@ -105,6 +106,7 @@ print(hvd.allgather(torch.arange(rank + 1)).tolist(), hvd.allreduce(torch.tensor
 """
 
 
+@pytest.mark.processes
 def test_the_double_of_horovod_gathers_and_sums_over_processes(ipus: Ipus, tmp_path: Path) -> None:
     environment = {
         **os.environ,

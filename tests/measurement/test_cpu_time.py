@@ -78,6 +78,7 @@ def own_core() -> Iterator[int]:
     os.sched_setaffinity(0, before)
 
 
+@pytest.mark.processes
 def test_a_busy_process_on_the_same_core_is_seen_and_warned_of(own_core: int) -> None:
     with hog(own_core) as process:
         before, hogs_before_s = read([own_core]), used_s(process)
@@ -91,6 +92,7 @@ def test_a_busy_process_on_the_same_core_is_seen_and_warned_of(own_core: int) ->
     assert disturbance([found])
 
 
+@pytest.mark.processes
 def test_own_threads_and_children_are_not_others(own_core: int) -> None:
     before = read([own_core])
     threads = [threading.Thread(target=spin, args=(LONG_ENOUGH_S,)) for _ in range(2)]

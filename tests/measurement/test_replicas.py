@@ -21,6 +21,7 @@ from measurement.settings import resolve
 from measurement.sharing import side_by_side
 from measurement.statistics import throughput
 from measurement.window import long_enough, within_window
+from tests.cores import two_cores
 from tests.measurement.replica_jobs import Found, measures, second_fails
 
 one_core = cores_in_use()[:1]
@@ -31,6 +32,7 @@ def run(job: Any, cores: Sequence[Sequence[int]] = (one_core, one_core), **flags
     return run_replicas(job, cores, settings, lambda facts: lambda call, maker: None)
 
 
+@pytest.mark.processes
 class TestProcesses:
     def test_all_count_the_same_time_and_none_idles_in_it(self) -> None:
         told: list[tuple[str, TimedCall]] = []
@@ -66,7 +68,7 @@ class TestProcesses:
         ends = [part.measurement.start_ns + part.measurement.host_call_ns for part in found]
         assert min(own[-1] for own in ends) - max(own[0] for own in starts) >= 0.3e9
 
-    @pytest.mark.skipif(len(cores_in_use()) < 2, reason="needs two cores")
+    @two_cores
     def test_each_replica_may_use_its_own_share_of_the_cores_alone(self) -> None:
         before = os.sched_getaffinity(0)
         shares = core_shares(cores_in_use(), 2)

@@ -5,7 +5,11 @@ import sys
 import threading
 import time
 
+import pytest
+
 from measurement.settle import settle
+
+pytestmark = pytest.mark.processes
 
 WORK_S = 0.4
 

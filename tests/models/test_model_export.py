@@ -15,6 +15,8 @@ from torch import nn
 from models import EfficientNetOptions, NormOptions, build_model
 from models.surgery import normalize_in_model, pad_input_channels, split
 
+pytestmark = pytest.mark.engine
+
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 64
 
@@ -81,7 +83,8 @@ def test_openvino_computes_the_same(build: Callable[[], nn.Module], pictures: to
     _assert_equal(_on_openvino(module, (pictures,))[0], _expected(module, pictures))
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+# That stages reach ONNX Runtime is in tests/backends/test_pipeline.py, too.
+@pytest.mark.parametrize("engine", [pytest.param("onnxruntime", marks=pytest.mark.full), "openvino"])
 def test_stages_run_one_after_the_other_on_engines(engine: str) -> None:
     module = _in_model(_small())
     # The second cut lies inside a residual block: two values cross it.

@@ -21,6 +21,8 @@ from safetensors.torch import save
 from models import build_model
 from models.hub import PROBE_TIMEOUT_S
 
+pytestmark = pytest.mark.processes
+
 # Reports what a fresh process was given: the client reads its environment when it is imported.
 PROGRAM = """
 import json, os, sys, time, torch, timm, huggingface_hub

@@ -154,6 +154,7 @@ def test_a_fused_activation_survives_every_kind_of_norm() -> None:
         assert sum(isinstance(layer, nn.ReLU6) for layer in module.modules()) == relu6_count
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", ["resnet152", "mobilenet"])
 def test_a_model_without_norms_computes_ordinary_numbers(name: str) -> None:
     module = build_model(name, weights="random", norm=NormOptions("none")).module
@@ -170,7 +171,7 @@ def test_a_group_count_that_does_not_divide_names_the_layer_and_what_fits() -> N
 
 
 @given(num_groups=st.integers(1, 80))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_group_count_is_either_used_everywhere_or_refused(num_groups: int) -> None:
     channels = {
         layer.num_features for layer in _model("resnet18").modules() if isinstance(layer, nn.BatchNorm2d)
@@ -297,7 +298,7 @@ def _cut_subject() -> tuple[nn.Module, list[str], torch.Tensor, torch.Tensor]:
 
 
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_set_of_cuts_keeps_the_outputs_or_is_refused(data: st.DataObject) -> None:
     module, layers, pictures, expected = _cut_subject()
     names = data.draw(st.lists(st.sampled_from(layers), min_size=1, max_size=6))

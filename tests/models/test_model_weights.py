@@ -35,6 +35,7 @@ def small() -> nn.Module:
     return build_model(SMALL, weights="random").module
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", model_names())
 def test_random_weights_keep_every_activation_ordinary_in_bfloat16(name: str) -> None:
     built = build_model(name, weights="random")
@@ -282,7 +283,7 @@ def _small_files() -> tuple[bytes, ...]:
 
 
 @given(data=st.data())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_damaged_file_is_read_or_refused_and_nothing_else(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from serving import request_rates
@@ -27,7 +27,6 @@ def at_rate(latency_ms, due_ms=None, lag_ms=0.0, broke_off: bool = False) -> AtR
     return AtRate(100.0, 4, (latency * MS).astype(np.int64), lag_ns, answered_ns, 0, broke_off, NOTHING)
 
 
-@settings(deadline=None)  # of a machine that is busy with other tests
 @given(rate=st.floats(0.1, 1e4), requests=st.integers(1, 500), seed=st.integers(0, 2**32))
 def test_arrivals_are_in_order_and_as_many_as_asked_for_and_the_same_for_the_same_seed(
     rate: float, requests: int, seed: int
@@ -47,7 +46,6 @@ def test_arrivals_come_at_the_rate_and_their_gaps_are_exponential() -> None:
     )  # of an exponential distribution they are equal
 
 
-@settings(deadline=None)  # of a machine that is busy with other tests
 @given(requests=st.integers(1, 500), clients=st.integers(1, 8), seed=st.integers(0, 2**32))
 def test_every_arrival_is_dealt_to_one_client_in_order(requests: int, clients: int, seed: int) -> None:
     arrivals = poisson_arrivals(10.0, requests, seed)
@@ -104,7 +102,6 @@ def test_clients_that_are_late_themselves_are_told() -> None:
     assert warning.startswith("warning: at 100.00 requests/s the clients sent late themselves, p99 5.000 ms")
 
 
-@settings(deadline=None)  # of a machine that is busy with other tests
 @given(capacity=st.floats(1.0, 1000.0), start=st.floats(0.5, 2000.0))
 def test_the_highest_rate_is_found_from_below(capacity: float, start: float) -> None:
     probes: list[float] = []

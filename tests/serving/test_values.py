@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark_parsers.driver import DriverParser
@@ -145,7 +145,6 @@ def test_instances_have_cores_of_their_own_by_their_number() -> None:
     assert own_cores("a_0_7", 4096) == cores
 
 
-@settings(deadline=None)  # of a machine that is busy with other tests
 @given(images=st.integers(1, 300), largest=st.integers(1, 64))
 def test_requests_cover_the_images_in_order_and_none_is_too_large(images: int, largest: int) -> None:
     spans = spans_of(Region("r", (images, 3, 2, 2), "uint8"), largest)

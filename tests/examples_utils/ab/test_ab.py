@@ -23,6 +23,8 @@ from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.run_model import VariantKey
 from tests.examples_utils.ab.comparisons import ab, left_behind
 
+pytestmark = pytest.mark.processes
+
 
 def start(project, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(

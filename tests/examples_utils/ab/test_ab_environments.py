@@ -36,6 +36,7 @@ def wheel(folder: Path, speed: int) -> Path:
     return file
 
 
+@pytest.mark.processes
 def test_a_revision_with_other_dependencies_runs_in_an_environment_with_them(workplace, project):
     wheel(project.folder / "wheels", 50)
     project.write("requirements.txt", "./wheels/thing-1.0-py3-none-any.whl\n")
@@ -51,6 +52,7 @@ def test_a_revision_with_other_dependencies_runs_in_an_environment_with_them(wor
     assert left_behind(project) == []
 
 
+@pytest.mark.processes
 def test_an_environment_that_cannot_be_made_is_refused_with_what_pip_says(workplace, project):
     project.write("requirements.txt", "./wheels/nothing-1.0-py3-none-any.whl\n")
     project.commit("Needs what is not there")
@@ -62,6 +64,7 @@ def test_an_environment_that_cannot_be_made_is_refused_with_what_pip_says(workpl
     assert left_behind(project) == []
 
 
+@pytest.mark.processes
 def test_a_project_that_is_installed_from_this_checkout_is_imported_from_the_revision(
     workplace, project, monkeypatch, tmp_path_factory
 ):
@@ -142,6 +145,7 @@ def test_extras_are_in_use_if_all_their_packages_are_installed_in_fitting_versio
     assert extras_in_use({}) == []
 
 
+@pytest.mark.processes
 def test_what_an_entry_requires_is_installed_for_its_revision_alone(workplace, project):
     wheel(project.folder / "wheels", 50)
     project.write("entry.txt", "./wheels/thing-1.0-py3-none-any.whl\n")

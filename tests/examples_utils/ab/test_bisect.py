@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from examples_utils.ab.bisection import Outcome, narrow
 from tests.examples_utils.ab.comparisons import ab, left_behind
 
+pytestmark = pytest.mark.processes
+
 
 @given(st.data())
 def test_the_first_slower_commit_is_among_the_suspects_and_alone_if_its_neighbours_can_be_judged(data):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.examples_utils.conftest import FIGURES
@@ -271,7 +271,7 @@ def test_list_shows_a_tree_and_the_same_as_json_and_yaml(workplace):
 TEXTS = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]), max_size=12)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), TEXTS, min_size=1, max_size=3))
 def test_a_yaml_listing_says_the_same_as_the_json_listing(workplace, descriptions):
     entries = {f"b_{name}": {"cmd": "echo", "parameters": [["v"], [text]], "tags": [text + "t"]}

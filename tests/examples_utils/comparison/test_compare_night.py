@@ -163,7 +163,7 @@ def test_a_benchmark_whose_level_drifts_is_held_to_its_own_unrest() -> None:
 
 
 @given(st.floats(1e-3, 1e3), st.integers(0, 5))
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=6)
 def test_neither_the_unit_nor_the_order_of_repetitions_matters(factor: float, seed: int) -> None:
     rng = np.random.default_rng([109, seed])
     history, night = history_of(rng, benchmarks=4), night_of(rng, {"benchmark_1": 1.06}, benchmarks=4)

@@ -70,7 +70,7 @@ def test_a_change_without_direction_is_told_but_neither_good_nor_bad() -> None:
 
 
 @given(figures)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_identical_figures_never_regress(values: list[float]) -> None:
     comparison = compared(run_of({"a": values}), run_of({"a": values}, "new"))
     assert comparison.judged[0].verdict in (Verdict.UNCHANGED, Verdict.UNCERTAIN)
@@ -78,7 +78,7 @@ def test_identical_figures_never_regress(values: list[float]) -> None:
 
 
 @given(figures, figures, st.floats(1e-6, 1e6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_unit_of_the_figures_does_not_matter(base: list[float], new: list[float], factor: float) -> None:
     one = compared(run_of({"a": base}), run_of({"a": new})).judged[0]
     scaled = compared(
@@ -90,7 +90,7 @@ def test_the_unit_of_the_figures_does_not_matter(base: list[float], new: list[fl
 
 
 @given(figures, figures)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_base_and_new_swapped_give_the_inverse(base: list[float], new: list[float]) -> None:
     there = compared(run_of({"a": base}), run_of({"a": new})).judged[0]
     back = compared(run_of({"a": new}), run_of({"a": base})).judged[0]
@@ -100,7 +100,7 @@ def test_base_and_new_swapped_give_the_inverse(base: list[float], new: list[floa
 
 
 @given(figures, figures, st.randoms(use_true_random=False))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_order_of_repetitions_does_not_matter(base: list[float], new: list[float], random) -> None:
     shuffled = random.sample(new, len(new))
     one = compared(run_of({"a": base}), run_of({"a": new})).judged[0]

@@ -19,6 +19,7 @@ KERNELS = {"compute_s", "memory_s"}
 TWO = "a: {cmd: echo 1}\nb: {cmd: echo 2}\n"
 
 
+@pytest.mark.processes
 def test_the_canary_prints_the_seconds_of_its_two_kernels():
     done = subprocess.run(
         [sys.executable, "-m", "examples_utils.canary"], capture_output=True, text=True, check=True
@@ -28,6 +29,7 @@ def test_the_canary_prints_the_seconds_of_its_two_kernels():
     assert all(seconds > 0 for seconds in figures.values())
 
 
+@pytest.mark.processes
 def test_the_canary_computes_on_one_thread_whatever_the_environment_says():
     code = "import os; from examples_utils.canary import measure; measure(); print(len(os.listdir('/proc/self/task')))"
     done = subprocess.run(
@@ -40,6 +42,7 @@ def test_the_canary_computes_on_one_thread_whatever_the_environment_says():
     assert done.stdout.strip() == "1"
 
 
+@pytest.mark.processes
 def test_each_repetition_holds_its_own_canary_and_the_whole_record_their_median(workplace):
     workplace.spec(TWO)
     done = workplace.benchmark("--canary", "--repeat", "2")
@@ -87,6 +90,7 @@ def test_a_canary_that_breaks_costs_a_warning_and_no_result(workplace, monkeypat
     assert "ImportError: broken" in (workplace.log / "canary/stderr").read_text()
 
 
+@pytest.mark.processes
 def test_ctrl_c_ends_the_canary_and_the_run_and_resume_measures_it_again(workplace, monkeypatch):
     workplace.spec(TWO)
     started = workplace.folder / "started"

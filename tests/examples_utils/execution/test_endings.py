@@ -102,6 +102,7 @@ def test_a_command_that_ends_well_on_sigterm_has_still_failed_by_its_timeout(wor
     assert (record["status"], record["exitcode"]) == ("failed", 124)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("number", "exitcode"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_stopped_run_ends_its_command_and_keeps_every_finished_result(workplace, number, exitcode):
     workplace.script("stubborn.py", STUBBORN)
@@ -118,6 +119,7 @@ def test_a_stopped_run_ends_its_command_and_keeps_every_finished_result(workplac
     assert processes_in(workplace.folder) == []
 
 
+@pytest.mark.processes
 def test_the_command_that_a_stopped_run_prints_goes_on_with_it(workplace):
     workplace.log = workplace.folder / "a log"
     workplace.script("wait.sh", "[ -e started ] || { touch started; sleep 60; }\n")
@@ -135,6 +137,7 @@ def test_the_command_that_a_stopped_run_prints_goes_on_with_it(workplace):
     assert [records[0]["status"] for records in results.values()] == ["passed"] * 3
 
 
+@pytest.mark.processes
 def test_a_second_ctrl_c_does_not_wait_for_the_grace_of_the_first(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec("first: {cmd: python3 stubborn.py}\n")
@@ -152,6 +155,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_grace_of_the_first(workplace):
     assert processes_in(workplace.folder) == []
 
 
+@pytest.mark.processes
 def test_a_killed_runner_loses_only_the_running_variant_and_resume_does_the_rest(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.script("count.py", "import sys; open(sys.argv[1], 'a').write('x')")
@@ -196,6 +200,7 @@ def test_resume_takes_no_options_of_its_own(workplace):
     assert workplace.command("benchmark", "--resume", "nowhere").exitcode == 2
 
 
+@pytest.mark.processes
 def test_a_log_folder_in_use_is_refused(workplace):
     workplace.spec("s: {cmd: sh wait.sh}\n")
     workplace.script("wait.sh", "touch started; sleep 60\n")
@@ -208,6 +213,7 @@ def test_a_log_folder_in_use_is_refused(workplace):
     assert "another run is using it" in refused.err
 
 
+@pytest.mark.processes
 def test_a_reader_that_goes_away_does_not_stop_the_run(workplace):
     workplace.spec("a: {cmd: echo hi}\nb: {cmd: echo ho}\n")
     runner = workplace.start()

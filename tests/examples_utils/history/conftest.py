@@ -6,9 +6,8 @@ import contextlib
 import fcntl
 import json
 import os
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +58,7 @@ def _users_of_server(folder: Path) -> Iterator[dict[str, Any]]:
         file.flush()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.database)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where a history of its own can be made, on either database."""
     if request.param == "sqlite":
@@ -87,11 +86,3 @@ def schema_of_its_own(server: str) -> Iterator[str]:
 def history(url: str) -> Iterator[History]:
     with open_history(url, create=True) as opened:
         yield opened
-
-
-def eventually(holds: Callable[[], bool], within_s: float = 20.0) -> None:
-    """Waits until it holds."""
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, "it never came to hold"
-        time.sleep(0.005)

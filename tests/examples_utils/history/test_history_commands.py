@@ -19,7 +19,7 @@ from examples_utils.history.store import open_history
 from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Done, Workplace
 from tests.examples_utils.history.runs import MACHINE, night
-from tests.postgresql_server import free_port
+from tests.ports import free_port
 
 SAMPLES = Path(__file__).parents[2] / "benchmark_parsers/samples"
 SPEC = """

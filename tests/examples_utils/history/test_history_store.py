@@ -6,14 +6,14 @@ from dataclasses import replace
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from examples_utils.history.store import History, HistoryError
 from examples_utils.run_model import Run
 from tests.examples_utils.history.runs import any_run, night
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25)
 @given(run=any_run())
 def test_a_run_is_loaded_as_it_was_added(history: History, run: Run) -> None:
     run = replace(run, run_id=f"{uuid4()}{run.run_id}")  # the examples share a history

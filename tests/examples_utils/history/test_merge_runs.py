@@ -25,13 +25,13 @@ def test_the_stage_that_had_come_further_counts(variants, repetitions, more_vari
     assert merge_runs(late, early) == late
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(any_run())
 def test_the_same_reading_again_changes_nothing(run):
     assert merge_runs(run, run) == run
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(any_run(), any_run())
 def test_no_variant_and_no_figure_is_lost(first, second):
     second = replace(second, run_id=first.run_id)

@@ -36,6 +36,7 @@ def author(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 
 
+@pytest.mark.processes
 def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: None):
     place.workplace.script("resize.py", blocks(WEEK, "python")[0])
     place.workplace.spec(blocks(WEEK, "yaml")[0], "week.yml")
@@ -149,6 +150,8 @@ def test_the_workflow_of_the_page_runs_on_one_machine_and_keeps_the_report():
     assert workflow[True]["schedule"] == [{"cron": "0 2 * * *"}]  # YAML takes the key `on` for a boolean
     steps = {step.get("name") or step["uses"].partition("@")[0]: step for step in job["steps"]}
     assert "examples_utils nightly" in steps["night"]["run"]
+    assert list(steps).index("tests") > list(steps).index("night")  # which nothing may disturb
+    assert steps["tests"]["run"] == "make test-full"
     assert steps["actions/upload-artifact"]["if"] == "always()"
 
 

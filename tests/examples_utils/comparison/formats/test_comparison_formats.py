@@ -9,7 +9,7 @@ import json
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from junitparser import JUnitXml, Skipped
@@ -94,7 +94,6 @@ MOVED = Comparison(
 
 
 @given(_comparisons)
-@settings(deadline=None)
 def test_the_json_document_is_valid_and_holds_every_figure(comparison):
     document = json.loads(formatted(comparison, "json"))
     assert [error.message for error in _SCHEMA.iter_errors(document)] == []
@@ -104,7 +103,6 @@ def test_the_json_document_is_valid_and_holds_every_figure(comparison):
 
 
 @given(_comparisons)
-@settings(deadline=None)
 def test_the_csv_file_reads_back_as_the_figures(comparison):
     rows = list(csv.DictReader(io.StringIO(formatted(comparison, "csv"), newline="")))
     ordered = by_urgency(comparison)
@@ -116,7 +114,6 @@ def test_the_csv_file_reads_back_as_the_figures(comparison):
 
 
 @given(_comparisons)
-@settings(deadline=None)
 def test_junit_reads_back_with_a_failure_for_what_fails_the_command(comparison):
     document = JUnitXml.fromstring(formatted(comparison, "junit").encode())
     bad = sum(one.verdict in (Verdict.REGRESSED, Verdict.FAILED) for one in comparison.judged)
@@ -124,7 +121,6 @@ def test_junit_reads_back_with_a_failure_for_what_fails_the_command(comparison):
 
 
 @given(_comparisons)
-@settings(deadline=None)
 def test_a_table_is_a_table_whatever_is_in_the_names(comparison):
     rows = [line for line in formatted(comparison, "markdown").splitlines() if line.startswith("|")]
     for row in rows:

@@ -22,7 +22,7 @@ whole_numbers = st.lists(st.integers(0, 20), min_size=2, max_size=5)
 
 @given(whole_numbers, whole_numbers)
 @example([0, 9, 9], [0, 0, 8, 10])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_exact_test_agrees_with_scipys_enumeration(base: list[int], new: list[int]) -> None:
     first, second = np.array(base, float), np.array(new, float)
     everything = np.concatenate([first, second])
@@ -45,7 +45,6 @@ def test_the_exact_test_tells_p_values_that_sampling_cannot() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-@settings(deadline=None)
 def test_q_values_are_those_of_scipy(p: list[float]) -> None:
     assert benjamini_hochberg(np.array(p)) == pytest.approx(stats.false_discovery_control(p), abs=1e-12)
 

@@ -20,7 +20,8 @@ from examples_utils.history.location import add_command
 from examples_utils.history.problems import UnreachableError
 from examples_utils.history.store import History, HistoryError, open_history
 from tests.examples_utils.history.runs import night
-from tests.postgresql_server import free_port, running_server
+from tests.ports import free_port
+from tests.postgresql_server import running_server
 
 ROOT = Path(__file__).parents[4]
 
@@ -124,6 +125,7 @@ def test_a_writer_that_keeps_a_server_s_history_is_told_after_the_time_that_the_
                 history.add(night(2))
 
 
+@pytest.mark.processes
 def test_benchmarks_are_run_though_the_history_is_locked(file, workplace):
     workplace.spec("a: {cmd: echo hi}\n")
     with sqlite3.connect(file, isolation_level=None) as other:

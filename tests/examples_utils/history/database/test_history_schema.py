@@ -79,6 +79,7 @@ def test_an_older_history_is_migrated_and_keeps_its_runs(url, next_version, monk
         assert notes == ["migrated", None]
 
 
+@pytest.mark.processes
 def test_a_migration_that_is_killed_leaves_the_older_history_whole(url, next_version):
     with open_history(url, create=True) as history:
         history.add(night(1))
@@ -91,6 +92,7 @@ def test_a_migration_that_is_killed_leaves_the_older_history_whole(url, next_ver
         assert "note" not in row._asdict()
 
 
+@pytest.mark.processes
 def test_processes_that_open_an_older_history_at_once_migrate_it_once(url, next_version):
     with open_history(url, create=True) as history:
         history.add(night(1))
@@ -111,6 +113,7 @@ def opened_by_next_version(url: str, migrations: Path) -> subprocess.Popen[bytes
     return subprocess.Popen([sys.executable, "-c", code, url, str(migrations)], cwd=ROOT)
 
 
+@pytest.mark.processes
 def test_processes_that_make_a_history_at_once_make_one(url):
     code = "import sys; from examples_utils.history.store import *\nwith open_history(sys.argv[1], create=True): pass"
     processes = [subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT) for _ in range(3)]
@@ -165,6 +168,7 @@ def test_a_server_s_database_in_which_a_name_is_taken_is_refused(postgresql_url)
         pass
 
 
+@pytest.mark.processes
 def test_the_migrations_are_in_the_distribution(tmp_path):
     build = [
         sys.executable,

@@ -7,8 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from examples_utils.history.store import open_history
 from tests.examples_utils.history.runs import night
+
+pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[4]
 # Adds the nights from the first argument on, and says each as soon as it has been acknowledged.
