@@ -117,8 +117,8 @@ def test_a_variant_is_read_by_it(folder):
     ("name", "said"),
     [
         ("broken", "of acme-broken 0.1 (acme_broken:Parser) cannot be imported: ModuleNotFoundError"),
-        ("not_a_class", "is no class or function"),
-        ("twice", "is brought by acme-broken 0.1 (acme_broken:P) and acme-words 1.2 (acme_words:Words)"),
+        ("not_a_class", "is not a class or function"),
+        ("twice", "is provided by acme-broken 0.1 (acme_broken:P) and acme-words 1.2 (acme_words:Words)"),
         ("wordz", "no parser is called 'wordz'; did you mean words?"),
     ],
 )
@@ -141,13 +141,13 @@ def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, n
         ("raisesinfeed", "parser raisesinfeed raised ZeroDivisionError: no such luck"),
         ("raisesattheend", "raised SystemExit: 3"),
         ("raisesatthestart", "raised KeyError: 'nothing'"),
-        ("givesadictionary", "which is no Parsed"),
+        ("givesadictionary", "which is not a Parsed"),
         (
             "givesnonsense",
             "b: nan is not a finite number; c: '4' is not a finite number; d: -1 ms is negative",
         ),
         ("givestoomuch", "tensor: an unprintable Tensor is not a finite number"),
-        ("givestoolargeasample", "gives what cannot be stored: OverflowError: int too large"),
+        ("givestoolargeasample", "returned values that cannot be stored: OverflowError: int too large"),
     ],
 )
 def test_one_that_fails_fails_its_variant_alone(folder, name, said):
