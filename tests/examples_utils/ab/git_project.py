@@ -18,7 +18,7 @@ SPEC = """quick:
 
 
 class GitProject:
-    """A git repository in ``folder``; its branch is ``main``."""
+    """A git repository in `folder`; its branch is `main`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
