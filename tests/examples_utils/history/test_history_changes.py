@@ -83,8 +83,8 @@ def test_runs_of_other_branches_in_between_are_no_steps(changes):
     [
         (["--benchmark", "modle1"], "--benchmark modle1: no such benchmark; did you mean model1"),
         (["--metric", "troughput"], "--metric troughput: no such metric; did you mean throughput"),
-        (["--branch", "dev"], "changes: history.db holds no run of branch dev"),
-        (["--suite", "other.yml"], "holds no run of suite other.yml"),
+        (["--branch", "dev"], "changes: history.db has no run of branch dev"),
+        (["--suite", "other.yml"], "has no run of suite other.yml"),
         (["--history", "other.db"], "other.db"),
         (["--threshold", "2"], "write 2% if that is meant"),
         (["--format", "csv"], "invalid choice: 'csv'"),
