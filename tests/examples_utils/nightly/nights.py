@@ -38,7 +38,7 @@ ENTRY = """
 
 @dataclass
 class NightPlace:
-    """``slowness`` is how much longer the canary takes tonight: 1.06 for 6%."""
+    """`slowness` is how much longer the canary takes tonight: 1.06 for 6%."""
 
     workplace: Workplace
     slowness: float = 1.0
@@ -81,7 +81,7 @@ class NightPlace:
     def went_before(
         self, count: int, levels: Mapping[str, float], until_days_ago: int = 1, **changed: Any
     ) -> list[Run]:
-        """Adds so many good nights to the history, one a day up to yesterday; ``changed`` replaces fields of them."""
+        """Adds so many good nights to the history, one a day up to yesterday; `changed` replaces fields of them."""
         last = until_days_ago
         runs = [
             replace(earlier_night(days, levels), **changed) for days in range(last + count - 1, last - 1, -1)

@@ -45,7 +45,7 @@ def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     out, _ = night.communicate(timeout=30)
     assert night.returncode == 130
     assert "Traceback" not in out
-    assert "go on with: python3 -m examples_utils benchmark --resume" in out
+    assert "continue with: python3 -m examples_utils benchmark --resume" in out
     (run,) = place.stored()
     assert run.metrics[MetricKey(SUITE, "first", "first", "rate")].values == (7.0,)
     assert len(run.canary["compute"]) == 1
@@ -59,7 +59,7 @@ def test_ctrl_c_before_anything_is_finished_is_said(place: NightPlace):
     night.send_signal(signal.SIGINT)
     out, _ = night.communicate(timeout=30)
     assert night.returncode == 130
-    assert "there is nothing to keep or to judge" in out
+    assert "there is nothing to store or to compare" in out
 
 
 def test_ctrl_c_while_suspects_are_repeated_keeps_all_repetitions(place: NightPlace):
