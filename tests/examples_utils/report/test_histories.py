@@ -126,7 +126,7 @@ def test_leading_figures_are_drawn_whole_and_the_others_share_what_is_left(
     keys = [KEY._replace(variant=str(number)) for number in range(lead + others)]
     same = series([1.0] * nights, [1.0] * nights, [1.0] * nights)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_data, "MOST_POINTS", 20_000)
+        patch.setattr(page_data, "MAX_POINTS", 20_000)
         limits = drawn_nights(dict.fromkeys(keys, same), keys[:lead])
     assert all(limits[key] == nights for key in keys[:lead])
     assert len({limits[key] for key in keys[lead:]}) <= 1

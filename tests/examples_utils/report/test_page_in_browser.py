@@ -40,7 +40,7 @@ def visible_rows(page: Page) -> list[list[str]]:
 
 def test_what_regressed_stands_on_top_with_its_size_its_date_and_its_evidence(open_page: OpenPage) -> None:
     page = open_page(PAGE)
-    assert page.locator("h1").text_content() == "3 figures regressed"
+    assert page.locator("h1").text_content() == "3 metrics regressed"
     card = page.locator(".card").first.inner_text()
     assert "resnet50_infer_micro_batch_size_8" in card
     assert "lower (95% interval −" in card
@@ -117,7 +117,7 @@ def test_words_filter_figures_and_benchmarks_by_keyboard(open_page: OpenPage) ->
     assert [row[1:3] for row in visible_rows(page)] == [
         ["efficientnet_b0_infer_micro_batch_size_8", "latency ms"]
     ]
-    assert page.locator("#-shown").inner_text() == "1 of 12 figures"
+    assert page.locator("#-shown").inner_text() == "1 of 12 metrics"
     assert page.locator("article:visible").count() == 1
     page.keyboard.type(" nonsense")
     assert visible_rows(page) == []
@@ -161,7 +161,7 @@ def test_more_figures_are_drawn_when_they_are_opened(open_page: OpenPage) -> Non
     page = open_page(PAGE, "#efficientnet_b0_infer/micro_batch_size_8")
     article = page.locator("article", has=page.locator(":focus"))
     assert article.locator("svg").count() == 2
-    article.locator("summary", has_text="1 more figure").click()
+    article.locator("summary", has_text="1 more metric").click()
     figure = article.locator(".more figure")
     figure.locator("svg").wait_for()
     assert figure.locator("figcaption").inner_text().startswith("unchanged latency_p99")
@@ -192,7 +192,7 @@ def test_a_slow_machine_and_other_fingerprints_are_told_once_above_all(open_page
     comparison = replace(COMPARISON, movement=movement, differences=("kernel: 6.1 → 6.2",))
     page = open_page(report_page(RUNS, comparison))
     banners = page.locator(".banner:visible").all_inner_texts()
-    assert banners[0].startswith("Machine slower by 4.2% (3.6% to 4.9%): 87% of the figures moved together")
+    assert banners[0].startswith("Machine slower by 4.2% (3.6% to 4.9%): 87% of the metrics moved together")
     assert banners[1:] == ["Note: kernel: 6.1 → 6.2"]
 
 
@@ -214,8 +214,8 @@ def test_a_first_night_has_figures_and_plots_of_one_night(open_page: OpenPage) -
 
 def test_a_page_of_no_run_says_that_there_is_nothing(open_page: OpenPage) -> None:
     page = open_page(report_page([], Comparison("", "", ())))
-    assert page.locator("h1").inner_text() == "No figure to compare"
-    assert "no figures in this run" in page.locator("main").inner_text()
+    assert page.locator("h1").inner_text() == "No metric to compare"
+    assert "This run has no metrics" in page.locator("main").inner_text()
 
 
 def test_failed_and_missing_variants_are_told_with_reason_and_log(open_page: OpenPage) -> None:
@@ -245,7 +245,7 @@ def test_failed_and_missing_variants_are_told_with_reason_and_log(open_page: Ope
         for one in COMPARISON.judged
     ]
     page = open_page(report_page(runs, replace(COMPARISON, judged=tuple(judged))))
-    assert page.locator("h1").inner_text() == "3 figures regressed, 1 variant failed"
+    assert page.locator("h1").inner_text() == "3 metrics regressed, 1 variant failed"
     cards = page.locator(".card").all_inner_texts()
     assert ["exit code 1: out of memory" in card for card in cards] == [False, True, False]
     assert "missing" in cards[2]
