@@ -13,8 +13,8 @@ import pytest
 
 from bench.driver import BENCHMARK_APP
 from driver.telemetry import SWITCHES
-from examples_utils.environment import NO_TELEMETRY, additions
-from examples_utils.options import CommandOptions
+from examples_utils.planning.environment import NO_TELEMETRY, additions
+from examples_utils.planning.options import CommandOptions
 from measurement.machine import available_cores
 
 ROOT = Path(__file__).parents[1]

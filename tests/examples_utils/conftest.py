@@ -42,7 +42,7 @@ class Done:
 
 
 class Workplace:
-    """A folder with ``benchmarks.yml``."""
+    """A folder with `benchmarks.yml`."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
