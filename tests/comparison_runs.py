@@ -1,4 +1,4 @@
-"""Runs made of figures, for tests of what is said about them."""
+"""Runs made of given values, for tests of comparisons."""
 
 from __future__ import annotations
 

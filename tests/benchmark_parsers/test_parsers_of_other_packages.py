@@ -1,4 +1,4 @@
-"""A parser that another installed package brings is used, and its faults are told and hurt nothing else."""
+"""A parser of another installed package is used, and its faults are reported and affect nothing else."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_variant_is_read_by_it(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reported"),
     [
         ("broken", "of acme-broken 0.1 (acme_broken:Parser) cannot be imported: ModuleNotFoundError"),
         ("not_a_class", "is not a class or function"),
@@ -122,21 +122,21 @@ def test_a_variant_is_read_by_it(folder):
         ("wordz", "no parser is called 'wordz'; did you mean words?"),
     ],
 )
-def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, name, said):
+def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, name, reported):
     (folder / "benchmarks.yml").write_text(f"w:\n  cmd: cat out\n  parser: {name}\n")
     for command in (["validate"], ["benchmark", "--log-dir", "log"]):
         done = runner(folder, *command)
         assert done.returncode == 2
         assert "benchmarks.yml:3:11: error: w.parser: " in done.stdout + done.stderr
-        assert said in done.stdout + done.stderr
+        assert reported in done.stdout + done.stderr
     assert not (folder / "log").exists()
     parsed = runner(folder, "parse", "--parser", name, "--stdout", "out")
     assert parsed.returncode == 2
-    assert said in parsed.stderr
+    assert reported in parsed.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reported"),
     [
         ("raisesinfeed", "parser raisesinfeed raised ZeroDivisionError: no such luck"),
         ("raisesattheend", "raised SystemExit: 3"),
@@ -150,14 +150,14 @@ def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, n
         ("givestoolargeasample", "returned values that cannot be stored: OverflowError: int too large"),
     ],
 )
-def test_one_that_fails_fails_its_variant_alone(folder, name, said):
+def test_one_that_fails_fails_its_variant_alone(folder, name, reported):
     (folder / "benchmarks.yml").write_text(
         f"a: {{cmd: cat out, parser: {name}}}\nb: {{cmd: cat out, parser: words}}\n"
     )
     done = runner(folder, "benchmark", "--log-dir", "log")
     assert done.returncode == 1
     records = json.loads((folder / "log/benchmark_results.json").read_text())
-    assert said in records["a"][0]["reason"]
+    assert reported in records["a"][0]["reason"]
     assert records["b"][0]["status"] == "passed"
 
 

@@ -89,7 +89,7 @@ def test_records_of_the_original_runner_and_ours_are_valid(tmp_path, record):
     assert list(Draft202012Validator(result_schema()).iter_errors({"b": [record]})) == []
 
 
-# Where, what is there instead, and what is said at which place.
+# The place, the replacement, and the place and text of the message.
 FAULTS: dict[str, tuple[tuple[str, ...], Any, str, str]] = {
     "a missing key": (("suite",), ..., "/b/0", "suite is missing: the spec"),
     "a missing key of the original": (("results",), ..., "/b/0", "results is missing: metric to reduction"),
@@ -178,7 +178,7 @@ def test_all_problems_of_all_records_are_told_at_once(tmp_path):
 )
 def test_what_is_no_result_file_is_told_cleanly(tmp_path, text, place, message):
     problems = checked(tmp_path, text)
-    assert any(said.startswith(f"{place}: ") and message in said for said in problems), problems
+    assert any(reported.startswith(f"{place}: ") and message in reported for reported in problems), problems
 
 
 @given(share=st.floats(0, 1, exclude_max=True))

@@ -1,4 +1,4 @@
-"""Every tool's own output gives its figures in our units; what is no such output gives a reason, never a crash."""
+"""Every tool's output gives its metrics in our units; other output gives a reason, never a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Units are converted without loss, and long series are told by a faithful few."""
+"""Units are converted without loss, and long series are represented by a faithful sample."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_an_even_sample_is_every_so_many_th_of_the_series(length, chunk, limit):
 
 @given(figures=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500))
 def test_a_summary_says_what_numpy_says(figures):
-    told = summarise(figures)
-    assert told["mean"] == pytest.approx(np.mean(figures), abs=1e-6)
-    assert (told["min"], told["max"], told["count"]) == (min(figures), max(figures), len(figures))
-    assert told["std"] == pytest.approx(np.std(figures, ddof=1) if len(figures) > 1 else 0, abs=1e-6)
-    for name, value in told.items():
+    reported = summarise(figures)
+    assert reported["mean"] == pytest.approx(np.mean(figures), abs=1e-6)
+    assert (reported["min"], reported["max"], reported["count"]) == (min(figures), max(figures), len(figures))
+    assert reported["std"] == pytest.approx(np.std(figures, ddof=1) if len(figures) > 1 else 0, abs=1e-6)
+    for name, value in reported.items():
         if name.startswith("p"):
             assert value == pytest.approx(np.percentile(figures, int(name[1:])), abs=1e-6)
-    assert ("p99" in told) == (len(figures) >= 100)
+    assert ("p99" in reported) == (len(figures) >= 100)
 
 
 @given(length=st.integers(0, 5000))

@@ -1,4 +1,4 @@
-"""Two revisions by turns: what is compared, what is refused, and that nothing is left behind."""
+"""Two revisions, run alternately: what is compared, what is refused, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_both_sides_run_right_after_each_other_and_take_the_lead_in_turn(base, n
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--base", "mian"], "--base mian: no such revision in"),
         (["--base", "mian"], "did you mean main?"),
@@ -145,10 +145,10 @@ def test_both_sides_run_right_after_each_other_and_take_the_lead_in_turn(base, n
         ([], "the following arguments are required: --base"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_with_a_remedy_and_leaves_nothing(workplace, project, arguments, said):
+def test_what_cannot_be_is_refused_with_a_remedy_and_leaves_nothing(workplace, project, arguments, reported):
     done = ab(workplace, *arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
     assert left_behind(project) == []
 
 

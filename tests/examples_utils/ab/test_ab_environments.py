@@ -1,4 +1,4 @@
-"""Each revision runs with the packages and the code that it says it needs."""
+"""Each revision runs with the packages that it declares, and with its own code."""
 
 from __future__ import annotations
 

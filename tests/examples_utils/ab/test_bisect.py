@@ -100,17 +100,17 @@ def test_the_comparison_of_the_first_slower_commit_is_what_the_file_holds(workpl
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--base", "main~3"], "--new .: --bisect goes through commits"),
         (["--base", "main", "--new", "HEAD"], "base and new are the same commit"),
         (["--base", "main", "--new", "main~2"], "is not an ancestor of"),
     ],
 )
-def test_a_way_that_is_none_is_refused(workplace, project, slower, arguments, said):
+def test_a_way_that_is_none_is_refused(workplace, project, slower, arguments, reported):
     done = ab(workplace, "--bisect", *arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
 
 
 def test_a_regression_that_few_repetitions_leave_open_is_not_taken_for_none(workplace, project):
@@ -159,7 +159,7 @@ def test_a_base_that_fails_exits_with_1_as_it_does_without_bisect(workplace, pro
 
 @pytest.fixture
 def merged(project):
-    """A side branch, and the main one beside it, which is merged with it in the end; gives where they part."""
+    """Creates a side branch that is merged into the main one at the end; returns their merge base."""
     parted = project.git("rev-parse", "HEAD")
     project.git("checkout", "-q", "-b", "side")
     project.write("side", "1\n")

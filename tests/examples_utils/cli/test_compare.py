@@ -1,4 +1,4 @@
-"""`compare`: what BASE and NEW may be, what is said of them, and the exit code."""
+"""`compare`: what BASE and NEW may be, the output, and the exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples_utils.history.store import open_history
 from examples_utils.run_model import Run, VariantFacts, VariantKey
 from tests.examples_utils.stored_nights import MACHINE, NAMES, night
 
-# Two single runs do not say by how much runs differ, so that no pair of them is unchanged; ten nights say it.
+# Two single runs do not show how much runs differ, so no pair of them is unchanged; ten nights do.
 NIGHTS = [night(number) for number in range(10)]
 TEN_NIGHTS = "branch:main:11"  # the last one of them is NEW, and so no part of the base
 
@@ -139,7 +139,7 @@ def test_without_the_statistics_library_it_says_what_to_install(workplace):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["latest", "latest"], "latest and latest both name run 00000001abab"),
         (["branch:main:1", "latest"], "name an earlier run as BASE"),
@@ -160,10 +160,10 @@ def test_without_the_statistics_library_it_says_what_to_install(workplace):
         (["latest"], "the following arguments are required: NEW"),
     ],
 )  # fmt: skip
-def test_a_wrong_request_is_refused_with_what_is_there(compare, arguments, said):
+def test_a_wrong_request_is_refused_with_what_is_there(compare, arguments, reported):
     done = compare([night(0), night(1)], *arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
 
 
 def test_without_a_history_a_reference_is_refused_with_a_remedy(workplace):

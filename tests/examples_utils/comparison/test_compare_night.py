@@ -1,4 +1,4 @@
-"""One night against the nights before it."""
+"""One night compared with earlier nights."""
 
 from dataclasses import replace
 

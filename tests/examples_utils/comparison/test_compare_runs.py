@@ -206,11 +206,11 @@ def test_figures_without_a_ratio_that_lie_apart_are_called_with_both_values(
     direction: str, base: list[float], new: list[float], verdict: Verdict, options: CompareOptions
 ) -> None:
     one = compared(run_of({"a": base}, direction=direction), run_of({"a": new}, direction=direction), options)
-    (told,) = one.judged
-    assert (told.verdict, told.ratio, told.low, told.high) == (verdict, None, None, None)
-    assert f"{median(base):.5g} in the base and {median(new):.5g} now" in told.reason
-    assert told.q is not None
-    assert told.q <= 0.05
+    (reported,) = one.judged
+    assert (reported.verdict, reported.ratio, reported.low, reported.high) == (verdict, None, None, None)
+    assert f"{median(base):.5g} in the base and {median(new):.5g} now" in reported.reason
+    assert reported.q is not None
+    assert reported.q <= 0.05
     assert one.geometric_mean is None
 
 

@@ -1,4 +1,4 @@
-"""The canary between the variants: its figures are stored with each repetition, and its failure costs no result."""
+"""The canary between the variants: its times are stored with each repetition, and its failure costs no result."""
 
 from __future__ import annotations
 

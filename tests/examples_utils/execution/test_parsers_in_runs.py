@@ -1,4 +1,4 @@
-"""Entries with a parser, the record of their figures, and the commands `parse` and `validate-results`."""
+"""Entries with a parser, the record of their metrics, and the commands `parse` and `validate-results`."""
 
 from __future__ import annotations
 

@@ -52,11 +52,11 @@ def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
     work.benchmark()
     record = work.log / "a/a_n_2/variant_result.json"
     later = record.rename(work.folder / "later.json")
-    said = [work.command("history", "add", str(work.log)).out]
+    reported = [work.command("history", "add", str(work.log)).out]
     later.rename(record)
-    said += [work.command("history", "add", str(work.log)).out for _ in range(2)]
-    run_id = said[0].split(":")[0]
-    assert [line.split(":")[:2] for line in said] == [
+    reported += [work.command("history", "add", str(work.log)).out for _ in range(2)]
+    run_id = reported[0].split(":")[0]
+    assert [line.split(":")[:2] for line in reported] == [
         [run_id, " added"], [run_id, " completed"], [run_id, " already complete"],
     ]  # fmt: skip
     (run,) = stored()
@@ -270,7 +270,7 @@ def test_a_failed_variant_is_exported_too(work: Workplace):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (("runs.xml",), "the name does not determine the format; give --format parquet, csv, json"),
         (("-", "--format", "parquet"), "cannot be written to standard output; name a file"),
@@ -278,9 +278,9 @@ def test_a_failed_variant_is_exported_too(work: Workplace):
         (("runs.csv", "--run", "latest", "--branch", "main"), "--branch main: --run names the runs"),
     ],
 )
-def test_an_export_that_cannot_be_made_is_refused(work: Workplace, arguments, said):
+def test_an_export_that_cannot_be_made_is_refused(work: Workplace, arguments, reported):
     done = exported(work, *arguments)
-    assert (done.exitcode, said in done.err) == (2, True), done.err
+    assert (done.exitcode, reported in done.err) == (2, True), done.err
     assert not list(work.folder.glob("*.tmp"))
 
 
@@ -477,7 +477,7 @@ def test_results_of_the_original_runner_are_imported(work: Workplace):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (("times.json",), "times.json:/: error: cannot be read"),
         (("spec.txt", "--parser", "hyperfine"), "contains no JSON of hyperfine; nothing was added"),
@@ -491,10 +491,10 @@ def test_results_of_the_original_runner_are_imported(work: Workplace):
         (("spec.txt", "--measured-here"), "--measured-here: result files contain this themselves"),
     ],
 )
-def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, said):
+def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, reported):
     (work.folder / "spec.txt").write_text("no figures\n")
     done = work.command("import", *arguments)
-    assert (done.exitcode, said in done.err) == (2, True), done.err
+    assert (done.exitcode, reported in done.err) == (2, True), done.err
 
 
 WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from examples_utils.cli import *; sys.exit(main(sys.argv[2:]))"

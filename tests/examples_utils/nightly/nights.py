@@ -18,7 +18,7 @@ from tests.examples_utils.conftest import Done, Workplace
 SUITE = "benchmarks.yml"
 CANARY_S = {"compute": 0.006, "memory": 0.009}
 NOISE = 0.01
-# Prints what its file of levels says for this execution (the last line for all that follow), with noise of 1%.
+# Prints this execution's level from its file (the last line for all later ones), with 1% noise.
 BENCH = """
 import pathlib, random, sys
 name = sys.argv[1]

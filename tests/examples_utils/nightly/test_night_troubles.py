@@ -164,7 +164,7 @@ def test_a_history_that_is_locked_is_held_against_all_the_same(place: NightPlace
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--window", "0"], "--window"),
         (["--repeat", "0"], "--repeat"),
@@ -174,11 +174,11 @@ def test_a_history_that_is_locked_is_held_against_all_the_same(place: NightPlace
         (["--history", "mysql://there"], "SQLite or PostgreSQL"),
     ],
 )
-def test_a_wrong_request_is_refused_by_name(place: NightPlace, arguments: list[str], said: str):
+def test_a_wrong_request_is_refused_by_name(place: NightPlace, arguments: list[str], reported: str):
     place.benchmarks(a=100)
     done = place.night(*arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
     assert not place.log.exists()
 
 

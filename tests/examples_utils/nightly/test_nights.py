@@ -91,9 +91,9 @@ def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
     place.slowness = 1.07
     done = place.night("--repeat", "3")
     assert done.exitcode == 0, done.out
-    told = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
-    assert len(told) == 1
-    assert 6 < float(told[0]) < 8
+    reported = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
+    assert len(reported) == 1
+    assert 6 < float(reported[0]) < 8
     assert 1.06 < place.verdict["comparison"]["machine"]["slowdown"] < 1.08
 
 
@@ -158,12 +158,12 @@ def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightP
 
 
 @pytest.mark.parametrize(
-    ("wished", "written"),
+    ("requested", "written"),
     [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")],
 )
-def test_the_report_goes_where_it_is_wanted(place: NightPlace, wished: str, written: str):
+def test_the_report_goes_where_it_is_wanted(place: NightPlace, requested: str, written: str):
     place.benchmarks(a=100)
-    done = place.night("--report", wished)
+    done = place.night("--report", requested)
     assert (place.folder / written).read_text().startswith("<!doctype html>")
     assert f"report: {place.folder / written}" in done.out
 

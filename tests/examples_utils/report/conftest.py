@@ -1,4 +1,4 @@
-"""A real browser, which tells whatever the page asks for or complains about."""
+"""A real browser, which records all requests and errors of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page as a browser shows it: figures, filter, sort, plots, links."""
+"""The page as a browser shows it: metrics, filter, sort, plots, links."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def test_what_regressed_stands_on_top_with_its_size_its_date_and_its_evidence(op
 def test_the_figures_are_those_of_the_comparison_as_json(open_page: OpenPage) -> None:
     page = open_page(PAGE)
     page.select_option("#-show", "*")
-    told = json.loads(comparison_json(COMPARISON))["figures"]
+    reported = json.loads(comparison_json(COMPARISON))["figures"]
     rows = page.evaluate(
         """[...document.querySelectorAll("#-table tbody tr")].map((row) => [...row.cells].map((cell) =>
         "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent.trim()))"""
     )
-    assert len(rows) == len(told) == 12
-    for row, figure in zip(rows, told, strict=True):
+    assert len(rows) == len(reported) == 12
+    for row, figure in zip(rows, reported, strict=True):
         assert row[1] == figure["variant"]
         assert row[2].split() == [figure["metric"], figure["unit"]]
         assert row[3:6] == [figure["base"], figure["new"], figure["ratio"]]
@@ -75,9 +75,9 @@ def test_the_table_of_nights_has_each_nights_median_and_commit(open_page: OpenPa
     key = MetricKey(*variant(EFFICIENTNET, 1), "throughput")
     assert len(rows) == 30
     for row, run in zip(rows, reversed(RUNS), strict=True):
-        day, told, _, commit, *_ = row.split("\t")
+        day, reported, _, commit, *_ = row.split("\t")
         assert day == run.started_utc[:16].replace("T", " ")
-        assert float(told) == pytest.approx(median(run.metrics[key].values), rel=1e-5)
+        assert float(reported) == pytest.approx(median(run.metrics[key].values), rel=1e-5)
         assert commit == run.commit[:10]
 
 
@@ -90,11 +90,11 @@ def test_a_plot_tells_its_nights_by_arrow_keys(open_page: OpenPage) -> None:
     plot.focus()
     plot.press("ArrowLeft")
     plot.press("ArrowLeft")
-    told = plot.get_attribute("aria-valuetext")
+    reported = plot.get_attribute("aria-valuetext")
     assert plot.get_attribute("aria-valuenow") == "28"
-    assert told.startswith("2026-01-28 02:30: ")
-    assert f"commit {RUNS[27].commit[:10]} on main · change point −7.4%" in told
-    assert plot.locator(".readout").inner_text() == told
+    assert reported.startswith("2026-01-28 02:30: ")
+    assert f"commit {RUNS[27].commit[:10]} on main · change point −7.4%" in reported
+    assert plot.locator(".readout").inner_text() == reported
     plot.press("Home")
     assert plot.get_attribute("aria-valuetext").startswith("2026-01-01")
     plot.press("End")
@@ -270,5 +270,5 @@ def test_nights_in_another_unit_are_left_out_and_counted(open_page: OpenPage) ->
     in_seconds = replace(first, metrics={**first.metrics, key: Metric((0.004, 0.005), "s", "lower")})
     page = open_page(report_page([in_seconds, *RUNS[1:]], COMPARISON), "#resnet50_infer/micro_batch_size_1")
     article = page.locator("article", has=page.locator(":focus"))
-    told = article.locator(".nights summary").all_inner_texts()
-    assert told[1].startswith("29 nights as a table; 1 night in another unit not drawn")
+    reported = article.locator(".nights summary").all_inner_texts()
+    assert reported[1].startswith("29 nights as a table; 1 night in another unit not drawn")

@@ -9,7 +9,7 @@ import pytest
 from examples_utils.problems import SpecError
 from examples_utils.spec.loader import load_spec
 
-# Each: the spec, where the problem is, and what the message must say.
+# Each: the spec, the place of the problem, and a part of the message.
 PROBLEMS = {
     "a timeout that is no number": ("r:\n  cmd: x\n  timeout: .nan\n", "3:12", "a number of seconds above 0"),
     "bad YAML": ("a: [1\nb: 2", "2:2", "not valid YAML"),

@@ -1,4 +1,4 @@
-"""What is wrong with a history is said in a line with its remedy, and nothing is changed or lost."""
+"""A problem of a history is reported in a line with its remedy, and nothing is changed or lost."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "reported"),
     [
         ("mysql://host/db", "mysql://host/db: a history is kept in SQLite or PostgreSQL"),
         ("sqlite://", "names no file; name one, such as sqlite:///history.db"),
@@ -96,9 +96,9 @@ def test_a_folder_and_a_missing_folder_are_refused(tmp_path):
         ("", "the history's URL is empty"),
     ],
 )
-def test_a_url_that_is_none_of_a_history_is_refused(url, said, tmp_path, monkeypatch):
+def test_a_url_that_is_none_of_a_history_is_refused(url, reported, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert said in refused(url, create=True)
+    assert reported in refused(url, create=True)
 
 
 def test_a_locked_history_is_told_after_the_time_that_the_url_allows(file):
@@ -280,7 +280,7 @@ def test_a_server_that_goes_down_between_two_adds_loses_neither(postgresql_progr
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "reported"),
     [
         ("postgresql://team:secret@db:543x/bench", "postgresql://team:***@db:543x/bench"),
         ("postgresql://team:secret@more@db:x/bench", "postgresql://team:***@db:x/bench"),
@@ -291,8 +291,8 @@ def test_a_server_that_goes_down_between_two_adds_loses_neither(postgresql_progr
         ("sqlite://team:secret@db", "sqlite://team:***@db: names no file"),
     ],
 )
-def test_no_message_holds_a_password_wherever_the_url_has_it(url, said):
+def test_no_message_holds_a_password_wherever_the_url_has_it(url, reported):
     message = refused(url)
-    assert said in message
+    assert reported in message
     assert "secret" not in message
     assert "secret" not in add_command(Path("logs"), url)

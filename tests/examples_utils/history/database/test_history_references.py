@@ -1,4 +1,4 @@
-"""A word of the command line names the runs that one would expect, or says why it names none."""
+"""A reference names the expected runs, or is refused with the reason."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_reference_names_its_runs_the_newest_first(history: History, reference
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "reported"),
     [
         ("latest~5", "latest~5: .*history.db holds 5 runs; history list shows"),
         ("branch:main:5", "branch:main: .* holds 4 runs of this branch"),
@@ -87,8 +87,8 @@ def test_a_reference_names_its_runs_the_newest_first(history: History, reference
         ("%", "%: is not a run of"),
     ],
 )
-def test_a_reference_that_names_no_run_is_refused_with_the_reason(history: History, reference, said):
-    with pytest.raises(HistoryError, match=said):
+def test_a_reference_that_names_no_run_is_refused_with_the_reason(history: History, reference, reported):
+    with pytest.raises(HistoryError, match=reported):
         history.resolve(reference)
 
 

@@ -215,12 +215,12 @@ BAD: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_refused_with_place_and_reason(tmp_path, name):
-    text, said = BAD[name]
+    text, reported = BAD[name]
     file = written(tmp_path, text)
     with pytest.raises(RequestError) as caught:
         read_runs(file)
     assert str(file) in str(caught.value)
-    assert said in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
