@@ -1,1 +1,1 @@
-"""Text to metrics: what a benchmark printed becomes the numbers its spec asks for."""
+"""Parsers: turn a benchmark's output into the metrics that its spec requests."""

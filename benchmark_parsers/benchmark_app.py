@@ -1,4 +1,4 @@
-"""OpenVINO's ``benchmark_app`` (the Python and the C++ one): the report at the end and what it ran with."""
+"""OpenVINO's `benchmark_app` (Python and C++): the final report and the effective settings."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import re
 from benchmark_parsers.parsed import Metric, Parsed
 from benchmark_parsers.units import MS, SAMPLES_PER_SEC, S, better, convert
 
-_FIGURE = re.compile(
+_LINE = re.compile(
     r"^\[ INFO \] +(Read model took|Compile model took|First inference took|Count:|Duration:|Median:|Average:|Min:|Max:"
     r"|Throughput:|[\d.]+ percentile:) +([\d.]+) (ms|us|iterations|FPS)$"
 )
-# Label: metric, unit that it is held in, reduction.
+# Label: metric, unit in records, reduction.
 _METRICS = {
     "Throughput:": ("throughput", SAMPLES_PER_SEC, "mean"),
     "Average:": ("latency", MS, "mean"),
@@ -27,12 +27,12 @@ _METRICS = {
 _SETTING = re.compile(r"^\[ INFO \] +([A-Z][A-Z_]+|Model batch size): (.+)$")
 _BUILD = re.compile(r"^\[ INFO \] Build \.* (\S+)$")
 _HOW = re.compile(r"Measuring performance \((.+)\)")
-# Holds OpenVINO's version, which is not a setting.
+# Contains OpenVINO's version, which is not a setting.
 _NO_SETTINGS = ("RUNTIME_REQUIREMENTS",)
 
 
 class BenchmarkAppParser:
-    """``latency`` is the mean of what it calls Average; a percentile of its choice is ``latency_p99`` or the like."""
+    """`latency` is the mean (its Average); a percentile of its command line is `latency_p99` or similar."""
 
     def __init__(self) -> None:
         self._metrics: dict[str, Metric] = {}
@@ -46,13 +46,13 @@ class BenchmarkAppParser:
                 self._read(line)
 
     def parsed(self) -> Parsed:
-        """Without a throughput the run did not come to its end."""
-        problems = () if "throughput" in self._metrics else ("holds no throughput of benchmark_app",)
+        """Requires a throughput: without one, the run did not finish."""
+        problems = () if "throughput" in self._metrics else ("contains no throughput of benchmark_app",)
         return Parsed(self._metrics, self._settings, self._versions, problems)
 
     def _read(self, line: str) -> None:
-        if figure := _FIGURE.match(line):
-            self._note(*figure.groups())
+        if found := _LINE.match(line):
+            self._note(*found.groups())
         elif (setting := _SETTING.match(line)) and setting[1] not in _NO_SETTINGS:
             self._settings.setdefault(setting[1], setting[2].strip())
         elif build := _BUILD.match(line):
@@ -65,5 +65,5 @@ class BenchmarkAppParser:
         name, unit, reduction = _METRICS.get(label, (f"latency_{percentile}", MS, percentile))
         value = float(text) if unit == "count" else convert(float(text), printed_unit, unit)
         direction = None if name == "duration" else better(unit)
-        # The whole comes first; with several shapes of input the same labels follow for each of them.
+        # The total comes first; with several input shapes, the same labels follow for each of them.
         self._metrics.setdefault(name, Metric(value, unit, direction, reduction))

@@ -1,4 +1,4 @@
-"""Metrics computed from other metrics and from parameters: the ``derived`` of an entry."""
+"""Metrics computed from other metrics and parameters: the `derived` key of an entry."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BRACED = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 
 @dataclass(frozen=True)
 class DerivedSpec:
-    """``expr`` in terms of metric and parameter names, bare or in braces; ``label`` names the result."""
+    """`expr` uses metric and parameter names, bare or in braces; `label` names the result."""
 
     name: str
     expr: str
@@ -26,18 +26,18 @@ class DerivedSpec:
 
 
 def names_in(expr: str) -> set[str]:
-    """The names that an expression uses. Raises ValueError, saying why, if it is no arithmetic expression."""
+    """Returns the names that an expression uses. Raises ValueError, with the reason, for an invalid expression."""
     try:
         tree = ast.parse(_bare(expr), mode="eval")
     except (SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{expr[:60]!r} is no expression: {getattr(error, 'msg', error)}") from None
+        raise ValueError(f"{expr[:60]!r} is not a valid expression: {getattr(error, 'msg', error)}") from None
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(_FUNCTIONS)
 
 
 def derive(
     derived: DerivedSpec, values: Mapping[str, float | None], parameters: Mapping[str, str]
 ) -> Reduced:
-    """The derived metric's value, or None and the reason. A metric's name hides a parameter's."""
+    """Returns the derived metric's value, or None and the reason. A metric takes precedence over a parameter."""
     from simpleeval import simple_eval  # type: ignore[import-untyped]
 
     names = {**{name: _number_or_text(text) for name, text in parameters.items()}, **values}
@@ -52,13 +52,13 @@ def derive(
                 None, 0, f"its expr {derived.expr[:60]!r} gives {shown}, which is not a finite number"
             )
     except Exception as error:
-        # Whatever can go wrong in somebody's expression: too large a number, an index that is not there.
+        # An arbitrary expression can fail in any way: number too large, index out of range, ...
         return Reduced(None, 0, f"its expr {derived.expr[:60]!r} cannot be computed: {error}")
     return Reduced(float(value), 1)
 
 
 def _bare(expr: str) -> str:
-    """Specs write names as ``{name}`` or as ``name``."""
+    """Removes the braces: specs write names as `{name}` or as `name`."""
     return _BRACED.sub(r"(\1)", expr).strip()
 
 

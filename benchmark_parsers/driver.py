@@ -1,4 +1,4 @@
-"""The report lines of ``run_benchmark.py``: a line for each timed host call, then the results."""
+"""The report of `run_benchmark.py`: one line per timed host call, then the results."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
 from benchmark_parsers.samples import EvenSample, few, summarise
 from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, canonical, convert
 
-# A line of a host call, from behind its first word on.
+# The line of a host call, after its first word.
 _CALL_START, _CALL_MIDDLE = "Throughput: ", " imgs/sec; Latency range: "
 _CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms$", re.MULTILINE)
 _HEADER = re.compile(r"^\S+ (results|compiled):$")
 _LINE = re.compile(r"^\t([a-z][\w. ]*): (.+)$")
-_FIGURE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
+_VALUE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
 _SPREAD = re.compile(r"(min|max|std): ([^,)]+)")
 _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
 
-# Lines whose name in the report is not the metric's, or whose value is not simply "the value".
+# Lines whose name differs from the metric's, or whose reduction is not "value".
 _NAMES = {"latency avg": ("latency", "mean"), "throughput": ("throughput", "mean"),
           "throughput_median": ("throughput_median", "median")}  # fmt: skip
-# Whole numbers that are found out by running; other numbers without a unit are settings.
+# Integers that are measured; other numbers without a unit are settings.
 _COUNTS = (
     "latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs",
     "server_requests", "server_executions", "failed_requests",
 )  # fmt: skip
-# What a run finds on its way says nothing about what it was asked to do.
+# Found during the run, so not a setting that was requested.
 _NO_SETTINGS = ("model_cache",)
 _CPU_TIMES = ("cpu_time_own", "cpu_time_of_children", "cpu_time_of_others")
 _DIRECTIONS = {
     "top1": HIGHER, "not_finite_outputs": LOWER, "failed_requests": LOWER,
-    **dict.fromkeys(("duration", *_CPU_TIMES)),  # neither is better: they are as long as the run
+    **dict.fromkeys(("duration", *_CPU_TIMES)),  # no direction: they grow with the length of the run
 }  # fmt: skip
-# Times of whole phases; all others are latencies.
+# Durations of whole phases; all other times are latencies.
 _DURATIONS = ("duration", "build_time", "compile_time", *_CPU_TIMES)
 
 
 class DriverParser:
-    """All report lines as metrics and settings.
+    """Reads all report lines as metrics and settings.
 
-    ``host_call_throughput``, ``host_call_latency_min`` and ``host_call_latency_max`` are those of the single host
-    calls. In a run of several processes each call is that of one of them, with its share of the samples.
+    `host_call_throughput`, `host_call_latency_min` and `host_call_latency_max` describe individual host calls. In a
+    run of several processes, each call is that of one process, with its share of the samples.
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class DriverParser:
             self._read(block)
 
     def parsed(self) -> Parsed:
-        """Figures that the driver gives as n/a are left out."""
+        """Omits metrics that the driver reports as n/a."""
         metrics, settings, versions = {}, {}, {}
         for key, text in self._lines.items():
             if text.startswith("n/a") or key in _NO_SETTINGS:
@@ -90,16 +90,16 @@ class DriverParser:
             "host_call_latency_max": self._series(highs, MS, LOWER),
         }
 
-    def _series(self, figures: list[float], unit: str, direction: str) -> Metric:
-        summary = summarise(figures, self._calls.seen)
-        return Metric(summary["mean"], unit, direction, "mean", few(figures), summary)
+    def _series(self, values: list[float], unit: str, direction: str) -> Metric:
+        summary = summarise(values, self._calls.seen)
+        return Metric(summary["mean"], unit, direction, "mean", few(values), summary)
 
     def _problems(self) -> tuple[str, ...]:
         if not self._headers:
-            return ("holds no results of run_benchmark.py: the driver did not come to its end",)
+            return ("contains no results of run_benchmark.py: the driver did not finish",)
         if len(self._headers) > 1:
             return (
-                f"holds the results of {len(self._headers)} runs of run_benchmark.py; an entry is one run",
+                f"contains the results of {len(self._headers)} runs of run_benchmark.py; an entry is one run",
             )
         needed = ("throughput", "latency avg") if self._headers == ["results"] else ("compile_time",)
         missing = [key for key in needed if key not in self._lines]
@@ -107,7 +107,7 @@ class DriverParser:
 
 
 def _calls_in(block: str) -> list[str]:
-    """What follows the first word of the lines of host calls: of millions of lines few need a closer look."""
+    """Finds the text after the first word of host call lines: few of millions of lines need a closer look."""
     pieces = block.split(_CALL_START)[1:]
     if len(pieces) == block.count(_CALL_MIDDLE):
         return pieces
@@ -115,14 +115,14 @@ def _calls_in(block: str) -> list[str]:
 
 
 def _call(piece: str) -> tuple[float, ...] | None:
-    """Throughput in samples/sec, shortest and longest latency in ms."""
+    """Returns throughput in samples/sec, and shortest and longest latency in ms."""
     found = _CALL.match(piece)
     return tuple(map(float, found.groups())) if found else None
 
 
 def _metric(key: str, text: str) -> Metric | None:
-    """The figure of a line, or None where the line is a setting."""
-    found = _FIGURE.match(text)
+    """Returns the metric on a line, or None if the line is a setting."""
+    found = _VALUE.match(text)
     if not found:
         return None
     number, printed_unit, more = found.groups()
@@ -140,6 +140,6 @@ def _metric(key: str, text: str) -> Metric | None:
         unit = S
     if unit and printed_unit and unit != PERCENT:
         value = convert(value, printed_unit, unit)
-    spread = {name: float(figure) for name, figure in _SPREAD.findall(more or "")}
+    spread = {name: float(value) for name, value in _SPREAD.findall(more or "")}
     summary = {"mean": value, **spread} if spread else {}
     return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), summary)

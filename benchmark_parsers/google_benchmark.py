@@ -1,4 +1,4 @@
-"""Google Benchmark's JSON (``--benchmark_format=json``), each of whose times has a unit of its own."""
+"""Google Benchmark's JSON (`--benchmark_format=json`), in which each time has its own unit."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from benchmark_parsers.units import MS, convert
 
 _RATES = {"items_per_second": "items/sec", "bytes_per_second": "bytes/sec"}
 _TIMES = ("real_time", "cpu_time")
-# Keys that the library writes itself; other numbers are the counters of the benchmark's author.
+# Keys that the library writes itself; other numbers are user-defined counters.
 _OWN = {"family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads", "iterations",
         *_TIMES, "cpu_coefficient", "real_coefficient", "rms", *_RATES}  # fmt: skip
 _SUMMARY = {"mean": "mean", "median": "p50", "stddev": "std"}
-# What is fitted to all sizes of a benchmark together, beside the runs themselves.
+# Fitted to all sizes of a benchmark together, in addition to the runs themselves.
 _FITTED = ("BigO", "RMS")
 _SETTINGS = ("num_cpus", "cpu_scaling_enabled", "library_build_type")
 
 
 class GoogleBenchmarkParser:
-    """For each benchmark its real time (``NAME``) and CPU time (``NAME_cpu``) in ms, and its counters.
+    """Reads each benchmark's real time (`NAME`) and CPU time (`NAME_cpu`) in ms, and its counters.
 
-    Repetitions are the samples of one metric, and their mean its value.
+    Repetitions are the samples of one metric; their mean is its value.
     """
 
     def __init__(self) -> None:
@@ -35,11 +35,11 @@ class GoogleBenchmarkParser:
         self._document.feed(block)
 
     def parsed(self) -> Parsed:
-        """A benchmark that reports an error is a problem; one that was skipped is left out, with a warning."""
+        """Reports a benchmark's error as a problem; omits a skipped benchmark, with a warning."""
         document, problem = self._document.with_key("benchmarks", "Google Benchmark")
         lines = mappings(document.get("benchmarks")) if isinstance(document, dict) else []
         if not lines:
-            return Parsed(problems=(problem or "the JSON of Google Benchmark holds no benchmark",))
+            return Parsed(problems=(problem or "the JSON of Google Benchmark contains no benchmark",))
         context = document.get("context")
         context = context if isinstance(context, dict) else {}
         by_benchmark: dict[str, list[dict[str, Any]]] = {}
@@ -55,7 +55,7 @@ class GoogleBenchmarkParser:
             if errors:
                 problems.append(f"{name}: {errors[0].get('error_message', 'an error')}")
                 continue
-            # Skipped by its author, here or this time: it has times, but they are 0.
+            # Skipped by its author, always or in this run: its times are 0.
             skipped = [line for line in group if line.get("skipped") is True]
             measured = [line for line in group if line.get("skipped") is not True]
             if skipped:
@@ -63,7 +63,7 @@ class GoogleBenchmarkParser:
             found = _metrics(name, measured)
             metrics |= found
             if measured and name not in found:
-                problems.append(f"{name}: Google Benchmark gives no real_time")
+                problems.append(f"{name}: Google Benchmark reports no real_time")
         settings = {key: str(context[key]) for key in _SETTINGS if key in context}
         version = context.get("library_version")
         versions = {"google_benchmark": str(version)} if version else {}
@@ -72,7 +72,7 @@ class GoogleBenchmarkParser:
 
 def _left_out(name: str, skipped: Sequence[dict[str, Any]], measured: Sequence[dict[str, Any]]) -> str:
     times = f" {len(skipped)} of its repetitions" if measured else ""
-    return f"{name}: left out{times}: skipped: {skipped[0].get('skip_message', 'no reason is given')}"
+    return f"{name}: omitted{times}: skipped: {skipped[0].get('skip_message', 'no reason given')}"
 
 
 def _metrics(name: str, group: Sequence[dict[str, Any]]) -> dict[str, Metric]:
@@ -94,24 +94,24 @@ def _metrics(name: str, group: Sequence[dict[str, Any]]) -> dict[str, Metric]:
 
 
 def _metric(key: str, runs: Sequence[dict[str, Any]], aggregates: dict[str, dict[str, Any]]) -> Metric | None:
-    """The mean of the repetitions, or what the aggregates say where only these are reported."""
-    is_time = key in _TIMES  # a counter that is called like one has no time_unit
+    """Returns the mean of the repetitions, or the aggregate where only aggregates are reported."""
+    is_time = key in _TIMES  # a user-defined counter of the same name has no time_unit
     unit = MS if is_time else _RATES.get(key)
     direction = LOWER if is_time else HIGHER if key in _RATES else None
 
-    def figure(line: dict[str, Any]) -> float | None:
+    def value_in(line: dict[str, Any]) -> float | None:
         value = number(line, key)
         return (
             convert(value, str(line.get("time_unit", "ns")), MS) if is_time and value is not None else value
         )
 
-    figures = [value for line in runs if (value := figure(line)) is not None]
-    if figures:
-        summary = summarise(figures)
-        return Metric(summary["mean"], unit, direction, "mean", few(figures), summary)
-    told = {
+    values = [value for line in runs if (value := value_in(line)) is not None]
+    if values:
+        summary = summarise(values)
+        return Metric(summary["mean"], unit, direction, "mean", few(values), summary)
+    summary = {
         ours: value
         for theirs, ours in _SUMMARY.items()
-        if theirs in aggregates and (value := figure(aggregates[theirs])) is not None
+        if theirs in aggregates and (value := value_in(aggregates[theirs])) is not None
     }
-    return Metric(told["mean"], unit, direction, "mean", (), told) if "mean" in told else None
+    return Metric(summary["mean"], unit, direction, "mean", (), summary) if "mean" in summary else None

@@ -1,4 +1,4 @@
-"""hyperfine's JSON (``--export-json``), which holds seconds."""
+"""hyperfine's JSON (`--export-json`), in seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from benchmark_parsers.units import MIB, MS, convert
 
 
 class HyperfineParser:
-    """``time``, ``time_user``, ``time_system`` in ms; of several commands the command stands in place of ``time``."""
+    """Reads `time`, `time_user` and `time_system` in ms; with several commands, the command replaces `time`."""
 
     def __init__(self) -> None:
         self._document = JsonDocument()
@@ -21,11 +21,11 @@ class HyperfineParser:
         self._document.feed(block)
 
     def parsed(self) -> Parsed:
-        """A command that did not always exit with 0 is a warning: hyperfine was told to go on."""
+        """Warns if a command exited with a code other than 0 (hyperfine ran with `--ignore-failure`)."""
         document, problem = self._document.with_key("results", "hyperfine")
         results = mappings(document.get("results")) if isinstance(document, dict) else []
         if not results:
-            return Parsed(problems=(problem or "the JSON of hyperfine holds no result",))
+            return Parsed(problems=(problem or "the JSON of hyperfine contains no result",))
         metrics: dict[str, Metric] = {}
         settings, problems, warnings = {}, [], []
         for result in results:
@@ -34,7 +34,7 @@ class HyperfineParser:
             settings["command" if len(results) == 1 else f"command {command}"] = command
             metrics |= _metrics(name, result)
             if name not in metrics:
-                problems.append(f"{command[:60]}: hyperfine gives no mean")
+                problems.append(f"{command[:60]}: hyperfine reports no mean")
             failed = sum(code != 0 for code in result.get("exit_codes") or ())
             if failed:
                 warnings.append(f"{command[:60]}: {failed} of its runs did not exit with 0")

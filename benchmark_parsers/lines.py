@@ -1,22 +1,22 @@
-"""Whole lines out of a stream of bytes, in bounded memory."""
+"""Splits a stream of bytes into whole lines, in bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-# What fits into a core's own cache is parsed a fifth faster than a megabyte at once.
+# A block that fits into a core's own cache is parsed a fifth faster than a megabyte at once.
 BLOCK_BYTES = 1 << 18
-# A program that never ends its line must not fill the memory: a longer line is cut into pieces of
+# A program that never ends its line must not fill the memory: longer lines are cut into pieces of
 # this size, and a match across a cut is not found.
 LONGEST_LINE_BYTES = 1 << 20
 
 
 class LineBlocks:
-    """Turns chunks of bytes, cut anywhere, into blocks of whole lines of text.
+    r"""Turns chunks of bytes, cut anywhere, into blocks of whole lines of text.
 
-    Lines end with ``\\n``, ``\\r\\n`` or ``\\r`` (progress bars rewrite their line with it); in a block every
-    line ends with ``\\n`` alone. Bytes that are not UTF-8 become U+FFFD.
+    Lines end with `\n`, `\r\n` or `\r` (progress bars rewrite their line with it); in a block, every
+    line ends with `\n`. Bytes that are not UTF-8 become U+FFFD.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class LineBlocks:
         self._unfinished_bytes = 0
 
     def feed(self, chunk: bytes) -> str:
-        """The lines completed by ``chunk``, possibly none."""
+        """Returns the lines that `chunk` completes, possibly none."""
         end = max(chunk.rfind(b"\n"), chunk.rfind(b"\r")) + 1
         if not end:
             self._unfinished.append(chunk)
@@ -36,14 +36,14 @@ class LineBlocks:
         return _as_text(whole)
 
     def finish(self) -> str:
-        """What is left of a last line without an end."""
+        """Returns the rest, if the last line has no line end."""
         rest = b"".join(self._unfinished)
         self._unfinished, self._unfinished_bytes = [], 0
         return _as_text(rest)
 
 
 def line_blocks(path: Path, start: int = 0) -> Iterator[str]:
-    """The file's lines from byte ``start`` on, a block at a time."""
+    """Yields the file's lines from byte `start` on, one block at a time."""
     blocks = LineBlocks()
     with path.open("rb") as file:
         file.seek(start)

@@ -1,4 +1,4 @@
-"""MLPerf LoadGen's summary (``mlperf_log_summary.txt``, or the same text printed)."""
+"""MLPerf LoadGen's summary (`mlperf_log_summary.txt`, or the same text on stdout)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _TITLE = "MLPerf Results Summary"
 _LINE = re.compile(r"^ *([^:]+?) *: *(.+?) *$")
 _LATENCY = re.compile(r"([\d.]+)(?:th)? percentile latency \(ns\)")
 _ESTIMATE = re.compile(r"\* Early stopping ([\d.]+)(?:th)? percentile estimate")
-_FIGURE = re.compile(r"[\d.]+(?:e[+-]?\d+)?")
+_NUMBER = re.compile(r"[\d.]+(?:e[+-]?\d+)?")
 _EXTREMES = {"Min latency (ns)": "min", "Max latency (ns)": "max", "Mean latency (ns)": "mean"}
 _CONDITIONS = ("Min duration satisfied", "Min queries satisfied", "Early stopping satisfied",
                "Performance constraints satisfied")  # fmt: skip
@@ -19,7 +19,7 @@ _PARAMETERS = "Test Parameters Used"
 
 
 class LoadGenParser:
-    """A run that LoadGen calls INVALID, or does not call VALID, has failed; its figures are kept beside that."""
+    """A run fails unless LoadGen reports it as VALID; the metrics of a failed run are kept."""
 
     def __init__(self) -> None:
         self._open = self._in_parameters = False
@@ -35,7 +35,7 @@ class LoadGenParser:
                 self._read(line)
 
     def parsed(self) -> Parsed:
-        """Latencies in ms; ``throughput`` of the SingleStream scenario counts LoadGen's own overhead in."""
+        """Returns latencies in ms; `throughput` of the SingleStream scenario includes LoadGen's own overhead."""
         settings = {name.lower(): self._fields[name] for name in ("Scenario", "Mode") if name in self._fields}
         return Parsed(self._metrics(), settings | self._settings, {}, self._problems(), tuple(self._warnings))
 
@@ -56,7 +56,7 @@ class LoadGenParser:
     def _metrics(self) -> dict[str, Metric]:
         metrics: dict[str, Metric] = {}
         for name, text in self._fields.items():
-            if not _FIGURE.fullmatch(text):
+            if not _NUMBER.fullmatch(text):
                 continue
             value = float(text)
             if name in _EXTREMES:
@@ -80,16 +80,16 @@ class LoadGenParser:
 
     def _problems(self) -> tuple[str, ...]:
         if not self._open:
-            return ("holds no summary of LoadGen",)
+            return ("contains no summary of LoadGen",)
         verdict = self._fields.get("Result is")
         if verdict == "VALID":
             return ()
         if verdict is None:
-            return ("the summary of LoadGen breaks off before its verdict (Result is: …)",)
+            return ("the summary of LoadGen ends before its verdict (Result is: …)",)
         unmet = [name for name in _CONDITIONS if self._fields.get(name, "Yes").upper() == "NO"]
         why = f" ({'; '.join(f'{name}: NO' for name in unmet)})" if unmet else ""
         return (
-            f"LoadGen calls the run {verdict}{why}{': ' if self._advice else ''}{' '.join(self._advice)}",
+            f"LoadGen reports the run as {verdict}{why}{': ' if self._advice else ''}{' '.join(self._advice)}",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a parser gives back: figures with unit and direction, and the settings that were in effect."""
+"""The result of a parser: metrics with unit and direction, and effective settings."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ HIGHER, LOWER = "higher", "lower"
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure of a run.
+    """One metric of a run.
 
-    ``value`` is in ``unit``; ``direction`` says which way is better (``higher``, ``lower``, or None where
-    neither is). ``reduction`` says what the value is of the figures behind it, such as ``mean`` or ``p99``.
-    ``samples`` holds some of those figures in the order in which they were measured, ``summary`` describes all
-    of them (``count``, ``min``, ``max``, ``mean``, ``std``, ``p50`` …), both in ``unit``.
+    `value` is in `unit`; `direction` is the better direction (`higher`, `lower`, or None if neither is).
+    `reduction` names how the value was computed from its samples, such as `mean` or `p99`. `samples` holds some of
+    the samples in measurement order, `summary` describes all of them (`count`, `min`, `max`, `mean`, `std`, `p50` …),
+    both in `unit`.
     """
 
     value: float
@@ -27,7 +27,7 @@ class Metric:
     summary: Mapping[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
-        """The keys of the result schema, without those that say nothing."""
+        """Returns the keys of the result schema, without empty ones."""
         facts: dict[str, Any] = {
             "value": self.value,
             "unit": self.unit,
@@ -43,11 +43,11 @@ class Metric:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Everything that was read from one command's output.
+    """Everything read from one command's output.
 
-    Any of the ``problems`` means that the run has failed, whatever its exit code; ``warnings`` are only told.
-    ``settings`` are what the tool says was in effect: figures of different settings are not comparable.
-    ``versions`` are of the software that the tool says it used.
+    Any of the `problems` fails the run, whatever its exit code; `warnings` are only reported. `settings` are the
+    effective settings that the tool reports: metrics with different settings are not comparable. `versions` are the
+    versions of the software that the tool reports.
     """
 
     metrics: Mapping[str, Metric] = field(default_factory=dict)
@@ -58,10 +58,10 @@ class Parsed:
 
 
 class Parser(Protocol):
-    """Reads one command's output. One object reads one output."""
+    """Reads one command's output. Each object reads one output."""
 
     def feed(self, block: str) -> None:
-        """Takes whole lines, each ending with a newline (but perhaps the last): stdout in order, then stderr."""
+        """Reads whole lines, each ending with a newline (except possibly the last): first stdout, then stderr."""
 
     def parsed(self) -> Parsed:
-        """What was found; asked for once, after the last line."""
+        """Returns the result; called once, after the last line."""

@@ -1,6 +1,6 @@
-"""What can be said about a regex before it is run, read from Python's own parse of it.
+"""Properties of a regex that are known before it runs, from Python's own parse of it.
 
-Both facts only save time: where the parser cannot be asked, the answers are "not known".
+Both only save time: where the parser is not available, they are "unknown".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BOUNDARIES_OF_LINES = {"AT_BEGINNING", "AT_END", "AT_BOUNDARY"}
 
 @lru_cache(maxsize=256)
 def required_literal(regexp: str) -> str | None:
-    """The longest text that every match surely contains, or None if none is known."""
+    """Returns the longest text that every match contains, or None if none is known."""
     tree = _parse(regexp)
     if tree is None or tree.state.flags & re.IGNORECASE:
         return None
@@ -31,7 +31,7 @@ def required_literal(regexp: str) -> str | None:
 
 @lru_cache(maxsize=256)
 def is_line_safe(regexp: str) -> bool:
-    """Whether searching many lines at once (with re.MULTILINE) finds what searching each line alone would."""
+    """Whether searching many lines at once (with re.MULTILINE) finds the same as searching each line alone."""
     tree = _parse(regexp)
     return tree is not None and not tree.state.flags & (re.DOTALL | re.VERBOSE) and _stays_in_line(tree)
 
@@ -45,7 +45,7 @@ def _parse(regexp: str) -> Any | None:
 
 
 def _literal_runs(tree: Any) -> list[str]:
-    """The texts of consecutive literal characters on the one path that every match takes."""
+    """Returns the runs of literal characters on the one path that every match takes."""
     runs = [""]
     for operation, argument in tree:
         if str(operation) == "LITERAL" and argument != ord("\n"):

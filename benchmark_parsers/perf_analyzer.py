@@ -1,4 +1,4 @@
-"""Triton's ``perf_analyzer`` (and the older ``perf_client``): what it prints for each level of load."""
+"""Triton's `perf_analyzer` (and the older `perf_client`): its report for each load level."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _UNSTABLE = "Failed to obtain stable measurement"
 
 
 class PerfAnalyzerParser:
-    """Of several levels of load each figure ends in its level, such as ``throughput_concurrency_4``."""
+    """With several load levels, each metric's name ends in its level, such as `throughput_concurrency_4`."""
 
     def __init__(self) -> None:
         self._levels: dict[str, dict[str, Metric]] = {}
@@ -38,21 +38,21 @@ class PerfAnalyzerParser:
                 self._warnings[line.strip()] = None
 
     def parsed(self) -> Parsed:
-        """A level without a throughput is a problem: the run broke off in it."""
+        """Reports a level without a throughput as a problem: the run stopped during it."""
         several = len(self._levels) > 1
         metrics = {
             f"{name}_{level}" if several else name: metric
-            for level, figures in self._levels.items()
-            for name, metric in figures.items()
+            for level, found in self._levels.items()
+            for name, metric in found.items()
         }
         settings = self._settings | ({"load": next(iter(self._levels))} if len(self._levels) == 1 else {})
         problems = [
-            f"holds no throughput of perf_analyzer at {level.replace('_', ' ')}"
-            for level, figures in self._levels.items()
-            if "throughput" not in figures
+            f"contains no throughput of perf_analyzer at {level.replace('_', ' ')}"
+            for level, found in self._levels.items()
+            if "throughput" not in found
         ]
         if not self._levels:
-            problems = ["holds no result of perf_analyzer"]
+            problems = ["contains no result of perf_analyzer"]
         return Parsed(metrics, settings, problems=tuple(problems), warnings=tuple(self._warnings))
 
     def _read(self, line: str) -> None:
@@ -60,11 +60,11 @@ class PerfAnalyzerParser:
             kind = "concurrency" if "oncurrency" in level[1] else "request_rate"
             self._level = self._levels.setdefault(f"{kind}_{level[2]}", {})
         elif self._level is not None:
-            self._read_figure(line, self._level)
+            self._read_metric(line, self._level)
         elif setting := _SETTING.match(line):
             self._settings[setting[1].lower().replace(" ", "_")] = setting[2]
 
-    def _read_figure(self, line: str, level: dict[str, Metric]) -> None:
+    def _read_metric(self, line: str, level: dict[str, Metric]) -> None:
         if found := _THROUGHPUT.match(line):
             level.setdefault("throughput", _metric(found[1], found[2], SAMPLES_PER_SEC, "mean"))
         elif found := _PERCENTILE.match(line):
@@ -78,7 +78,7 @@ class PerfAnalyzerParser:
             if deviation := _DEVIATION.search(more):
                 std = convert(float(deviation[1]), deviation[2], MS)
                 metric = Metric(metric.value, MS, LOWER, "mean", (), {"mean": metric.value, "std": std})
-            # With several models behind one the same lines follow for each of them; the whole comes first.
+            # For an ensemble, the same lines follow for each of its models; the total comes first.
             level.setdefault(name, metric)
             if name == "server_latency":
                 for part, text, unit in _PART.findall(more):

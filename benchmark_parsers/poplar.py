@@ -1,4 +1,4 @@
-"""Compile time of an IPU program, from the time stamps of Poplar's and PopART's log lines."""
+"""Compile time of an IPU program, from the timestamps of Poplar's and PopART's log lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TIME_STAMP = re.compile(
     r"^(?P<instance>\[[^]]*\]<std(?:err|out)>:)?\s*(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{1,6})"
 )
 
-# Start and end marks of the phases that make up a compilation, as Poplar and PopART print them.
+# Start and end marks of the phases of a compilation, as Poplar and PopART print them.
 _PHASES = (
     (("Poplar version:", "Popart version:"), ("Begin Poplar graph construction", "Poplar graph initialised")),
     (
@@ -36,17 +36,17 @@ _PARTS_OF_MARKS = ("Pop", "compil")
 
 
 class CompileTimeParser:
-    """Feed it blocks of lines; ``total_s`` is the time from the first phase's start to the last one's end.
+    """Feed it blocks of lines; `total_s` is the time from the start of the first phase to the end of the last.
 
-    Under poprun several instances write into one stream, each line behind its tag; a phase counts only
-    where one instance printed both its start and its end.
+    Under poprun, several instances write to one stream, each line after its tag; a phase counts only
+    where the same instance printed its start and its end.
     """
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, str], tuple[datetime, datetime]] = {}
 
     def feed(self, block: str) -> None:
-        """Takes whole lines of stdout or stderr, in any order of the two."""
+        """Reads whole lines of stdout or stderr, in either order."""
         if not (_contains_one(_FIRST_LETTERS, block) and _contains_one(_PARTS_OF_MARKS, block)):
             return
         for mark in _MARKS.finditer(block):
@@ -58,7 +58,7 @@ class CompileTimeParser:
                 )
 
     def total_s(self) -> float | None:
-        """Seconds, or None when no phase was seen from its start to its end."""
+        """Returns seconds, or None if no phase has both a start and an end."""
         spans = [
             span
             for instance in {instance for instance, _ in self._seen}
@@ -86,7 +86,7 @@ def _contains_one(parts: Iterable[str], text: str) -> bool:
 
 
 class PoplarParser:
-    """``total_compiling_time`` as the figure of an entry: without it the run has failed."""
+    """Reports `total_compiling_time` as a metric of the entry: without it, the run fails."""
 
     def __init__(self) -> None:
         self._compile_time = CompileTimeParser()
@@ -96,9 +96,9 @@ class PoplarParser:
         self._compile_time.feed(block)
 
     def parsed(self) -> Parsed:
-        """Seconds from the start of the first phase to the end of the last."""
+        """Returns the seconds from the start of the first phase to the end of the last."""
         seconds = self._compile_time.total_s()
         if seconds is None:
-            problem = "holds no phase of a compilation from its start to its end (set POPLAR_LOG_LEVEL=INFO)"
+            problem = "contains no complete phase of a compilation (set POPLAR_LOG_LEVEL=INFO)"
             return Parsed(problems=(problem,))
         return Parsed({"total_compiling_time": Metric(seconds, S, LOWER, "mean")})

@@ -1,4 +1,4 @@
-"""pytest-benchmark's JSON (``--benchmark-json``), which holds seconds."""
+"""pytest-benchmark's JSON (`--benchmark-json`), in seconds."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from benchmark_parsers.samples import few, summarise
 from benchmark_parsers.units import MS, convert
 
 _SUMMARY = {"min": "min", "max": "max", "mean": "mean", "stddev": "std", "median": "p50"}
-# What pytest-benchmark was told to do; groups and extra information are the tests' own.
+# The options of pytest-benchmark; groups and extra information belong to the tests.
 _OPTIONS = ("timer", "min_rounds", "max_time", "min_time", "warmup", "disable_gc")
 
 
 class PytestBenchmarkParser:
-    """A metric a test: the mean time of one call in ms, called like the test (with its file if names are not unique).
+    """Reads one metric per test: the mean time of one call in ms, named as the test (with its file if ambiguous).
 
-    ``count`` of the summary is that of the rounds, each of which is the mean of several calls.
+    `count` of the summary is the number of rounds, each of which is the mean of several calls.
     """
 
     def __init__(self) -> None:
@@ -29,11 +29,11 @@ class PytestBenchmarkParser:
         self._document.feed(block)
 
     def parsed(self) -> Parsed:
-        """A test without figures is a problem."""
+        """Reports a test without a mean as a problem."""
         document, problem = self._document.with_key("benchmarks", "pytest-benchmark")
         tests = mappings(document.get("benchmarks")) if isinstance(document, dict) else []
         if not tests:
-            return Parsed(problems=(problem or "the JSON of pytest-benchmark holds no benchmark",))
+            return Parsed(problems=(problem or "the JSON of pytest-benchmark contains no benchmark",))
         names = Counter(str(test.get("name")) for test in tests)
         metrics: dict[str, Metric] = {}
         settings: dict[str, str] = {}
@@ -45,7 +45,7 @@ class PytestBenchmarkParser:
             if metric:
                 metrics[name] = metric
             else:
-                problems.append(f"{name}: pytest-benchmark gives no mean")
+                problems.append(f"{name}: pytest-benchmark reports no mean")
             options = test.get("options")
             if isinstance(options, dict):
                 settings |= {key: str(options[key]) for key in _OPTIONS if key in options}
@@ -57,13 +57,13 @@ def _metric(stats: Any) -> Metric | None:
     if not isinstance(stats, dict) or (mean_s := number(stats, "mean")) is None:
         return None
     times = [convert(time_s, "s", MS) for time_s in numbers(stats.get("data"))]
-    told = {
+    summary = {
         ours: convert(value_s, "s", MS)
         for theirs, ours in _SUMMARY.items()
         if (value_s := number(stats, theirs)) is not None
     }
     if (rounds := number(stats, "rounds")) is not None:
-        told["count"] = int(rounds)
+        summary["count"] = int(rounds)
     return Metric(
-        convert(mean_s, "s", MS), MS, LOWER, "mean", few(times), summarise(times) if times else told
+        convert(mean_s, "s", MS), MS, LOWER, "mean", few(times), summarise(times) if times else summary
     )

@@ -1,4 +1,4 @@
-"""One number out of all the numbers that a metric's regex found, in bounded memory."""
+"""Reduces all numbers that a metric's regex matched to one, in bounded memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REDUCTIONS = ("mean", "final", "min", "value")
 
 @dataclass(frozen=True)
 class Reduced:
-    """A metric's value, or None and why there is none. ``matches`` counts what the regex found."""
+    """A metric's value, or None and the reason. `matches` counts the matches of the regex."""
 
     value: float | None
     matches: int
@@ -21,31 +21,31 @@ class Reduced:
 
 
 class Reduction(Protocol):
-    """Takes matched texts in the order in which they were printed."""
+    """Accepts matched texts in the order in which they were printed."""
 
     def add(self, texts: Sequence[str]) -> None:
-        """Takes further matches; none of them need be a number."""
+        """Adds matches; they need not be numbers."""
 
     def result(self) -> Reduced:
-        """The reduced value of all matches so far."""
+        """Returns the reduced value of all matches so far."""
 
 
 def make_reduction(reduction_type: str, skip: int = 0, drop_largest: bool = False) -> Reduction:
-    """The reduction of that name; ``skip`` and ``drop_largest`` concern ``mean`` alone."""
+    """Returns the reduction of that name; `skip` and `drop_largest` apply to `mean` only."""
     if reduction_type == "mean":
         return _Mean(skip, drop_largest)
     if reduction_type == "min":
         return _Minimum()
     if reduction_type in ("final", "value"):
         return _OneMatch(keep_last=reduction_type == "final")
-    raise ValueError(f"reduction_type {reduction_type!r} is none of {', '.join(REDUCTIONS)}")
+    raise ValueError(f"reduction_type {reduction_type!r}: expected one of {', '.join(REDUCTIONS)}")
 
 
 class _Mean:
-    """The mean without the ``skip`` smallest (or largest) values.
+    """The mean without the `skip` smallest (or largest) values.
 
-    The dropped values wait in a heap of ``skip`` elements; each one that a more extreme value pushes out
-    joins the sum. So nothing is ever subtracted from the sum, and memory does not grow with the matches.
+    A heap holds the `skip` values to drop; a value that a more extreme one pushes out is added to the sum. So
+    nothing is ever subtracted from the sum, and memory does not grow with the number of matches.
     """
 
     def __init__(self, skip: int, drop_largest: bool) -> None:
@@ -61,7 +61,7 @@ class _Mean:
         if self._bad_text is not None or not texts:
             return
         try:
-            # In one pass, as there may be millions: a sum is finite only if all that went into it are.
+            # In one pass, as there may be millions: a sum is finite only if all its terms are.
             total = math.fsum(self._kept(map(float, texts)))
         except (ValueError, OverflowError):
             total = math.nan
@@ -78,17 +78,17 @@ class _Mean:
         if kept <= 0:
             return Reduced(None, self._matches, f"only {self._matches} matches, and skip drops {self._skip}")
         if not math.isfinite(self._sum):
-            return Reduced(None, self._matches, "the sum of its figures is too large for a number")
+            return Reduced(None, self._matches, "the sum of its values is too large for a number")
         return Reduced(self._sum / kept, self._matches)
 
     def _kept(self, values: Iterator[float]) -> Iterator[float]:
-        """What counts of the values so far: all but those that now wait in the heap."""
+        """Yields the values that count so far: all but those in the heap."""
         if not self._skip:
             return values
         return (kept for value in values if (kept := self._push(value)) is not None)
 
     def _push(self, value: float) -> float | None:
-        """Takes one value; gives the one that now counts, if any."""
+        """Adds one value; returns the value that now counts, if any."""
         if not math.isfinite(value):
             raise ValueError(value)
         # heapq keeps the smallest on top, so the values to drop (the smallest) are stored negated.
@@ -145,12 +145,12 @@ class _OneMatch:
 
 
 def _numbers(texts: Sequence[str]) -> tuple[list[float], str | None]:
-    """The numbers, and the first text that is not a finite number (then the numbers are not complete)."""
+    """Returns the numbers, and the first text that is not a finite number (then the numbers are incomplete)."""
     try:
         values = list(map(float, texts))
     except ValueError:
         return [], next(text for text in texts if not _is_finite_number(text))
-    # The sum of finite numbers may overflow, so it only says where to look closer.
+    # The sum of finite numbers may overflow, so it only shows where to look closer.
     if not math.isfinite(sum(values)) and (bad := [t for t in texts if not _is_finite_number(t)]):
         return [], bad[0]
     return values, None

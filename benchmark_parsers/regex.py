@@ -1,4 +1,4 @@
-"""The regexes of a spec's ``data``, applied to every line of an output however long it is."""
+"""Applies the regexes of a spec's `data` to every line of an output of any length."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from benchmark_parsers.reduction import Reduced, make_reduction
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """One metric of an entry's ``data``: where its figures are found and how they become one.
+    """One metric of an entry's `data`: where its values are found and how they are reduced to one.
 
-    ``unit`` and ``direction`` are what the entry says of the figure, if it says anything.
+    `unit` and `direction` are those that the entry gives, if any.
     """
 
     name: str
@@ -29,8 +29,8 @@ class MetricSpec:
 class RegexParser:
     """Feed it an output's blocks of lines in order (stdout, then stderr); then ask for the results.
 
-    Every match of the first group in every line counts. Sorting for ``skip`` is ascending, so that the
-    slowest figures of a warm-up go; a metric called ``latency`` is sorted descending for the same reason.
+    Every match of the first group in every line counts. `skip` sorts in ascending order, so that it drops the slowest
+    values, those of the warm-up; a metric called `latency` is sorted in descending order for the same reason.
     """
 
     def __init__(self, metrics: Sequence[MetricSpec]) -> None:
@@ -44,15 +44,15 @@ class RegexParser:
         self._specs = tuple(metrics)
 
     def feed(self, block: str) -> None:
-        """Takes whole lines, each ending with a newline (but perhaps the last)."""
+        """Reads whole lines, each ending with a newline (except possibly the last)."""
         for finder, reduction in self._metrics:
             if texts := finder.first_groups(block):
                 reduction.add(texts)
 
     def results(self, instances: int = 1) -> dict[str, tuple[str, Reduced]]:
-        """Metric name to its reduction's name and its value, in the order of the spec.
+        """Maps metric name to the name of its reduction and its value, in the order of the spec.
 
-        ``throughput`` is what one of ``instances`` equal processes printed, so it counts that many times.
+        `throughput` is the output of one of `instances` equal processes, so it is multiplied by their number.
         """
         results = {}
         for metric, (_, reduction) in zip(self._specs, self._metrics, strict=True):
@@ -64,10 +64,10 @@ class RegexParser:
 
 
 class _Finder:
-    """All first groups of one regex in a block of lines, as if each line were searched alone.
+    """Finds all first groups of one regex in a block of lines, as if each line were searched alone.
 
-    Two facts about the pattern save time: a text that every match contains (blocks and lines without it
-    are passed over), and whether no match can reach over a line end (then the block is searched at once).
+    Two properties of the pattern save time: a text that every match contains (blocks and lines without it
+    are skipped), and whether no match can cross a line end (then the block is searched at once).
     """
 
     def __init__(self, regexp: str) -> None:

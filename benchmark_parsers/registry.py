@@ -1,11 +1,11 @@
-"""Parsers by name: the built-in ones, and those that other packages bring by an entry point.
+"""Parsers by name: built-in ones, and those that other packages provide through an entry point.
 
-A package brings one with, in its ``pyproject.toml``::
+A package provides one in its `pyproject.toml`:
 
     [project.entry-points.benchmark_parsers]
     mytool = "mypackage.parsing:MyToolParser"
 
-What it names is called without arguments for each output and gives a ``benchmark_parsers.parsed.Parser``.
+The object is called without arguments for each output and returns a `benchmark_parsers.parsed.Parser`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PERCENTILE = re.compile(r"p\d+(\.\d+)?")
 # The parser of an entry's own regular expressions, which needs the entry: see benchmark_parsers.regex.
 REGEX = "regex"
 
-# Imported when used.
+# Imported on first use.
 _BUILT_IN = {
     "driver": "DriverParser",
     "poplar": "PoplarParser",
@@ -45,11 +45,11 @@ _BUILT_IN = {
 
 
 class ParserError(Exception):
-    """There is no such parser, or it cannot be loaded. The text says which and why."""
+    """The parser does not exist or cannot be loaded. The message names it and the reason."""
 
 
 class UnknownParserError(ParserError):
-    """No parser has this name; ``known`` holds those that do."""
+    """No parser has this name; `known` lists those that exist."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(f"no parser is called {name!r}")
@@ -57,22 +57,22 @@ class UnknownParserError(ParserError):
 
 
 def known_parsers() -> tuple[str, ...]:
-    """All names, those of other packages last."""
+    """Returns all names, those of other packages last."""
     return tuple(dict.fromkeys([REGEX, *_BUILT_IN, *sorted(point.name for point in _entry_points())]))
 
 
 def check_parser(name: str) -> None:
-    """Raises ParserError if ``make_parser`` would."""
+    """Raises ParserError if `make_parser` would."""
     if name not in _BUILT_IN:
         _factory(name)
 
 
 def make_parser(name: str) -> Parser:
-    """A fresh parser. It never raises, whatever it is fed: its faults become problems of what it parsed.
+    """Returns a fresh parser. It never raises, whatever its input: its exceptions become problems of the result.
 
     Raises:
         UnknownParserError: no parser has this name.
-        ParserError: the package that brings it cannot be imported, or what it names cannot be called.
+        ParserError: its package cannot be imported, or its entry point is not callable.
     """
     return _Guarded(name, _factory(name))
 
@@ -87,7 +87,7 @@ def _factory(name: str) -> Callable[[], Any]:
         raise UnknownParserError(name, known_parsers())
     if len({point.value for point in points}) > 1:
         origins = " and ".join(sorted(_origin(point) for point in points))
-        raise ParserError(f"parser {name!r} is brought by {origins}; uninstall one of them")
+        raise ParserError(f"parser {name!r} is provided by {origins}; uninstall one of them")
     try:
         factory = points[0].load()
     except (Exception, SystemExit) as error:
@@ -95,13 +95,13 @@ def _factory(name: str) -> Callable[[], Any]:
             f"parser {name!r} of {_origin(points[0])} cannot be imported: {type(error).__name__}: {error}"
         ) from None
     if not callable(factory):
-        raise ParserError(f"parser {name!r} of {_origin(points[0])} is no class or function")
+        raise ParserError(f"parser {name!r} of {_origin(points[0])} is not a class or function")
     return factory
 
 
 @lru_cache(maxsize=1)
 def _entry_points() -> tuple[EntryPoint, ...]:
-    # Slow to import, and needed only where a name is not one of ours.
+    # Slow to import, and needed only for names that are not built in.
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=ENTRY_POINTS))
@@ -113,7 +113,7 @@ def _origin(point: EntryPoint) -> str:
 
 
 class _Guarded:
-    """Holds the faults of a parser, so that they fail one variant and not the run."""
+    """Catches a parser's exceptions, so that they fail one variant and not the run."""
 
     def __init__(self, name: str, factory: Callable[[], Any]) -> None:
         self._name = name
@@ -122,19 +122,21 @@ class _Guarded:
         self._call(lambda: setattr(self, "_parser", factory()))
 
     def feed(self, block: str) -> None:
-        """Takes whole lines; after a fault they are passed over."""
+        """Reads whole lines; after an exception, ignores them."""
         if self._fault is None:
             self._call(lambda: self._parser.feed(block))
 
     def parsed(self) -> Parsed:
-        """What was found, with every figure checked."""
+        """Returns the result, with every metric checked."""
         found: list[Any] = []
         if self._fault is None:
             self._call(lambda: found.append(self._parser.parsed()))
         if self._fault is not None:
             return Parsed(problems=(f"parser {self._name} {self._fault}",))
         if not isinstance(found[0], Parsed):
-            return Parsed(problems=(f"parser {self._name} gives {_shown(found[0])}, which is no Parsed",))
+            return Parsed(
+                problems=(f"parser {self._name} returned {_shown(found[0])}, which is not a Parsed",)
+            )
         return self._checked(found[0])
 
     def _call(self, action: Callable[[], Any]) -> None:
@@ -144,7 +146,7 @@ class _Guarded:
             self._fault = f"raised {type(error).__name__}: {error}"
 
     def _checked(self, parsed: Parsed) -> Parsed:
-        """Without the figures that cannot be stored, which become problems."""
+        """Replaces metrics that cannot be stored with problems."""
         try:
             faults = {name: _fault(metric) for name, metric in parsed.metrics.items()}
             good = {str(name): _plain(parsed.metrics[name]) for name, fault in faults.items() if not fault}
@@ -157,7 +159,7 @@ class _Guarded:
                 *(f"{name}: {fault}" for name, fault in faults.items() if fault),
             )
             if not (good or problems):
-                problems = (f"parser {self._name} found no figure",)
+                problems = (f"parser {self._name} found no metric",)
             return replace(
                 parsed,
                 metrics=good,
@@ -168,19 +170,19 @@ class _Guarded:
             )
         except (Exception, SystemExit) as error:
             text = f"{type(error).__name__}: {error}"
-            return Parsed(problems=(f"parser {self._name} gives what cannot be stored: {text}",))
+            return Parsed(problems=(f"parser {self._name} returned values that cannot be stored: {text}",))
 
 
 def _fault(metric: Any) -> str | None:
     if not isinstance(metric, Metric):
-        return f"{_shown(metric)} is no Metric"
+        return f"{_shown(metric)} is not a Metric"
     value = metric.value
     if not _is_finite(value):
         return f"{_shown(value)} is not a finite number"
     if metric.direction not in (HIGHER, LOWER, None):
         return f"its direction is {_shown(metric.direction)}, not {HIGHER}, {LOWER} or None"
     if metric.unit is not None and not isinstance(metric.unit, str):
-        return f"its unit is {_shown(metric.unit)}, which is no text"
+        return f"its unit is {_shown(metric.unit)}, which is not text"
     if metric.unit in NEVER_NEGATIVE and (smallest := min((value, *metric.samples))) < 0:
         return f"{smallest:g} {metric.unit} is negative"
     return None
@@ -191,39 +193,39 @@ def _is_finite(value: Any) -> bool:
         return False
     try:
         return math.isfinite(value)
-    except Exception:  # a whole number that is too large, a tensor of several elements: each raises its own
+    except Exception:  # an integer that is too large, a tensor of several elements: each raises its own type
         return False
 
 
 def _plain(metric: Metric) -> Metric:
-    """As records hold it: numbers of other libraries, such as numpy's, as Python's own, and no more samples than that.
+    """Converts numbers of other libraries, such as NumPy, to Python's own types, and limits the samples.
 
-    What is not finite is left out, and of a summary what records do not know.
+    Drops samples that are not finite, and keys of a summary that the schema does not know.
     """
-    samples = [float(figure) for figure in metric.samples]
-    summary = {str(key): float(figure) for key, figure in metric.summary.items()}
+    samples = [float(value) for value in metric.samples]
+    summary = {str(key): float(value) for key, value in metric.summary.items()}
     return replace(
         metric,
         value=float(metric.value),
         unit=metric.unit or None,
         reduction=str(metric.reduction) or "value",
-        samples=few([figure for figure in samples if math.isfinite(figure)]),
+        samples=few([value for value in samples if math.isfinite(value)]),
         summary={
-            key: int(figure) if key == "count" else figure
-            for key, figure in summary.items()
-            if math.isfinite(figure) and _is_summary(key, figure)
+            key: int(value) if key == "count" else value
+            for key, value in summary.items()
+            if math.isfinite(value) and _is_summary(key, value)
         },
     )
 
 
-def _is_summary(key: str, figure: float) -> bool:
+def _is_summary(key: str, value: float) -> bool:
     smallest = {"count": 1, "std": 0, "mean": -math.inf, "min": -math.inf, "max": -math.inf}
-    return figure >= smallest[key] if key in smallest else _PERCENTILE.fullmatch(key) is not None
+    return value >= smallest[key] if key in smallest else _PERCENTILE.fullmatch(key) is not None
 
 
 def _shown(value: object) -> str:
     try:
         text = repr(value)
-    except Exception:  # such as of a whole number of thousands of digits
+    except Exception:  # such as an integer of thousands of digits
         text = f"an unprintable {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -1,4 +1,4 @@
-"""What is wrong with a result file: whether it is one at all, its schema, and what a schema cannot say."""
+"""Checks a result file: format, schema, and the rules that a schema cannot express."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 from benchmark_parsers.result_file import Steps, UnusableError, not_numbers, read_results
 from benchmark_parsers.times import read_time
 
-# A foreign file may have a problem in each of its millions of elements; after so many the others are not looked for.
-MOST_PROBLEMS = 1000
+# A foreign file may have a problem in each of its millions of elements; the check stops after this many.
+MAX_PROBLEMS = 1000
 
 _brief = reprlib.Repr()
 _brief.maxstring = _brief.maxother = 60
@@ -24,7 +24,7 @@ _brief.maxstring = _brief.maxother = 60
 
 @dataclass(frozen=True)
 class ResultProblem:
-    """``place`` is a JSON pointer, or a line and column where the file is no JSON."""
+    """`place` is a JSON pointer, or line and column where the file is not JSON."""
 
     file: Path
     place: str
@@ -36,21 +36,21 @@ class ResultProblem:
 
 @dataclass(frozen=True)
 class CheckedFile:
-    """How many records a file holds, and everything that is wrong with it (the first ``MOST_PROBLEMS``)."""
+    """The number of records in a file, and all its problems (the first `MAX_PROBLEMS`)."""
 
     records: int
     problems: tuple[ResultProblem, ...]
 
 
 def check_results(file: Path) -> CheckedFile:
-    """Checks a ``benchmark_results.json``, or the ``variant_result.json`` of one variant. Raises for no content."""
+    """Checks a `benchmark_results.json`, or a `variant_result.json`. Reports problems; never raises for bad content."""
     return read_checked(file)[1]
 
 
 def read_checked(file: Path) -> tuple[dict[str, list[dict[str, Any]]], CheckedFile]:
-    """Benchmark name to records, as a file of either kind holds them, and what ``check_results`` says of it.
+    """Returns benchmark name to records, for a file of either kind, and the result of `check_results`.
 
-    The records are only there if nothing is wrong with the file.
+    Records are returned only if the file has no problem.
     """
     try:
         document, holds_not_numbers = read_results(file)
@@ -67,23 +67,23 @@ def read_checked(file: Path) -> tuple[dict[str, list[dict[str, Any]]], CheckedFi
 
 
 def keys_of_the_original() -> frozenset[str]:
-    """The keys of a record without ``schema_version`` that are checked; what others hold may be anything."""
+    """Returns the keys that are checked in a record without `schema_version`; other keys may hold anything."""
     return frozenset(_definitions()["record"]["properties"])
 
 
 def result_schema() -> dict[str, Any]:
-    """The JSON Schema of a result file, as shipped."""
+    """Returns the JSON Schema of a result file, as shipped."""
     schema: dict[str, Any] = json.loads(Path(__file__).with_name("result.schema.json").read_text("utf-8"))
     return schema
 
 
 def _check(file: Path, document: Any, holds_not_numbers: bool) -> CheckedFile:
     found_nans = not_numbers(document) if holds_not_numbers else ()
-    nans = ((steps, f"{value} is no number of JSON") for steps, value in found_nans)
+    nans = ((steps, f"{value} is not a valid JSON number") for steps, value in found_nans)
     found: dict[Steps, str] = {}
     for steps, message in chain(nans, _problems(document)):
         found.setdefault(steps, message)
-        if len(found) == MOST_PROBLEMS:
+        if len(found) == MAX_PROBLEMS:
             break
     problems = tuple(ResultProblem(file, _pointer(steps), message) for steps, message in found.items())
     return CheckedFile(_count(document), problems)
@@ -137,8 +137,8 @@ def _schema_faults(record: Any) -> Iterator[tuple[Steps, str]]:
 
 @cache
 def _accepts() -> Callable[[Any], Any]:
-    # A hundred times faster than jsonschema, but it stops at the first fault and says little about it. It knows
-    # draft 7, of which the schema uses nothing that 2020-12 has changed (but the name of $defs, a mere path).
+    # A hundred times faster than jsonschema, but it stops at the first fault and explains little. It supports
+    # draft 7; the schema uses nothing that 2020-12 has changed (except the name of $defs, a mere path).
     import fastjsonschema
 
     draft_7 = {**_record_schema(), "$schema": "http://json-schema.org/draft-07/schema#"}
@@ -183,25 +183,25 @@ def _description(schema: Mapping[str, Any]) -> str:
 
 
 def _contradictions(steps: Steps, record: Mapping[str, Any]) -> Iterator[tuple[Steps, str]]:
-    """Two keys of one record that do not agree."""
+    """Yields pairs of keys of one record that do not agree."""
     if steps and record["benchmark_name"] != steps[0]:
         yield ("benchmark_name",), f"is {_short(record['benchmark_name'])} under {_short(steps[0])}"
     if "schema_version" not in record:
         return
     for inner, part in _parts(record):
         for name, metric in part["metrics"].items():
-            told = part["results"].get(name, {}).get(metric["reduction"])
-            if told != metric["value"]:
+            value = part["results"].get(name, {}).get(metric["reduction"])
+            if value != metric["value"]:
                 yield (
                     (*inner, "metrics", name, "value"),
-                    f"is {_short(metric['value'])}, but results say {_short(told)}",
+                    f"is {_short(metric['value'])}, but {_short(value)} in results",
                 )
 
 
 def _wrong_times(record: Mapping[str, Any]) -> Iterator[tuple[Steps, str]]:
-    """Starts that are written like a time and are none: figures would have no place in a history."""
+    """Yields starts that match the pattern of a time but are not valid: the history could not order them."""
     ours = "schema_version" in record
-    # The original runner knew local time only.
+    # The original runner recorded local time only.
     key, definition = ("start_time_utc", "full_record") if ours else ("start_time", "record")
     for steps, part in _parts(record):
         if part[key] and not _is_time(part[key]):
@@ -218,7 +218,7 @@ def _is_time(text: str) -> bool:
 
 
 def _parts(record: Mapping[str, Any]) -> list[tuple[Steps, Mapping[str, Any]]]:
-    """A record and, in one of ours, its repetitions; others may hold anything under that name."""
+    """Returns a record and, if it is ours, its repetitions; others may hold anything under that name."""
     repetitions = record["repetitions"] if "schema_version" in record else ()
     return [((), record), *((("repetitions", index), part) for index, part in enumerate(repetitions))]
 
@@ -229,6 +229,6 @@ def _pointer(steps: Steps) -> str:
 
 
 def _short(value: Any) -> str:
-    # A foreign file may hold millions of elements where one figure is expected.
+    # A foreign file may hold millions of elements where one number is expected.
     text = "nothing" if value is None else _brief.repr(value)
     return text if len(text) <= 60 else text[:57] + "..."

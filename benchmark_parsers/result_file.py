@@ -1,4 +1,4 @@
-"""Reading a result file: its JSON, or why it cannot be one."""
+"""Reads the JSON of a result file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from stat import S_ISREG
 from typing import Any
 
 Steps = tuple[str | int, ...]
-# A night of hundreds of variants takes a few megabytes. A larger file is refused before it is read: as objects
+# A night of hundreds of variants takes a few megabytes. A larger file is refused before it is read: as objects,
 # it would take ten times its size in memory.
 LARGEST_FILE_BYTES = 128 << 20
 
 
 class UnusableError(Exception):
-    """The file is no JSON that could be read; ``place`` is line and column where there is one."""
+    """The file is not readable JSON; `place` is line and column if known."""
 
     def __init__(self, message: str, place: str = "/") -> None:
         self.place = place
@@ -23,7 +23,7 @@ class UnusableError(Exception):
 
 
 class NotANumber:
-    """NaN and its like, which Python reads from a file although they are no JSON."""
+    """NaN or an infinity, which Python reads from a file although they are not JSON."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -33,11 +33,11 @@ class NotANumber:
 
 
 def read_results(file: Path) -> tuple[Any, bool]:
-    """The document, and whether there is a NaN or its like in it.
+    """Returns the document, and whether it contains NaN or an infinity.
 
     Raises:
-        UnusableError: the file is missing, empty, too large, or no JSON.
-        RecursionError: it is nested too deeply.
+        UnusableError: The file is missing, empty, too large, or not JSON.
+        RecursionError: The document is nested too deeply.
     """
     noted: list[NotANumber] = []
 
@@ -48,7 +48,7 @@ def read_results(file: Path) -> tuple[Any, bool]:
     try:
         state = file.stat()
         if not S_ISREG(state.st_mode):
-            raise UnusableError("is no file; name a benchmark_results.json")
+            raise UnusableError("is not a file; name a benchmark_results.json")
         if state.st_size > LARGEST_FILE_BYTES:
             raise UnusableError(
                 f"has {state.st_size / 1e6:.0f} MB; files over {LARGEST_FILE_BYTES >> 20} MiB are not read, as the "
@@ -63,18 +63,18 @@ def read_results(file: Path) -> tuple[Any, bool]:
     except UnicodeDecodeError as error:
         raise UnusableError(f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
     except json.JSONDecodeError as error:
-        # A text without an end is told of at its beginning.
+        # The error position of an unterminated string is its beginning.
         cut_off = error.pos >= len(error.doc.rstrip()) or error.msg.startswith("Unterminated string")
         remedy = "; it is cut off: rebuild it with collect LOG_DIR" if cut_off else ""
         raise UnusableError(
             f"is not valid JSON: {error.msg}{remedy}", f"{error.lineno}:{error.colno}"
         ) from None
-    except ValueError as error:  # a number of too many digits
+    except ValueError as error:  # a number with too many digits
         raise UnusableError(f"is not a result file: {error}") from None
 
 
 def not_numbers(value: Any, steps: Steps = ()) -> Iterator[tuple[Steps, NotANumber]]:
-    """Every NaN and its like in a document, with the way to it."""
+    """Yields every NaN and infinity in a document, with the path to it."""
     if isinstance(value, NotANumber):
         yield steps, value
     elif isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Long series of figures, held in bounded memory and told in bounded space."""
+"""Long series of values, kept and summarised in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Generic, TypeVar
 Printed = TypeVar("Printed")
 T = TypeVar("T")
 
-# A record keeps so many figures of a series, so that a night of results stays a few megabytes.
-MOST_SAMPLES = 256
+# Maximum samples of a series in a record, so that a night of results stays a few megabytes.
+MAX_SAMPLES = 256
 _PERCENTILES = (50, 90, 95, 99)
 
 
 class EvenSample(Generic[T]):
-    """Every ``step``-th of a series of any length; ``step`` is 1 until there are more than ``limit``."""
+    """Every `step`-th item of a series of any length; `step` is 1 until there are more than `limit` items."""
 
     def __init__(self, limit: int = 1 << 16) -> None:
         self.kept: list[T] = []
@@ -24,26 +24,26 @@ class EvenSample(Generic[T]):
         self._limit = limit
 
     def add(self, items: Sequence[Printed], read: Callable[[Printed], T]) -> None:
-        """Takes the next of the series, of which only those that are kept are ``read``."""
+        """Adds the next items of the series; `read` is called only for those that are kept."""
         self.kept += map(read, items[-self.seen % self.step :: self.step])
         self.seen += len(items)
         while len(self.kept) > self._limit:
             self.kept, self.step = self.kept[::2], self.step * 2
 
 
-def few(figures: Sequence[float]) -> tuple[float, ...]:
-    """At most ``MOST_SAMPLES`` of the figures, evenly spaced, in their order."""
-    step = -(-len(figures) // MOST_SAMPLES) or 1
-    return tuple(figures[::step])
+def few(values: Sequence[float]) -> tuple[float, ...]:
+    """Returns at most `MAX_SAMPLES` of the values, evenly spaced, in their order."""
+    step = -(-len(values) // MAX_SAMPLES) or 1
+    return tuple(values[::step])
 
 
-def summarise(figures: Sequence[float], count: int | None = None) -> dict[str, float]:
-    """Count, mean, standard deviation (of a sample), extremes and percentiles of at least one figure.
+def summarise(values: Sequence[float], count: int | None = None) -> dict[str, float]:
+    """Returns count, mean, standard deviation (of a sample), extremes and percentiles of at least one value.
 
-    ``count`` is that of the whole series where ``figures`` are an even sample of it. Percentiles are interpolated
-    linearly between the two nearest ranks; those that so few figures cannot tell (p99 of less than 100) are left out.
+    `count` is the length of the whole series where `values` is an even sample of it. Percentiles are interpolated
+    linearly between the two nearest ranks; those that need more values (p99 of fewer than 100) are omitted.
     """
-    ordered = sorted(figures)
+    ordered = sorted(values)
     mean = math.fsum(ordered) / len(ordered)
     spread = math.dist(ordered, [mean] * len(ordered))
     return {

@@ -6,6 +6,6 @@ from datetime import datetime
 
 
 def read_time(text: str) -> datetime:
-    """A time in ISO 8601, naive if it names no time zone. Raises ValueError for a text that is none."""
-    # Python 3.10 does not know the Z of other tools.
+    """Reads a time in ISO 8601; naive if it has no time zone. Raises ValueError for an invalid time."""
+    # Python 3.10 does not accept the Z that other tools write.
     return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -1,6 +1,6 @@
-"""timm's ``benchmark.py``: the JSON after its ``--result`` line.
+"""timm's `benchmark.py`: the JSON after its `--result` line.
 
-The figures of its ``Infer [3/8]`` lines are running means since the start, not samples, so they are not kept.
+The numbers on its `Infer [3/8]` lines are running means since the start, not samples, so they are ignored.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from benchmark_parsers.units import MS, SAMPLES_PER_SEC
 
 _MODE = re.compile(r"^Benchmarking in (\S+) precision\. (\S+) layout\. (.+)$", re.MULTILINE)
 # Key of the result: metric, unit, direction.
-_FIGURES = {
+_METRICS = {
     "infer_samples_per_sec": ("throughput", SAMPLES_PER_SEC, HIGHER),
     "infer_step_time": ("latency", MS, LOWER),
     "train_samples_per_sec": ("train_throughput", SAMPLES_PER_SEC, HIGHER),
     "train_step_time": ("train_step_time", MS, LOWER),
 }
-_NOT_SETTINGS = ("error", "model", *_FIGURES)
+_NOT_SETTINGS = ("error", "model", *_METRICS)
 
 
 class TimmBenchmarkParser:
-    """``latency`` is the time of one step, which is one batch. Of several models each figure ends in the model."""
+    """`latency` is the time of one step, which is one batch. With several models, each metric ends in the model."""
 
     def __init__(self) -> None:
         self._document = JsonDocument()
@@ -37,7 +37,7 @@ class TimmBenchmarkParser:
         self._document.feed(block)
 
     def parsed(self) -> Parsed:
-        """The figures of all models that the document holds."""
+        """Returns the metrics of all models in the document."""
         document, problem = self._document.with_key("model", "timm's benchmark.py")
         if problem:
             return Parsed(problems=(problem,))
@@ -54,14 +54,14 @@ class TimmBenchmarkParser:
             } | {f"model{suffix}": model}
             if "error" in result:
                 problems.append(f"{model}: {str(result['error'])[:200]}")
-            elif not any(key in result for key in _FIGURES):
-                problems.append(f"{model}: the result of timm's benchmark.py holds no figure")
+            elif not any(key in result for key in _METRICS):
+                problems.append(f"{model}: the result of timm's benchmark.py contains no metric")
         return Parsed(metrics, settings, problems=tuple(problems))
 
 
 def _metrics(result: dict[str, Any]) -> dict[str, Metric]:
     return {
         name: Metric(value, unit, direction, "mean")
-        for key, (name, unit, direction) in _FIGURES.items()
+        for key, (name, unit, direction) in _METRICS.items()
         if (value := number(result, key)) is not None
     }

@@ -1,4 +1,4 @@
-"""The unit that a regular expression itself says its figure has: the word behind its first group."""
+"""The unit in a regular expression itself: the word after its first group."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _NEXT_WORD = re.compile(r"(?:\s|\\s[*+?]{0,2}|\\ )*([A-Za-zµμ%][\w/µμ]*)(?![
 
 @lru_cache(maxsize=256)
 def unit_of_regex(regexp: str) -> str | None:
-    """``ms`` for ``latency: (.*?) ms``, ``samples/sec`` for ``(.*?) samples\\/sec``; None if it names no known unit."""
+    r"""Returns `ms` for `latency: (.*?) ms`, `samples/sec` for `(.*?) samples\/sec`; None for no known unit."""
     end = _end_of_first_group(regexp)
     word = _NEXT_WORD.match(_ESCAPED.sub(r"\1", regexp[end:])) if end else None
     return same_unit_spelled_canonically(word[1]) if word else None
 
 
 def direction_of(name: str, unit: str | None) -> str | None:
-    """Which way is better, as far as the unit or the metric's name tells."""
+    """Returns the better direction, as far as the unit or the metric's name determines it."""
     if direction := better(unit):
         return direction
     if "throughput" in name:
@@ -30,7 +30,7 @@ def direction_of(name: str, unit: str | None) -> str | None:
 
 
 def _end_of_first_group(regexp: str) -> int:
-    """Where the text behind the first capturing group starts; 0 if that is not plain to see."""
+    """Returns the index after the first capturing group; 0 if that is not easy to determine."""
     depth, index, in_set, start_depth = 0, 0, False, 0
     while index < len(regexp):
         character = regexp[index]

@@ -1,7 +1,7 @@
-"""Units as tools spell them, in the units that records hold.
+"""Units as tools spell them, and as records hold them.
 
-Rates are held as samples/sec. Times are held as ms (a latency, the time of one call) or as s (a duration, the time
-to compile); memory as MiB.
+Records hold rates in samples/sec, times in ms (a latency, the time of one call) or in s (a duration, the compile
+time), and memory in MiB.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmark_parsers.parsed import HIGHER, LOWER
 SAMPLES_PER_SEC, MS, S, MIB, PERCENT = "samples/sec", "ms", "s", "MiB", "%"
 
 NEVER_NEGATIVE = frozenset({SAMPLES_PER_SEC, "items/sec", "bytes/sec", MS, S, "us", "ns", MIB, "count"})
-"""Units of which a tool cannot measure less than nothing, as the result schema has it."""
+"""Units of quantities that cannot be negative, as in the result schema."""
 
 NEVER_NEGATIVE_NAME = re.compile(r"(throughput|latency)(_(mean|avg|median|min|max|p[0-9.]+))?")
 
@@ -41,12 +41,12 @@ _BYTES_IN = {
 
 
 def is_never_negative(name: str) -> bool:
-    """Whether a figure of this name is a throughput or a latency, and not, say, the gain of one over another."""
+    """Whether a metric of this name is a throughput or a latency, and not, for example, a relative gain."""
     return NEVER_NEGATIVE_NAME.fullmatch(name) is not None
 
 
 def canonical(unit: str) -> str | None:
-    """The unit that records hold in place of this one; None for a unit that is not known here."""
+    """Returns the unit that records hold in place of this one; None for an unknown unit."""
     if unit in _NS_IN:
         return unit if unit == S else MS
     if unit in _RATES:
@@ -57,22 +57,22 @@ def canonical(unit: str) -> str | None:
 
 
 def convert(value: float, unit: str, into: str) -> float:
-    """The value in another unit of the same kind. Raises ValueError if it is of another kind.
+    """Converts a value to another unit of the same kind. Raises ValueError if the kinds differ.
 
-    Memory counts in powers of 1024 whatever the spelling, as the tools that print KB and MB do.
+    Memory counts in powers of 1024 whatever the spelling, as in the tools that print KB and MB.
     """
     if unit == into or (unit in _RATES and into in _RATES):
         return value
     for sizes in (_NS_IN, _BYTES_IN):
         if unit in sizes and into in sizes:
-            # One rounding: a product or a quotient of the value and a whole number.
+            # One rounding: a product or a quotient of the value and an integer.
             of, per = sizes[unit], sizes[into]
             return value * (of // per) if of >= per else value / (per // of)
-    raise ValueError(f"{unit!r} cannot be converted into {into!r}")
+    raise ValueError(f"{unit!r} cannot be converted to {into!r}")
 
 
 def same_unit_spelled_canonically(unit: str) -> str | None:
-    """``msec`` as ``ms``, ``FPS`` as ``samples/sec``: without a change of value. None for an unknown unit."""
+    """Returns `ms` for `msec`, `samples/sec` for `FPS`: units of the same size. None for an unknown unit."""
     if unit in _RATES:
         return SAMPLES_PER_SEC
     for sizes in (_NS_IN, _BYTES_IN):
@@ -82,7 +82,7 @@ def same_unit_spelled_canonically(unit: str) -> str | None:
 
 
 def better(unit: str | None) -> str | None:
-    """The better direction of a figure in this unit, where the unit alone tells."""
+    """Returns the better direction of a metric in this unit, if the unit alone determines it."""
     if unit is None:
         return None
     if unit in _RATES or unit.endswith(("/sec", "/s")):

@@ -1,4 +1,4 @@
-"""The runner: declarative benchmark specs become commands, and what they print becomes comparable results."""
+"""The runner: declarative benchmark specs become commands, and their output becomes comparable results."""
 
 from benchmark_parsers.custom import register_custom_metric
 

@@ -1,11 +1,11 @@
-"""``python3 -m examples_utils``."""
+"""Entry point of `python3 -m examples_utils`."""
 
 import gc
 import sys
 
 if __name__ == "__main__":
-    # Commands load many modules and rows, which stay: looking through them at every 700th new object takes a tenth of
-    # their time.
+    # Commands load many modules and rows that stay alive: scanning them at every 700th new object takes a tenth of
+    # the time.
     gc.set_threshold(100_000)
     try:
         from examples_utils.cli import main

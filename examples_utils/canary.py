@@ -1,9 +1,9 @@
-"""A fixed piece of work that tells whether the machine itself is slower; run as a process of its own.
+"""A fixed piece of work that measures the machine itself; runs as a process of its own.
 
-``python3 -m examples_utils.canary`` prints how long it took, as JSON: a matrix product, which is bound by one core's
-arithmetic, and a copy of more than a core's caches hold, which is bound by memory.
+`python3 -m examples_utils.canary` prints as JSON how long it took: a matrix product, which is bound by one core's
+arithmetic, and a copy that is larger than a core's caches, which is bound by memory.
 
-Its figures are compared over years. So sizes, types, threads and passes never change: other work gets another name.
+Its times are compared over years. So sizes, types, threads and passes never change: different work gets a new name.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-# Short passes, so that the median leaves out what disturbs some of them, and enough of them to be half a second.
+# Short passes, so that the median discards disturbed ones, and enough of them for half a second.
 _PASSES = 25
 _WARM_UP_PASSES = 2
-_ORDER = 512  # of the matrices, each 1 MiB of float32: within the second or third level of any cache
-_PRODUCTS = 2  # a pass
-_COPIED_BYTES = 64 << 20  # a pass; with the source it is more than the caches that one core can fill
+_ORDER = 512  # of the matrices, each 1 MiB of float32: fits into the second or third level of any cache
+_PRODUCTS = 2  # per pass
+_COPIED_BYTES = 64 << 20  # per pass; with the source, more than the caches that one core can fill
 
 
 def main() -> int:
@@ -36,12 +36,12 @@ def main() -> int:
 
 
 def measure() -> dict[str, float]:
-    """Median seconds of one pass: ``compute_s`` and ``memory_s``. To be called before numpy is loaded.
+    """Returns the median seconds of one pass: `compute_s` and `memory_s`. Call it before NumPy is loaded.
 
     Raises:
-        ImportError: numpy is missing.
+        ImportError: NumPy is missing.
     """
-    # BLAS reads these once, when numpy loads it.
+    # BLAS reads these once, when NumPy loads it.
     os.environ.update(dict.fromkeys(_THREAD_VARIABLES, "1"))
     return {"compute_s": _median_s(_compute_pass()), "memory_s": _median_s(_memory_pass())}
 
@@ -63,7 +63,7 @@ def _compute_pass() -> Callable[[], None]:
 def _memory_pass() -> Callable[[], None]:
     import numpy as np
 
-    # Both are written to here: a page that was never written is no memory yet.
+    # Write to both: a page that was never written occupies no memory yet.
     source = np.ones(_COPIED_BYTES // 8, dtype=np.float64)
     target = np.zeros_like(source)
     target.fill(0)

@@ -1,4 +1,4 @@
-"""What the runner says: on the terminal, in console.log (the same words) and in output.log (all, with times)."""
+"""Messages of the runner: on the terminal, in console.log (the same) and in output.log (all levels, timestamped)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Console:
-    """``level`` is the least important kind of message that is shown; output.log holds every kind."""
+    """`level` is the lowest level of messages to show; output.log records every level."""
 
     def __init__(self, level: str = "INFO", show_child_output: bool = True) -> None:
         self._level = LEVELS.index(level)
@@ -22,40 +22,40 @@ class Console:
         self._journal: IO[str] | None = None
 
     def open_logs(self, folder: Path) -> None:
-        """From now on everything is also written to ``console.log`` and ``output.log`` of the folder."""
+        """From now on, also writes everything to `console.log` and `output.log` in the folder."""
         self._copies = (folder / "console.log").open("a", encoding="utf-8", errors="backslashreplace")
         self._journal = (folder / "output.log").open("a", encoding="utf-8", errors="backslashreplace")
 
     def close(self) -> None:
-        """Ends the log files."""
+        """Closes the log files."""
         for file in (self._copies, self._journal):
             if file:
                 file.close()
         self._copies = self._journal = None
 
-    def say(self, text: str) -> None:
-        """Progress and results: always shown."""
+    def print(self, text: str) -> None:
+        """Prints progress and results: always shown."""
         self._show(text)
         self._note("RESULT", text)
 
     def debug(self, text: str) -> None:
-        """What only someone who looks for a fault wants to know."""
+        """Prints details that only help to find a fault."""
         self._message("DEBUG", text)
 
     def info(self, text: str) -> None:
-        """What is being done."""
+        """Prints the current step."""
         self._message("INFO", text)
 
     def warning(self, text: str) -> None:
-        """What may spoil the figures."""
+        """Prints what may distort the measurements."""
         self._message("WARNING", text)
 
     def error(self, text: str) -> None:
-        """What went wrong."""
+        """Prints an error."""
         self._message("ERROR", text)
 
     def child_output(self, chunk: bytes) -> None:
-        """What a command printed, as it comes; it is kept in the variant's own files, not in the logs."""
+        """Prints a command's output as it arrives; its variant's own files record it, not the logs."""
         if self._show_child_output and chunk:
             _write_to_terminal(chunk)
             self._line_is_open = not chunk.endswith(b"\n")
@@ -91,7 +91,7 @@ def _write_to_terminal(data: bytes) -> None:
             stream.write(data)
             stream.flush()
     except BrokenPipeError:
-        # The reader went away, as `| head` does. The run and its files matter more than the display.
+        # The reader closed the pipe, as `| head` does. The run and its files matter more than the display.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)

@@ -1,4 +1,4 @@
-"""What is wrong with a request or a spec, said with its place and its remedy."""
+"""Errors in a request or a spec, each with its place and its remedy."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
-_SHOWN = 12  # known words in a message
+_SHOWN = 12  # known words listed in a message
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where in which file; line and column count from 1."""
+    """A place in a file; line and column count from 1."""
 
     file: Path
     line: int
@@ -38,11 +38,11 @@ class Problem:
 
 
 class RequestError(Exception):
-    """The request itself is wrong (exit code 2): nothing has been run. The text says what to do."""
+    """The request itself is wrong (exit code 2): nothing has run. The message names the remedy."""
 
 
 class SpecError(RequestError):
-    """A spec has errors; ``problems`` holds all that were found."""
+    """A spec has errors; `problems` lists all of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = sorted(set(problems))
@@ -50,7 +50,7 @@ class SpecError(RequestError):
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """A remedy that names the nearest of the known words, else all of them, or the first of very many."""
+    """Returns a remedy that names the nearest of the known words, else all of them, or the first of very many."""
     if near := nearest(word, known):
         return near
     if len(known) > _SHOWN:
@@ -59,6 +59,6 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
 
 
 def nearest(word: str, known: Sequence[str]) -> str:
-    """A question that names the nearest of the known words; empty if none is near."""
+    """Returns a question that names the nearest of the known words; empty if none is near."""
     near = get_close_matches(word, known, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(near)}?" if near else ""

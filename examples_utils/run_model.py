@@ -1,4 +1,4 @@
-"""The values that flow from result files and history to comparison and report."""
+"""The values that pass from result files and history to comparison and report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 
 class VariantKey(NamedTuple):
-    """Which variant of which spec: the same in plans, records, histories and reports."""
+    """Identifies a variant of a spec, alike in plans, records, histories and reports."""
 
     suite: str
     benchmark: str
@@ -17,18 +17,18 @@ class VariantKey(NamedTuple):
 
     @staticmethod
     def of_record(record: Mapping[str, Any]) -> VariantKey:
-        """That of a record of a result file. The original runner's suites are the names of its specs."""
+        """Returns the key of a record of a result file. The original runner's suites are the names of its specs."""
         suite = record.get("suite") or PurePath(record.get("benchmark_path") or "").name or "unknown"
         return VariantKey(suite, record["benchmark_name"], record["variant_name"])
 
     @property
     def title(self) -> str:
-        """How messages and lists call it."""
+        """Its name in messages and lists."""
         return f"{self.benchmark}::{self.variant}"
 
 
 class MetricKey(NamedTuple):
-    """Which figure of which variant."""
+    """Identifies a metric of a variant."""
 
     suite: str
     benchmark: str
@@ -37,17 +37,17 @@ class MetricKey(NamedTuple):
 
     @property
     def of_variant(self) -> VariantKey:
-        """The variant that the figure is of."""
+        """The variant that the metric belongs to."""
         return VariantKey(self.suite, self.benchmark, self.variant)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """What one run measured of one metric.
+    """The values that one run measured of one metric.
 
-    ``values`` are finite and in ``unit``, one for each repetition that has one, in the order in which they were
-    measured. ``direction`` is ``higher`` or ``lower`` (is better), or None where neither is. ``reduction`` says what
-    each value is of the figures behind it, such as ``mean``.
+    `values` are finite and in `unit`, one for each repetition that has one, in measurement order. `direction` is the
+    better one, `higher` or `lower`, or None if neither is. `reduction` is how each value was computed from its samples,
+    such as `mean`.
     """
 
     values: tuple[float, ...]
@@ -58,10 +58,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class VariantFacts:
-    """How a variant ended in one run, and with what it ran. Figures of different ``settings`` are not comparable.
+    """How a variant ended in one run, and its conditions. Metrics with different `settings` are not comparable.
 
-    ``status`` is that of the record (passed, failed, skipped, not run); ``threshold`` is the smallest effect that
-    matters, as a share (0.02 for 2%), where its entry in the spec says so.
+    `status` is that of the record (passed, failed, skipped, not run); `threshold` is the smallest change that
+    matters, as a share (0.02 for 2%), if its entry in the spec sets it.
     """
 
     status: str
@@ -76,11 +76,11 @@ class VariantFacts:
 
 @dataclass(frozen=True)
 class Run:
-    """One run of one suite or of several, as a log folder, a result file or the history holds it.
+    """One run of one suite or of several, from a log folder, a result file or the history.
 
-    ``started_utc`` is ISO 8601 with offset. ``machine``, ``software`` and ``git`` are the fingerprints of the records.
-    ``canary`` maps a kernel's name to the seconds that it took each time it ran, in order; it is empty where no canary
-    ran. ``run_id`` is the same whenever the same run is read.
+    `started_utc` is ISO 8601 with offset. `machine`, `software` and `git` are the fingerprints of the records.
+    `canary` maps a kernel's name to its seconds, in order of execution; it is empty if no canary ran. `run_id` is the
+    same whenever the same run is read.
     """
 
     run_id: str

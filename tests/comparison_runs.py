@@ -1,4 +1,4 @@
-"""Runs made of figures, for tests of what is said about them."""
+"""Runs made of given values, for tests of comparisons."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def noisy(
     slower: Mapping[str, float] | None = None,
     machine: float = 1.0,
 ) -> dict[str, tuple[float, ...]]:
-    """Latencies of ``benchmark_0`` and on, around 10, 20, ... ms; ``slower`` are factors, as is ``machine``."""
+    """Latencies of `benchmark_0` and on, around 10, 20, ... ms; `slower` are factors, as is `machine`."""
     return {
         f"benchmark_{number}": tuple(
             (

@@ -29,7 +29,7 @@ def installed_programs() -> Path | None:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs, on a port that was free. ``programs`` are what it was started with."""
+    """A server that runs, on a port that was free. `programs` are what it was started with."""
 
     programs: Path
     folder: Path

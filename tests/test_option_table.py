@@ -32,8 +32,11 @@ DATA = ("real", "generated", "synthetic")
 
 @dataclass(frozen=True)
 class Row:
-    """`value` of an option, given together with `beside`: `expected`, but for the engines, devices and kinds of
-    data in `but`."""
+    """One value of an option and what is expected of it.
+
+    `value` is given together with the options `beside`; the engines, devices and kinds of data in `but` differ from
+    `expected`.
+    """
 
     value: object
     expected: str = WORKS

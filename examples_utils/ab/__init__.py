@@ -1,1 +1,1 @@
-"""Two revisions of a checkout against each other, on one machine, by turns."""
+"""Comparing two revisions of a checkout on one machine, run alternately."""

@@ -1,4 +1,4 @@
-"""The two sides of an A/B comparison: which code, with which environment, and what of it is run."""
+"""The two arms of an A/B comparison: which code, in which environment, and what of it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from examples_utils.problems import RequestError
 
 @dataclass(frozen=True)
 class Revision:
-    """What ``flag`` names. ``commit`` is what is checked out; with ``in_place`` it is the working tree as it is."""
+    """The revision that `flag` names. `commit` is checked out; with `in_place`, the working tree is used as it is."""
 
     flag: str
     reference: str
@@ -30,7 +30,7 @@ class Revision:
 
     @property
     def title(self) -> str:
-        """How people call it."""
+        """Its name in messages."""
         if self.in_place:
             return f"working tree ({self.commit}{', with changes' if self.changed else ''})"
         if self.commit.sha.startswith(self.reference):
@@ -40,7 +40,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class Arm:
-    """A revision that lies in a folder and can be run. ``request`` is what of it is run."""
+    """A revision in a folder, ready to run. `request` is what runs of it."""
 
     revision: Revision
     checkout: Path
@@ -48,7 +48,7 @@ class Arm:
 
 
 def revision_of(repository: Path, flag: str, reference: str) -> Revision:
-    """What a flag names: a revision of git, or ``.`` for the working tree. Raises RequestError."""
+    """Resolves a flag: a revision of git, or `.` for the working tree. Raises RequestError."""
     if reference != WORKING_TREE:
         return Revision(flag, reference, commit_of(repository, reference, flag))
     head = commit_of(repository, "HEAD", flag)
@@ -57,7 +57,7 @@ def revision_of(repository: Path, flag: str, reference: str) -> Revision:
 
 @dataclass(frozen=True)
 class ArmPreparer:
-    """Makes sides of revisions. ``options`` name the specs by their paths in the user's checkout, ``repository``."""
+    """Prepares revisions as arms. `options` name the specs by their paths in the user's checkout, `repository`."""
 
     repository: Path
     options: RunOptions
@@ -67,16 +67,16 @@ class ArmPreparer:
     check_interruption: Callable[[], None]
 
     def arm(self, revision: Revision, name: str) -> Arm:
-        """The revision, checked out as ``name`` unless it is the working tree itself.
+        """Returns the revision, checked out as `name` unless it is the working tree itself.
 
         Raises:
-            RequestError: it cannot be checked out or lacks a spec or a benchmark, or its environment cannot be made.
-            Interrupted: the run was asked to stop.
+            RequestError: It cannot be checked out, lacks a spec or a benchmark, or its environment cannot be built.
+            Interrupted: The run was asked to stop.
         """
         self.check_interruption()
         if revision.in_place:
             return self._arm(revision, self.repository, self.options)
-        self.console.say(f"checking out {revision.title}")
+        self.console.print(f"checking out {revision.title}")
         try:
             checkout = self.trees.add(name, revision.commit.sha)
         except GitError as error:
@@ -86,7 +86,7 @@ class ArmPreparer:
         return self._ready(revision, checkout)
 
     def moved(self, arm: Arm, commit_sha: str) -> Arm:
-        """The same side with another commit checked out in its place. Raises as ``arm`` does."""
+        """Returns the same arm with another commit checked out in place. Raises as `arm` does."""
         self.check_interruption()
         try:
             commit = described(self.repository, commit_sha)
@@ -96,7 +96,7 @@ class ArmPreparer:
         return self._ready(replace(arm.revision, reference=commit.sha[:12], commit=commit), arm.checkout)
 
     def again(self, arm: Arm) -> Arm:
-        """The same side with what these options ask for. Raises as ``arm`` does."""
+        """Returns the same arm with the current options. Raises as `arm` does."""
         return self._ready(arm.revision, arm.checkout)
 
     def _ready(self, revision: Revision, checkout: Path) -> Arm:
@@ -115,13 +115,13 @@ class ArmPreparer:
         return self._arm(revision, checkout, replace(options, command=command))
 
     def _environment(self, revision: Revision, checkout: Path, texts: Mapping[str, str]) -> Path:
-        """Made once for what the files of this folder say of dependencies; the project is installed from the folder."""
+        """Built once per set of dependency files; the project is installed from the folder."""
         key = sha256(repr((checkout.name, sorted(texts.items()))).encode()).hexdigest()[:8]
         environment = self.trees.folder / f"environment_{key}"
         if not environment.exists():
             called = f"{revision.flag} {revision.reference}"
-            self.console.say(
-                f"{called}: has other dependencies than this checkout: making an environment with them"
+            self.console.print(
+                f"{called}: has other dependencies than this checkout: building an environment with them"
             )
             log = self.log_folder / "environments" / key
             build_environment(checkout, environment, log, self.check_interruption, called)
@@ -135,9 +135,9 @@ class ArmPreparer:
         try:
             request = checked_request(moved, dict(os.environ))
         except RequestError as error:
-            # The place of the checkout says nothing to people, and is gone when they read this.
-            said = str(error) if revision.in_place else str(error).replace(f"{checkout}/", "")
-            raise RequestError(f"{revision.flag} {revision.reference}: {said}") from None
+            # The path of the temporary checkout means nothing to users, and is gone when they read this.
+            message = str(error) if revision.in_place else str(error).replace(f"{checkout}/", "")
+            raise RequestError(f"{revision.flag} {revision.reference}: {message}") from None
         reasons = [planned.skip_reason for planned in request.plan.variants]
         if all(reasons):
             raise RequestError(

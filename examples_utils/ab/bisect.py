@@ -1,4 +1,4 @@
-"""``ab --bisect``: the first commit whose comparison with the base is regressed."""
+"""`ab --bisect`: find the first commit that regressed against the base."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdic
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey, Run
 
-# How often more repetitions are made where those so far leave it open, each time as many as there are already.
+# How often the repetitions are doubled while the result is inconclusive.
 _EXTENSIONS = 2
 
 
 def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revision) -> None:
-    """Raises RequestError unless ``base`` is a commit before the commit ``new``, on its line of first parents."""
+    """Raises RequestError unless `base` is an ancestor of the commit `new`, on its line of first parents."""
     for revision in (base, new):
         if revision.in_place:
             raise RequestError(
@@ -34,18 +34,18 @@ def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revisi
         raise RequestError(f"--bisect: base and new are the same commit, {base.commit}")
     if not is_ancestor(repository, base.commit.sha, new.commit.sha):
         raise RequestError(
-            f"--bisect: {base.title} is no ancestor of {new.title}, so there is no way from one to the other; take "
+            f"--bisect: {base.title} is not an ancestor of {new.title}, so no range of commits leads to it; take "
             f"their git merge-base as --base"
         )
     first = commits_between(repository, base.commit.sha, new.commit.sha)[0]
     left = parent_of(repository, first)
     if left is None or left.sha != base.commit.sha:
-        # None of the commits before the merge holds base, so that they may be slower than it for other reasons.
+        # The commits before the merge do not contain base, so they may be slower than it for other reasons.
         remedy = (
             f"take {left}, where they part, as --base" if left else "take a commit of that line as --base"
         )
         raise RequestError(
-            f"--bisect: {base.title} came into {new.title} by a merge, and is not on the line of first parents that "
+            f"--bisect: {base.title} was merged into {new.title}, and is not on the line of first parents that "
             f"leads there; {remedy}"
         )
 
@@ -53,14 +53,14 @@ def refuse_what_cannot_be_narrowed(repository: Path, base: Revision, new: Revisi
 def bisect(
     preparer: ArmPreparer, base: Revision, new: Revision, options: CompareOptions
 ) -> tuple[Comparison, Sequence[Run]]:
-    """Narrows the way from base to new down to the first slower commit, says it, and gives its comparison with base.
+    """Bisects from base to new, prints the first slower commit, and returns its comparison with base.
 
-    Where new is not slower than base, or that is not known, their comparison is given and nothing is narrowed. The runs
-    are those of base and new.
+    If new is not slower than base, or the result is inconclusive, returns their comparison without bisecting. The
+    returned runs are those of base and new.
 
     Raises:
-        RequestError: base or new cannot be run.
-        Interrupted: the run was asked to stop.
+        RequestError: Base or new cannot be run.
+        Interrupted: The run was asked to stop.
     """
     console = preparer.console
     search = _Search(preparer, options, (preparer.arm(base, "base"), preparer.arm(new, "next")))
@@ -68,24 +68,24 @@ def bisect(
     measured = search.measured
     targets = [one.key for one in whole.regressed]
     if not targets:
-        console.say("\n" + "\n".join(nothing_to_narrow(whole, measured[0])))
+        console.print("\n" + "\n".join(nothing_to_narrow(whole, measured[0])))
         return whole, [*measured[0], *measured[1]]
     commits = commits_between(preparer.repository, base.commit.sha, new.commit.sha)
-    console.say(
-        f"\n{len(commits)} commits lead from base to new, about {steps_left(len(commits))} are to be judged by "
+    console.print(
+        f"\n{len(commits)} commits lead from base to new; about {steps_left(len(commits))} will be measured, judged by "
         + ", ".join(sorted({f"{key.variant} {key.metric}" for key in targets}))
     )
     search.restrict(targets)
     narrowed = narrow(commits, search.judge)
-    console.say("\n" + "\n".join(_found(preparer.repository, commits, narrowed, search)))
+    console.print("\n" + "\n".join(_found(preparer.repository, commits, narrowed, search)))
     return search.comparisons[narrowed.suspects[-1]], [*measured[0], *measured[1]]
 
 
 @dataclass
 class _Search:
-    """The commits that were measured.
+    """The state of the search.
 
-    ``targets`` are the figures that decide; empty means that none does yet. ``measured`` are the runs of base and of
+    `targets` are the metrics that decide; empty before the first comparison. `measured` are the runs of base and of
     the commit that was compared last.
     """
 
@@ -98,7 +98,7 @@ class _Search:
     measured: tuple[Sequence[Run], Sequence[Run]] = ((), ())
 
     def restrict(self, targets: Iterable[MetricKey]) -> None:
-        """From now on only these figures count, and only their benchmarks are run."""
+        """Restricts the search to these metrics and their benchmarks."""
         self.targets = tuple(targets)
         names = dict.fromkeys(glob.escape(key.benchmark) for key in self.targets)
         selection = replace(self.preparer.options.selection, benchmarks=tuple(names))
@@ -108,38 +108,38 @@ class _Search:
     def judge(self, sha: str) -> Outcome:
         """Measures one commit against base."""
         commit = described(self.preparer.repository, sha)
-        self.preparer.console.say(f"\njudging {commit}")
+        self.preparer.console.print(f"\nmeasuring {commit}")
         try:
             self.arms = self.arms[0], self.preparer.moved(self.arms[1], sha)
-            outcome, said = _outcome(self._targets(self.compare(sha)))
+            outcome, evidence = _outcome(self._targets(self.compare(sha)))
         except RequestError as error:
-            outcome, said = Outcome.SKIPPED, str(error)
-        self.outcomes[sha] = outcome, said
-        self.preparer.console.say(f"{commit}: {outcome.value}: {said}")
+            outcome, evidence = Outcome.SKIPPED, str(error)
+        self.outcomes[sha] = outcome, evidence
+        self.preparer.console.print(f"{commit}: {outcome.value}: {evidence}")
         return outcome
 
     def compare(self, sha: str) -> Comparison:
-        """The comparison of the commit that is checked out now."""
+        """Compares the commit that is checked out now with base."""
         preparer, repeat = self.preparer, self.preparer.options.repeat
         folder = preparer.log_folder / f"{len(self.comparisons):02}_{sha[:12]}"
-        with interleaved_runs(self.arms, folder, preparer.console, preparer.check_interruption) as turns:
-            turns.run(repeat)
-            comparison = self._judged(turns)
+        with interleaved_runs(self.arms, folder, preparer.console, preparer.check_interruption) as runs:
+            runs.run(repeat)
+            comparison = self._compared(runs)
             for _ in range(_EXTENSIONS):
                 if not self._is_open(comparison):
                     break
-                preparer.console.say("the repetitions so far leave it open: as many again")
-                turns.run(turns.finished_rounds)
-                comparison = self._judged(turns)
+                preparer.console.print("inconclusive: doubling the repetitions")
+                runs.run(runs.finished_rounds)
+                comparison = self._compared(runs)
         self.comparisons[sha] = comparison
         return comparison
 
-    def _judged(self, turns: InterleavedRuns) -> Comparison:
-        self.measured = turns.runs()
-        return compared(turns, *self.measured, self.options)
+    def _compared(self, runs: InterleavedRuns) -> Comparison:
+        self.measured = runs.measured()
+        return compared(runs, *self.measured, self.options)
 
     def _is_open(self, comparison: Comparison) -> bool:
-        """Whether more repetitions may find a regression, of which one is enough."""
+        """Whether more repetitions may reveal a regression, of which one is enough."""
         if not self.targets:
             return not comparison.regressed and any(map(may_be_slower, comparison.judged))
         verdicts = {one.verdict for one in self._targets(comparison)}
@@ -150,7 +150,7 @@ class _Search:
 
 
 def _outcome(targets: list[MetricVerdict]) -> tuple[Outcome, str]:
-    """What the figures that decide say of a commit, and the one that says it most clearly."""
+    """Returns the outcome for a commit, and the metric with the clearest evidence."""
     for verdict in (
         Verdict.REGRESSED,
         Verdict.FAILED,
@@ -164,14 +164,14 @@ def _outcome(targets: list[MetricVerdict]) -> tuple[Outcome, str]:
                     one
                 )
     if not targets:
-        return Outcome.SKIPPED, "has none of the figures"
+        return Outcome.SKIPPED, "has none of the metrics"
     return Outcome.AS_FAST, verdict_line(targets[0])
 
 
 def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Search) -> Iterable[str]:
     *open_ones, certain = narrowed.suspects
     if open_ones:
-        yield f"the first slower commit is one of {len(narrowed.suspects)}, of which these could not be judged:"
+        yield f"the first slower commit is one of {len(narrowed.suspects)}, of which these could not be measured:"
         for sha in open_ones:
             yield f"  {described(repository, sha)}: {search.outcomes[sha][1]}"
         yield "the last of them is slower:"
@@ -181,8 +181,8 @@ def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Se
     yield f"  {commit.sha}"
     yield f"  {commit.author}, {commit.author_date}"
     yield f"  {commit.subject}"
-    yield "the evidence, each against base:"
+    yield "evidence, each compared with base:"
     for sha in commits:
         if sha in search.outcomes:
-            outcome, said = search.outcomes[sha]
-            yield f"  {described(repository, sha)}: {outcome.value}: {said}"
+            outcome, evidence = search.outcomes[sha]
+            yield f"  {described(repository, sha)}: {outcome.value}: {evidence}"

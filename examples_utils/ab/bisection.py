@@ -1,4 +1,4 @@
-"""The search for the first commit that is slower, as ``git bisect`` searches, with its skips."""
+"""The search for the first slower commit, as in `git bisect`, with its skips."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from math import log2
 
 
 class Outcome(str, Enum):
-    """What is said of one commit."""
+    """The outcome for one commit."""
 
     SLOWER = "slower"
     AS_FAST = "as fast"
@@ -18,21 +18,21 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True)
 class Narrowed:
-    """``suspects`` holds the first slower commit: it alone, or after it those that could not be judged before it.
+    """`suspects` contains the first slower commit: alone, or last after the commits that could not be measured.
 
-    The oldest is first; the last one is slower for certain.
+    The oldest is first; only the last one is known to be slower.
     """
 
     suspects: tuple[str, ...]
 
 
 def narrow(commits: Sequence[str], judge: Callable[[str], Outcome]) -> Narrowed:
-    """Finds the first slower commit in about log2 of their number steps.
+    """Finds the first slower commit in about log2(number of commits) steps.
 
     Args:
-        commits: the oldest first, each with the one before it as its parent; the last one is known to be slower, and
+        commits: Oldest first, each the parent of the next; the last one is known to be slower, and
             the parent of the first to be as fast as the base.
-        judge: measures a commit. It is asked once for each at most.
+        judge: Measures a commit; called at most once for each.
     """
     skipped: set[int] = set()
     fast, slow = -1, len(commits) - 1
@@ -50,5 +50,5 @@ def narrow(commits: Sequence[str], judge: Callable[[str], Outcome]) -> Narrowed:
 
 
 def steps_left(commits: int) -> int:
-    """About how many commits have to be judged to narrow so many down to one."""
+    """Returns about how many commits remain to be measured to narrow `commits` down to one."""
     return max(0, round(log2(commits))) if commits > 0 else 0

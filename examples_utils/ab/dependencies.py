@@ -1,4 +1,4 @@
-"""What a checkout depends on, as far as its files say."""
+"""The dependencies of a checkout, as declared in its files."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _INCLUDED = re.compile(r"^\s*(?:-r|--requirement|-c|--constraint)[\s=]\s*(\S+)",
 
 
 def dependency_texts(checkout: Path, requirement_files: Iterable[Path] = ()) -> dict[str, str]:
-    """What decides which packages the checkout's commands need, by file; two that are equal need the same.
+    """Returns the declarations that determine the packages of the checkout, by file; equal means the same packages.
 
-    ``requirement_files`` are those that entries of a spec name, relative to the checkout. Of ``pyproject.toml`` only
-    what is said about dependencies counts.
+    `requirement_files` are those that entries of a spec name, relative to the checkout. Of `pyproject.toml`, only
+    the dependencies count.
     """
     texts: dict[str, str] = {}
     project = checkout / _PROJECT
@@ -52,7 +52,7 @@ def dependency_texts(checkout: Path, requirement_files: Iterable[Path] = ()) -> 
 
 
 def read_project(checkout: Path) -> dict[str, Any]:
-    """The checkout's ``pyproject.toml``; empty if there is none that could be read."""
+    """Returns the checkout's `pyproject.toml`; empty if it is missing or cannot be read."""
     try:
         project: dict[str, Any] = tomllib.loads((checkout / _PROJECT).read_text("utf-8"))
     except (OSError, ValueError):
@@ -61,15 +61,15 @@ def read_project(checkout: Path) -> dict[str, Any]:
 
 
 def extras_in_use(project: dict[str, Any]) -> list[str]:
-    """The extras of a project whose packages are all installed beside the runner, in versions that fit."""
+    """Returns the extras of a project whose packages are all installed in fitting versions."""
     optional = project.get("project", {}).get("optional-dependencies", {})
     return [extra for extra, requirements in optional.items() if all(map(_is_installed, requirements))]
 
 
 def projects_within(repository: Path, installed: Iterable[Distribution] | None = None) -> list[Path]:
-    """Where in the repository the projects are that were installed from it, as ``pip install -e .`` does.
+    """Returns the folders of the projects that were installed from the repository, as `pip install -e .` does.
 
-    Commands import these from there, and not from another checkout that they run in. ``repository`` is a real path.
+    Commands import these from there, and not from the checkout that they run in. `repository` is a real path.
     """
     found = []
     for package in distributions() if installed is None else installed:
@@ -80,7 +80,7 @@ def projects_within(repository: Path, installed: Iterable[Distribution] | None =
 
 
 def import_paths(checkout: Path, projects: Iterable[Path]) -> Iterator[str]:
-    """What ``PYTHONPATH`` has to hold, so that these projects are imported from this checkout."""
+    """Yields what `PYTHONPATH` must contain to import these projects from this checkout."""
     for project in projects:
         for folder in (checkout / project / "src", checkout / project):
             if folder.is_dir():

@@ -1,4 +1,4 @@
-"""What the comparison of both ends of the way says, before anything of it is narrowed down."""
+"""Whether the comparison of base and new leaves anything to bisect."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdic
 from examples_utils.results.record import FAILED
 from examples_utils.run_model import Run
 
-_MOST_SAID = 10
+_MAX_FINDINGS = 10
 
 
 def may_be_slower(one: MetricVerdict) -> bool:
-    """Whether a figure looks worse, but that may be chance."""
+    """Whether a metric looks worse, but is not significant."""
     if one.verdict is not Verdict.UNCERTAIN or one.base is None or one.new is None:
         return False
     rise = one.new - one.base if one.ratio is None else one.ratio - 1
@@ -22,25 +22,25 @@ def may_be_slower(one: MetricVerdict) -> bool:
 
 
 def nothing_to_narrow(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
-    """Why, where no figure regressed: new is not slower, or what stands in the way of knowing that."""
-    said = [*_failed(whole, base), *_open(whole)]
-    if not said:
-        yield "new is not slower than base, so there is nothing to narrow down"
+    """Explains why there is no regression to bisect: new is not slower, or the result is inconclusive."""
+    findings = [*_failed(whole, base), *_open(whole)]
+    if not findings:
+        yield "nothing to bisect: new is not slower than base"
         return
-    yield "no figure is slower for certain, so nothing is narrowed down, but not all are known not to be:"
-    yield from (f"  {line}" for line in said[:_MOST_SAID])
-    if len(said) > _MOST_SAID:
-        yield f"  … and {len(said) - _MOST_SAID} more"
+    yield "nothing to bisect: no significant regression, but some results are inconclusive:"
+    yield from (f"  {line}" for line in findings[:_MAX_FINDINGS])
+    if len(findings) > _MAX_FINDINGS:
+        yield f"  … and {len(findings) - _MAX_FINDINGS} more"
     needed = [one.needed for one in whole.judged if may_be_slower(one) and one.needed]
     if needed:
-        yield f"--repeat {max(needed)} would settle those that are uncertain"
+        yield f"--repeat {max(needed)} would settle the uncertain ones"
 
 
 def _failed(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
-    """A line a variant; what failed on the side of the base is no verdict on the new side."""
+    """One line per variant; a failure in base is no verdict on new."""
     for key, facts in {key: facts for run in base for key, facts in run.variants.items()}.items():
         if facts.status == FAILED:
-            yield f"base failed: {title_of(key)}: {facts.reason or 'for no known reason'}"
+            yield f"base failed: {title_of(key)}: {facts.reason or 'unknown reason'}"
     failed = {one.key.of_variant: one for one in whole.judged if one.verdict is Verdict.FAILED}
     for one in failed.values():
         yield f"new failed: {name_of(one)}: {one.reason.removeprefix(f'{FAILED}: ')}"

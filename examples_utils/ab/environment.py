@@ -1,4 +1,4 @@
-"""The virtual environment of a revision whose dependencies are not those of the user's checkout."""
+"""The virtual environment of a revision whose dependencies differ from those of the user's checkout."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from examples_utils.results.file_tail import tail
 def build_environment(
     checkout: Path, folder: Path, log_folder: Path, check_interruption: Callable[[], None], called: str
 ) -> None:
-    """Makes ``folder`` an environment with what the checkout says that it needs; the output is in ``log_folder``.
+    """Builds `folder` as an environment with the checkout's dependencies; the output is in `log_folder`.
 
-    Its project is installed as ``pip install -e`` does, with the extras that the runner's own environment has, and then
-    its ``requirements.txt``.
+    The project is installed as `pip install -e` does, with the extras that the runner's own environment has, and then
+    its `requirements.txt`.
 
     Raises:
-        RequestError: it cannot be built; ``called`` is how the message calls the revision.
-        Interrupted: the run was asked to stop.
+        RequestError: It cannot be built; `called` is the revision's name in the message.
+        Interrupted: The run was asked to stop.
     """
-    # The runner's own pip does it: to install another one there would take longer than all else.
+    # The runner's own pip does it: installing another one there would take longer than everything else.
     steps: list[tuple[str, ...]] = [(sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder))]
-    if wanted := _pip_arguments(checkout):
-        steps.append((*pip_words(str(folder)), "install", "--disable-pip-version-check", *wanted))
+    if arguments := _pip_arguments(checkout):
+        steps.append((*pip_words(str(folder)), "install", "--disable-pip-version-check", *arguments))
     for number, argv in enumerate(steps, 1):
         output = log_folder / f"{number:02}"
         output.mkdir(parents=True, exist_ok=True)
@@ -40,10 +40,10 @@ def build_environment(
 
         outcome = run_process(argv, checkout, os.environ, output, None, watch)
         if outcome.exitcode:
-            said = tail(output / "stderr", 600).strip().splitlines()[-1:]
+            last_line = tail(output / "stderr", 600).strip().splitlines()[-1:]
             raise RequestError(
                 f"{called}: its dependencies differ from those of this checkout, and an environment with them could "
-                f"not be made ({' '.join(said) or f'exit code {outcome.exitcode}'}; log in {output})"
+                f"not be built ({' '.join(last_line) or f'exit code {outcome.exitcode}'}; log in {output})"
             )
 
 

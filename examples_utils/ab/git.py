@@ -1,4 +1,4 @@
-"""What is asked of git."""
+"""Queries to git."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WORKING_TREE = "."
 
 @dataclass(frozen=True)
 class Commit:
-    """A commit; ``author_date`` is ISO 8601."""
+    """A commit; `author_date` is ISO 8601."""
 
     sha: str
     subject: str
@@ -27,11 +27,11 @@ class Commit:
 
 
 class GitError(RequestError):
-    """A command of git failed; the text is what it said."""
+    """A git command failed; the message is the one that git printed."""
 
 
 def git(folder: Path, *arguments: str) -> str:
-    """What git prints in this folder. Raises GitError."""
+    """Returns what git prints in this folder. Raises GitError."""
     command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(
@@ -46,24 +46,24 @@ def git(folder: Path, *arguments: str) -> str:
     except OSError as error:
         raise GitError(f"git cannot be started: {error.strerror}") from None
     if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise GitError(said[-1] if said else f"git {arguments[0]} exited with code {done.returncode}")
+        messages = [line for line in done.stderr.splitlines() if line.strip()]
+        raise GitError(messages[-1] if messages else f"git {arguments[0]} exited with code {done.returncode}")
     return done.stdout
 
 
 def repository_of(spec: Path) -> Path:
-    """The checkout that holds the spec, which need not exist in it now. Raises RequestError if there is none."""
+    """Returns the checkout of the spec, which need not exist in it now. Raises RequestError if there is none."""
     folder = next(folder for folder in (spec, *spec.parents) if folder.is_dir())
     try:
         return Path(git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
     except GitError as error:
         raise RequestError(
-            f"--spec {spec}: is in no checkout of git, of which revisions could be compared: {error}"
+            f"--spec {spec}: is not in a git checkout, so there are no revisions to compare: {error}"
         ) from None
 
 
 def commit_of(repository: Path, reference: str, flag: str) -> Commit:
-    """The commit that a revision names. Raises RequestError, with what is near, if it names none."""
+    """Resolves a revision to its commit. Raises RequestError, with similar names, if it does not exist."""
     try:
         found = git(
             repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{reference}^{{commit}}"
@@ -76,20 +76,20 @@ def commit_of(repository: Path, reference: str, flag: str) -> Commit:
 
 
 def described(repository: Path, sha: str) -> Commit:
-    """The commit of this hash."""
+    """Returns the commit with this hash."""
     shown = git(repository, "show", "--no-patch", "--format=%H%n%an%n%aI%n%s", sha)
     full, author, date, subject = shown.rstrip("\n").split("\n", 3)
     return Commit(full, subject, author, date)
 
 
 def commits_between(repository: Path, good: str, bad: str) -> list[str]:
-    """The commits after ``good`` up to ``bad``, which is the last, along first parents; the oldest first."""
+    """Returns the commits after `good` up to and including `bad`, along first parents; the oldest first."""
     listed = git(repository, "rev-list", "--reverse", "--first-parent", f"{good}..{bad}")
     return listed.split()
 
 
 def parent_of(repository: Path, sha: str) -> Commit | None:
-    """The first parent of a commit; None if it has none."""
+    """Returns the first parent of a commit; None for a root commit."""
     try:
         return described(repository, git(repository, "rev-parse", "--verify", "--quiet", f"{sha}^1").strip())
     except GitError:
@@ -97,7 +97,7 @@ def parent_of(repository: Path, sha: str) -> Commit | None:
 
 
 def is_ancestor(repository: Path, earlier: str, later: str) -> bool:
-    """Whether ``later`` has all that ``earlier`` has."""
+    """Whether `earlier` is an ancestor of `later`."""
     try:
         git(repository, "merge-base", "--is-ancestor", earlier, later)
     except GitError:
@@ -106,7 +106,7 @@ def is_ancestor(repository: Path, earlier: str, later: str) -> bool:
 
 
 def has_changes(repository: Path) -> bool:
-    """Whether files that git knows differ from the commit that is checked out."""
+    """Whether tracked files differ from the commit that is checked out."""
     return bool(git(repository, "status", "--porcelain", "--untracked-files=no").strip())
 
 
@@ -129,5 +129,5 @@ def _local_variables() -> frozenset[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Without what a hook of git sets, which would lead every command to the repository of the hook."""
+    """Removes the variables of a git hook, which would redirect every command to the hook's repository."""
     return {name: value for name, value in os.environ.items() if name not in _local_variables()}

@@ -1,4 +1,4 @@
-"""Running two sides by turns, so that whatever happens to the machine happens to both."""
+"""Running two arms alternately, so that any disturbance of the machine affects both."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FOLDERS = ("base", "new")
 def interleaved(
     base: Sequence[PlannedVariant], new: Sequence[PlannedVariant], rounds: range
 ) -> Iterator[tuple[int, Turn]]:
-    """Who runs what when: each variant on both sides right after each other, the first one changing every round."""
+    """Returns the order of execution: each variant on both arms in succession; the first arm alternates every round."""
     by_key = [{planned.key: planned for planned in arm} for arm in (base, new)]
     for number in rounds:
         order = (BASE, NEW) if number % 2 else (NEW, BASE)
@@ -40,7 +40,7 @@ def interleaved(
 
 @dataclass
 class InterleavedRuns:
-    """An A/B comparison while it runs; each side has a log folder of its own, as ``benchmark`` leaves it."""
+    """An A/B comparison in progress; each arm has its own log folder, in the layout of `benchmark`."""
 
     log_folder: Path
     arms: tuple[Arm, Arm]
@@ -50,19 +50,19 @@ class InterleavedRuns:
     finished_rounds: int = 0
 
     def run(self, rounds: int) -> None:
-        """Runs so many rounds more. Raises Interrupted: the run was asked to stop; what is finished is stored."""
+        """Runs this many more rounds. Raises Interrupted: the run was asked to stop; finished results are stored."""
         last = self.finished_rounds + rounds
         base, new = (arm.request.plan.variants for arm in self.arms)
         turns = list(interleaved(base, new, range(self.finished_rounds + 1, last + 1)))
         for count, (arm, turn) in enumerate(turns, 1):
             self.check_interruption()
-            self.console.say(f"[{count}/{len(turns)}] {FOLDERS[arm]}: {title(*turn, last)}")
-            # Always as one of several, so that more rounds can follow in the same folders.
+            self.console.print(f"[{count}/{len(turns)}] {FOLDERS[arm]}: {title(*turn, last)}")
+            # Always one of several, so that more rounds can follow in the same folders.
             self.runners[arm].run_turn(turn, max(last, 2))
         self.finished_rounds = last
 
-    def runs(self) -> tuple[list[Run], list[Run]]:
-        """What both sides have measured so far. Raises RequestError if a side has nothing."""
+    def measured(self) -> tuple[list[Run], list[Run]]:
+        """Returns what both arms have measured so far. Raises RequestError if an arm has nothing."""
         base, new = (read_runs(self.log_folder / name) for name in FOLDERS)
         return base, new
 
@@ -71,29 +71,29 @@ class InterleavedRuns:
 def interleaved_runs(
     arms: tuple[Arm, Arm], log_folder: Path, console: Console, check_interruption: Callable[[], None]
 ) -> Iterator[InterleavedRuns]:
-    """Opens the log folders ``base`` and ``new`` in ``log_folder``; in the end they have their result files.
+    """Opens the log folders `base` and `new` in `log_folder`, and writes their result files in the end.
 
     Raises:
-        RequestError: the folders cannot be used.
+        RequestError: The folders cannot be used.
     """
     other_load = OtherLoad()
     with contextlib.ExitStack() as stack:
         runners = []
         for arm, name in zip(arms, FOLDERS, strict=True):
             request = arm.request
-            held = stack.enter_context(
+            log_dir = stack.enter_context(
                 new_log_folder(str(log_folder / name), request.options, request.described())
             )
             runners.append(
-                stack.enter_context(open_runner(request, held, other_load, console, check_interruption))
+                stack.enter_context(open_runner(request, log_dir, other_load, console, check_interruption))
             )
-            stack.callback(collect, held)
+            stack.callback(collect, log_dir)
         yield InterleavedRuns(log_folder, arms, (runners[BASE], runners[NEW]), console, check_interruption)
 
 
 def compared(
-    turns: InterleavedRuns, base: Sequence[Run], new: Sequence[Run], options: CompareOptions
+    runs: InterleavedRuns, base: Sequence[Run], new: Sequence[Run], options: CompareOptions
 ) -> Comparison:
-    """The comparison of what ``turns.runs()`` has read. Raises RequestError if a side is empty."""
-    base_title, new_title = (turns.arms[arm].revision.title for arm in (BASE, NEW))
+    """Compares what `runs.measured()` returned. Raises RequestError if an arm is empty."""
+    base_title, new_title = (runs.arms[arm].revision.title for arm in (BASE, NEW))
     return replace(compare_runs(base, new, options), base_title=base_title, new_title=new_title)

@@ -1,4 +1,4 @@
-"""Checkouts of revisions beside the user's own, which never outlive their use for long."""
+"""Temporary checkouts of revisions, removed even after a crash."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _NOTE = "session.json"
 
 @dataclass(frozen=True)
 class Worktrees:
-    """A folder for checkouts of one repository. ``shared`` are paths of the user's checkout that they link to."""
+    """A folder for checkouts of one repository. `shared` are paths of the user's checkout that they link to."""
 
     repository: Path
     folder: Path
@@ -31,8 +31,8 @@ class Worktrees:
         """Checks a commit out into a new folder of this name.
 
         Raises:
-            GitError: the commit cannot be checked out.
-            RequestError: a shared path is part of the commit.
+            GitError: The commit cannot be checked out.
+            RequestError: A shared path is part of the commit.
         """
         worktree = self.folder / name
         # Hooks are meant for the user's own work.
@@ -50,7 +50,7 @@ class Worktrees:
         return worktree
 
     def move(self, worktree: Path, sha: str) -> None:
-        """Checks another commit out there; nothing of the one before stays. Raises as ``add`` does."""
+        """Checks another commit out in place; nothing of the previous one stays. Raises as `add` does."""
         git(worktree, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--force", "--detach", sha)
         git(worktree, "clean", "--quiet", "-ffdx")
         self._complete(worktree)
@@ -62,7 +62,7 @@ class Worktrees:
             link = worktree / path
             if link.exists() or link.is_symlink():
                 raise RequestError(
-                    f"--share {path}: is part of the commit that is checked out, which has its own; leave it out"
+                    f"--share {path}: is part of the commit that is checked out, which has its own copy; leave it out"
                 )
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(self.repository / path)
@@ -70,12 +70,12 @@ class Worktrees:
 
 @contextlib.contextmanager
 def worktrees(repository: Path, log_folder: Path, shared: Sequence[str] = ()) -> Iterator[Worktrees]:
-    """A folder for checkouts, which is removed with all of them in the end, whatever ends the with block.
+    """Yields a folder for checkouts, and removes it with all of them, however the with block ends.
 
-    What a killed process has left, also of commands that still run, is removed first.
+    First removes what killed processes have left behind, including commands that still run.
 
     Raises:
-        RequestError: the folder cannot be made.
+        RequestError: The folder cannot be created.
     """
     parent = _cache_folder()
     try:
@@ -85,7 +85,7 @@ def worktrees(repository: Path, log_folder: Path, shared: Sequence[str] = ()) ->
     except OSError as error:
         raise RequestError(
             f"the checkouts go to {parent}, which cannot be written: {error.strerror}; set XDG_CACHE_HOME to a "
-            f"folder that can be"
+            f"writable folder"
         ) from None
     with lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -101,7 +101,7 @@ def worktrees(repository: Path, log_folder: Path, shared: Sequence[str] = ()) ->
 
 
 def shared_paths(repository: Path, given: Sequence[str]) -> list[str]:
-    """What ``--share`` names, relative to the repository. Raises RequestError for what is not in it."""
+    """Returns the paths that `--share` names, relative to the repository. Raises RequestError for paths outside it."""
     paths = []
     for name in given:
         path = Path(name).absolute()
@@ -109,13 +109,13 @@ def shared_paths(repository: Path, given: Sequence[str]) -> list[str]:
         if not path.exists():
             raise RequestError(f"--share {name}: there is no such file or folder")
         if path == repository or not path.is_relative_to(repository):
-            raise RequestError(f"--share {name}: is not in the checkout {repository}; name what is in it")
+            raise RequestError(f"--share {name}: is not in the checkout {repository}; name a path inside it")
         paths.append(str(path.relative_to(repository)))
     return paths
 
 
 def _cache_folder() -> Path:
-    # A disk rather than /tmp, which may be memory: an environment of its own can take gigabytes.
+    # On a disk rather than in /tmp, which may be memory: an environment can take gigabytes.
     given = os.environ.get("XDG_CACHE_HOME")
     return (Path(given) if given else Path.home() / ".cache") / "examples_utils" / "ab"
 
@@ -123,7 +123,7 @@ def _cache_folder() -> Path:
 def _remove_leftovers(parent: Path) -> None:
     for folder in [entry for entry in parent.iterdir() if entry.is_dir()]:
         with contextlib.suppress(OSError), folder.with_suffix(".lock").open("w") as lock:
-            # Whoever uses the folder holds its lock until its process ends, however it ends.
+            # The folder's user holds its lock until its process ends, however it ends.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             repository = None
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -142,10 +142,10 @@ def _remove(folder: Path, repository: Path | None) -> None:
 
 
 def _forget(folder: Path, repository: Path) -> None:
-    """Lets git forget the checkouts that were in the folder."""
+    """Removes the checkouts in the folder from git's list."""
     listed = git(repository, "worktree", "list", "--porcelain").splitlines()
     for path in (line.removeprefix("worktree ") for line in listed if line.startswith(f"worktree {folder}/")):
-        # git locks a checkout while it makes it, and keeps the lock if it is killed then.
+        # git locks a checkout while it creates it, and leaves the lock behind if it is killed.
         with contextlib.suppress(GitError):
             git(repository, "worktree", "unlock", path)
     git(repository, "worktree", "prune")

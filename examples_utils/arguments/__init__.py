@@ -1,1 +1,1 @@
-"""Arguments and types of arguments that several commands share."""
+"""Arguments and argument types that several commands share."""

@@ -1,4 +1,4 @@
-"""``--history``, for all commands that use one."""
+"""The `--history` option."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _HELP = "a file or postgresql://… (default: $EXAMPLES_UTILS_HISTORY, else ./hi
 
 
 def add_history_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
-    """``--history URL``, for all commands that use one."""
+    """Adds `--history URL`."""
     parser.add_argument("--history", metavar="URL", help=_HELP)

@@ -1,4 +1,4 @@
-"""The arguments by which several commands choose what they run."""
+"""The arguments that select what to run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from examples_utils.arguments.types import Group
 
 
 def add_spec(group: Group) -> None:
-    """Adds ``--spec``."""
+    """Adds `--spec`."""
     group.add_argument(
         "--spec",
         nargs="+",
@@ -17,23 +17,23 @@ def add_spec(group: Group) -> None:
 
 
 def add_selection(group: Group) -> None:
-    """Adds ``--spec`` and what chooses among its entries."""
+    """Adds `--spec` and the options that select among its entries."""
     add_spec(group)
     group.add_argument(
         "--benchmark",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="only these, in this order; shell-style patterns",
+        help="run only these, in this order; shell-style patterns",
     )
     group.add_argument(
-        "--tag", nargs="+", default=[], metavar="TAG", help="only entries with one of these tags"
+        "--tag", nargs="+", default=[], metavar="TAG", help="run only entries with one of these tags"
     )
     group.add_argument(
-        "--exclude-tag", nargs="+", default=[], metavar="TAG", help="no entries with one of these tags"
+        "--exclude-tag", nargs="+", default=[], metavar="TAG", help="run no entries with one of these tags"
     )
     group.add_argument(
         "--include-convergence",
         action="store_true",
-        help="also entries with _conv in their name, which otherwise run only when named",
+        help="also run entries with _conv in their name, which otherwise run only when named",
     )

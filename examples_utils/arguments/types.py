@@ -1,4 +1,4 @@
-"""Types of arguments, called as the messages of argparse name them."""
+"""Argument types, named as argparse should name them in its messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Group = argparse._ActionsContainer
 
 
 def positive_int(text: str) -> int:
-    """An argument's type. Raises ValueError."""
+    """Parses an integer of at least 1. Raises ValueError."""
     value = int(text)
     if value < 1:
         raise ValueError(text)
@@ -16,7 +16,7 @@ def positive_int(text: str) -> int:
 
 
 def positive_seconds(text: str) -> float:
-    """An argument's type. Raises ValueError."""
+    """Parses a number of seconds above 0. Raises ValueError."""
     value = float(text)
     if not 0 < value < float("inf"):
         raise ValueError(text)
@@ -24,7 +24,7 @@ def positive_seconds(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """An argument's type. Raises ValueError."""
+    """Parses an integer of at least 0. Raises ValueError."""
     value = int(text)
     if value < 0:
         raise ValueError(text)

@@ -1,4 +1,4 @@
-"""``ab``: did this change make it slower?"""
+"""The `ab` command: compare two revisions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from examples_utils.run_model import Run
 
 
 def ab(parsed: argparse.Namespace) -> int:
-    """Compares two revisions. 0, 1 if something regressed or failed, or 128 + signal.
+    """Compares two revisions. Returns 0, 1 if something regressed or failed, or 128 + signal.
 
     Raises:
-        RequestError: a revision, a spec or an option is wrong.
+        RequestError: A revision, a spec or an option is wrong.
     """
     _check_output(parsed)
     options = CompareOptions(threshold=parsed.threshold, interleaved=True)
@@ -54,15 +54,15 @@ def ab(parsed: argparse.Namespace) -> int:
                     comparison, measured = bisect(preparer, base, new, options)
                 else:
                     arms = preparer.arm(base, "base"), preparer.arm(new, "next")
-                    with interleaved_runs(arms, log_folder, console, interruption.check) as turns:
-                        turns.run(run_options.repeat)
-                        base_runs, new_runs = turns.runs()
-                        comparison = compared(turns, base_runs, new_runs, options)
+                    with interleaved_runs(arms, log_folder, console, interruption.check) as runs:
+                        runs.run(run_options.repeat)
+                        base_runs, new_runs = runs.measured()
+                        comparison = compared(runs, base_runs, new_runs, options)
                         measured = [*base_runs, *new_runs]
         except Interrupted as stopped:
-            console.error(f"{stopped}; what was measured is in {log_folder}")
+            console.error(f"{stopped}; results so far are in {log_folder}")
             return stopped.exitcode
-        console.say("")
+        console.print("")
         write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
     write_comparison(comparison, parsed.format, parsed.all, parsed.output)
     return _exit_code(comparison, measured)
@@ -72,19 +72,19 @@ def _check_output(parsed: argparse.Namespace) -> None:
     check_output(parsed.format, parsed.all, parsed.output)
     if parsed.format != "table" and parsed.output is None:
         raise RequestError(
-            f"--format {parsed.format}: the terminal shows how the runs go on; give --output FILE as well"
+            f"--format {parsed.format}: the terminal shows the progress of the runs; also give --output FILE"
         )
 
 
 def _what_to_run(parsed: argparse.Namespace) -> tuple[Path, RunOptions]:
-    """The checkout of the specs, and the options with the paths of the specs in it."""
+    """Returns the checkout of the specs, and the options with the paths of the specs in it."""
     selection = selection_of(parsed)
-    # git knows its checkout by the real path, also where the user came by a link.
+    # git reports its checkout by the real path, even if the user named it through a link.
     specs = [Path(spec).parent.resolve() / Path(spec).name for spec in selection.specs]
     repository = repository_of(specs[0])
     for spec in specs:
         if not spec.is_relative_to(repository):
-            raise RequestError(f"--spec {spec}: is not in {repository}, of which the other specs are")
+            raise RequestError(f"--spec {spec}: is not in {repository}, which contains the other specs")
     return repository, RunOptions(
         selection=replace(selection, specs=tuple(map(str, specs))),
         command=CommandOptions(timeout_s=parsed.timeout),
@@ -102,7 +102,7 @@ def _console(log_folder: Path) -> Iterator[Console]:
     except OSError as error:
         raise RequestError(f"--log-dir {log_folder}: cannot be written: {error.strerror}") from None
     try:
-        console.say(f"results go to {log_folder}")
+        console.print(f"results go to {log_folder}")
         yield console
     finally:
         console.close()
@@ -110,6 +110,6 @@ def _console(log_folder: Path) -> Iterator[Console]:
 
 def _exit_code(comparison: Comparison, measured: Sequence[Run]) -> int:
     bad: Sequence[Verdict] = (Verdict.REGRESSED, Verdict.FAILED)
-    # What failed on the side of the base is no verdict on the new side.
+    # A failure in base is no verdict on new.
     failed = any(facts.status == FAILED for run in measured for facts in run.variants.values())
     return int(failed or any(one.verdict in bad for one in comparison.judged))

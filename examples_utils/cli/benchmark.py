@@ -1,4 +1,4 @@
-"""``benchmark``: from the command line to a run, a resumed run or a dry run."""
+"""The `benchmark` command: a run, a resumed run or a dry run."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from examples_utils.problems import RequestError
 
 
 def benchmark(parsed: argparse.Namespace) -> int:
-    """Runs benchmarks, or prints what would run. 0, 1 if one failed, or 128 + signal.
+    """Runs benchmarks, or prints what would run. Returns 0, 1 if one failed, or 128 + signal.
 
     Raises:
-        RequestError: the request is wrong; nothing has been run.
+        RequestError: The request is wrong; nothing has run.
     """
     if parsed.upload_checkpoints:
         raise RequestError(
@@ -58,7 +58,7 @@ def _dry_run(options: RunOptions) -> int:
 
 
 def _archive(history: str | None) -> Archive | None:
-    """The history that ``--history`` names; "" is the default one."""
+    """Returns the history that `--history` names; "" is the default one."""
     if history is None:
         return None
     from examples_utils.history.after_run import HistoryArchive

@@ -1,4 +1,4 @@
-"""``collect``: the result files of a log folder, rebuilt from its records."""
+"""The `collect` command: rebuild the result files of a log folder from its records."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from examples_utils.results.summary import results_table, summary_lines
 
 
 def collect(parsed: argparse.Namespace) -> int:
-    """Writes the files and prints the table. 1 if a variant failed or was not run.
+    """Writes the files and prints the table. Returns 1 if a variant failed or was not run.
 
     Raises:
-        RequestError: the folder is missing or holds no result.
+        RequestError: The folder is missing or contains no result.
     """
     folder = Path(parsed.log_dir)
     if not folder.is_dir():
@@ -25,7 +25,7 @@ def collect(parsed: argparse.Namespace) -> int:
     for complaint in unreadable:
         print(f"warning: {complaint}", file=sys.stderr)
     if not results:
-        raise RequestError(f"collect {folder}: holds no result of a variant; name a run's --log-dir")
+        raise RequestError(f"collect {folder}: contains no result of a variant; name a run's --log-dir")
     print(results_table(results, None))
     print("\n".join(summary_lines(results, sum(result.duration_s or 0 for result in results))))
     return int(any(result.status in (FAILED, NOT_RUN) for result in results))

@@ -1,4 +1,4 @@
-"""``compare``: two runs, or several, against each other."""
+"""The `compare` command: compare two runs or groups of runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from examples_utils.comparison.sources import read_sides
 
 
 def compare(parsed: argparse.Namespace) -> int:
-    """Says the comparison. 1 if something regressed or newly failed.
+    """Prints the comparison. Returns 1 if something regressed or newly failed.
 
     Raises:
-        RequestError: a reference, a pattern or an option is wrong.
+        RequestError: A reference, a pattern or an option is wrong.
     """
     check_output(parsed.format, parsed.all, parsed.output)
     options = CompareOptions(threshold=parsed.threshold)
@@ -28,7 +28,8 @@ def compare(parsed: argparse.Namespace) -> int:
         print(f"warning: {warning}", file=sys.stderr)
     if parsed.run_noise is not None and max(len(base.runs), len(new.runs)) > 1:
         print(
-            "warning: --run-noise has no effect where a side has several runs: they tell it", file=sys.stderr
+            "warning: --run-noise has no effect where a side has several runs, which determine it",
+            file=sys.stderr,
         )
     judged = compare_runs(base.runs, new.runs, options)
     titled = replace(judged, base_title=base.title, new_title=new.title)

@@ -1,4 +1,4 @@
-"""``import``: results of other runners and tools go into the history."""
+"""The `import` command: add results of other runners and tools to the history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from examples_utils.problems import RequestError
 
 
 def run_import(parsed: argparse.Namespace) -> int:
-    """Runs ``import``. Raises RequestError."""
+    """Runs `import`. Raises RequestError."""
     refuse_without_packages()
     from examples_utils.history.readers.results import read_results
     from examples_utils.history.readers.tool_output import Origin, check_tool, origin_here, read_tool_output
@@ -19,7 +19,7 @@ def run_import(parsed: argparse.Namespace) -> int:
         for option, given in (("--suite", parsed.suite), ("--measured-here", parsed.measured_here)):
             if given:
                 raise RequestError(
-                    f"{option}: result files say this themselves; leave it out, or name the --parser"
+                    f"{option}: result files contain this themselves; leave it out, or name the --parser"
                 )
         return add_all(parsed.files, read_results, parsed.history)
     check_tool(parsed.parser)

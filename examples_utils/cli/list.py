@@ -1,4 +1,4 @@
-"""``list`` and ``--dry-run``: what would run, without running it."""
+"""The `list` command and `--dry-run`: show what would run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def list_variants(parsed: argparse.Namespace) -> int:
 
 
 def listing(plan: Plan, form: str) -> str:
-    """The plan's benchmarks, variants and commands: as a tree, or as a JSON or YAML array of mappings."""
+    """Returns the plan's benchmarks, variants and commands: as a tree, or as a JSON or YAML array of mappings."""
     if form == "tree":
         return "\n".join(_tree(plan.variants))
     entries = [_entry(planned) for planned in plan.variants]
@@ -35,7 +35,7 @@ def listing(plan: Plan, form: str) -> str:
 
 
 def dry_run(order: Sequence[tuple[PlannedVariant, int]], repeat: int) -> str:
-    """The commands in the order in which they would run, with their folder and environment."""
+    """Returns the commands in their order of execution, with folder and environment."""
     lines = []
     for number, (planned, repetition) in enumerate(order, start=1):
         again = f" (repetition {repetition} of {repeat})" if repeat > 1 else ""

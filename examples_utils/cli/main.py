@@ -1,4 +1,4 @@
-"""The command line of the runner. Each command imports what it needs when it is used: --help is quick."""
+"""The command line of the runner. Each command imports its modules when it runs, so that --help is fast."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from examples_utils.cli.arguments.parser import make_parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command. 0: all passed, 1: a benchmark failed or regressed, 2: the request is wrong, 130: Ctrl-C."""
+    """Runs a command. Returns 0: all passed, 1: a benchmark failed or regressed, 2: invalid request, 130: Ctrl-C."""
     commands: Mapping[str, Callable[[argparse.Namespace], int]] = {
         "benchmark": _benchmark,
         "list": _list,
@@ -47,13 +47,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except OSError as error:
         if isinstance(error, BrokenPipeError):
-            return _reader_went_away()
-        print(f"error: {error}; finished results are in the log folder: go on with --resume", file=sys.stderr)
+            return _handle_closed_pipe()
+        print(
+            f"error: {error}; finished results are in the log folder: continue with --resume", file=sys.stderr
+        )
         return 1
 
 
-def _reader_went_away() -> int:
-    """As `list | head` does. Python would complain once more when it closes stdout."""
+def _handle_closed_pipe() -> int:
+    """Handles a closed pipe, as after `list | head`, so that Python does not complain again when it closes stdout."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 

@@ -1,4 +1,4 @@
-"""``nightly``: from the command line to a night."""
+"""The `nightly` command."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from examples_utils.nightly.options import NightOptions
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.problems import RequestError
 
-# What judging and reporting import when their time comes, which is at the end of the night.
+# Imported late, at the end of the night, by comparison and report.
 _NEEDED = ("alembic", "jinja2", "numpy", "ruptures", "scipy", "sqlalchemy")
 
 
 def nightly(parsed: argparse.Namespace) -> int:
-    """Runs a night. Raises RequestError if the request is wrong; then nothing has been run."""
+    """Runs a night. Raises RequestError if the request is wrong; then nothing has run."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise RequestError(f"nightly needs {', '.join(missing)}, not installed: pip install -e '.[history]'")
     from examples_utils.nightly.night import run_night

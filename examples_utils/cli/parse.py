@@ -1,4 +1,4 @@
-"""``parse``: the figures of an output that is already there."""
+"""The `parse` command: read the metrics of existing output."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from examples_utils.spec.loader import Benchmark, load_specs
 
 
 def parse(parsed: argparse.Namespace) -> int:
-    """Prints the metrics of an output. 1 if its run counts as failed. Raises RequestError as ``parse_output`` does."""
+    """Prints the metrics of an output. Returns 1 for a failed run. Raises RequestError as `parse_output` does."""
     output = Output(Path(parsed.stdout), Path(parsed.stderr) if parsed.stderr else None, parsed.exitcode)
     text, passed = parse_output(output, parsed.parser, tuple(parsed.spec), parsed.benchmark)
     print(text)
@@ -30,7 +30,7 @@ def parse(parsed: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Output:
-    """The files that a command's output was kept in, and how it ended."""
+    """The files with a command's output, and its exit code."""
 
     stdout: Path
     stderr: Path | None = None
@@ -40,18 +40,18 @@ class Output:
 def parse_output(
     output: Output, parser: str | None, specs: Sequence[str], benchmark: str | None
 ) -> tuple[str, bool]:
-    """The figures as JSON, and whether the run counts as passed.
+    """Returns the metrics as JSON, and whether the run counts as passed.
 
-    With a benchmark its ``data`` is read, and its own parser unless another is named. Its derived figures are
+    With a benchmark, its `data` is applied, and its own parser unless another is named. Its derived metrics are
     not computed: they may need a variant's parameters.
 
     Raises:
-        RequestError: there is no such parser, benchmark or file.
+        RequestError: The parser, benchmark or file does not exist.
     """
     entry = _entry(specs, benchmark) if benchmark else None
     name = parser or (entry.parser if entry else None)
     if entry is None and name in (None, "regex"):
-        raise RequestError("parse: name the --parser, or a --spec and --benchmark that say what to read")
+        raise RequestError("parse: name the --parser, or a --spec and --benchmark that define what to read")
     try:
         reader = OutputReader(entry.metrics if entry else (), name)
     except UnknownParserError as error:
@@ -61,16 +61,18 @@ def parse_output(
     for file in (output.stdout, output.stderr):
         if file:
             _feed(reader, file)
-    figures, parsed = reader.read()
+    readings, parsed = reader.read()
     failure = exit_text(output.exitcode) if output.exitcode else None
     missing = [
-        f"{metric}: {figure.reduced.reason}" for metric, figure in figures.items() if figure.reduced.reason
+        f"{metric}: {reading.reduced.reason}"
+        for metric, reading in readings.items()
+        if reading.reduced.reason
     ]
     reason = failure or "; ".join([*parsed.problems, *missing]) or None
     document: dict[str, Any] = {
         "status": "failed" if reason else "passed",
         "reason": reason,
-        "metrics": metrics_json(figures, failure),
+        "metrics": metrics_json(readings, failure),
         "settings": dict(parsed.settings),
         "software": dict(parsed.versions),
         "warnings": list(parsed.warnings),

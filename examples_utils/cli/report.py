@@ -1,4 +1,4 @@
-"""``report``: a run of the history with the nights before it, as a page or as a comment."""
+"""The `report` command: a run of the history with the nights before it, as a page or as a comment."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from examples_utils.run_model import Run
 
 @dataclass(frozen=True)
 class Nights:
-    """A run as the last of its history, oldest first, and the runs that it is compared with."""
+    """A run as the last of its history, oldest first, and the runs of its baseline."""
 
     runs: tuple[Run, ...]
     base: tuple[Run, ...]
@@ -33,15 +33,15 @@ class Nights:
 
     @property
     def last(self) -> Run:
-        """The run that is reported."""
+        """The reported run."""
         return self.runs[-1]
 
 
 def report(parsed: argparse.Namespace) -> int:
-    """Writes the report; 0 whatever it says.
+    """Writes the report. Returns 0, whatever the verdicts.
 
     Raises:
-        RequestError: there is no history or no such run, or the file cannot be written.
+        RequestError: The history or the run does not exist, or the file cannot be written.
     """
     output = parsed.output or (PAGE_FILE if parsed.format == FORMATS[0] else None)
     check_output(parsed.format, show_all=False, output=output)
@@ -63,10 +63,10 @@ def report(parsed: argparse.Namespace) -> int:
 def read_nights(
     history: History, run: str, base: str | None, branch: str | None, nights: int, options: CompareOptions
 ) -> Nights:
-    """The run, and the last of the runs before it that count as nights: see ``history.baseline``.
+    """Returns the run, and the last of the runs before it that count as nights: see `history.baseline`.
 
     Raises:
-        RequestError: ``run`` or ``base`` names none, or ``base`` only the run itself.
+        RequestError: `run` or `base` names none, or `base` only the run itself.
     """
     run_id = history.resolve(run)[0]
     summaries = history.runs()
@@ -80,7 +80,7 @@ def read_nights(
         reported.variants,
     )
     earlier = summaries[place + 1 :]
-    # The base is that of a night, however many are shown: partial runs that fill up a longer list are not in it.
+    # The baseline is that of a night, however many are shown: it excludes partial runs that only extend the list.
     of_base = choose(earlier, kind, options.nights_needed)[0] if base is None else []
     to_show = choose(earlier, kind, nights - 1)[0]
     loaded = {one.run_id: one for one in history.load([*{*of_base, *to_show}], log_tails=False)}
@@ -98,7 +98,7 @@ def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
     comparison = _comparison(nights, options)
     found = changes(nights.runs, options)
     compared = (*nights.base, nights.last)
-    # However few nights are shown, what is worse is dated as if all were.
+    # However few nights are shown, onsets are dated from all of them.
     dating = max(nights.runs, compared, key=len)
     steps = found if dating is nights.runs else changes(dating, options)
     worse = regressions(comparison, compared, steps, dating)

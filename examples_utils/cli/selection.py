@@ -1,4 +1,4 @@
-"""What the arguments choose among the entries of specs."""
+"""The selection of benchmarks from parsed arguments."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from examples_utils.planning.options import Selection
 
 
 def selection_of(parsed: argparse.Namespace) -> Selection:
-    """What the arguments of ``arguments.selection.add_selection`` choose."""
+    """Returns the selection that the arguments of `arguments.selection.add_selection` make."""
     return Selection(
         specs=tuple(str(Path(name).absolute()) for name in parsed.spec),
         benchmarks=tuple(parsed.benchmark),

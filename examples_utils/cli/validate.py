@@ -1,4 +1,4 @@
-"""``validate``: every problem of specs, with its place."""
+"""The `validate` command: report every problem of specs, with its place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from examples_utils.spec.loader import load_spec
 
 
 def validate(parsed: argparse.Namespace) -> int:
-    """Prints the problems and counts. 2 if one of them is an error. Raises RequestError: a name leads to no file."""
+    """Prints the problems and counts. Returns 2 if one is an error. Raises RequestError for a name without a file."""
     problems, entries = [], 0
     files = find_specs(parsed.spec)
     for file in files:

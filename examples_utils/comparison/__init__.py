@@ -1,1 +1,1 @@
-"""Statistics of runs that are held against each other: pure functions on arrays and values."""
+"""Comparing runs: statistics are pure functions on arrays and values."""

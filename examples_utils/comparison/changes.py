@@ -1,4 +1,4 @@
-"""When the metrics of a history changed for good, and between which runs."""
+"""Lasting changes of the metrics in a history, each dated between two runs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Change:
-    """A change point of one figure, between two runs; ``better`` is None where no direction is known."""
+    """A change point of one metric, between two runs; `better` is None if the metric has no direction."""
 
     key: MetricKey
     point: ChangePoint
@@ -33,10 +33,10 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """Which part of a history; what is empty or None takes all. ``benchmarks`` are patterns, as of ``compare``.
+class ChangeFilter:
+    """Which part of a history to search; empty or None selects all. `benchmarks` are patterns, as for `compare`.
 
-    Without ``branch`` it is that of the newest run, as runs of other branches in between would look like steps.
+    Without `branch` it is that of the newest run, as runs of other branches in between would look like steps.
     """
 
     benchmarks: Sequence[str] = ()
@@ -56,10 +56,10 @@ class MachineChanges:
 
 
 def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
-    """The change points of every figure of a history, the latest first; ``runs`` is oldest first.
+    """Returns the change points of every metric of a history, the latest first; `runs` is oldest first.
 
-    Runs of another machine than the last one's, and of other settings than a variant's last ones, are left out. Nights
-    on which canary and suite moved together are put right first.
+    Omits runs on another machine than the last one, and runs with other settings than a variant's last ones. Corrects
+    nights on which canary and suite moved together.
     """
     of_machine = [run for run in runs if same_machine(run, runs[-1])]
     pairs = list(_series(of_machine))
@@ -76,29 +76,31 @@ def changes(runs: Sequence[Run], options: CompareOptions) -> tuple[Change, ...]:
             if pair.direction
             else None,
         )
-        for figure, pair in enumerate(pairs)
+        for metric, pair in enumerate(pairs)
         for point in change_points_of_levels(
-            data.part(figure, slice(None)), options.threshold_of(pair.threshold), options.confidence
+            data.part(metric, slice(None)), options.threshold_of(pair.threshold), options.confidence
         )
     ]
     return tuple(sorted(found, key=lambda change: -change.point.index))
 
 
-def history_changes(history: History, wanted: Wanted, options: CompareOptions) -> list[MachineChanges]:
-    """The change points over the whole history, for each machine by itself, the one that ran last first.
+def history_changes(
+    history: History, selected: ChangeFilter, options: CompareOptions
+) -> list[MachineChanges]:
+    """Returns the change points over the whole history, separately for each machine, most recently active first.
 
     Raises:
-        RequestError: nothing in the history is called so.
+        RequestError: The history has no such branch, suite, benchmark or metric.
     """
-    all_runs = history.runs(suite=wanted.suite, branch=wanted.branch)
+    all_runs = history.runs(suite=selected.suite, branch=selected.branch)
     if not all_runs:
         of = "".join(
             f" of {name} {value}"
-            for name, value in (("suite", wanted.suite), ("branch", wanted.branch))
+            for name, value in (("suite", selected.suite), ("branch", selected.branch))
             if value
         )
-        raise RequestError(f"changes: {history.title} holds no run{of}; history list shows those that it has")
-    # A run of no branch, such as an imported one, does not say which to look at.
+        raise RequestError(f"changes: {history.title} has no run{of}; history list shows the runs")
+    # A run without a branch, such as an imported one, does not determine the branch.
     branch = next((summary.branch for summary in all_runs if summary.branch), None)
     machines: dict[str, list[str]] = {}
     for summary in all_runs:
@@ -107,45 +109,45 @@ def history_changes(history: History, wanted: Wanted, options: CompareOptions) -
     found = []
     known: set[MetricKey] = set()
     for run_ids in machines.values():
-        # Nothing is left out before the movement of the whole suite has been looked at.
+        # The common movement of the suite is removed before anything is omitted.
         runs = history.load(run_ids[::-1], log_tails=False)
         known.update(key for run in runs for key in run.metrics)
         chosen = [
             change
             for change in changes(runs, options)
-            if is_chosen(change.key, wanted.benchmarks, wanted.metrics)
-            and wanted.suite in (None, change.key.suite)
+            if is_chosen(change.key, selected.benchmarks, selected.metrics)
+            and selected.suite in (None, change.key.suite)
         ]
         hostname = str(runs[-1].machine.get("hostname", "an unnamed machine"))
         found.append(MachineChanges(hostname, branch, len(runs), tuple(chosen)))
-    refuse_unknown(known, wanted.benchmarks, wanted.metrics, "--metric")
+    refuse_unknown(known, selected.benchmarks, selected.metrics, "--metric")
     return found
 
 
 def _series(runs: Sequence[Run]) -> Iterator[Pair]:
-    """The figures with a level, each with its repetitions in every run that is comparable to its last one.
+    """Yields the metrics with a level, each with its repetitions in every run that is comparable to its last one.
 
-    A run in which a figure is 0 or below, which has no logarithm, counts as one without it. A figure of which that is
-    so in most runs, such as a number of errors, has no level.
+    A run in which a metric is 0 or below, which has no logarithm, counts as a run without it. A metric for which this
+    holds in most runs, such as a number of errors, has no level.
     """
     keys = dict.fromkeys(key for run in reversed(runs) for key in run.metrics)
     comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
     for key in keys:
-        figures = [
+        metrics = [
             run.metrics.get(key) if fits else None
             for run, fits in zip(runs, comparable[key.of_variant], strict=True)
         ]
-        last = next((figure for figure in reversed(figures) if figure and figure.values), None)
+        last = next((metric for metric in reversed(metrics) if metric and metric.values), None)
         if last is None:
             continue
-        repetitions = tuple(_values(figure, last) for figure in figures)
+        repetitions = tuple(_values(metric, last) for metric in metrics)
         usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
         if 2 * sum(map(bool, usable)) >= sum(map(bool, repetitions)):
             yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), usable)
 
 
 def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:
-    """What the entry itself said last."""
+    """Returns the threshold that the entry had last."""
     facts = next((run.variants[variant] for run in reversed(runs) if variant in run.variants), None)
     return facts.threshold if facts else None
 
@@ -160,6 +162,6 @@ def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
     ]
 
 
-def _values(figure: Metric | None, last: Metric) -> tuple[float, ...]:
-    same = figure and (figure.unit, figure.reduction) == (last.unit, last.reduction)
-    return figure.values if figure and same else ()
+def _values(metric: Metric | None, last: Metric) -> tuple[float, ...]:
+    same = metric and (metric.unit, metric.reduction) == (last.unit, last.reduction)
+    return metric.values if metric and same else ()

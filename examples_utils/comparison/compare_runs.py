@@ -1,4 +1,4 @@
-"""Runs against runs: the verdict on every figure of `compare` and `ab`."""
+"""Comparing runs with runs: the verdict on every metric for `compare` and `ab`."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from examples_utils.run_model import Run
 
 
 def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOptions) -> Comparison:
-    """Every figure of ``new`` against ``base``; each side is one run or several of the same code, oldest first.
+    """Compares every metric of `new` with `base`; each side is one run or several of the same code, oldest first.
 
-    With one run on each side, or with ``options.interleaved``: robust means of the logarithms, the interval by
-    bootstrap over repetitions (over runs where a side has several), a moderated t-test, and an exact permutation test.
-    Otherwise the runs are levels that vary, as nights are (see ``compare_night``).
+    With one run on each side, or with `options.interleaved`: robust means of the logarithms, a bootstrap interval
+    over repetitions (over runs where a side has several), a moderated t-test, and an exact permutation test.
+    Otherwise the runs are levels that vary, as nights are (see `compare_night`).
 
-    Figures are in the order of ``new`` (its last run), then those that only ``base`` has. Base runs of another machine,
-    or of other settings for a variant, are left out, and ``differences`` says so; where none is left the figure is not
-    comparable. A variant that did not pass has one verdict for each figure that ``base`` has of it, or one for the
-    metric ``status``. Raises RequestError if a side is empty.
+    Metrics are in the order of `new` (its last run), then those that only `base` has. Base runs on another machine,
+    or with other settings for a variant, are omitted, and `differences` lists the reasons; if none remains, the metric
+    is not comparable. A variant that did not pass has one verdict for each metric of it in `base`, or one for the
+    metric `status`. Raises RequestError if a side is empty.
     """
     for side, runs in (("base", base), ("new", new)):
         if not runs:

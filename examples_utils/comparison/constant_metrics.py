@@ -1,4 +1,4 @@
-"""Figures that need no statistics, or allow none."""
+"""Metrics that need no statistics, or allow none."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from statistics import median
 from examples_utils.comparison.pairing import Pair
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 
-_ENOUGH = (
-    6  # repetitions in all that are the same on each side, before a difference counts as one without chance
-)
+_ENOUGH = 6  # identical repetitions in total on each side, before a difference counts as certain
 
 
 def constant_metric_verdict(pair: Pair, base_runs: int, threshold: float) -> MetricVerdict | None:
-    """The verdict on a figure that is always the same number, such as a count of parameters; None for all others.
+    """Returns the verdict on a metric that always has the same value, such as a parameter count; None for all others.
 
-    The last runs are the new side. Figures of 0 or below that differ are those of ``nonpositive_metric_verdict``.
+    The last runs are the new side. `nonpositive_metric_verdict` handles differing values of 0 or below.
     """
     before = pair.repetitions[:base_runs]
     base = [value for run in before for value in run]
     new = [value for run in pair.repetitions[base_runs:] for value in run]
     if not isfinite(sum(base) + sum(new)):
         base, new = ([value for value in side if isfinite(value)] for side in (base, new))
-        reason = "some of its figures are not finite numbers"
+        reason = "some of its values are not finite numbers"
         return verdict_without_interval(pair, before, base, new, Verdict.UNCERTAIN, None, reason)
     lowest, highest = min(base), max(base)
     constant = lowest == highest and min(new) == max(new)
@@ -32,24 +30,24 @@ def constant_metric_verdict(pair: Pair, base_runs: int, threshold: float) -> Met
         return None
     if lowest == new[0]:
         return verdict_without_interval(
-            pair, before, base, new, Verdict.UNCHANGED, 1.0, "the same figure every time"
+            pair, before, base, new, Verdict.UNCHANGED, 1.0, "the same value every time"
         )
     if len(base) + len(new) < _ENOUGH:
         return None
     ratio = new[0] / lowest
     if max(ratio, 1 / ratio) < 1 + threshold:
-        reason = "another figure, every time, but within the threshold"
+        reason = "another value, every time, but within the threshold"
         return verdict_without_interval(pair, before, base, new, Verdict.UNCHANGED, ratio, reason)
     verdict = verdict_of_change(ratio > 1, pair.direction)
-    reason = "another figure, every time" + ("" if pair.direction else f"; {NO_DIRECTION}")
+    reason = "another value, every time" + ("" if pair.direction else f"; {NO_DIRECTION}")
     return verdict_without_interval(pair, before, base, new, verdict, ratio, reason)
 
 
-NO_DIRECTION = "whether higher or lower is better is not known"
+NO_DIRECTION = "whether higher or lower is better is unknown"
 
 
 def verdict_of_change(rose: bool, direction: str | None) -> Verdict:
-    """What a change that is sure means for a figure."""
+    """Returns the meaning of a certain change of a metric."""
     if direction not in ("lower", "higher"):
         return Verdict.UNCERTAIN
     return Verdict.REGRESSED if rose == (direction == "lower") else Verdict.IMPROVED
@@ -64,7 +62,7 @@ def verdict_without_interval(
     ratio: float | None,
     reason: str,
 ) -> MetricVerdict:
-    """A verdict without an interval: ``before`` are the runs of the base, ``base`` and ``new`` values that count."""
+    """Returns a verdict without an interval: `before` are the base runs, `base` and `new` the values that count."""
     return MetricVerdict(
         pair.key,
         verdict,

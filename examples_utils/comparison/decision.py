@@ -1,4 +1,4 @@
-"""From an estimate to the verdict on one figure, and the sentence that says why."""
+"""From an estimate to the verdict on one metric, and its reason."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from scipy import special  # type: ignore[import-untyped]
 from examples_utils.comparison.constant_metrics import NO_DIRECTION, verdict_of_change
 from examples_utils.comparison.verdicts import Verdict
 
-_POWER = 0.8  # with which the needed repetitions would settle a change of the size that was seen
-_MOST_REPETITIONS = 1000  # nobody runs more
-_FEWEST_REPETITIONS = 5  # a side: below that an exact test of two runs cannot reach 5%
+_POWER = 0.8  # with which the needed repetitions would detect a change of the observed size
+_MAX_REPETITIONS = 1000  # more are impractical
+_MIN_REPETITIONS = 5  # per side: with fewer, an exact test of two runs cannot reach 5%
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one change: ``size`` and its interval are logarithms of new ÷ base, NaN for an unknown end.
+    """The estimate of one change: `size` and its interval are logarithms of new ÷ base, NaN for an unknown end.
 
-    ``fixed`` and ``each``: the variance of ``size`` with n repetitions is fixed + each ÷ n. ``length`` is the number of
+    `fixed` and `each`: the variance of `size` with n repetitions is fixed + each ÷ n. `length` is the number of
     runs since the step.
     """
 
@@ -34,9 +34,9 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Rule:
-    """What makes a change of it: q at most ``level``, and a size of at least ``threshold`` (0.02 is 2%).
+    """The criteria for a change: q at most `level`, and a size of at least `threshold` (0.02 is 2%).
 
-    No change is only told where one of ``largest_unseen`` lies outside the interval, which has ``confidence``.
+    "Unchanged" requires that a change of `largest_unseen` lies outside the interval, which has `confidence`.
     """
 
     level: float
@@ -46,36 +46,36 @@ class Rule:
     direction: str | None
 
     def matters(self, evidence: Evidence) -> bool:
-        """Whether a change of this size would matter."""
+        """Whether the size reaches the threshold."""
         return abs(evidence.size) >= log1p(self.threshold)
 
-    def is_sure(self, evidence: Evidence) -> bool:
-        """Whether it is not chance alone."""
+    def is_significant(self, evidence: Evidence) -> bool:
+        """Whether the change is significant."""
         return evidence.q <= self.level and (evidence.low > 0 or evidence.high < 0)
 
 
 def decide(evidence: Evidence, rule: Rule) -> Verdict:
-    """Regressed or improved if the change matters and is sure; unchanged if nothing shows although it would."""
+    """Regressed or improved if the change matters and is significant; unchanged if one would have been detected."""
     if isnan(evidence.low):
         return Verdict.UNCERTAIN
     if rule.matters(evidence):
         return (
             verdict_of_change(evidence.size > 0, rule.direction)
-            if rule.is_sure(evidence)
+            if rule.is_significant(evidence)
             else Verdict.UNCERTAIN
         )
-    seen = rule.is_sure(evidence) or max(-evidence.low, evidence.high) <= log1p(rule.largest_unseen)
+    seen = rule.is_significant(evidence) or max(-evidence.low, evidence.high) <= log1p(rule.largest_unseen)
     return Verdict.UNCHANGED if seen else Verdict.UNCERTAIN
 
 
 def needed(evidence: Evidence, rule: Rule) -> int | None:
-    """How many repetitions would settle an uncertain figure; None if no number of them would.
+    """Returns how many repetitions would settle an uncertain metric; None if no number would.
 
-    A change as large as the one seen would be called with 80% power, or one of ``largest_unseen`` be excluded.
+    They would detect a change of the observed size with 80% power, or exclude one of `largest_unseen`.
     """
     if isnan(evidence.low):
-        return _FEWEST_REPETITIONS
-    if rule.is_sure(evidence):
+        return _MIN_REPETITIONS
+    if rule.is_significant(evidence):
         return None
     if rule.matters(evidence):
         deviations = special.ndtri(1 - rule.level / 2) + special.ndtri(_POWER)
@@ -85,23 +85,23 @@ def needed(evidence: Evidence, rule: Rule) -> int | None:
         distance = log1p(rule.largest_unseen) - abs(evidence.size)
     allowed = (distance / deviations) ** 2 - evidence.fixed
     repetitions = evidence.each / allowed if allowed > 0 else inf
-    return max(_FEWEST_REPETITIONS, ceil(repetitions)) if repetitions <= _MOST_REPETITIONS else None
+    return max(_MIN_REPETITIONS, ceil(repetitions)) if repetitions <= _MAX_REPETITIONS else None
 
 
 def reason(evidence: Evidence, rule: Rule, verdict: Verdict, more: int | None) -> str:
-    """A sentence for people, empty where the figures say it all; ``more`` is what ``needed`` says."""
+    """Returns the reason for a verdict, empty if the numbers suffice; `more` is the result of `needed`."""
     if verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
         return f"for {evidence.length} runs now" if evidence.length > 1 else ""
     if verdict is not Verdict.UNCERTAIN:
         return ""
     if isnan(evidence.low):
-        return f"one repetition says nothing about its spread; {more} a side would"
-    if rule.is_sure(evidence):
+        return f"the spread of one repetition is unknown; {more} per side would settle it"
+    if rule.is_significant(evidence):
         return f"it is {_change(evidence.size)}; {NO_DIRECTION}"
     if rule.matters(evidence):
-        seen = f"it looks {_change(evidence.size)}, which may be chance"
+        seen = f"it looks {_change(evidence.size)}, which is not significant"
     else:
-        seen = f"a change of {expm1(max(-evidence.low, evidence.high)):.1%} would not have been seen"
+        seen = f"a change of {expm1(max(-evidence.low, evidence.high)):.1%} would not have been detected"
     if more is None:
         return f"{seen}; no number of repetitions settles it, as its level varies from run to run"
     return f"{seen}; {more} repetitions would settle it"

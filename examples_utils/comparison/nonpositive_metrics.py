@@ -1,4 +1,4 @@
-"""Figures that are 0 or below somewhere: no ratio says how much they changed, but sides that lie apart tell that."""
+"""Metrics with values of 0 or below: a ratio has no meaning, but sides that do not overlap show a change."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from examples_utils.comparison.statistics.permutation_test import smallest_permu
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 
 _Runs = Sequence[tuple[float, ...]]
-_NO_RATIO = "a ratio has no meaning where a figure is 0 or below"
+_NO_RATIO = "a ratio has no meaning where a value is 0 or below"
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """What makes a change of it, for all such figures of one comparison.
+    """The criteria for a change, for all such metrics of one comparison.
 
-    A step is looked for before the last of the ``lengths`` runs; q, p after Bonferroni's correction for these and for
-    the number of ``figures``, must be at most ``level``. ``varying``: runs have levels that vary by themselves.
+    A step is sought before the last of the `lengths` runs; q, p after Bonferroni's correction for these and for
+    the number of `metrics`, must be at most `level`. `varying`: runs have levels that vary by themselves.
     """
 
     lengths: Sequence[int]
     level: float
-    figures: int
+    metrics: int
     varying: bool
 
 
 def has_no_ratio(pair: Pair) -> bool:
-    """Whether some of its figures are 0 or below, unless all of them are the same number."""
+    """Whether some of its values are 0 or below, unless all of them are the same number."""
     values = _values(pair.repetitions)
     return isfinite(sum(values)) and min(values) <= 0 and min(values) < max(values)
 
@@ -46,11 +46,11 @@ def has_no_ratio(pair: Pair) -> bool:
 def nonpositive_metric_verdict(
     pair: Pair, base_runs: int, threshold: float, criterion: Criterion
 ) -> MetricVerdict:
-    """The verdict on a figure for which ``has_no_ratio`` holds; the runs after the ``base_runs`` are new."""
+    """The verdict on a metric for which `has_no_ratio` holds; the runs after the `base_runs` are new."""
     if pair.direction is None:
         return _open(pair, base_runs, pair.repetitions[:base_runs], f"{_NO_RATIO}; {NO_DIRECTION}")
     p, length = min((_p(*_sides(pair, length), threshold, criterion), length) for length in criterion.lengths)
-    q = min(1.0, criterion.figures * p)
+    q = min(1.0, criterion.metrics * p)
     if q > criterion.level:
         return _uncertain(pair, base_runs, threshold, criterion)
     before, after = _sides(pair, length)
@@ -68,10 +68,10 @@ def nonpositive_metric_verdict(
 
 
 def _p(before: _Runs, after: _Runs, threshold: float, criterion: Criterion) -> float:
-    """How often chance alone would set two sides apart like this; 1 for sides that are not apart.
+    """Returns how often chance alone would separate two sides like this; 1 for sides that overlap.
 
-    The larger p-value of the exact permutation test, for which only one of all ways to deal the repetitions out is as
-    extreme, and of the t test of the runs' levels, corrected for the steps that are looked for.
+    The larger p-value of the exact permutation test, for which only one of all ways to deal out the repetitions is as
+    extreme, and of the t-test of the runs' levels, corrected for the number of steps.
     """
     if not _apart(before, after, threshold):
         return 1.0
@@ -89,9 +89,9 @@ def _apart(before: _Runs, after: _Runs, threshold: float) -> bool:
 
 
 def _p_of_levels(before: _Runs, after: _Runs, varying: bool) -> float:
-    """The two-sided p-value of a t test of the levels of runs.
+    """Returns the two-sided p-value of a t-test of the levels of runs.
 
-    0, so that it objects to nothing, if they do not vary. One run a side cannot tell whether they do.
+    0, which vetoes nothing, if levels do not vary. With one run per side, this is unknown.
     """
     levels = [[fmean(run) for run in side] for side in (before, after)]
     squares = sum((level - fmean(side)) ** 2 for side in levels for level in side)
@@ -105,26 +105,26 @@ def _p_of_levels(before: _Runs, after: _Runs, varying: bool) -> float:
 
 
 def _uncertain(pair: Pair, base_runs: int, threshold: float, criterion: Criterion) -> MetricVerdict:
-    """With how many repetitions a side would settle it, where two single runs lie apart."""
+    """Returns the number of repetitions that would settle it, where two single runs do not overlap."""
     found = _open(pair, base_runs, pair.repetitions[:base_runs], _NO_RATIO)
     before, after = _sides(pair, criterion.lengths[0])
     if len(before) != 1 or len(after) != 1 or criterion.varying or not _apart(before, after, threshold):
         return found
-    level = criterion.level / criterion.figures
+    level = criterion.level / criterion.metrics
     needed = next(number for number in count(2) if smallest_permutation_p(number, number) <= level)
     return replace(
-        found, needed=needed, reason=f"{found.reason}; {needed} repetitions a side would settle it"
+        found, needed=needed, reason=f"{found.reason}; {needed} repetitions per side would settle it"
     )
 
 
 def _open(pair: Pair, base_runs: int, before: _Runs, reason: str) -> MetricVerdict:
-    """Uncertain so far; ``before`` are the runs of the base that the new ones are held against."""
+    """Uncertain so far; `before` are the base runs that the new ones are compared with."""
     base, new = _values(before), _values(pair.repetitions[base_runs:])
     return verdict_without_interval(pair, before, base, new, Verdict.UNCERTAIN, None, reason)
 
 
 def _sides(pair: Pair, length: int) -> tuple[_Runs, _Runs]:
-    """The runs before the last ``length`` ones, and these, both without those that have no value."""
+    """Splits the runs before the last `length` ones, without those that have no value."""
     before, after = pair.repetitions[:-length], pair.repetitions[-length:]
     return [run for run in before if run], [run for run in after if run]
 

@@ -1,4 +1,4 @@
-"""Since when a figure is worse, and which commits lie in between."""
+"""Since when a metric is worse, and the commits in between."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict
 from examples_utils.run_model import MetricKey, Run
 
-# A change point before that is another, older step: the verdict's own base begins after it.
+# An earlier change point is another step: the verdict's base begins after it.
 _LONGEST_LOOK_BACK = CompareOptions.window_nights
 
 
 @dataclass(frozen=True)
 class Regression:
-    """A regressed figure: its cause came after ``last_before`` (None: not known) and no later than ``first_after``.
+    """A regressed metric: its cause came after `last_before` (None: unknown) and no later than `first_after`.
 
-    ``nights`` counts those of the comparison that are worse; 1 is the judged one alone.
+    `nights` counts the nights of the comparison that are worse; 1 is the tested night alone.
     """
 
     judged: MetricVerdict
@@ -30,16 +30,16 @@ class Regression:
 def regressions(
     comparison: Comparison, compared: Sequence[Run], changes: Sequence[Change], nights: Sequence[Run]
 ) -> list[Regression]:
-    """One for each regressed figure.
+    """Returns one entry for each regressed metric.
 
-    The verdict itself says since when, but it looks back some nights only: what has lasted so long is dated by its
-    change point.
+    The verdict includes the onset, but it looks back some nights only: a regression that has lasted as long is dated
+    by its change point.
 
     Args:
-        comparison: of the last of the runs with those before it.
-        compared: the runs that the comparison rests on, and no others, oldest first; the last one is the judged.
-        changes: the change points of ``nights``, the latest first.
-        nights: the history in which they were looked for: it may hold more runs, and ends with the same one.
+        comparison: The last of the runs compared with those before it.
+        compared: The runs of the comparison only, oldest first; the last one is the tested run.
+        changes: The change points of `nights`, the latest first.
+        nights: The history with these change points: it may contain more runs, and ends with the same one.
     """
     latest = _latest_for_the_worse(changes)
     earliest = _place(compared[-_LONGEST_LOOK_BACK:][0], nights)
@@ -50,9 +50,9 @@ def regressions(
 def open_regressions(
     comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]
 ) -> list[Change]:
-    """The steps for the worse of the last weeks that still stand, though this night was no worse than the ones before.
+    """Returns recent regressions that still persist, although this night was no worse than the ones before.
 
-    A verdict calls a step for some nights and then takes the new level for the usual one.
+    A verdict reports a step for some nights and then accepts the new level as the baseline.
     """
     called = {one.key for one in comparison.regressed}
     first = len(nights) - _LONGEST_LOOK_BACK
@@ -61,7 +61,7 @@ def open_regressions(
 
 
 def _latest_for_the_worse(changes: Sequence[Change]) -> dict[MetricKey, Change]:
-    """The last step of each figure, where it was for the worse: one for the better after it has settled it."""
+    """Returns the last step of each metric that was for the worse: a later improvement settles it."""
     latest: dict[MetricKey, Change] = {}
     for change in changes:
         latest.setdefault(change.key, change)
@@ -82,5 +82,5 @@ def _dated(
 
 
 def _place(run: Run, nights: Sequence[Run]) -> int:
-    """Where among the nights the run is; 0 where it is none of them, as then it is older than all."""
+    """Returns the index of the run among the nights; 0 if it is not among them, as then it is older than all."""
     return next((place for place, night in enumerate(nights) if night.run_id == run.run_id), 0)

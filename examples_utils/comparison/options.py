@@ -1,4 +1,4 @@
-"""What a comparison is asked to do."""
+"""Options of a comparison."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from examples_utils.spec.threshold import DEFAULT_THRESHOLD
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """How strictly figures are held against each other. All shares are fractions: 0.02 is 2%.
+    """The criteria of a comparison. All shares are fractions: 0.02 is 2%.
 
-    ``threshold``: the smallest effect that matters; ``VariantFacts.threshold`` of a variant goes before it.
-    ``confidence``: of the intervals, and 1 − confidence is the level of the corrected test between runs of one moment.
-    ``false_alarms``: the level of the corrected test of a night, which is the share of good nights that would raise
-    any alarm if every assumption held; the rest up to 1% is left for the assumptions.
-    ``unchanged`` is only said where a change of ``largest_unseen`` lies outside the interval.
+    `threshold`: the smallest change that matters; `VariantFacts.threshold` of a variant takes precedence.
+    `confidence`: of the intervals; 1 − confidence is the level of the corrected test between runs of one moment.
+    `false_alarms`: the level of the corrected test of a night, which is the share of good nights that would raise
+    an alarm if every assumption held; the rest up to 1% is left for the assumptions.
+    `largest_unseen`: `unchanged` requires that a change of this size lies outside the interval.
 
-    ``interleaved``: the runs of both sides took turns on one machine (``ab``), so that nothing but chance lies between
-    them. Otherwise each run has a level of its own: with several runs on a side its spread is estimated, with one run
-    on either side ``run_noise`` is taken for its standard deviation.
+    `interleaved`: both sides ran alternately on one machine (`ab`), so that only chance lies between
+    them. Otherwise each run has a level of its own: with several runs on a side, its spread is estimated; with one run
+    on either side, `run_noise` is assumed as its standard deviation.
 
-    ``suspicion``: the level at which a figure of a night is repeated on the spot, ``confirmations`` times more.
-    ``window_nights`` before the last ``recent_nights`` are the base of a night: a step is looked for before this night
+    `suspicion`: the level at which a metric of a night is rerun, `confirmations` times more.
+    `window_nights` before the last `recent_nights` are the base of a night: a step is sought before this night
     and before each of the recent ones.
 
-    ``resamples`` and ``seed`` belong to the bootstrap: the same figures always give the same answer.
+    `resamples` and `seed` belong to the bootstrap: the same values always give the same result.
     Raises RequestError for values that make no sense.
     """
 
@@ -56,14 +56,14 @@ class CompareOptions:
 
     @property
     def nights_needed(self) -> int:
-        """How many nights before this one ``suspects`` and ``compare_night`` look at, at most."""
+        """The largest number of earlier nights that `suspects` and `compare_night` use."""
         return self.window_nights + self.recent_nights
 
     def threshold_of(self, own: float | None) -> float:
-        """The threshold of a figure whose variant may have one of its ``own``, which goes before."""
+        """Returns the threshold of a metric; its variant's `own`, if any, takes precedence."""
         return self.threshold if own is None else own
 
 
-def _require(name: str, value: float, holds: bool, wanted: str) -> None:
+def _require(name: str, value: float, holds: bool, expected: str) -> None:
     if not holds:
-        raise RequestError(f"{name} is {value:g}, but must be {wanted} (2% is 0.02)")
+        raise RequestError(f"{name} is {value:g}, but must be {expected} (2% is 0.02)")

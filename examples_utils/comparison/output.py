@@ -1,4 +1,4 @@
-"""A comparison on the terminal or in a file, and the exit code that it means."""
+"""Output of a comparison to the terminal or a file, and its exit code."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from examples_utils.run_model import Run, VariantKey
 
 
 def check_output(format_name: str, show_all: bool, output: str | None) -> None:
-    """Refuses what could not be said, before anything is measured or compared. Raises RequestError."""
+    """Refuses invalid output options before anything is measured or compared. Raises RequestError."""
     if show_all and format_name != "table":
-        raise RequestError(f"--all: --format {format_name} shows all figures anyway; leave it out")
+        raise RequestError(f"--all: --format {format_name} shows all metrics anyway; leave it out")
     if output:
         path = Path(output)
         if path.is_dir() or not path.absolute().parent.is_dir():
@@ -27,7 +27,7 @@ def check_output(format_name: str, show_all: bool, output: str | None) -> None:
 
 
 def write_comparison(comparison: Comparison, format_name: str, show_all: bool, output: str | None) -> None:
-    """Prints the comparison, or writes it into the file ``output``. Raises RequestError if that cannot be written."""
+    """Prints the comparison, or writes it to the file `output`. Raises RequestError if that cannot be written."""
     if output is None:
         on_terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if on_terminal else None
@@ -42,7 +42,7 @@ def write_comparison(comparison: Comparison, format_name: str, show_all: bool, o
 
 
 def exit_code(comparison: Comparison, base: Sequence[Run]) -> int:
-    """1 if a figure regressed, or if a variant failed that had passed in the last run of ``base`` that knows it."""
+    """Returns 1 if a metric regressed, or if a variant failed that had passed in the last run of `base` that has it."""
     newly_failed = any(
         one.verdict is Verdict.FAILED and _had_passed(one.key.of_variant, base) for one in comparison.judged
     )

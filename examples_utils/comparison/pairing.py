@@ -1,4 +1,4 @@
-"""Which figures of two sides can be held against each other, and what is to be said of the others."""
+"""Pairs the comparable metrics of two sides, and settles the verdict on all others."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
-STATUS = "status"  # the metric of the one verdict on a variant that has no figures on either side
+STATUS = "status"  # the metric of the only verdict on a variant that has no metrics on either side
 
-_SHOWN = 4  # keys of a fingerprint or of settings that are named of many
+_SHOWN = 4  # maximum keys of a fingerprint or of settings in a message
 _PASSED = VariantFacts(status="passed")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One figure that both sides have: its repetitions in each run, base runs first, () where a run has none."""
+    """A metric that both sides have: its repetitions in each run, base runs first, () where a run has none."""
 
     key: MetricKey
     unit: str | None
@@ -29,9 +29,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two sides, sorted out: ``base`` and ``new`` are the runs that count, of one machine.
+    """Two sides, paired: `base` and `new` are the runs that count, of one machine.
 
-    ``settled`` are the verdicts that need no statistics; ``order`` has the key of every verdict once.
+    `settled` are the verdicts that need no statistics; `order` has the key of every verdict once.
     """
 
     base: tuple[Run, ...]
@@ -44,7 +44,7 @@ class Pairing:
 
 @dataclass(frozen=True)
 class _Sides:
-    """One variant on both sides. A run is None where it does not count: it failed, or had other settings."""
+    """One variant on both sides. A run that does not count (it failed, or had other settings) is None."""
 
     facts: VariantFacts | None
     base: tuple[Run | None, ...]
@@ -55,10 +55,10 @@ class _Sides:
 
 
 def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing:
-    """The figures of ``new`` (at least one run; the last one leads) beside those of ``base`` (none: all are new).
+    """Pairs the metrics of `new` (at least one run; the last one leads) with those of `base` (none: all are new).
 
-    A variant that ``new`` lacks is missing, if at least the share ``usual`` of the base runs from the first that has it
-    on have it. Otherwise nobody expects it in each run, and nothing is said of it.
+    A variant that `new` lacks is missing, if at least the share `usual` of the base runs since its first one have it.
+    Rarer variants are not expected in each run, and get no verdict.
     """
     last = new[-1]
     kept_new = tuple(run for run in new if same_machine(run, last))
@@ -73,11 +73,11 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     variants = dict.fromkeys((*(key.of_variant for key in keys), *last.variants))
     sides = {variant: _sides(variant, kept, kept_new) for variant in variants}
     outcomes = [_sort_out(key, sides[key.of_variant], kept, foreign) for key in keys]
-    with_figures = {key.of_variant for key in keys}
+    with_metrics = {key.of_variant for key in keys}
     outcomes += [
         MetricVerdict(MetricKey(*variant, STATUS), _unfit(facts), reason=_ended(facts))
         for variant, facts in last.variants.items()
-        if variant not in with_figures and facts.status != _PASSED.status
+        if variant not in with_metrics and facts.status != _PASSED.status
     ]
     return Pairing(
         base=kept,
@@ -90,7 +90,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
 
 
 def same_machine(one: Run, other: Run) -> bool:
-    """Whether figures of both runs are comparable: every key of the fingerprint but the host name agrees."""
+    """Whether metrics of both runs are comparable: every key of the fingerprint except the host name agrees."""
     return one.machine == other.machine or not _differing(one.machine, other.machine)
 
 
@@ -99,7 +99,7 @@ def _variants_of(run: Run) -> set[VariantKey]:
 
 
 def _rare(variants: Collection[VariantKey], runs: Sequence[Run], usual: float) -> set[VariantKey]:
-    """Those of the variants that less than the share ``usual`` of the runs have, from the first that has it on."""
+    """Returns the variants that less than the share `usual` of the runs have, from the first run that has it on."""
     known = [_variants_of(run) for run in runs] if variants else []
     rare = set()
     for variant in variants:
@@ -139,40 +139,40 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
 
 def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | MetricVerdict:
     earlier = [run.metrics[key] for run in base if key in run.metrics]
-    figures = [
+    metrics = [
         run.metrics[key] for run in sides.new if run and key in run.metrics and run.metrics[key].values
     ]
-    figure = figures[-1] if figures else None
+    metric = metrics[-1] if metrics else None
     if sides.facts is not None and sides.facts.status != _PASSED.status:
         return _settled(key, _unfit(sides.facts), earlier, None, _ended(sides.facts))
-    if figure is None:
+    if metric is None:
         reason = "the run gave no value" if sides.facts else "it is not in the new run"
         return _settled(key, Verdict.MISSING, earlier, None, reason)
     if not earlier:
-        return _settled(key, Verdict.NEW, earlier, figure, "the base does not have it")
+        return _settled(key, Verdict.NEW, earlier, metric, "the base does not have it")
     if foreign:
-        return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, foreign)
+        return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, foreign)
     if sides.left_out and not any(sides.base):
-        return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, f"settings: {sides.other_settings}")
+        return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, f"settings: {sides.other_settings}")
     found = [run.metrics.get(key) if run else None for run in sides.base]
     if not any(one and one.values for one in found):
-        return _settled(key, Verdict.NEW, [], figure, "it did not pass in the base")
-    if reason := _meaning(found, figure):
-        return _settled(key, Verdict.NOT_COMPARABLE, earlier, figure, reason)
+        return _settled(key, Verdict.NEW, [], metric, "it did not pass in the base")
+    if reason := _meaning(found, metric):
+        return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, reason)
     found += [run.metrics.get(key) if run else None for run in sides.new]
-    repetitions = tuple(one.values if one and _alike(one, figure) else () for one in found)
+    repetitions = tuple(one.values if one and _alike(one, metric) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
-    return Pair(key, figure.unit, figure.direction, threshold, repetitions)
+    return Pair(key, metric.unit, metric.direction, threshold, repetitions)
 
 
-def _meaning(base: Sequence[Metric | None], figure: Metric) -> str:
-    """Why no figure of the base means the same as ``figure``; empty if one does."""
-    if any(one and one.values and _alike(one, figure) for one in base):
+def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:
+    """Returns why no metric of the base means the same as `metric`; empty if one does."""
+    if any(one and one.values and _alike(one, metric) for one in base):
         return ""
     other = next(one for one in reversed(base) if one and one.values)
-    if other.unit != figure.unit:
-        return f"unit: {_shown(other.unit)} in the base, {_shown(figure.unit)} now"
-    return f"reduction: {other.reduction} in the base, {figure.reduction} now"
+    if other.unit != metric.unit:
+        return f"unit: {_shown(other.unit)} in the base, {_shown(metric.unit)} now"
+    return f"reduction: {other.reduction} in the base, {metric.reduction} now"
 
 
 def _alike(one: Metric, other: Metric) -> bool:
@@ -180,14 +180,14 @@ def _alike(one: Metric, other: Metric) -> bool:
 
 
 def _settled(
-    key: MetricKey, verdict: Verdict, earlier: Sequence[Metric], figure: Metric | None, reason: str
+    key: MetricKey, verdict: Verdict, earlier: Sequence[Metric], metric: Metric | None, reason: str
 ) -> MetricVerdict:
     """A verdict without statistics, with the medians for the reader."""
     values = [value for one in earlier for value in one.values]
     base = median(values) if values else None
-    new = median(figure.values) if figure else None
+    new = median(metric.values) if metric else None
     comparable = verdict is Verdict.NOT_COMPARABLE and base and new and base * new > 0
-    known = figure or (earlier[-1] if earlier else None)
+    known = metric or (earlier[-1] if earlier else None)
     return MetricVerdict(
         key,
         verdict,
@@ -198,7 +198,7 @@ def _settled(
         ratio=new / base if comparable and base and new else None,
         base_runs=sum(bool(one.values) for one in earlier),
         base_values=len(values),
-        new_values=len(figure.values) if figure else 0,
+        new_values=len(metric.values) if metric else 0,
         reason=reason,
     )
 
@@ -216,16 +216,16 @@ def _machine_differences(base: Sequence[Run], new: Sequence[Run]) -> Iterator[st
     for side, runs in (("base", base), ("new", new)):
         others = [run for run in runs if not same_machine(run, last)]
         if others:
-            left_out = "nothing is comparable" if len(others) == len(runs) else "left out"
+            outcome = "nothing is comparable" if len(others) == len(runs) else "omitted"
             which = f"{len(others)} of {len(runs)} {side} runs" if len(runs) > 1 else f"the {side} run"
-            yield f"machine: {_differing(others[-1].machine, last.machine)}: {which} from another machine; {left_out}"
+            yield f"machine: {_differing(others[-1].machine, last.machine)}: {which} from another machine; {outcome}"
 
 
 def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
     kinds: dict[str, Callable[[_Sides], str]] = {
-        "the base runs that had them are left out": lambda one: one.other_settings if any(one.base) else "",
+        "the base runs with those are omitted": lambda one: one.other_settings if any(one.base) else "",
         "not comparable": lambda one: "" if any(one.base) else one.other_settings,
-        "the new runs that had them are left out": lambda one: one.other_settings_of_new,
+        "the new runs with those are omitted": lambda one: one.other_settings_of_new,
     }
     for outcome, text_of in kinds.items():
         variants: dict[str, list[str]] = {}
@@ -240,7 +240,7 @@ def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
 def _differing(
     base: Mapping[str, Any], new: Mapping[str, Any], then: str = "in the base", now: str = "now"
 ) -> str:
-    """The keys, all but the host name, on which two fingerprints or settings do not agree; empty if they do."""
+    """Returns the keys, except the host name, on which two fingerprints or settings disagree; empty if none."""
     keys = [
         key for key in dict.fromkeys((*base, *new)) if key != "hostname" and base.get(key) != new.get(key)
     ]

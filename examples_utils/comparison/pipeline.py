@@ -1,4 +1,4 @@
-"""From two sides of comparable runs to the comparison: the steps in their order."""
+"""The steps of a comparison, from two sides of comparable runs to the verdicts."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricV
 from examples_utils.run_model import Run
 
 _95_PERCENT = 1.96  # standard deviations
-_WORTH_A_WORD = 0.02  # a movement of most of the suite that no canary confirms
+_WORTH_REPORTING = 0.02  # a movement of most of the suite that no canary confirms
 _MOST_OF_THE_SUITE = 0.7
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The levels of ``pairs`` without the common movement of each run.
+    """The levels of `pairs` without the common movement of each run.
 
-    ``extra`` ``(figures, runs)`` is the variance that taking the movement out has brought in.
+    `extra` `(metrics, runs)` is the additional variance from removing the movement.
     """
 
     pairs: Sequence[Pair]
@@ -41,7 +41,7 @@ class Measured:
 
 
 def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
-    """The levels of figures above 0, without what canary and suite have in common against the first ``base_runs``."""
+    """Returns the levels of metrics above 0, without the common movement of canary and suite relative to the base."""
     data = levels([pair.repetitions for pair in pairs], len(runs))
     each = [speed_sensitivity(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
     signs = np.array(each, float)[:, None]
@@ -52,12 +52,12 @@ def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measu
     return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
 
 
-def measured_and_plain(
+def measured_and_settled(
     pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions, varying: bool = True
 ) -> tuple[Measured, list[MetricVerdict]]:
-    """The figures that need statistics, and the verdicts on the others.
+    """Returns the metrics that need statistics, and the verdicts on the others.
 
-    ``varying``: runs have levels that vary by themselves, so that one of them on each side says nothing of a change.
+    `varying`: runs have levels that vary by themselves, so that one run per side cannot show a change.
     """
     base_runs = len(pairing.base)
     lacking = {pair.key: pair for pair in pairing.pairs if has_no_ratio(pair)}
@@ -76,21 +76,21 @@ def measured_and_plain(
 
 
 def _noise(data: Levels) -> Floats:
-    """The variance ``(figures,)`` that the difference of two runs has by their repetitions alone."""
+    """Returns the variance `(metrics,)` of the difference of two runs due to their repetitions alone."""
     of_one = data.within / np.maximum(data.freedom, 1)
     variance: Floats = 2 * of_one / np.maximum(np.median(data.counts, axis=1), 1)
     return variance
 
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
-    """The likeliest of the steps before the last 1, 2, ... runs of each figure."""
+    """Returns the likeliest of the steps before the last 1, 2, ... runs of each metric."""
     extra = np.stack([measured.extra[:, -length:].sum(axis=1) / length**2 for length in lengths], axis=1)
     return steps(measured.data, lengths, extra)
 
 
 def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions) -> Comparison:
-    """The whole comparison; steps are looked for before the last of the ``lengths`` runs, the shortest first."""
-    measured, plain = measured_and_plain(pairing, lengths, level, options)
+    """Returns the whole comparison; steps are sought before the last of the `lengths` runs, the shortest first."""
+    measured, plain = measured_and_settled(pairing, lengths, level, options)
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         found = estimates.of_series(measured.data, steps_of(measured, lengths), level, options.confidence)
@@ -99,8 +99,8 @@ def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: Com
 
 
 def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Comparison:
-    """The same where nothing but chance, and a noise that is given, lies between the two sides."""
-    measured, plain = measured_and_plain(pairing, (len(pairing.new),), level, options, varying=False)
+    """The same, where only chance and a given noise lie between the two sides."""
+    measured, plain = measured_and_settled(pairing, (len(pairing.new),), level, options, varying=False)
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         base = len(pairing.base)
@@ -117,16 +117,16 @@ def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Compar
         )
         judged += _judged(pairing, measured, found, level, options)
     comparison = _comparison(pairing, measured.moved, judged)
-    # By turns the machine is the same for both sides: what most figures have in common is the code's.
+    # Interleaved runs share the machine's state: a movement that most metrics have in common is the code's.
     return replace(comparison, differences=pairing.differences) if options.interleaved else comparison
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:
-    """Each run becomes one repetition, its level, so that runs are what is dealt and resampled."""
+    """Turns each run into one repetition, its level, so that runs are permuted and resampled."""
     levels_of_runs = np.exp(data.centres).tolist()
     sides = [
-        [[level for level in side if not isnan(level)] for side in (figure[:base_runs], figure[base_runs:])]
-        for figure in levels_of_runs
+        [[level for level in side if not isnan(level)] for side in (metric[:base_runs], metric[base_runs:])]
+        for metric in levels_of_runs
     ]
     return levels(sides, 2)
 
@@ -195,7 +195,7 @@ def _title(runs: Sequence[Run]) -> str:
 
 
 def _movement(moved: Movement, new_runs: int) -> MachineDrift | None:
-    """That of the new runs, on average."""
+    """Returns the movement of the new runs, on average."""
     if not moved.confirmed[-new_runs:].any():
         return None
     shift = moved.shift[-new_runs:].mean()
@@ -214,13 +214,13 @@ def _movement(moved: Movement, new_runs: int) -> MachineDrift | None:
 
 
 def _unconfirmed(moved: Movement, new_runs: int) -> Iterator[str]:
-    """Most of the suite moved, and that is not to be blamed on the machine."""
+    """Yields a note if most of the suite moved, and the machine is not confirmed as the cause."""
     suite, share = moved.suite[-new_runs:].mean(), moved.share[-new_runs:].mean()
-    if moved.confirmed[-new_runs:].any() or abs(suite) < _WORTH_A_WORD or share < _MOST_OF_THE_SUITE:
+    if moved.confirmed[-new_runs:].any() or abs(suite) < _WORTH_REPORTING or share < _MOST_OF_THE_SUITE:
         return
     change = f"{abs(np.exp(suite) - 1):.1%} {'slower' if suite > 0 else 'faster'}"
-    speed = f"{share:.0%} of the figures are slower or faster together, {change} in the median"
+    speed = f"{share:.0%} of the metrics are slower or faster together, {change} in the median"
     if any(np.isfinite(movement[-new_runs:]).any() for movement in moved.canary.values()):
-        yield f"{speed}, but the canary is not: it is not the machine as a whole"
+        yield f"{speed}, but the canary is not: the machine as a whole is not the cause"
     else:
-        yield f"{speed}; no canary ran on both sides, so code and machine cannot be told apart"
+        yield f"{speed}; no canary ran on both sides, so slower code and a slower machine cannot be distinguished"

@@ -1,4 +1,4 @@
-"""Which figures of a comparison are shown."""
+"""Selects the metrics of a comparison to show."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from examples_utils.run_model import MetricKey
 
 
 def selected(comparison: Comparison, benchmarks: Sequence[str], metrics: Sequence[str]) -> Comparison:
-    """The comparison with the chosen figures alone; empty sequences choose all.
+    """Returns the comparison with the selected metrics only; empty sequences select all.
 
-    ``benchmarks`` are shell-style patterns of benchmark or variant names. Figures are chosen after they were judged, so
-    that a verdict does not depend on what else is looked at.
+    `benchmarks` are shell-style patterns of benchmark or variant names. The selection follows the verdicts, so
+    that a verdict does not depend on it.
 
     Raises:
-        RequestError: a pattern or name chooses nothing.
+        RequestError: A pattern or name selects nothing.
     """
     refuse_unknown((one.key for one in comparison.judged), benchmarks, metrics, "--metrics")
     chosen = [one for one in comparison.judged if is_chosen(one.key, benchmarks, metrics)]
@@ -26,7 +26,7 @@ def selected(comparison: Comparison, benchmarks: Sequence[str], metrics: Sequenc
 
 
 def is_chosen(key: MetricKey, benchmarks: Sequence[str], metrics: Sequence[str]) -> bool:
-    """Whether a figure is one of those that patterns and names choose; empty sequences choose all."""
+    """Whether patterns and names select a metric; empty sequences select all."""
     of_benchmark = not benchmarks or any(_matches(key, pattern) for pattern in benchmarks)
     return of_benchmark and (not metrics or key.metric in metrics)
 
@@ -34,7 +34,7 @@ def is_chosen(key: MetricKey, benchmarks: Sequence[str], metrics: Sequence[str])
 def refuse_unknown(
     keys: Iterable[MetricKey], benchmarks: Sequence[str], metrics: Sequence[str], metrics_flag: str
 ) -> None:
-    """Raises RequestError, with what is near, for a pattern or a name that is none of these figures'."""
+    """Raises RequestError, with similar names, for a pattern or a name that matches none of these metrics."""
     known = set(keys)
     for pattern in benchmarks:
         if not any(_matches(key, pattern) for key in known):

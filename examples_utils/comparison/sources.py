@@ -1,4 +1,4 @@
-"""Which runs BASE and NEW name: files and folders, or what a history holds."""
+"""Resolves BASE and NEW to runs: from files and folders, or from a history."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """One side of a comparison. ``runs`` are the oldest first, never empty; ``title`` says to people what they are.
+    """One side of a comparison. `runs` are the oldest first, never empty; `title` describes them in messages.
 
-    ``warnings`` are about what was read, such as a record that had to be left out.
+    `warnings` concern the files that were read, such as an omitted record.
     """
 
     title: str
@@ -31,13 +31,13 @@ class Source:
 
 
 def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, Source]:
-    """Both sides of a comparison. Runs that NEW names are left out of BASE, so that ``branch:main:5`` can be BASE.
+    """Reads both sides of a comparison. Omits runs of NEW from BASE, so that `branch:main:5` can be BASE.
 
-    A reference that is an existing file or folder means that; any other one is looked up in the history, which is
-    opened only then. ``history_url`` is what ``--history`` says.
+    A reference to an existing file or folder means that; any other is looked up in the history, which is
+    opened only then. `history_url` is the value of `--history`.
 
     Raises:
-        RequestError: a reference names no run, or both sides are the same.
+        RequestError: A reference names no run, or both sides are the same.
     """
     with _opened_when_needed(history_url) as look_up:
         new_side = _side(new, look_up)
@@ -69,7 +69,7 @@ def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
 
 @contextlib.contextmanager
 def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], list[Run]]]:
-    """A function that gives the runs of a reference, the oldest first; it opens the history when it is first called."""
+    """Yields a function that returns the runs of a reference, the oldest first; its first call opens the history."""
     with contextlib.ExitStack() as stack:
         opened: list[History] = []
 
@@ -79,10 +79,10 @@ def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], lis
                     opened.append(stack.enter_context(opened_history(history_url)))
                 except RequestError as error:
                     raise RequestError(
-                        f"{reference}: is no file or folder, and no run of a history: {error}"
+                        f"{reference}: is neither a file or folder nor a run of a history: {error}"
                     ) from None
             history = opened[0]
-            # The history knows better than the clocks of its machines in which order the runs were made.
+            # The history's order of runs is more reliable than the clocks of its machines.
             return history.load(history.resolve(reference)[::-1], log_tails=False)
 
         yield look_up

@@ -1,4 +1,4 @@
-"""The one voice: every sentence about a verdict, a change, a commit or a date that several places show."""
+"""Wording that several outputs share: verdicts, changes, commits and dates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _COMMIT_DIGITS = 10
 
-# What has to be looked at comes first.
+# The order in which they need attention.
 BY_URGENCY = (
     Verdict.REGRESSED,
     Verdict.FAILED,
@@ -34,12 +34,12 @@ _URGENCY = {verdict: place for place, verdict in enumerate(BY_URGENCY)}
 
 
 def by_urgency(comparison: Comparison) -> list[MetricVerdict]:
-    """The figures, the most urgent verdict first, and of those of one verdict the largest change."""
+    """Returns the verdicts, the most urgent first, and among equal ones the largest change."""
     return sorted(comparison.judged, key=lambda one: (_URGENCY[one.verdict], -_size_of_change(one), one.key))
 
 
 def head_lines(comparison: Comparison) -> list[str]:
-    """What is compared, and what concerns all figures: said once, before any of them."""
+    """Returns what is compared, and what concerns all metrics: printed once, before any of them."""
     lines = [f"base: {comparison.base_title}", f"new:  {comparison.new_title}"]
     lines += [f"note: {difference}" for difference in comparison.differences]
     if comparison.movement:
@@ -52,7 +52,7 @@ def head_lines(comparison: Comparison) -> list[str]:
 
 
 def movement_line(comparison: Comparison) -> str:
-    """That the machine as a whole was slower or faster; empty if it was not."""
+    """Reports that the machine as a whole was slower or faster; empty if it was not."""
     movement = comparison.movement
     if movement is None:
         return ""
@@ -63,33 +63,33 @@ def movement_line(comparison: Comparison) -> str:
     )
     return (
         f"machine {word} by {abs(movement.slowdown - 1):.1%} ({ends[0]:.1%} to {ends[1]:.1%}): "
-        f"{movement.share_of_suite:.0%} of the figures moved together"
+        f"{movement.share_of_suite:.0%} of the metrics moved together"
         f"{f', and so did the canary (time: {canary})' if canary else ''}; "
-        f"each figure is judged against that"
+        f"each metric is judged relative to that"
     )
 
 
 def counts_line(comparison: Comparison) -> str:
-    """How many figures got which verdict."""
+    """Returns the number of metrics with each verdict."""
     counts = Counter(one.verdict for one in comparison.judged)
-    said = [f"{counts[verdict]} {verdict.value}" for verdict in BY_URGENCY if counts[verdict]]
-    return ", ".join(said) or "no figure to compare"
+    parts = [f"{counts[verdict]} {verdict.value}" for verdict in BY_URGENCY if counts[verdict]]
+    return ", ".join(parts) or "no metric to compare"
 
 
 def change_text(one: MetricVerdict) -> str:
-    """The change as a percentage of the base, such as ``-5.2%``; empty where there is none."""
+    """Returns the change as a percentage of the base, such as `-5.2%`; empty if there is none."""
     return "" if one.ratio is None else _percent(one.ratio, one)
 
 
 def interval_text(one: MetricVerdict) -> str:
-    """The interval in which the change lies with 95% confidence; empty where there is none."""
+    """Returns the 95% confidence interval of the change; empty if there is none."""
     if one.low is None or one.high is None:
         return ""
     return f"{_percent(one.low, one)} to {_percent(one.high, one)}"
 
 
 def relative(one: MetricVerdict) -> str:
-    """How much lower or higher a figure is, with its interval: ``5.2% lower (95% interval -6.3% to -4.1%)``."""
+    """Returns how much lower or higher a metric is: `5.2% lower (95% interval -6.3% to -4.1%)`."""
     if one.ratio is None:
         return ""
     size = f"{abs(one.ratio - 1):.1%} {'lower' if one.ratio < 1 else 'higher'}"
@@ -98,7 +98,7 @@ def relative(one: MetricVerdict) -> str:
 
 
 def why(one: MetricVerdict) -> str:
-    """The reason, and what would settle an uncertain verdict where the reason does not say so."""
+    """Returns the reason, and what would settle an uncertain verdict if the reason does not include it."""
     if one.needed is None or str(one.needed) in one.reason:
         return one.reason
     needed = f"{one.needed} repetitions would settle it"
@@ -106,23 +106,23 @@ def why(one: MetricVerdict) -> str:
 
 
 def verdict_line(one: MetricVerdict) -> str:
-    """A figure with its verdict and its change."""
+    """Returns a metric with its verdict and its change."""
     interval = f" ({interval_text(one)})" if interval_text(one) else ""
     return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
 
 
 def name_of(one: MetricVerdict) -> str:
-    """How the variant is called."""
+    """Returns the title of the variant."""
     return title_of(one.key)
 
 
 def title_of(key: VariantKey | MetricKey) -> str:
-    """How a variant is called: its name says its benchmark's first, except in files of other runners."""
+    """Returns the title of a variant: its name begins with its benchmark's, except in files of other runners."""
     return key.variant if key.variant.startswith(key.benchmark) else f"{key.benchmark}::{key.variant}"
 
 
 def regression_line(regression: Regression) -> str:
-    """What, by how much, since when, and between which commits."""
+    """Returns metric, change, onset and range of commits."""
     one = regression.judged
     unit = f" {one.unit}" if one.unit else ""
     change = ", ".join(filter(None, (change_text(one), interval_text(one))))
@@ -134,7 +134,7 @@ def regression_line(regression: Regression) -> str:
 
 
 def open_regression_line(change: Change) -> str:
-    """What got worse some nights ago, by how much, and between which commits."""
+    """Returns metric, change and range of commits of a regression that began some nights ago."""
     low, high = (f"{end - 1:+.1%}" for end in (change.point.low, change.point.high))
     return (
         f"STILL WORSE {change.key.variant} {change.key.metric}: {change.point.ratio - 1:+.1%}, {low} to {high}, since "
@@ -143,7 +143,7 @@ def open_regression_line(change: Change) -> str:
 
 
 def since_text(regression: Regression) -> str:
-    """From which night on, and which commits may be the cause."""
+    """Returns the first worse night, and the range of commits."""
     before, first = regression.last_before, regression.first_after
     nights = counted("night", regression.nights) if regression.nights > 1 else "this run is the first"
     commits = commit_range(before, first) if before else ""
@@ -151,23 +151,23 @@ def since_text(regression: Regression) -> str:
 
 
 def step_text(change: Change, runs: Sequence[Run]) -> str:
-    """When a change point was, and which commits may be the cause."""
+    """Returns the date of a change point, and the range of commits."""
     commits = commit_range(change.last_before, change.first_after)
     return f"on {date(runs[change.point.index].started_utc)}{f', {commits}' if commits else ''}"
 
 
 def commit(run: Run) -> str:
-    """The short commit, with a mark if files were changed; empty where it is not known."""
+    """Returns the short commit, with a mark if files were changed; empty if unknown."""
     return f"{run.commit[:_COMMIT_DIGITS]}{'+changes' if run.dirty else ''}" if run.commit else ""
 
 
 def commit_span(before: Run, after: Run) -> str:
-    """The commits between two runs as git writes ranges, with a hyphen for one that is not known."""
+    """Returns the commits between two runs as git writes ranges, with a hyphen for an unknown one."""
     return f"{commit(before) or '-'}..{commit(after) or '-'}"
 
 
 def commit_range(before: Run, after: Run) -> str:
-    """The commits between two runs in words; empty where one of them is not known."""
+    """Returns the commits between two runs in words; empty if one of them is unknown."""
     if not before.commit or not after.commit:
         return ""
     if before.commit == after.commit:
@@ -176,24 +176,24 @@ def commit_range(before: Run, after: Run) -> str:
 
 
 def night_title(run: Run) -> str:
-    """How a comparison calls one night."""
+    """Returns the title of one night."""
     return f"the night of {_minute(run)} UTC (run {run.run_id}{_at_commit(run)})"
 
 
 def nights_title(runs: Sequence[Run]) -> str:
-    """How a comparison calls the nights before, the oldest first."""
+    """Returns the title of the nights before, given oldest first."""
     return f"{len(runs)} nights before, up to {night_title(runs[-1])}" if runs else "no earlier night"
 
 
 def baseline_line(baseline: Baseline) -> str:
-    """Which nights a night is compared with, which do not count, and whether they are few."""
-    others = f"; left out: {', '.join(baseline.left_out)}" if baseline.left_out else ""
+    """Returns the nights of the baseline, the omitted ones, and whether they are few."""
+    others = f"; omitted: {', '.join(baseline.left_out)}" if baseline.left_out else ""
     if not baseline.runs:
-        return f"baseline begun: the history holds no earlier night to compare with{others}"
+        return f"baseline begun: the history contains no earlier night to compare with{others}"
     first, last = (run.started_utc[:10] for run in (baseline.runs[0], baseline.runs[-1]))
     count = f"{len(baseline.runs)} night{'s' if len(baseline.runs) > 1 else ''}"
     short = (
-        f"; short of the {baseline.wanted} that are looked at: small changes may stay uncertain"
+        f"; fewer than the usual {baseline.wanted}: small changes may stay uncertain"
         if len(baseline.runs) < baseline.wanted
         else ""
     )
@@ -201,25 +201,25 @@ def baseline_line(baseline: Baseline) -> str:
 
 
 def runs_title(reference: str, runs: Sequence[Run]) -> str:
-    """How a comparison calls the runs that a word of the command line names, the oldest first."""
+    """Returns the title of the runs that a reference names, given oldest first."""
     if len(runs) == 1:
         return f"{reference} ({run_title(runs[0])})"
     return f"{reference} ({len(runs)} runs: {run_title(runs[0])}, to {run_title(runs[-1])})"
 
 
 def run_title(run: Run) -> str:
-    """How a comparison calls one run."""
+    """Returns the title of one run."""
     branch = f" on {run.branch}" if run.branch and run.commit else ""
     return f"run {run.run_id[:12]} of {_minute(run)}{_at_commit(run)}{branch}"
 
 
 def date(started_utc: str) -> str:
-    """The day of a time, or the text itself if it is none."""
+    """Returns the day of a time, or the text itself if it is not a time."""
     return moment(started_utc)[:10]
 
 
 def moment(started_utc: str) -> str:
-    """Day and minute of a time, or the text itself if it is none."""
+    """Returns day and minute of a time, or the text itself if it is not a time."""
     try:
         return read_time(started_utc).strftime("%Y-%m-%d %H:%M")
     except ValueError:
@@ -227,12 +227,12 @@ def moment(started_utc: str) -> str:
 
 
 def counted(noun: str, count: int) -> str:
-    """``1 night``, ``2 nights``."""
+    """`1 night`, `2 nights`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _cause(before: Run | None, after: Run) -> str:
-    """What of the repository may be the cause of a change between two runs."""
+    """Returns the range of commits that may have caused a change between two runs."""
     commits = commit_range(before, after) if before else ""
     is_same = before is not None and before.commit == after.commit
     not_the_code = ": the code of this repository is not the cause" if is_same else ""
@@ -255,5 +255,5 @@ def _percent(ratio: float, one: MetricVerdict) -> str:
 
 def _size_of_change(one: MetricVerdict) -> float:
     if one.ratio is None and one.verdict in (Verdict.REGRESSED, Verdict.IMPROVED):
-        return math.inf  # to or from a figure of 0 or below
+        return math.inf  # to or from a metric of 0 or below
     return abs(math.log(one.ratio)) if one.ratio is not None and 0 < one.ratio < math.inf else 0.0

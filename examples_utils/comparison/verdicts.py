@@ -1,4 +1,4 @@
-"""What a comparison says, as values."""
+"""The result of a comparison as values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from examples_utils.run_model import MetricKey
 
 
 class Verdict(str, Enum):
-    """What is said of one figure."""
+    """The verdict on one metric."""
 
     REGRESSED = "regressed"
     IMPROVED = "improved"
@@ -24,14 +24,14 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True)
 class MetricVerdict:
-    """The verdict on one figure, with everything that it rests on.
+    """The verdict on one metric, with its evidence.
 
-    ``base`` and ``new`` are medians. ``ratio`` is new ÷ base of the levels (robust means, see
-    docs/comparison-method.md), ``low`` and ``high`` its 95% confidence interval, after the common movement of the
-    machine has been taken out where there is one; ``p`` and ``q`` are the test's p-value and the one corrected for
-    many comparisons. ``base_runs`` and ``base_values`` count the runs and the repetitions behind the base.
-    ``lasted_runs`` counts the last runs that are on the new level, of those before which a step was looked for.
-    ``needed`` is how many repetitions would settle an uncertain one. ``reason`` is a sentence for people.
+    `base` and `new` are medians. `ratio` is new ÷ base of the levels (robust means, see
+    docs/comparison-method.md), `low` and `high` its 95% confidence interval, after removal of the common movement of
+    the machine if there is one; `p` and `q` are the test's p-value and the one corrected for many comparisons.
+    `base_runs` and `base_values` count the runs and the repetitions behind the base. `lasted_runs` counts the last
+    runs that are on the new level, among those before which a step was sought. `needed` is the number of repetitions
+    that would settle an uncertain verdict. `reason` is a sentence.
     """
 
     key: MetricKey
@@ -56,7 +56,7 @@ class MetricVerdict:
 
 @dataclass(frozen=True)
 class MachineDrift:
-    """The whole machine was slower (``slowdown`` > 1) or faster: canary and most of the suite moved together."""
+    """The whole machine was slower (`slowdown` > 1) or faster: canary and most of the suite moved together."""
 
     slowdown: float
     low: float
@@ -67,9 +67,9 @@ class MachineDrift:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One run (or several) against a base. ``differences`` say in words why machines or settings do not agree.
+    """One run (or several) compared with a base. `differences` describe differences of machines or settings.
 
-    ``geometric_mean`` is that of the ratios of all comparable figures with a direction; above 1 is better.
+    `geometric_mean` is that of the ratios of all comparable metrics with a direction; above 1 is better.
     """
 
     base_title: str
@@ -81,5 +81,5 @@ class Comparison:
 
     @property
     def regressed(self) -> tuple[MetricVerdict, ...]:
-        """The figures for which the exit code is 1."""
+        """The verdicts that give exit code 1."""
         return tuple(one for one in self.judged if one.verdict is Verdict.REGRESSED)

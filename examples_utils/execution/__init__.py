@@ -1,1 +1,1 @@
-"""Running what is planned: processes, what they print, and the records made of it."""
+"""Executing a plan: processes, their output, and the records made of it."""

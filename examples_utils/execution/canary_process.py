@@ -1,4 +1,4 @@
-"""Running the canary between the variants of a run, in a process of its own."""
+"""Runs the canary before the variants of a run, in a process of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples_utils.execution.process import run_process
 from examples_utils.problems import RequestError
 
 KERNELS = ("compute_s", "memory_s")
-# A hundred times what it takes: a machine that slow has another trouble than its benchmarks.
+# A hundred times the usual time: on a machine that slow, benchmarks are the least problem.
 _TIMEOUT_S = 60.0
 
 
@@ -23,37 +23,37 @@ def refuse_without_numpy() -> None:
     """Raises RequestError if the canary's library is not installed."""
     if find_spec("numpy") is None:
         raise RequestError(
-            "--canary: its work is numpy's, which is not installed: pip install -e '.[history]', or "
+            "--canary: needs NumPy, which is not installed: pip install -e '.[history]', or "
             "leave the option out"
         )
 
 
 @dataclass(frozen=True)
 class CanaryProcess:
-    """The canary of one run; what it prints is in ``canary`` of the log folder until its next turn."""
+    """The canary of one run; its output is in `canary` of the log folder until it runs again."""
 
     log_folder: Path
     console: Console
     check_interruption: Callable[[], None]
 
     def measure(self) -> dict[str, float]:
-        """Seconds of one pass of each kernel; empty, with a warning, if it could not be measured.
+        """Returns the seconds of one pass of each kernel; empty, with a warning, if the measurement failed.
 
         Raises:
-            Interrupted: the run was asked to stop.
+            Interrupted: The run was asked to stop.
         """
         folder = self.log_folder / "canary"
         folder.mkdir(exist_ok=True)
         argv = (sys.executable, "-m", "examples_utils.canary")
-        packages = Path(__file__).resolve().parents[2]  # -m finds what is in the folder that it is started in
+        packages = Path(__file__).resolve().parents[2]  # -m imports from the current folder of the process
         outcome = run_process(argv, packages, os.environ, folder, _TIMEOUT_S, self._watch)
         try:
             printed = json.loads((folder / "stdout").read_text("utf-8", "replace"))
             seconds = {kernel: float(printed[kernel]) for kernel in KERNELS}
         except (ValueError, KeyError, TypeError):
             self.console.warning(
-                f"the canary gave no figures (exit code {outcome.exitcode}; log in {folder}), so a slower "
-                f"machine cannot be told from slower code"
+                f"the canary returned no times (exit code {outcome.exitcode}; log in {folder}), so a slower "
+                f"machine and slower code cannot be distinguished"
             )
             return {}
         self.console.info(f"    {canary_line(seconds)}")
@@ -65,6 +65,8 @@ class CanaryProcess:
 
 
 def canary_line(seconds: dict[str, float]) -> str:
-    """The figures for people."""
-    said = ", ".join(f"{kernel.removesuffix('_s')} {value * 1e3:.2f} ms" for kernel, value in seconds.items())
-    return f"canary: {said}"
+    """Returns the times as text."""
+    kernels = ", ".join(
+        f"{kernel.removesuffix('_s')} {value * 1e3:.2f} ms" for kernel, value in seconds.items()
+    )
+    return f"canary: {kernels}"

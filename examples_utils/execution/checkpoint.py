@@ -1,4 +1,4 @@
-"""Where a training command put its newest checkpoint."""
+"""Finds the newest checkpoint of a training command."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OPTIONS = ("--checkpoint-dir", "--checkpoint-output-dir", "--checkpoints-dir", 
 
 
 def latest_checkpoint(argv: Sequence[str], folder: Path, since: datetime) -> str | None:
-    """The newest entry, written after ``since``, of the folder that the command was told to put checkpoints in."""
+    """Returns the newest entry, written after `since`, in the checkpoint folder of the command's options."""
     for index, word in enumerate(argv):
         option, equals, value = word.partition("=")
         if option.replace("_", "-") not in _OPTIONS:
@@ -26,6 +26,6 @@ def _newest(folder: Path, since_s: float) -> Path | None:
         dated = [(entry.stat().st_mtime, entry) for entry in folder.iterdir()]
     except OSError:
         return None
-    # File systems round the time of a change down, some to whole seconds.
+    # File systems round modification times down, some to whole seconds.
     recent = [(time_s, entry) for time_s, entry in dated if time_s >= since_s - 1]
     return max(recent)[1] if recent else None

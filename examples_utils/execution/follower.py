@@ -1,4 +1,4 @@
-"""Following a command's output while it is written: on the terminal, and through its reader."""
+"""Follows a command's output while it is written: shows it and parses it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
 from examples_utils.console import Console
 from examples_utils.execution.output_reader import OutputReader
 
-# After so much, interruptions and the end of the command are looked for again.
-_MOST_BYTES_A_LOOK = 32 << 20
+# Limits the time between checks for interruptions and the end of the command.
+_MAX_BYTES_PER_READ = 32 << 20
 
 
 class Follower:
@@ -34,14 +34,14 @@ class Follower:
         self._started_s = self._traced_s = time.monotonic()
 
     def look(self) -> bool:
-        """Takes what is new; says whether there was anything."""
+        """Processes new output; returns whether there was any."""
         self._check_interruption()
         self._trace()
-        return self._take(_MOST_BYTES_A_LOOK)
+        return self._take(_MAX_BYTES_PER_READ)
 
     def finish(self) -> None:
-        """Takes the rest of stdout, then parses stderr, which counts after it."""
-        while self._take(_MOST_BYTES_A_LOOK):
+        """Processes the rest of stdout, then stderr, which counts after it."""
+        while self._take(_MAX_BYTES_PER_READ):
             pass
         self._parse(self._blocks.finish())
         self._stdout.close()
@@ -70,11 +70,11 @@ class Follower:
         period_s, now_s = self._trace_period_s, time.monotonic()
         if period_s is not None and now_s - self._traced_s >= period_s:
             self._traced_s = now_s
-            self._console.say(f"    still running after {now_s - self._started_s:.0f} s")
+            self._console.print(f"    still running after {now_s - self._started_s:.0f} s")
 
 
 class _Tail:
-    """Reads a growing file from where it stopped; the file may not be there yet."""
+    """Reads a growing file from its last position; the file may not exist yet."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

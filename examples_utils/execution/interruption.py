@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that is granted between two steps, never in the middle of writing a result."""
+"""Defers Ctrl-C and SIGTERM to a safe point between two steps, never in the middle of writing a result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import FrameType
 
 
 class Interrupted(Exception):
-    """The run was asked to stop; ``exitcode`` is what the shell expects then (130 for Ctrl-C)."""
+    """The run was asked to stop; `exitcode` is what a shell expects (130 for Ctrl-C)."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -17,13 +17,13 @@ class Interrupted(Exception):
 
 
 class Interruption:
-    """Remembers the first signal. A second one is impatience, and raises KeyboardInterrupt at once."""
+    """Records the first signal. A second one raises KeyboardInterrupt at once."""
 
     def __init__(self) -> None:
         self._number: int | None = None
 
     def check(self) -> None:
-        """Raises Interrupted if a signal has come."""
+        """Raises Interrupted if a signal has arrived."""
         if self._number is not None:
             raise Interrupted(self._number)
 

@@ -1,6 +1,6 @@
-"""Executes a Jupyter notebook and prints what its cells print; run as a file, in a process of its own.
+"""Executes a Jupyter notebook and prints its cells' output; run as a file, in a process of its own.
 
-Only the standard library and nbclient are needed, so that it works wherever the notebook's kernel does.
+It needs only the standard library and nbclient, so that it works wherever the notebook's kernel does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _INSTALLS = re.compile(r"^\s*[%!]\s*(?:python3?\s+-m\s+)?(?:pip3?|conda|mamba)\s
 
 
 def main() -> int:
-    """0 if every cell ran, 1 if one failed, 2 if there is no notebook or nothing to execute it with."""
+    """Returns 0 if every cell ran, 1 if one failed, 2 if the notebook or a package is missing."""
     parser = argparse.ArgumentParser(description="Execute a notebook and print its cells' output.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--timeout", type=float, help="seconds for a cell (default: no limit)")
@@ -38,7 +38,7 @@ def _execute(notebook: Any, timeout_s: float | None) -> int:
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     try:
-        # What a cell installs is seen by a fresh kernel only, so the figures are those of a second pass.
+        # Only a fresh kernel finds the packages that a cell installs, so the output is that of a second pass.
         if _installs_packages(notebook):
             print("the notebook installs packages: executing it a first time", flush=True)
             _client(notebook, timeout_s, show=False).execute()

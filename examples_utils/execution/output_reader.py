@@ -1,4 +1,4 @@
-"""Everything that is read from the output of one command: the regexes of its entry, its parser, compile times."""
+"""Reads the output of one command: the regexes of its entry, its parser, compile times."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ COMPILE_TIME = "total_compiling_time"
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One metric: its value or why there is none, and where it comes from, as keys of the record's ``metrics``."""
+class MetricReading:
+    """One metric: its value, or the reason for its absence, and its origin, as keys of the record's `metrics`."""
 
     reduction: str
     reduced: Reduced
     origin: Mapping[str, Any] = field(default_factory=dict)
 
-    def as_measured(self, name: str) -> Figure:
-        """Itself, or without its value where no program can measure that as a figure of this name."""
+    def as_measured(self, name: str) -> MetricReading:
+        """Returns itself, or a copy without its value if a metric of this name cannot have it."""
         value = self.reduced.value
         if value is None or value >= 0 or not is_never_negative(name):
             return self
         return replace(self, reduced=Reduced(None, self.reduced.matches, f"{value:g} is negative"))
 
     def as_json(self, failure: str | None = None) -> dict[str, Any]:
-        """The entry of a record's ``metrics``. A command's ``failure`` takes the value away, and its samples."""
+        """Returns the entry of a record's `metrics`. A `failure` of the command removes the value and its samples."""
         reason = failure or self.reduced.reason
         facts = {"value": None if reason else self.reduced.value, "reduction": self.reduction, **self.origin}
         if reason:
@@ -43,9 +43,9 @@ class Figure:
 
 
 class OutputReader:
-    """Feed it an output's lines, stdout and then stderr; then ask for the figures.
+    """Feed it an output's lines, stdout and then stderr; then ask for the metrics.
 
-    Where ``data`` and the parser both give a metric, that of ``data`` counts: the entry asked for it by name.
+    If `data` and the parser both provide a metric, that of `data` counts: the entry names it explicitly.
     """
 
     def __init__(self, metrics: Sequence[MetricSpec], parser: str | None = None) -> None:
@@ -63,46 +63,48 @@ class OutputReader:
             self._tool.feed(block)
 
     def compile_time_s(self) -> float | None:
-        """Seconds that Poplar's log lines say were spent compiling."""
+        """Returns the compile time in seconds, from Poplar's log lines."""
         return self._compile_time.total_s()
 
-    def read(self, mpi_instances: int = 1) -> tuple[dict[str, Figure], Parsed]:
-        """All figures, and what the entry's parser says beside its own; asked for once."""
+    def read(self, mpi_instances: int = 1) -> tuple[dict[str, MetricReading], Parsed]:
+        """Returns all metrics, and the other results of the entry's parser; called once."""
         parsed = self._tool.parsed() if self._tool else Parsed()
-        figures = {
-            spec.name: Figure(label, reduced, _regex_origin(spec))
+        readings = {
+            spec.name: MetricReading(label, reduced, _regex_origin(spec))
             for spec, (label, reduced) in zip(
                 self._specs, self._regexes.results(mpi_instances).values(), strict=True
             )
         }
         for name, metric in parsed.metrics.items():
-            if name not in figures:
-                figures[name] = Figure(
+            if name not in readings:
+                readings[name] = MetricReading(
                     metric.reduction, Reduced(metric.value, 1), _parser_origin(metric, self._name)
                 )
-        return {name: figure.as_measured(name) for name, figure in figures.items()}, parsed
+        return {name: reading.as_measured(name) for name, reading in readings.items()}, parsed
 
 
-def derived_figure(spec: DerivedSpec, figures: Mapping[str, Figure], parameters: Mapping[str, str]) -> Figure:
-    """A derived metric from the figures so far."""
-    values = {name: figure.reduced.value for name, figure in figures.items()}
+def derived_reading(
+    spec: DerivedSpec, readings: Mapping[str, MetricReading], parameters: Mapping[str, str]
+) -> MetricReading:
+    """Computes a derived metric from the metrics so far."""
+    values = {name: reading.reduced.value for name, reading in readings.items()}
     origin = {
         "unit": spec.unit,
         "direction": spec.direction or direction_of(spec.name, spec.unit),
         "parser": "derived",
         "expr": spec.expr,
     }
-    return Figure(spec.label, derive(spec, values, parameters), origin).as_measured(spec.name)
+    return MetricReading(spec.label, derive(spec, values, parameters), origin).as_measured(spec.name)
 
 
-def compile_time_figure(seconds: float) -> Figure:
-    """``total_compiling_time``, which is read whatever the entry says."""
-    return Figure("mean", Reduced(seconds, 1), {"unit": S, "direction": LOWER, "parser": "poplar"})
+def compile_time_reading(seconds: float) -> MetricReading:
+    """Returns `total_compiling_time`, which is read for every entry."""
+    return MetricReading("mean", Reduced(seconds, 1), {"unit": S, "direction": LOWER, "parser": "poplar"})
 
 
-def metrics_json(figures: Mapping[str, Figure], failure: str | None) -> dict[str, dict[str, Any]]:
-    """The record's ``metrics``."""
-    return {name: figure.as_json(failure) for name, figure in figures.items()}
+def metrics_json(readings: Mapping[str, MetricReading], failure: str | None) -> dict[str, dict[str, Any]]:
+    """Returns the record's `metrics`."""
+    return {name: reading.as_json(failure) for name, reading in readings.items()}
 
 
 def _regex_origin(spec: MetricSpec) -> dict[str, Any]:

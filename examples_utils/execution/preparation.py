@@ -1,4 +1,4 @@
-"""What an entry needs done once before it is timed: packages to install, commands to run."""
+"""Preparation of an entry, once before it is timed: packages to install, commands to run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from examples_utils.results.file_tail import tail
 
 @dataclass(frozen=True)
 class _Step:
-    """``key`` says when two entries mean the same step."""
+    """Two entries share a step if its `key` is equal."""
 
     key: tuple[str, ...]
     title: str
@@ -31,7 +31,7 @@ class _Step:
 
 @dataclass
 class Preparation:
-    """Runs each step once in a run, logged under ``preparation`` of the log folder."""
+    """Runs each step once per run, logged under `preparation` of the log folder."""
 
     log_folder: Path
     console: Console
@@ -42,7 +42,7 @@ class Preparation:
     _outcomes: dict[tuple[str, ...], str | None] = field(default_factory=dict)
 
     def prepare(self, planned: PlannedVariant) -> str | None:
-        """Does what the variant's entry still needs. Gives the reason if it cannot run, else None."""
+        """Runs the steps that the variant's entry still needs. Returns the reason if it cannot run, else None."""
         try:
             for step in self._steps(planned):
                 if step.key not in self._outcomes:
@@ -85,8 +85,10 @@ class Preparation:
         if not outcome.exitcode:
             return None
         last_lines = tail(folder / "stderr", 600).strip().splitlines()[-3:]
-        said = f": {' | '.join(last_lines)}" if last_lines else ""
-        return f"its preparation failed ({step.title}; exit code {outcome.exitcode}; log in {folder}){said}"
+        details = f": {' | '.join(last_lines)}" if last_lines else ""
+        return (
+            f"its preparation failed ({step.title}; exit code {outcome.exitcode}; log in {folder}){details}"
+        )
 
     def _watch(self) -> bool:
         self.check_interruption()
@@ -94,11 +96,11 @@ class Preparation:
 
 
 class _CannotPrepare(Exception):
-    """The step itself cannot be formed; the text says why."""
+    """The step cannot be created; the message gives the reason."""
 
 
 def pip_words(virtual_environment: str | None) -> tuple[str, ...]:
-    """The runner's pip, for its own environment or for the one in this folder."""
+    """Returns the runner's pip, for its own environment or for the one in this folder."""
     pip = (sys.executable, "-m", "pip")
     return (*pip, "--python", virtual_environment) if virtual_environment else pip
 

@@ -1,4 +1,4 @@
-"""Running one command: its output goes straight to files, and nothing of it outlives its end."""
+"""Runs one command: its output goes straight to files, and none of its processes outlives it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.2
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended. ``leftovers`` counts processes that were still there after it and were ended.
+    """How a command ended. `leftovers` counts processes that outlived it and were terminated.
 
-    A negative exit code is the signal that ended the command. ``problem`` says why there was no start.
+    A negative exit code is the signal that ended the command. `problem` is the reason if it did not start.
     """
 
     exitcode: int
@@ -44,10 +44,10 @@ def run_process(
     timeout_s: float | None,
     watch: Callable[[], bool],
 ) -> Outcome:
-    """Executes ``argv`` in ``folder``; its output is in ``stdout`` and ``stderr`` of ``output_folder``.
+    """Executes `argv` in `folder`; its output is in `stdout` and `stderr` of `output_folder`.
 
-    ``watch`` is called while the command runs and says whether it saw new output (then it is called again
-    soon). On a timeout, and on any exception such as Ctrl-C, the command and all its children are ended.
+    `watch` is called while the command runs and returns whether it saw new output (then it is called again
+    soon). A timeout, or any exception such as Ctrl-C, terminates the command and all its children.
     """
     mark = str(output_folder)
     start, begun = datetime.now(), time.perf_counter()
@@ -86,7 +86,7 @@ def run_process(
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float | None, watch: Callable[[], bool]) -> bool:
-    """Waits for the end; False if it did not come in time."""
+    """Waits for the end; returns False on a timeout."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     wait_s = _SHORTEST_WAIT_S
     with _end_signal(process) as wait_for_end:
@@ -102,7 +102,7 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float | None, watch: Call
 
 @contextlib.contextmanager
 def _end_signal(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], bool]]:
-    """A function that waits up to so many seconds for the process's end and says whether it came."""
+    """Yields a function that waits up to a number of seconds and returns whether the process has ended."""
     if not hasattr(os, "pidfd_open"):
 
         def poll_end(seconds: float) -> bool:
@@ -114,7 +114,7 @@ def _end_signal(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], 
 
         yield poll_end
         return
-    # A pidfd wakes up at the very end of the process; Popen.wait with a timeout would poll.
+    # A pidfd reports the end of the process at once; Popen.wait with a timeout would poll.
     descriptor = os.pidfd_open(process.pid)
     poller = select.poll()
     poller.register(descriptor, select.POLLIN)

@@ -1,4 +1,4 @@
-"""Ending a command together with everything it started."""
+"""Terminates a command together with all its descendants."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from collections.abc import Iterable
 from pathlib import Path
 
 # Every process of a command inherits this variable, so that one that left the command's process group
-# and lost its parents is still known as part of it.
+# and lost its parents is still recognised as part of it.
 MARK = "EXAMPLES_UTILS_VARIANT_FOLDER"
 GRACE_S = 5.0
 _POLL_S = 0.02
 _AFTER_KILL_S = 2.0
-# Process numbers go up and then begin again: in so short a time they cannot come round as a whole.
+# Process IDs increase and then wrap: in so short a time they cannot go through all values.
 _NO_TIME_FOR_ALL_PIDS_S = 1.0
 
 
 def outlived(group: int, mark: str, duration_s: float) -> bool:
-    """Whether any process is left of the group, or of those that left it but carry ``mark``.
+    """Whether any process is left of the group, or of those that left it but carry `mark`.
 
-    Quick, as it is asked after every command: it reads environments and builds no tree of processes, and
-    after a command of a short ``duration_s`` it reads only those of processes that are younger.
+    It is fast, as it runs after every command: it reads environments and builds no tree of processes, and
+    after a command of a short `duration_s` it reads only those of younger processes.
     """
     if _has_members(group):
         return True
@@ -34,10 +34,10 @@ def outlived(group: int, mark: str, duration_s: float) -> bool:
 
 
 def _last_pid() -> int:
-    """The number of the youngest process (proc(5), loadavg): a smaller one than before says that they wrapped."""
+    """Returns the ID of the youngest process (proc(5), loadavg): if it is smaller than before, IDs have wrapped."""
     try:
-        with open("/proc/loadavg", "rb") as figures:  # noqa: PTH123 - paths as objects take most of the time
-            return int(figures.read().split()[-1])
+        with open("/proc/loadavg", "rb") as file:  # noqa: PTH123 - paths as objects take most of the time
+            return int(file.read().split()[-1])
     except (OSError, ValueError, IndexError):
         return -1
 
@@ -45,7 +45,7 @@ def _last_pid() -> int:
 def _other_processes() -> list[int]:
     try:
         names = os.listdir("/proc")  # noqa: PTH208 - as above
-    except OSError:  # elsewhere than on Linux the process group has to do
+    except OSError:  # not on Linux: only the process group is checked
         return []
     own = os.getpid()
     return [int(name) for name in names if name.isdigit() and int(name) != own]
@@ -62,12 +62,12 @@ def _has_members(group: int) -> bool:
 
 
 def end_all(group: int | None, mark: str, grace_s: float = GRACE_S) -> int:
-    """Ends the group and all that carry ``mark``: SIGTERM, then SIGKILL after the grace. Counts them.
+    """Terminates the group and all that carry `mark`: SIGTERM, then SIGKILL after the grace period. Counts them.
 
-    A Ctrl-C during the grace ends it at once.
+    A Ctrl-C during the grace period ends it at once.
     """
     ended: set[int] = set()
-    # Looking for the members takes longer than the pauses between: a Ctrl-C mostly comes meanwhile.
+    # Finding the members takes longer than the pauses between: a Ctrl-C mostly arrives then.
     with contextlib.suppress(KeyboardInterrupt):
         members = members_of(group, mark)
         ended |= members
@@ -86,12 +86,12 @@ def end_all(group: int | None, mark: str, grace_s: float = GRACE_S) -> int:
 
 
 def end_leftovers(log_folder: Path) -> int:
-    """Ends what a runner that was killed had to leave running for a variant in this log folder."""
+    """Terminates what a killed runner left running for a variant in this log folder."""
     return end_all(None, f"{log_folder}/")
 
 
 def members_of(group: int | None, mark: str) -> set[int]:
-    """Living processes that are in the group, or carry a mark that starts so, or descend from such."""
+    """Returns living processes that are in the group, or carry a mark with this prefix, or descend from such."""
     import psutil
 
     parents: dict[int, int] = {}
@@ -110,7 +110,7 @@ def members_of(group: int | None, mark: str) -> set[int]:
 
 
 def _carries(pid: int, mark: str) -> bool:
-    # The environment of another user's process cannot be read; it is none of ours then.
+    # The environment of another user's process cannot be read; then it is not ours.
     try:
         with open(f"/proc/{pid}/environ", "rb", buffering=0) as environment:  # noqa: PTH123 - as above
             return f"{MARK}={mark}".encode() in environment.readall()

@@ -1,4 +1,4 @@
-"""Everything that can be refused, refused before anything runs."""
+"""Checks that refuse a request before anything runs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from examples_utils.problems import RequestError, did_you_mean
 
 
 class Archive(Protocol):
-    """Where results go when a run has ended, beside its log folder."""
+    """Destination of the results of a finished run, in addition to its log folder."""
 
     def refuse_unusable(self) -> str | None:
-        """Checks it before anything runs; gives a warning for what may pass. Raises RequestError."""
+        """Checks it before anything runs; returns a warning for a temporary problem. Raises RequestError."""
 
     def add_run(self, log_folder: Path, console: Console) -> None:
-        """Adds the run in this log folder; what goes wrong is reported on the console, never raised."""
+        """Adds the run in this log folder; reports errors on the console, never raises."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Request:
     warnings: tuple[str, ...]
 
     def described(self) -> dict[str, dict[str, Any]]:
-        """The variants as keys of their records, by their folder in the log folder."""
+        """Returns the variants as keys of their records, by their folder in the log folder."""
         return {planned.folder: planned.described() for planned in self.plan.variants}
 
 
 def checked_request(
     options: RunOptions, environment: Mapping[str, str], archive: Archive | None = None
 ) -> Request:
-    """Plans the run and checks what it needs. Raises RequestError, saying what to do."""
+    """Plans the run and checks its requirements. Raises RequestError, with the remedy."""
     plan = make_plan(options.selection, options.command, environment)
     refuse_missing_datasets(plan, environment)
     _refuse_missing_wandb(options, plan)
@@ -71,9 +71,9 @@ def checked_request(
 def _unknown_csv_metrics(
     options: RunOptions, plan: Plan, custom_metrics: Mapping[str, CustomMetric]
 ) -> list[str]:
-    """One list of columns may serve several specs, so a metric that this one has not is no error."""
+    """One list of columns may serve several specs, so a metric that this one lacks is no error."""
     if any((planned.benchmark.parser or REGEX) != REGEX for planned in plan.variants):
-        return []  # such parsers bring what the output holds
+        return []  # such parsers provide metrics that are unknown beforehand
     known = {*custom_metrics, "total_compiling_time"}
     for planned in plan.variants:
         known.update(metric.name for metric in planned.benchmark.metrics)

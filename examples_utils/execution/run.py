@@ -1,4 +1,4 @@
-"""A run: plan, execute every variant, keep every result, and sum up."""
+"""A run: plan, execute every variant, keep every result, and summarise."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from examples_utils.results.summary import results_table, summary_lines
 
 
 def run_benchmarks(options: RunOptions, log_dir: str | None, archive: Archive | None = None) -> int:
-    """Runs what was asked for in a fresh log folder. Gives the exit code: 0, 1, or 128 + signal.
+    """Runs the requested benchmarks in a fresh log folder. Returns the exit code: 0, 1, or 128 + signal.
 
-    In the end the results go into the ``archive`` as well, if one is given.
+    At the end, adds the results to the `archive` as well, if there is one.
 
     Raises:
-        RequestError: the request is wrong; nothing has been run.
+        RequestError: The request is wrong; nothing has run.
     """
     other_load = OtherLoad()
     request = checked_request(options, dict(os.environ), archive)
@@ -40,10 +40,10 @@ def run_benchmarks(options: RunOptions, log_dir: str | None, archive: Archive | 
 
 
 def resume_benchmarks(stopped_run: Path, archive: Archive | None = None) -> int:
-    """Continues the run in this log folder; variants that it has finished are not run again.
+    """Continues the run in this log folder; finished variants are not run again.
 
     Raises:
-        RequestError: the folder holds no run, or what it was asked for cannot be run any more.
+        RequestError: The folder contains no run, or its request can no longer be run.
     """
     other_load = OtherLoad()
     with resumed_log_folder(stopped_run) as (log_folder, options):
@@ -70,7 +70,7 @@ def _run(
     stopped: Interrupted | None = None
     with run_console(request, log_folder) as console:
         if finished:
-            console.say(f"{len(finished)} finished results are there already and are not run again")
+            console.print(f"{len(finished)} results are already finished and are not run again")
         interruption = Interruption()
         with interruption.catching(), _monitored(options, log_folder):
             try:
@@ -86,7 +86,7 @@ def _run(
 
 @contextlib.contextmanager
 def run_console(request: Request, log_folder: Path) -> Iterator[Console]:
-    """The console of a run, with its logs; it begins with the warnings of the request."""
+    """Yields the console of a run, with its logs; first prints the warnings of the request."""
     console = Console(request.options.command.logging or "INFO", not request.options.quiet)
     console.open_logs(log_folder)
     try:
@@ -107,17 +107,17 @@ def _monitored(options: RunOptions, log_folder: Path) -> contextlib.AbstractCont
 
 
 def sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Interrupted | None) -> bool:
-    """Writes the result files and shows the table; whether any variant failed."""
+    """Writes the result files and prints the table; returns whether any variant failed."""
     results, unreadable = collect(log_folder)
     for complaint in unreadable:
         console.warning(complaint)
     if stopped:
         console.error(
-            f"{stopped}; go on with: python3 -m examples_utils benchmark --resume {shlex.quote(str(log_folder))}"
+            f"{stopped}; continue with: python3 -m examples_utils benchmark --resume {shlex.quote(str(log_folder))}"
         )
     if results:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        console.say("\n" + results_table(results, width))
-    console.say("\n" + "\n".join(summary_lines(results, duration_s)))
-    console.say(f"results: {log_folder / 'benchmark_results.json'}")
+        console.print("\n" + results_table(results, width))
+    console.print("\n" + "\n".join(summary_lines(results, duration_s)))
+    console.print(f"results: {log_folder / 'benchmark_results.json'}")
     return any(result.status == FAILED for result in results)

@@ -1,4 +1,4 @@
-"""Executing planned variants one after the other, with all that those of one run share."""
+"""Executes planned variants one after the other, with the state that the variants of a run share."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from examples_utils.planning.hosts import Hosts
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.log_folder import repetition_folder, store
 from examples_utils.results.record import FAILED, PASSED, SKIPPED, VariantResult
-from examples_utils.results.summary import figures_line
+from examples_utils.results.summary import metrics_line
 
 Turn = tuple[PlannedVariant, int]
 
 
 @dataclass(frozen=True)
 class Runner:
-    """Runs what it is given, and stores each result before the next variant starts."""
+    """Runs variants, and stores each result before the next variant starts."""
 
     request: Request
     log_folder: Path
@@ -36,27 +36,27 @@ class Runner:
     _git: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, turns: Sequence[Turn], repeat: int) -> None:
-        """Executes each variant as the repetition that stands with it; ``repeat`` is the highest of their numbers.
+        """Executes each variant as the given repetition; `repeat` is the highest of their numbers.
 
         Raises:
-            Interrupted: the run was asked to stop; what is finished is stored.
+            Interrupted: The run was asked to stop; finished results are stored.
         """
         console, options = self.context.console, self.request.options
         for number, (planned, repetition) in enumerate(turns, 1):
             self.context.check_interruption()
-            console.say(f"[{number}/{len(turns)}] {title(planned, repetition, repeat)}")
+            console.print(f"[{number}/{len(turns)}] {title(planned, repetition, repeat)}")
             result = self.run_turn((planned, repetition), repeat)
             if result.status == FAILED and options.stop_on_error:
-                console.say("stopping at the first failure (--stop-on-error)")
+                console.print("stopping at the first failure (--stop-on-error)")
                 return
 
     def run_turn(self, turn: Turn, repeat: int) -> VariantResult:
-        """Executes one variant and stores its result. Raises Interrupted: the run was asked to stop in its middle."""
+        """Executes one variant and stores its result. Raises Interrupted if the run was asked to stop meanwhile."""
         planned, repetition = turn
         folder = repetition_folder(self.log_folder, planned.folder, repetition, repeat)
         result = self._run_one(planned, repetition, folder)
         store(result, folder)
-        self.context.console.say(_outcome_line(result))
+        self.context.console.print(_outcome_line(result))
         return result
 
     def _run_one(self, planned: PlannedVariant, repetition: int, folder: Path) -> VariantResult:
@@ -71,7 +71,7 @@ class Runner:
         return replace(run_variant(planned, repetition, folder, git, context), canary=seconds)
 
     def _git_state(self, planned: PlannedVariant) -> Mapping[str, Any]:
-        """The state of the spec's checkout, asked for once in a run."""
+        """Returns the state of the spec's checkout, queried once per run."""
         folder = planned.benchmark.spec_folder
         if folder not in self._git:
             self._git[folder] = git_state(folder)
@@ -86,7 +86,7 @@ def open_runner(
     console: Console,
     check_interruption: Callable[[], None],
 ) -> Iterator[Runner]:
-    """An executor for one run. In the end it removes from other hosts what it has copied there, if that is wanted."""
+    """Yields a runner for one run. At the end, removes what was copied to other hosts, if requested."""
     options, environment = request.options, request.options.command.virtual_environment
     context = RunContext(
         console=console,
@@ -111,11 +111,11 @@ def open_runner(
 
 
 def title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
-    """How messages call one execution."""
+    """Returns the title of one execution."""
     return f"{planned.key.title} (repetition {repetition} of {repeat})" if repeat > 1 else planned.key.title
 
 
 def _outcome_line(result: VariantResult) -> str:
     time_text = f" in {result.duration_s:.1f} s" if result.duration_s is not None else ""
-    said = figures_line(result) if result.status == PASSED else result.reason
-    return f"    {result.status.upper()}{time_text}{': ' + said if said else ''}"
+    detail = metrics_line(result) if result.status == PASSED else result.reason
+    return f"    {result.status.upper()}{time_text}{': ' + detail if detail else ''}"

@@ -1,4 +1,4 @@
-"""Executing one variant once: run, follow the output, parse it, and make the record."""
+"""Executes one variant once: run, follow the output, parse it, and create the record."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from examples_utils.execution.checkpoint import latest_checkpoint
 from examples_utils.execution.follower import Follower
 from examples_utils.execution.output_reader import (
     COMPILE_TIME,
-    Figure,
+    MetricReading,
     OutputReader,
-    compile_time_figure,
-    derived_figure,
+    compile_time_reading,
+    derived_reading,
     metrics_json,
 )
 from examples_utils.execution.process import Outcome, run_process
@@ -41,7 +41,7 @@ from examples_utils.results.record import (
 
 @dataclass(frozen=True)
 class RunContext:
-    """What all variants of a run share."""
+    """The state that all variants of a run share."""
 
     console: Console
     check_interruption: Callable[[], None]
@@ -56,10 +56,10 @@ class RunContext:
 def run_variant(
     planned: PlannedVariant, repetition: int, folder: Path, git: Mapping[str, Any], context: RunContext
 ) -> VariantResult:
-    """Runs the variant's command and gives its record. Whatever the command does is in the record, never raised.
+    """Runs the variant's command and returns its record. A failure of the command is in the record, never raised.
 
     Raises:
-        Interrupted: the run was asked to stop; the command has been ended.
+        Interrupted: The run was asked to stop; the command has been terminated.
     """
     command = planned.command
     state = machine_state(context.other_load)
@@ -71,21 +71,21 @@ def run_variant(
     environment = {**os.environ, **dict(command.env)}
     outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
     follower.finish()
-    figures, parsed = reader.read(command.mpi_instances)
+    readings, parsed = reader.read(command.mpi_instances)
     if not context.compile_only:
-        _add_derived(planned, figures)
+        _add_derived(planned, readings)
     failure = _command_failure(outcome, command.timeout_s, folder)
-    reason = failure or _missing_figures(figures, parsed.problems)
+    reason = failure or _missing_metrics(readings, parsed.problems)
     compile_time_s = reader.compile_time_s()
     if compile_time_s is not None:
-        figures.setdefault(COMPILE_TIME, compile_time_figure(compile_time_s))
-    metrics = metrics_json(figures, failure)
+        readings.setdefault(COMPILE_TIME, compile_time_reading(compile_time_s))
+    metrics = metrics_json(readings, failure)
     results: Results = {name: {metric["reduction"]: metric["value"]} for name, metric in metrics.items()}
     results.setdefault(COMPILE_TIME, {"mean": None})
     later_warnings = list(parsed.warnings)
     later_warnings += _add_custom_metrics(context.custom_metrics, folder, outcome.exitcode, results)
     if outcome.leftovers:
-        later_warnings.append(f"{outcome.leftovers} processes outlived the command and were ended")
+        later_warnings.append(f"{outcome.leftovers} processes outlived the command and were terminated")
     for text in later_warnings:
         context.console.warning(text)
     described = _described(planned, repetition, git, context)
@@ -98,7 +98,7 @@ def run_variant(
         end_time=str(outcome.end),
         compilation_end_time=str(None if failure else compile_time_s),
         test_duration=duration_text(outcome.duration_s),
-        # A variant that ran but gave no figure has failed with 1, as its caller would expect of it.
+        # A variant without the requested metrics has failed with exit code 1, as its caller would expect.
         exitcode=outcome.exitcode or (1 if reason else 0),
         log_paths={"out": str(folder / "stdout"), "err": str(folder / "stderr")},
         latest_checkpoint_path=latest_checkpoint(command.argv, command.folder, outcome.start),
@@ -106,7 +106,7 @@ def run_variant(
         reason=reason,
         timed_out=outcome.timed_out,
         duration_s=round(outcome.duration_s, 6),
-        matches={name: figure.reduced.matches for name, figure in figures.items() if name != COMPILE_TIME},
+        matches={name: reading.reduced.matches for name, reading in readings.items() if name != COMPILE_TIME},
         metrics=metrics,
         settings=dict(parsed.settings),
         warnings=warnings + later_warnings,
@@ -122,7 +122,7 @@ def not_executed(
     status: str,
     reason: str,
 ) -> VariantResult:
-    """The record of a variant that was skipped, or whose preparation failed."""
+    """Returns the record of a variant that was skipped, or whose preparation failed."""
     now = datetime.now()
     return VariantResult(
         **_described(planned, repetition, git, context),
@@ -157,15 +157,15 @@ def _what_to_read(planned: PlannedVariant, compile_only: bool) -> tuple[tuple[Me
     return planned.benchmark.metrics, planned.benchmark.parser
 
 
-def _add_derived(planned: PlannedVariant, figures: dict[str, Figure]) -> None:
+def _add_derived(planned: PlannedVariant, readings: dict[str, MetricReading]) -> None:
     for spec in planned.benchmark.derived:
-        figures[spec.name] = derived_figure(spec, figures, dict(planned.variant.params))
+        readings[spec.name] = derived_reading(spec, readings, dict(planned.variant.params))
 
 
 def _add_custom_metrics(
     custom_metrics: Mapping[str, CustomMetric], folder: Path, exitcode: int, results: Results
 ) -> list[str]:
-    """Adds their figures, and gives a warning for each that failed: it fails alone."""
+    """Adds their metrics, and returns a warning for each that failed: one failure does not affect the others."""
     if not custom_metrics:
         return []
     stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
@@ -173,7 +173,7 @@ def _add_custom_metrics(
     for name, function in custom_metrics.items():
         if name in results:
             warnings.append(
-                f"custom metric {name}: the variant has a figure of this name, which counts; rename yours"
+                f"custom metric {name}: the variant has a metric of this name, which takes precedence; rename yours"
             )
             continue
         values, problem = compute_custom_metric(function, stdout, stderr, exitcode)
@@ -184,7 +184,7 @@ def _add_custom_metrics(
 
 
 def _command_failure(outcome: Outcome, timeout_s: float | None, folder: Path) -> str | None:
-    """Why the command itself failed, which makes all of its figures void."""
+    """Returns why the command itself failed, which invalidates all of its metrics."""
     if outcome.problem:
         return outcome.problem
     if outcome.timed_out:
@@ -195,8 +195,8 @@ def _command_failure(outcome: Outcome, timeout_s: float | None, folder: Path) ->
     return f"{exit_text(outcome.exitcode)}: {own_words}" if own_words else exit_text(outcome.exitcode)
 
 
-def _missing_figures(figures: Mapping[str, Figure], problems: Sequence[str]) -> str | None:
+def _missing_metrics(readings: Mapping[str, MetricReading], problems: Sequence[str]) -> str | None:
     missing = [
-        f"{name}: {figure.reduced.reason}" for name, figure in figures.items() if figure.reduced.reason
+        f"{name}: {reading.reduced.reason}" for name, reading in readings.items() if reading.reduced.reason
     ]
     return "; ".join([*problems, *missing]) or None

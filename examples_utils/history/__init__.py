@@ -1,1 +1,1 @@
-"""The history: every run that was added, in SQLite or PostgreSQL."""
+"""The history: every added run, in SQLite or PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Adding what was read, and saying what has become of it."""
+"""Adds what was read to the history, and reports the result."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from examples_utils.history.readers.results import Reading
 from examples_utils.history.store import History
 from examples_utils.run_model import Run
 
-_TOLERANCE = timedelta(minutes=1)  # clocks of two machines never agree altogether
+_TOLERANCE = timedelta(minutes=1)  # clocks of two machines never agree exactly
 
 
 def add_reading(history: History, reading: Reading) -> tuple[list[str], list[str]]:
-    """Adds the runs; gives a line on each, and what is to be warned of. Raises HistoryError."""
+    """Adds the runs; returns one line per run, and warnings. Raises HistoryError."""
     lines = []
     warnings = [*reading.left_out, *reading.warnings]
     for run in reading.runs:
@@ -22,17 +22,17 @@ def add_reading(history: History, reading: Reading) -> tuple[list[str], list[str
         added = history.add(run)
         if added and not was_there:
             warnings += _clock_warnings(history, run, datetime.now(timezone.utc))
-        done = ("completed" if was_there else "added") if added else "there already in full"
+        done = ("completed" if was_there else "added") if added else "already complete"
         lines.append(f"{run.run_id}: {done}: {_described(run)}")
     return lines, warnings
 
 
 def _clock_warnings(history: History, run: Run, now: datetime) -> Iterator[str]:
-    """What is odd about when a run that was just added says it started; ``now`` is the clock of this machine."""
+    """Yields a warning if the start of an added run is implausible; `now` is the clock of this machine."""
     started = datetime.fromisoformat(run.started_utc)
     if started > now + _TOLERANCE:
         yield (
-            f"run {run.run_id} says that it started at {run.started_utc}, which is yet to come: one of the clocks is "
+            f"run {run.run_id} started at {run.started_utc}, which is in the future: one of the clocks is "
             f"wrong. It is ordered as if it had started when it was added"
         )
     newest = history.runs(machine_key=machine_key(run.machine), limit=1)
@@ -45,7 +45,7 @@ def _clock_warnings(history: History, run: Run, now: datetime) -> Iterator[str]:
 
 
 def _described(run: Run) -> str:
-    values = sum(len(figure.values) for figure in run.metrics.values())
+    values = sum(len(metric.values) for metric in run.metrics.values())
     commit = f", commit {run.commit[:12]}" if run.commit else ""
-    counts = f"{len(run.variants)} variants, {len(run.metrics)} figures ({values} values)"
+    counts = f"{len(run.variants)} variants, {len(run.metrics)} metrics ({values} values)"
     return f"{counts} of {run.started_utc[:19]}{commit}"

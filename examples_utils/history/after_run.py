@@ -1,4 +1,4 @@
-"""``benchmark --history``: a run goes into a history when it has ended. Whatever happens, it is in its log folder."""
+"""`benchmark --history`: add a finished run to a history. The log folder keeps it in any case."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from examples_utils.problems import RequestError
 
 @dataclass(frozen=True)
 class HistoryArchive:
-    """The ``Archive`` of a run that is a history; ``given`` is as for ``location.history_url``."""
+    """A history as the `Archive` of a run; `given` is as for `location.history_url`."""
 
     given: str
 
     def refuse_unusable(self) -> str | None:
         """Opens the history and writes to it before anything runs.
 
-        A server that is down only now, or a lock, is worth a warning, which is given back.
+        Returns a warning if a server is down at the moment, or the history is locked.
 
         Raises:
-            RequestError: the history cannot be used, now or later.
+            RequestError: The history cannot be used, now or later.
         """
         try:
             with opened_history(self.given, create=True) as history:
                 history.refuse_unwritable()
         except UnreachableError as error:
-            return f"--history {error}; the benchmarks are run all the same"
+            return f"--history {error}; running the benchmarks anyway"
         return None
 
     def add_run(self, log_folder: Path, console: Console) -> None:
-        """Adds the run in this log folder; if that fails it says which command does so later."""
+        """Adds the run in this log folder; on failure, prints the command that adds it later."""
         from examples_utils.history.adding import add_reading
         from examples_utils.history.readers.results import read_results
 
@@ -48,4 +48,4 @@ class HistoryArchive:
         for warning in warnings:
             console.warning(f"history: {warning}")
         for line in lines:
-            console.say(f"history {title}: {line}")
+            console.print(f"history {title}: {line}")

@@ -1,4 +1,4 @@
-"""Which earlier nights this one is held against."""
+"""The baseline: the earlier nights that this one is compared with."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from examples_utils.run_model import Run
 
 @dataclass(frozen=True)
 class Tonight:
-    """What an earlier run must agree with. ``branch`` and ``dirty`` are None outside git.
+    """Properties that an earlier run must share. `branch` and `dirty` are None outside git.
 
-    ``variants`` is how many tonight is about: runs of far fewer are no nights, but somebody's look at a few.
+    `variants` is tonight's number of variants: runs of far fewer are not nights, but partial runs.
     """
 
     machine_key: str
@@ -26,7 +26,7 @@ class Tonight:
 
 @dataclass(frozen=True)
 class Baseline:
-    """The earlier nights, oldest first. ``left_out`` says why others do not count, ``wanted`` how many are wanted."""
+    """The earlier nights, oldest first. `left_out` gives reasons for omitted ones, `wanted` is the requested number."""
 
     runs: tuple[Run, ...]
     wanted: int
@@ -34,10 +34,10 @@ class Baseline:
 
 
 def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
-    """The last ``wanted`` nights that count. Raises HistoryError."""
+    """Returns the last `wanted` nights that count. Raises HistoryError."""
     suite = next(iter(tonight.suites)) if len(tonight.suites) == 1 else None
     of_machine = history.runs(suite=suite, machine_key=tonight.machine_key)
-    # Those of other machines are only told of.
+    # Those of other machines are only reported.
     newest = history.runs(suite=suite, limit=4 * wanted)
     run_ids, left_out = choose(
         [*of_machine, *(s for s in newest if s.machine_key != tonight.machine_key)], tonight, wanted
@@ -48,9 +48,9 @@ def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
 def choose(
     newest_first: Sequence[RunSummary], tonight: Tonight, wanted: int
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Ids of the last ``wanted`` runs that count, oldest first, and how many were left out for which reason.
+    """Returns the IDs of the last `wanted` runs that count, oldest first, and how many were omitted for which reason.
 
-    Runs of less than half of tonight's variants fill up what is missing, those of the most variants first.
+    Runs of less than half of tonight's variants fill the remaining places, those with the most variants first.
     """
     fitting: list[RunSummary] = []
     left_out: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""``history export``: every measured value as a row, for other tools."""
+"""`history export`: one row per measured value, for other tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from examples_utils.history.store import History
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run, VariantKey
 
-# Column to its type; a variant without figures, such as a failed one, has one row without metric and value.
+# Column to type; a variant without metrics, such as a failed one, has one row without metric and value.
 COLUMNS = {
     "run_id": "text", "started_utc": "text", "hostname": "text", "commit": "text", "dirty": "bool", "branch": "text",
     "suite": "text", "benchmark": "text", "variant": "text", "params": "text", "settings": "text", "status": "text",
@@ -29,22 +29,22 @@ _Row = dict[str, Any]
 
 
 def file_format(file: str, given: str | None) -> str:
-    """What is asked for, or what the file's name ends in. Raises RequestError if that is none of the formats."""
+    """Returns the requested format, or that of the file's extension. Raises RequestError if it is not supported."""
     kind = given or Path(file).suffix.removeprefix(".")
     if kind not in _WRITERS:
         raise RequestError(
-            f"export {file}: the name does not say which format; give --format {', '.join(_WRITERS)}"
+            f"export {file}: the name does not determine the format; give --format {', '.join(_WRITERS)}"
         )
     if kind == "parquet" and file == "-":
-        raise RequestError("export --format parquet -: is no text for standard output; name a file")
+        raise RequestError("export --format parquet -: cannot be written to standard output; name a file")
     return kind
 
 
 def export_runs(history: History, run_ids: Sequence[str], file: str, kind: str) -> int:
-    """Writes the runs in this order, a few at a time; gives the number of rows. The file appears when it is whole.
+    """Writes the runs in this order, a few at a time; returns the number of rows. The file appears when complete.
 
     Raises:
-        RequestError: the file cannot be written, or a package is missing.
+        RequestError: The file cannot be written, or a package is missing.
     """
     count = 0
 
@@ -72,7 +72,7 @@ def _loaded(history: History, run_ids: Sequence[str]) -> Iterator[list[Run]]:
 
 
 def run_rows(run: Run) -> Iterator[_Row]:
-    """The rows of a run, in the order of ``COLUMNS``."""
+    """Yields the rows of a run, with the columns in the order of `COLUMNS`."""
     of_run = {
         "run_id": run.run_id,
         "started_utc": run.started_utc,
@@ -81,11 +81,11 @@ def run_rows(run: Run) -> Iterator[_Row]:
         "dirty": run.dirty,
         "branch": run.branch,
     }
-    with_figures = set()
-    for key, figure in sorted(run.metrics.items()):
-        with_figures.add(key.of_variant)
-        described = {"unit": figure.unit, "direction": figure.direction, "reduction": figure.reduction}
-        for repetition, value in enumerate(figure.values, start=1):
+    with_metrics = set()
+    for key, metric in sorted(run.metrics.items()):
+        with_metrics.add(key.of_variant)
+        described = {"unit": metric.unit, "direction": metric.direction, "reduction": metric.reduction}
+        for repetition, value in enumerate(metric.values, start=1):
             yield (
                 of_run
                 | _of_variant(run, key.of_variant)
@@ -96,7 +96,7 @@ def run_rows(run: Run) -> Iterator[_Row]:
                     "value": value,
                 }
             )
-    for variant in sorted(set(run.variants) - with_figures):
+    for variant in sorted(set(run.variants) - with_metrics):
         yield dict.fromkeys(COLUMNS) | of_run | _of_variant(run, variant)
 
 
@@ -126,7 +126,7 @@ def _target(file: str, binary: bool) -> Iterator[Any]:
 
 
 def _text_file(file: Path) -> TextIOWrapper:
-    """Halves of surrogate pairs, which UTF-8 has not, stand in it as a backslash, u and four digits."""
+    """Opens a text file; surrogates, which UTF-8 does not allow, are written as a backslash, u and four digits."""
     return file.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
@@ -166,7 +166,7 @@ def _write_parquet(blocks: Iterable[list[_Row]], stream: BinaryIO) -> None:
 
 
 def _escaped(row: _Row) -> _Row:
-    """As ``_text_file`` writes its texts."""
+    """Escapes texts as `_text_file` does."""
     return {
         name: value.encode(errors="backslashreplace").decode() if isinstance(value, str) else value
         for name, value in row.items()

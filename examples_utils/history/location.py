@@ -1,4 +1,4 @@
-"""Which history is meant, and opening it from the command line."""
+"""Locates and opens the history for the command line."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DEFAULT = "history.db"
 
 
 def history_url(given: str | None) -> str:
-    """What ``--history`` says, else the environment, else ``history.db`` in the current folder."""
+    """Returns the value of `--history`, else that of the environment, else `history.db` in the current folder."""
     return given or os.environ.get(VARIABLE) or DEFAULT
 
 
 def refuse_without_packages() -> None:
-    """Raises RequestError if what a history needs is not installed."""
+    """Raises RequestError if a package that the history needs is not installed."""
     for package in ("sqlalchemy", "alembic"):
         if find_spec(package) is None:
             raise RequestError(
@@ -36,10 +36,10 @@ def refuse_without_packages() -> None:
 
 @contextlib.contextmanager
 def opened_history(given: str | None, *, create: bool = False) -> Iterator[History]:
-    """The history that is meant, see ``store.open_history``.
+    """Opens the selected history, see `store.open_history`.
 
     Raises:
-        RequestError: it cannot be opened, or the packages for it are not installed.
+        RequestError: It cannot be opened, or a package for it is not installed.
     """
     refuse_without_packages()
     from examples_utils.history.store import open_history
@@ -49,7 +49,7 @@ def opened_history(given: str | None, *, create: bool = False) -> Iterator[Histo
 
 
 def add_command(log_folder: Path, given: str | None) -> str:
-    """The command that adds a log folder's results; in place of a password it has ``***``."""
+    """Returns the command that adds a log folder's results, with `***` in place of a password."""
     shown = without_password(history_url(given))
     command = ["python3", "-m", "examples_utils", "history", "add", str(log_folder), "--history", shown]
     return shlex.join(command)

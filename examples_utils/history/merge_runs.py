@@ -1,4 +1,4 @@
-"""Two readings of one run become one: it may have been read while it ran, or before it was resumed."""
+"""Merges two readings of one run: it may have been read while it ran, or before it was resumed."""
 
 from __future__ import annotations
 
@@ -7,49 +7,49 @@ from datetime import datetime
 
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
-# Repetitions only add up: a variant that has passed may fail in a later one, and never the other way round.
+# Repetitions only accumulate: a variant that has passed may fail in a later one, but not the reverse.
 _GROWTH = {"not run": 0, "skipped": 1, "passed": 1, "failed": 2}
 
 
 @dataclass
 class _Part:
-    """What one reading says of one variant."""
+    """One reading of one variant."""
 
     facts: VariantFacts | None
     metrics: dict[MetricKey, Metric] = field(default_factory=dict)
 
     def size(self) -> tuple[int, int]:
-        """How far the variant had come."""
+        """How much of the variant had been measured."""
         grown = _GROWTH.get(self.facts.status, 0) if self.facts else -1
-        return sum(len(figure.values) for figure in self.metrics.values()), grown
+        return sum(len(metric.values) for metric in self.metrics.values()), grown
 
 
 def merge_runs(known: Run, read: Run) -> Run:
-    """The whole of what two readings of the same run hold.
+    """Merges all that two readings of the same run contain.
 
-    Of each variant the reading with more values counts, with everything that it says of the variant; of two that have
-    as many, the later one. A figure or log tail that only the other reading has is kept.
+    For each variant, the reading with more values counts as a whole; of two with the same number, the later one. A
+    metric or log tail that only the other reading has is kept.
     """
     parts, later = _parts(known), _parts(read)
     for key, part in later.items():
         parts[key] = _fuller(parts[key], part) if key in parts else part
-    # What is told of the run as a whole is told best by the reading that holds more of it.
-    told = max(
+    # Facts about the run as a whole are taken from the reading that contains more of it.
+    fuller = max(
         known, read, key=lambda run: (sum(len(f.values) for f in run.metrics.values()), len(run.variants))
     )
     return replace(
-        told,
+        fuller,
         started_utc=min(known.started_utc, read.started_utc, key=datetime.fromisoformat),
         canary=max(known.canary, read.canary, key=lambda canary: sum(map(len, canary.values()))),
         variants={key: part.facts for key, part in parts.items() if part.facts},
-        metrics={key: figure for part in parts.values() for key, figure in part.metrics.items()},
+        metrics={key: metric for part in parts.values() for key, metric in part.metrics.items()},
     )
 
 
 def _parts(run: Run) -> dict[VariantKey, _Part]:
     parts = {key: _Part(facts) for key, facts in run.variants.items()}
-    for key, figure in run.metrics.items():
-        parts.setdefault(key.of_variant, _Part(None)).metrics[key] = figure
+    for key, metric in run.metrics.items():
+        parts.setdefault(key.of_variant, _Part(None)).metrics[key] = metric
     return parts
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a history. Without SQLAlchemy, so that this can be told where it is not installed."""
+"""Errors of a history. Without SQLAlchemy, so that they can be reported where it is not installed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from examples_utils.problems import RequestError
 
 
 class HistoryError(RequestError):
-    """The history cannot be used as asked; nothing of it was changed. The text says why and what to do."""
+    """The history cannot be used as requested, and is unchanged. The message gives the reason and the remedy."""
 
 
 class UnreachableError(HistoryError):
-    """The server does not answer now, or a lock was held for too long: later it may well work."""
+    """The server does not answer now, or a lock was held for too long: it may work later."""

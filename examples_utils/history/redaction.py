@@ -1,4 +1,4 @@
-"""What must stand in no message and in no log."""
+"""Removes secrets from messages and logs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ _IN_QUERY = re.compile(r"((?:ssl)?password=)[^&]*")
 
 
 def without_password(url: str) -> str:
-    """A database's URL, also one that cannot be read, with ``***`` in place of its passwords.
+    """Returns a database's URL, even an unparsable one, with `***` in place of its passwords.
 
-    Up to the last @, as a password that is not quoted may hold some.
+    Up to the last @, as an unquoted password may contain one.
     """
     return _IN_QUERY.sub(r"\1***", _OF_USER.sub(r"\1***@", url))

@@ -1,7 +1,7 @@
-"""The history as others use it: open it, add runs, list them, load them.
+"""The public interface of the history: open it, add runs, list them, load them.
 
-Runs are ordered by when they started, as their machine's clock said in UTC; those of the same instant by when they
-were added. A run that says it began after it was added (its clock was ahead) has the place of its adding.
+Runs are ordered by their start, by their machine's clock in UTC; those of the same instant by when they
+were added. A run whose start is later than its addition (its clock was ahead) is ordered by its addition.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ __all__ = ["History", "HistoryError", "RunSummary", "open_history"]
 
 @contextlib.contextmanager
 def open_history(url: str, *, create: bool = False) -> Iterator[History]:
-    """The history of this URL: SQLAlchemy's (``sqlite:///history.db``, ``postgresql://…``) or a plain file path.
+    """Opens the history at a URL: SQLAlchemy's (`sqlite:///history.db`, `postgresql://…`) or a plain file path.
 
-    With ``create`` one that is not there is made; one of an older version is migrated in any case.
+    With `create`, a missing one is created; an older version is migrated in any case.
 
     Raises:
-        HistoryError: (a RequestError) there is none, it is of a newer version, read-only, locked or no history, or
+        HistoryError: (a RequestError) It does not exist, has a newer version, is read-only, locked or not a history, or
             its server is down. The methods of the history raise it too.
     """
     engine = open_engine(database_url(url), create)
@@ -60,17 +60,17 @@ class History:
 
     @property
     def title(self) -> str:
-        """How messages call it; without a password."""
+        """The name for messages; without a password."""
         return shown(self._engine.url)
 
     def add(self, run: Run) -> bool:
-        """Adds a run whole. False if it was there already in full, and then nothing has changed.
+        """Adds a complete run. Returns False, with nothing changed, if it was already complete.
 
-        A run that is there and has grown since (it was added while it ran, or was resumed) is completed, and nothing
-        of it that was there is lost: see ``merge_runs.merge_runs``.
+        A run that is there and has grown since (it was added while it ran, or was resumed) is completed, without loss:
+        see `merge_runs.merge_runs`.
 
         Raises:
-            ValueError: it holds NaN or its like, or a start that is no time.
+            ValueError: It contains NaN or an infinity, or its start is not a valid time.
         """
         runs = tables.runs
         with writing(self._engine) as connection:
@@ -94,16 +94,16 @@ class History:
             return True
 
     def refuse_unwritable(self) -> None:
-        """Writes a run and takes it back, which waits for other writers as ``add`` does; nothing has changed.
+        """Writes a run and rolls it back, waiting for other writers as `add` does; nothing changes.
 
         Raises:
-            HistoryError: it cannot be added to; an UnreachableError if that may pass.
+            HistoryError: It cannot be written; an UnreachableError if that may be temporary.
         """
         with writing(self._engine) as connection:
             write_and_roll_back(connection)
 
     def __contains__(self, run_id: str) -> bool:
-        """Whether there is a run of this id, be it whole or not."""
+        """Whether there is a run with this ID, complete or not."""
         with reading(self._engine) as connection:
             query = select(tables.runs.c.id).where(tables.runs.c.run_id == run_id)
             return connection.execute(query).first() is not None
@@ -117,10 +117,10 @@ class History:
         before_run: str | None = None,
         limit: int | None = None,
     ) -> list[RunSummary]:
-        """Summaries of the runs for which all that is given holds, the newest first, at most ``limit``.
+        """Returns summaries of the runs that match all arguments, the newest first, at most `limit`.
 
-        ``machine_key`` is ``fingerprint.machine_key`` of a machine, or that of another summary; ``before_run`` is
-        the id of one, which is not among those before it.
+        `machine_key` is `fingerprint.machine_key` of a machine, or that of another summary; `before_run` is
+        the ID of a run; only runs before it match.
         """
         query = newest_first(suite, machine_key, branch, before_run, limit)
         with reading(self._engine) as connection:
@@ -129,28 +129,26 @@ class History:
     def load(
         self, run_ids: Sequence[str], metrics: Sequence[str] | None = None, *, log_tails: bool = True
     ) -> list[Run]:
-        """The runs with these ids, in this order, with all figures or only those of the metrics with these names.
+        """Returns the runs with these IDs, in this order, with all metrics or only those with these names.
 
-        Without ``log_tails``, which are most of what is stored, loading takes half the time.
+        Omitting `log_tails`, which are most of the data, halves the loading time.
 
         Raises:
-            HistoryError: there is no such run.
+            HistoryError: A run does not exist.
         """
         with reading(self._engine) as connection:
             found = load_runs(connection, list(dict.fromkeys(run_ids)), metrics, log_tails)
         if missing := [run_id for run_id in run_ids if run_id not in found]:
-            raise HistoryError(
-                f"{self.title}: holds no run {missing[0]}; history list shows those that it has"
-            )
+            raise HistoryError(f"{self.title}: has no run {missing[0]}; history list shows the runs")
         return [found[run_id] for run_id in run_ids]
 
     def prune(
         self, *, keep_days: int | None = None, keep_runs: int | None = None, dry_run: bool = False
     ) -> list[RunSummary]:
-        """Removes old runs and gives what they were, the newest first; with ``dry_run`` it only gives them.
+        """Removes old runs and returns their summaries, the newest first; with `dry_run`, removes nothing.
 
-        Runs of the last ``keep_days`` days stay, and so do the newest ``keep_runs`` of each machine: with both, a run
-        goes if neither keeps it. The file of SQLite shrinks.
+        Runs of the last `keep_days` days stay, and so do the newest `keep_runs` of each machine: with both, a run
+        is removed if neither keeps it. A SQLite file shrinks.
         """
         with writing(self._engine) as connection:
             old = pruning.old_runs(connection, keep_days, keep_runs)
@@ -162,16 +160,16 @@ class History:
         return removed
 
     def resolve(self, reference: str) -> list[str]:
-        """The run ids that a reference names, the newest first; never empty.
+        """Returns the run IDs that a reference names, the newest first; never empty.
 
-        - ``latest``, ``latest~N``: the newest run, the one N before it.
-        - ``branch:NAME``, ``branch:NAME:N``: the last run, or the last N runs, of a branch.
-        - a run id, or the beginning of one that no other run shares (from 4 characters).
-        - any revision of git, such as ``HEAD~1``, a tag, or a commit: all runs of that commit which were made without
-          changed files. It is looked up in the checkout that the program was started in.
+        - `latest`, `latest~N`: the newest run, the one N before it.
+        - `branch:NAME`, `branch:NAME:N`: the last run, or the last N runs, of a branch.
+        - a run ID, or a unique prefix of one (from 4 characters).
+        - any revision of git, such as `HEAD~1`, a tag, or a commit: all runs of that commit that were made without
+          changed files. It is looked up in the checkout of the current folder.
 
         Raises:
-            HistoryError: it names no run, or its beginning is that of several.
+            HistoryError: It names no run, or it is a prefix of several IDs.
         """
         with reading(self._engine) as connection:
             return references.resolve(connection, reference, self.title)

@@ -1,4 +1,4 @@
-"""Which variants came, went or were renamed: one rule for nights and for lists of the history."""
+"""New, removed and renamed variants: one rule for nights and for lists of the history."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from examples_utils.run_model import VariantKey
 
 @dataclass(frozen=True)
 class VariantDiff:
-    """``renamed`` maps the old key of a variant to its new one; ``new`` and ``gone`` are those without a partner."""
+    """`renamed` maps the old key of a variant to its new one; `new` and `gone` are those without a counterpart."""
 
     renamed: Mapping[VariantKey, VariantKey]
     new: tuple[VariantKey, ...]
@@ -18,9 +18,9 @@ class VariantDiff:
 
 
 def variant_diff(gone: Mapping[VariantKey, str], new: Mapping[VariantKey, str]) -> VariantDiff:
-    """Sorts out variants that are gone and variants that are new, both given with the command that they had last.
+    """Compares variants that are gone with variants that are new, both given with their last command.
 
-    A new variant with the command of one of the same suite that is gone is that one, renamed.
+    A new variant with the command of a missing one of the same suite is that variant, renamed.
     """
     by_command = {(key.suite, command): key for key, command in gone.items() if command}
     renamed: dict[VariantKey, VariantKey] = {}

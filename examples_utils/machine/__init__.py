@@ -1,1 +1,1 @@
-"""This machine: what it is, how busy it is, and how it fares during a run."""
+"""This machine: its fingerprint, its load, and its state during a run."""

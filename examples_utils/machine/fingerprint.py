@@ -1,4 +1,4 @@
-"""Which machine and which software: what a figure must be identified by to be compared."""
+"""The fingerprints of machine and software, which must match for metrics to be comparable."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# Engines and libraries whose version changes what a benchmark measures.
+# Engines and libraries whose version affects the measurements of a benchmark.
 _ENGINES = ("numpy", "onnx", "onnxruntime", "onnxruntime_gpu", "openvino", "popart", "poptorch", "tensorflow",
             "timm", "torch", "torchvision", "tritonclient")  # fmt: skip
 _CPU = Path("/sys/devices/system/cpu")
 
 
 def machine_fingerprint() -> dict[str, Any]:
-    """CPU, memory, accelerators and kernel of this machine. Unknown figures are None."""
+    """Returns CPU, memory, accelerators and kernel of this machine. Unknown values are None."""
     return {
         "hostname": platform.node(),
         "cpu": _cpu_model(),
@@ -33,10 +33,10 @@ def machine_fingerprint() -> dict[str, Any]:
 
 
 def software_fingerprint(virtual_environment: str | None = None) -> dict[str, Any]:
-    """The interpreter, the engines installed beside it, and the Poplar SDK if it is enabled.
+    """Returns the interpreter, the engines in its environment, and the Poplar SDK if it is enabled.
 
-    ``virtual_environment`` is the folder of the one that commands run in, if that is not the runner's own; it has
-    been made with the runner's interpreter.
+    `virtual_environment` is the folder of the one that commands run in, if that is not the runner's own; it was
+    created with the runner's interpreter.
     """
     sdk_path = os.environ.get("POPLAR_SDK_ENABLED")
     return {
@@ -52,9 +52,9 @@ def software_fingerprint(virtual_environment: str | None = None) -> dict[str, An
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """The commit and branch that ``folder`` is checked out at and whether tracked files were changed.
+    """Returns the commit and branch of the checkout `folder`, and whether tracked files were changed.
 
-    All are None outside git; the branch also where a commit is checked out without one.
+    All are None outside git; the branch also for a detached HEAD.
     """
     command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
     try:
@@ -73,25 +73,25 @@ def git_state(folder: Path) -> dict[str, Any]:
 
 @cache
 def suite_of(spec: Path) -> str:
-    """The spec's name wherever it is checked out: its path inside its git checkout, or its file name outside one."""
+    """Returns the spec's name in any checkout: its path inside its git checkout, or its file name outside one."""
     checkout = next((folder for folder in spec.parents if (folder / ".git").exists()), spec.parent)
     return spec.relative_to(checkout).as_posix()
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Returns the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def governor() -> str | None:
-    """The frequency governors in use, or None where the kernel does not tell."""
+    """Returns the frequency governors in use, or None if the kernel does not report them."""
     found = {text for file in cpu_files("cpufreq/scaling_governor") if (text := _read(file))}
     return ",".join(sorted(found)) or None
 
 
 @cache
 def cpu_files(pattern: str) -> tuple[Path, ...]:
-    """The kernel's files of this name, one a core. Looking for them takes longer than reading them."""
+    """Returns the kernel's files of this name, one per core. Finding them takes longer than reading them."""
     return tuple(sorted(_CPU.glob(f"cpu[0-9]*/{pattern}")))
 
 
@@ -117,8 +117,10 @@ def _accelerators() -> list[str]:
 
 
 def _engine_versions(import_path: Iterable[str]) -> dict[str, str]:
-    """Read from the names of the installed packages' folders: importlib.metadata would take longer to import
-    than everything else here together."""
+    """Reads the names of the installed packages' folders.
+
+    Importing importlib.metadata would take longer than everything else here together.
+    """
     versions: dict[str, str] = {}
     for entry in import_path:
         for folder in Path(entry or ".").glob("*.dist-info"):

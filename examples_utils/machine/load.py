@@ -1,4 +1,4 @@
-"""How busy, how hot and how fast the machine is at one moment, and what others run on it."""
+"""Load, temperature and frequency of the machine at one moment, and the load of other processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from examples_utils.machine.fingerprint import cores, cpu_files, governor
 
 BUSY_TASKS_PER_CORE = 0.3
-# The kernel counts CPU time in steps of 10 ms, so a shorter look back would mostly see rounding.
+# The kernel counts CPU time in steps of 10 ms, so a shorter window would mostly show rounding.
 _WINDOW_S = 1.0
 
 
@@ -26,17 +26,17 @@ class _CpuTime:
 
 
 class OtherLoad:
-    """How many tasks of others kept the machine's cores busy in the last second or since the last look.
+    """Measures how many tasks of other processes kept the cores busy in the last second or since the last call.
 
-    All processes' CPU time, less that of this process and of its finished children: what the commands of the
-    run themselves used does not count as someone else's load, as it would in the load average.
+    All processes' CPU time, minus that of this process and of its finished children: the run's own
+    commands do not count as other load, as they would in the load average.
     """
 
     def __init__(self) -> None:
         self._seen: deque[_CpuTime] = deque([_cpu_time()])
 
     def tasks_per_core(self) -> float | None:
-        """The mean number of busy tasks of others, divided by the cores; None where it cannot be known."""
+        """Returns the mean number of other busy tasks, divided by the cores; None if unknown."""
         now = _cpu_time()
         while len(self._seen) > 1 and now.at_s - self._seen[1].at_s >= _WINDOW_S:
             self._seen.popleft()
@@ -50,7 +50,7 @@ class OtherLoad:
 
 
 def machine_state(other_load: OtherLoad) -> dict[str, Any]:
-    """The state before a variant starts; figures that this machine does not tell are None."""
+    """Returns the state before a variant starts; None for values that this machine does not report."""
     return {
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "other_tasks_per_core": _rounded(other_load.tasks_per_core()),
@@ -63,11 +63,11 @@ def machine_state(other_load: OtherLoad) -> dict[str, Any]:
 
 
 def busy_warning(state: dict[str, Any]) -> str | None:
-    """What to tell when others keep the machine busy."""
+    """Returns a warning if other processes keep the machine busy."""
     tasks = state["other_tasks_per_core"]
     if tasks is None or tasks <= BUSY_TASKS_PER_CORE:
         return None
-    return f"the machine was busy before this variant: others ran {tasks:.2f} tasks a core; figures may be too low"
+    return f"the machine was busy before this variant: {tasks:.2f} other tasks per core; metrics may suffer"
 
 
 def _cpu_time() -> _CpuTime:
@@ -77,7 +77,7 @@ def _cpu_time() -> _CpuTime:
 
 
 def _busy_s() -> float:
-    """CPU seconds of all cores since boot, idle, waiting and stolen time left out; 0 if unknown."""
+    """Returns CPU seconds of all cores since boot, without idle, waiting and stolen time; 0 if unknown."""
     try:
         fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:8]
     except OSError:
@@ -87,7 +87,7 @@ def _busy_s() -> float:
 
 
 def _frequency_mhz() -> float | None:
-    """The mean over the cores, of what the frequency driver says or else /proc/cpuinfo."""
+    """Returns the mean over the cores, from the frequency driver or else /proc/cpuinfo."""
     khz = [_number(file) for file in cpu_files("cpufreq/scaling_cur_freq")]
     known = [value / 1000 for value in khz if value]
     if not known:

@@ -1,4 +1,4 @@
-"""``--gc-monitor``: the state of the devices, or else of this machine, all through the run."""
+"""`--gc-monitor`: samples the state of the devices, or else of this machine, during the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PERIOD_S = 5.0
 
 
 def refuse_without_plot() -> None:
-    """Raises RequestError if the plot of the machine's state could not be drawn in the end."""
+    """Raises RequestError if the plot of the machine's state could not be drawn at the end."""
     if not shutil.which("gc-monitor") and find_spec("matplotlib") is None:
         raise RequestError(
             "--gc-monitor: there is no IPU here, so CPU and memory are sampled and plotted, which needs "
@@ -29,7 +29,7 @@ def refuse_without_plot() -> None:
 
 @contextlib.contextmanager
 def monitoring(log_folder: Path, period_s: float = PERIOD_S) -> Iterator[None]:
-    """Samples in a thread inside the with block, into ``ipu-monitor.jsonl`` or ``system-monitor.jsonl``."""
+    """Samples in a thread inside the with block, into `ipu-monitor.jsonl` or `system-monitor.jsonl`."""
     program = shutil.which("gc-monitor")
     if program:
         sample, file = _device_sampler(program), log_folder / "ipu-monitor.jsonl"
@@ -92,7 +92,7 @@ def _system_sampler() -> Callable[[], dict[str, Any]]:
 
 
 def plot_system(samples_file: Path, plot_file: Path) -> None:
-    """Draws CPU, memory and frequency over time from the samples."""
+    """Plots CPU, memory and frequency over time from the samples."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

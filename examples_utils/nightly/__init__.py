@@ -1,1 +1,1 @@
-"""A night: run, keep, judge, repeat what looks slower, report."""
+"""A night: run, store, compare, rerun suspects, report."""

@@ -1,4 +1,4 @@
-"""One night at a time on a machine: two would measure each other."""
+"""A lock that allows one night at a time on a machine: two would disturb each other's measurements."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from examples_utils.problems import RequestError
 
 @contextlib.contextmanager
 def only_night(file: Path) -> Iterator[None]:
-    """Holds the file's lock; the kernel lets go of it when this process ends, however it ends.
+    """Holds the file's lock; the kernel releases it when this process ends, however it ends.
 
     Raises:
-        RequestError: another night holds it, or it cannot be opened.
+        RequestError: Another night holds it, or it cannot be opened.
     """
     descriptor = _opened(file)
     try:
@@ -26,8 +26,8 @@ def only_night(file: Path) -> Iterator[None]:
         except OSError:
             holder = os.pread(descriptor, 1000, 0).decode(errors="replace").strip() or "another process"
             raise RequestError(
-                f"another night is running on this machine ({holder}), and the two would measure each other; wait "
-                f"for its end, or give this one its own --lock if they share nothing (now {file})"
+                f"another night is running on this machine ({holder}), and two would disturb each other; wait for its "
+                f"end, or give this one its own --lock if they share no resources (now {file})"
             ) from None
         _write(
             descriptor, f"process {os.getpid()}, since {datetime.now():%Y-%m-%d %H:%M:%S}, in {Path.cwd()}"
@@ -42,13 +42,13 @@ def _opened(file: Path) -> int:
         try:
             return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except PermissionError:
-            # Another user's, who once had a night here. A lock needs no more than this.
+            # The file of another user who once ran a night here. A lock needs no more than read access.
             return os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise RequestError(f"--lock {file}: cannot be opened: {error.strerror}; name another file") from None
 
 
 def _write(descriptor: int, text: str) -> None:
-    with contextlib.suppress(OSError):  # it may be another user's file
+    with contextlib.suppress(OSError):  # the file may belong to another user
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{text}\n".encode(errors="replace"), 0)

@@ -1,4 +1,4 @@
-"""A night: measure, repeat what looks slower, keep, judge, report."""
+"""A night: measure, rerun suspects, store, compare, report."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ VERDICT_FILE = "nightly_verdict.json"
 
 
 def run_night(options: NightOptions) -> int:
-    """A whole night. Gives the exit code: that of ``verdict.Night``, or 128 + signal.
+    """Runs a whole night. Returns the exit code: that of `verdict.Night`, or 128 + signal.
 
     Raises:
-        RequestError: the request is wrong, or the history refuses; nothing has been run.
+        RequestError: The request is wrong, or the history cannot be used; nothing has run.
     """
     other_load = OtherLoad()
     request = checked_request(options.run, dict(os.environ))
@@ -53,14 +53,14 @@ def run_night(options: NightOptions) -> int:
             run_console(request, log_folder) as console,
         ):
             if history.baseline:
-                console.say(baseline_line(history.baseline))
+                console.print(baseline_line(history.baseline))
             else:
-                console.error(f"{history.problem}; it is asked again after the measuring")
+                console.error(f"{history.problem}; trying again after the measurements")
             measured = _measure(options, request, log_folder, console, other_load, history)
             try:
                 reading = read_results(log_folder)
             except RequestError as error:
-                console.error(f"there is nothing to keep or to judge: {error}")
+                console.error(f"there is nothing to store or to compare: {error}")
                 return measured.stopped.exitcode if measured.stopped else 1
             warnings, problem = history.add(reading, log_folder)
             for warning in warnings:
@@ -77,7 +77,7 @@ def run_night(options: NightOptions) -> int:
 
 @dataclass
 class _Measured:
-    """How the measuring went. ``repeated`` were run again because they looked slower."""
+    """How the measurements ended. `repeated` were rerun because they looked slower."""
 
     failed: bool = False
     stopped: Interrupted | None = None
@@ -143,10 +143,10 @@ def _judge(
 def _say(night: Night, options: NightOptions, console: Console) -> None:
     if night.comparison and night.baseline and night.baseline.runs:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-        console.say("\n" + formatted(night.comparison, "table", options.show_all, width))
+        console.print("\n" + formatted(night.comparison, "table", options.show_all, width))
     for problem in night.problems:
         console.error(problem)
-    console.say("\n".join(verdict_lines(night)))
+    console.print("\n".join(verdict_lines(night)))
     if night.report:
-        console.say(f"report: {night.report}")
-    console.say(f"verdict as JSON: {night.log_folder / VERDICT_FILE}")
+        console.print(f"report: {night.report}")
+    console.print(f"verdict as JSON: {night.log_folder / VERDICT_FILE}")

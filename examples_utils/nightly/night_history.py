@@ -1,4 +1,4 @@
-"""The history of a night: read before the night, read again if it did not answer, and added to in the end."""
+"""The history of a night: read before the night, read again if it was unreachable, and added to at the end."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from examples_utils.history.store import History
 from examples_utils.machine.fingerprint import git_state, machine_fingerprint
 from examples_utils.run_model import Run
 
-# What the report shows, and where change points are looked for.
-_MOST_NIGHTS = 365
+# The number of nights that the report shows, and in which change points are sought.
+_MAX_NIGHTS = 365
 
 
 class NightHistory:
-    """What was there before this night. ``baseline`` is None as long as the history has not answered."""
+    """The nights before this one. `baseline` is None while the history is unreachable."""
 
     def __init__(self, given: str | None, tonight: Tonight, wanted: int) -> None:
         self._given, self._tonight, self._wanted = given, tonight, wanted
@@ -29,17 +29,17 @@ class NightHistory:
         self.problem = ""
 
     def read_at_start(self) -> None:
-        """Raises HistoryError for one that cannot be right, or be added to; one that does not answer is asked later."""
+        """Raises HistoryError if the history cannot be used or written; if it is unreachable, tries again later."""
         try:
             with opened_history(self._given, create=True) as history:
                 self._read_baseline_of(history)
                 history.refuse_unwritable()
         except UnreachableError as error:
-            # One that was read may be locked now: what counts is whether the night can be added in the end.
+            # One that was read may be locked now: what counts is whether the night can be added at the end.
             self.problem = "" if self.baseline else str(error)
 
     def read_if_not_read(self) -> None:
-        """Notes the ``problem`` if it still does not answer."""
+        """Sets `problem` if the history is still unreachable."""
         if self.baseline is not None:
             return
         try:
@@ -48,9 +48,9 @@ class NightHistory:
             self.problem = str(error)
 
     def add(self, reading: Reading, log_folder: Path) -> tuple[list[str], str | None]:
-        """Adds the night; gives what is to be warned of, and, if that failed, why and how to do it later.
+        """Adds the night; returns warnings, and, if adding failed, the reason and the command to do it later.
 
-        What could not be read is for the caller to tell.
+        The caller reports what could not be read.
         """
         try:
             with opened_history(self._given, create=True) as history:
@@ -61,17 +61,17 @@ class NightHistory:
             )
 
     def nights(self, run: Run) -> tuple[Run, ...]:
-        """All nights that count, as many as a report shows, oldest first, and this one with its logs in the end.
+        """Returns all nights that count, up to the length of a report, oldest first, with the logs of this one last.
 
-        Those of the baseline alone if the history does not answer any more.
+        Returns only those of the baseline if the history is unreachable now.
         """
         try:
             with opened_history(self._given) as history:
-                earlier = read_baseline(history, self._tonight, _MOST_NIGHTS + 1).runs
+                earlier = read_baseline(history, self._tonight, _MAX_NIGHTS + 1).runs
         except HistoryError:
             earlier = self.baseline.runs if self.baseline else ()
         others = [night for night in earlier if night.run_id != run.run_id]
-        return (*others[-_MOST_NIGHTS:], run)
+        return (*others[-_MAX_NIGHTS:], run)
 
     def _read_baseline(self) -> None:
         with opened_history(self._given, create=True) as history:
@@ -83,13 +83,13 @@ class NightHistory:
 
 
 def tonight_of(request: Request) -> Tonight:
-    """What this machine and the checkouts of the specs are now."""
+    """Returns the current state of this machine and of the checkouts of the specs."""
     states = [git_state(folder) for folder in {p.benchmark.spec_folder for p in request.plan.variants}]
     branches = {state["branch"] for state in states}
     return Tonight(
         machine_key=machine_key(machine_fingerprint()),
         suites=frozenset(described["suite"] for described in request.described().values()),
-        # Of specs in several checkouts no one branch can be told.
+        # Specs in several checkouts have no common branch.
         branch=branches.pop() if len(branches) == 1 else None,
         dirty=any(state["dirty"] for state in states),
         variants=len(request.plan.variants),

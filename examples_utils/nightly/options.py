@@ -1,4 +1,4 @@
-"""What a night is asked for, as one value."""
+"""The options of a night, as one value."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from examples_utils.planning.options import RunOptions
 
 @dataclass(frozen=True)
 class NightOptions:
-    """``history`` as for ``location.history_url``; ``report`` a file or folder, None for the log folder's own."""
+    """`history` as for `location.history_url`; `report` is a file or folder, None for the log folder."""
 
     run: RunOptions
     compare: CompareOptions

@@ -1,4 +1,4 @@
-"""The report of a night: where it goes."""
+"""The destination of a night's report."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ PAGE = "report.html"
 _SUFFIXES = (".html", ".htm")
 
 
-def check_report(wished: Path | None) -> None:
-    """Refuses, before anything runs, where no page can be written. Raises RequestError."""
-    if wished is None:
+def check_report(requested: Path | None) -> None:
+    """Refuses a page that cannot be written, before anything runs. Raises RequestError."""
+    if requested is None:
         return
-    folder = wished.parent if wished.suffix in _SUFFIXES else wished
-    if wished.suffix in _SUFFIXES and wished.is_dir():
+    folder = requested.parent if requested.suffix in _SUFFIXES else requested
+    if requested.suffix in _SUFFIXES and requested.is_dir():
         raise RequestError(
-            f"--report {wished}: is a folder; name a file, or a folder without .html in its name"
+            f"--report {requested}: is a folder; name a file, or a folder without .html in its name"
         )
     if folder.exists() and not folder.is_dir():
-        raise RequestError(f"--report {wished}: is no folder and no .html file; name one of them")
+        raise RequestError(f"--report {requested}: is neither a folder nor a .html file; name one of them")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(f"--report {wished}: {folder} cannot be made: {error.strerror}") from None
+        raise RequestError(f"--report {requested}: {folder} cannot be created: {error.strerror}") from None
 
 
-def write_page(text: str, wished: Path | None, log_folder: Path) -> tuple[Path | None, str | None]:
-    """Writes the page, replacing an earlier one as a whole; gives its path, or why it could not be written."""
-    target = wished or log_folder
-    file = target if target is wished and target.suffix in _SUFFIXES else target / PAGE
+def write_page(text: str, requested: Path | None, log_folder: Path) -> tuple[Path | None, str | None]:
+    """Writes the page, replacing an earlier one atomically; returns its path, or why it could not be written."""
+    target = requested or log_folder
+    file = target if target is requested and target.suffix in _SUFFIXES else target / PAGE
     try:
         write_durably(file.absolute(), text)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What a night has come to: for people in a few lines, for programs as JSON."""
+"""The verdict of a night: a few lines of text, and JSON."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Night:
-    """One night, judged. Without a ``comparison`` there is no verdict, because the history could not be read.
+    """The result of a night. Without a `comparison` there is no verdict, because the history could not be read.
 
-    ``open_regressions`` are steps for the worse that earlier nights have called. ``repeated`` are the variants that
-    looked slower and were run again on the spot. ``problems`` say what of the night is not where it should be
-    (history, report).
+    `open_regressions` are regressions that earlier nights have reported. `repeated` are the suspects that were
+    rerun. `problems` report what could not be stored or written (history, report).
     """
 
     run: Run
@@ -50,13 +49,13 @@ class Night:
 
     @property
     def not_comparable(self) -> list[MetricVerdict]:
-        """The figures that have nights before them, but measured with other settings, or in another unit."""
+        """The metrics that have nights before them, but with other settings, or in another unit."""
         judged = self.comparison.judged if self.comparison else ()
         return [one for one in judged if one.verdict is Verdict.NOT_COMPARABLE]
 
     @property
     def exitcode(self) -> int:
-        """1: failed, regressed or not comparable; 2: the night could not do all that it was asked for; else 0."""
+        """1: failed, regressed or not comparable; 2: the night could not do everything requested; else 0."""
         if self.failed or self.regressions or self.not_comparable:
             return 1
         return 2 if self.problems or self.comparison is None else 0
@@ -76,7 +75,7 @@ class Night:
 
 
 def verdict_lines(night: Night) -> list[str]:
-    """The verdict, what it rests on last."""
+    """Returns the verdict as lines of text, its evidence last."""
     lines = [regression_line(regression) for regression in night.regressions]
     lines += _not_comparable_lines(night)
     lines += [open_regression_line(change) for change in night.open_regressions]
@@ -85,7 +84,7 @@ def verdict_lines(night: Night) -> list[str]:
     if night.repeated:
         names = ", ".join(key.variant for key in night.repeated)
         lines.append(
-            f"looked slower, so repeated {night.repetitions_more} times more before the verdict: {names}"
+            f"looked slower, so reran {night.repetitions_more} more repetitions before the verdict: {names}"
         )
     if night.baseline:
         lines.append(baseline_line(night.baseline))
@@ -93,7 +92,7 @@ def verdict_lines(night: Night) -> list[str]:
 
 
 def _not_comparable_lines(night: Night) -> list[str]:
-    """A line a variant and reason, with one figure of it."""
+    """Returns one line per variant and reason, with one metric as an example."""
     first: dict[tuple[VariantKey, str], MetricVerdict] = {}
     for one in night.not_comparable:
         first.setdefault((one.key.of_variant, one.reason), one)
@@ -105,7 +104,7 @@ def _not_comparable_lines(night: Night) -> list[str]:
 
 
 def _variant_lines(comparison: Comparison, earlier: Sequence[Run], night: Run) -> Iterator[str]:
-    """What is renamed, missing and new, each named; nothing where there is no ``earlier`` night."""
+    """Yields the renamed, missing and new variants; nothing without an `earlier` night."""
     if not earlier:
         return
     missing = dict.fromkeys(
@@ -119,11 +118,11 @@ def _variant_lines(comparison: Comparison, earlier: Sequence[Run], night: Run) -
         new={key: facts.command for key, facts in night.variants.items() if key not in known},
     )
     for old, key in diff.renamed.items():
-        yield f"RENAMED {title_of(old)} to {title_of(key)}, which has its command: its nights begin anew"
+        yield f"RENAMED {title_of(old)} to {title_of(key)}, which has its command: its history begins anew"
     if diff.gone:
-        yield f"MISSING {', '.join(map(title_of, diff.gone))}: in the nights before, not in this one"
+        yield f"MISSING {', '.join(map(title_of, diff.gone))}: in earlier nights, not in this one"
     if diff.new:
-        yield f"NEW {', '.join(map(title_of, diff.new))}: in none of the nights before"
+        yield f"NEW {', '.join(map(title_of, diff.new))}: in none of the earlier nights"
 
 
 def _last_command(variant: VariantKey, runs: Sequence[Run]) -> str:
@@ -131,7 +130,7 @@ def _last_command(variant: VariantKey, runs: Sequence[Run]) -> str:
 
 
 def verdict_json(night: Night) -> str:
-    """The verdict as a document; ``comparison`` is as ``compare --format json`` gives it, or null."""
+    """Returns the verdict as a JSON document; `comparison` is as in `compare --format json`, or null."""
     document = {
         "schema_version": SCHEMA_VERSION,
         "verdict": night.word,
@@ -145,7 +144,7 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
-        "standing": [_standing(change) for change in night.open_regressions],
+        "standing": [_open_regression(change) for change in night.open_regressions],
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
         ],
@@ -174,7 +173,7 @@ def _regression(regression: Regression) -> dict[str, Any]:
     }
 
 
-def _standing(change: Change) -> dict[str, Any]:
+def _open_regression(change: Change) -> dict[str, Any]:
     return {
         **change.key._asdict(),
         "ratio": change.point.ratio,

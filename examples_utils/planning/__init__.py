@@ -1,1 +1,1 @@
-"""From a request to the commands that will be run."""
+"""From a request to the commands that will run."""

@@ -1,4 +1,4 @@
-"""A variant's command: the words to execute, where, with what in the environment and for how long."""
+"""A variant's command: its arguments, folder, environment and timeout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SHELL_WANDB = re.compile(
 
 @dataclass(frozen=True)
 class Command:
-    """What is executed. ``env`` holds additions to the runner's environment."""
+    """A command to execute. `env` contains additions to the runner's environment."""
 
     argv: tuple[str, ...]
     text: str
@@ -43,9 +43,9 @@ def build_command(
     environment: Mapping[str, str],
     env: Mapping[str, str],
 ) -> Command:
-    """The command of one variant under the options of the run.
+    """Builds the command of one variant with the options of the run.
 
-    ``environment`` is the runner's, ``env`` holds what is added to it (see ``environment.additions``).
+    `environment` is the runner's, `env` what is added to it (see `environment.additions`).
     """
     timeouts = [t for t in (benchmark.timeout_s, options.timeout_s) if t is not None]
     timeout_s = min(timeouts, default=None)
@@ -76,13 +76,13 @@ def build_command(
 
 
 def preparation_words(text: str, benchmark: Benchmark, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """The words of a ``pre_run_commands`` entry; ``environment`` is that of the benchmark's command."""
+    """Splits a `pre_run_commands` entry; `environment` is that of the benchmark's command."""
     words = [expand(word, environment) for word in split_words(text)]
     return tuple(_with_absolute_script(words, benchmark.folder))
 
 
 def mpi_instances(words: Sequence[str]) -> int:
-    """How many processes an ``mpirun`` in the command starts; 1 for anything else, also for poprun."""
+    """Returns the number of processes that an `mpirun` in the command starts; 1 for anything else, including poprun."""
     launcher = next((i for i, word in enumerate(words) if _program(word) == "mpirun"), None)
     if launcher is None:
         return 1
@@ -97,7 +97,7 @@ def mpi_instances(words: Sequence[str]) -> int:
 
 
 def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
-    # Executed as a file, so that it works in a folder from which this package cannot be imported.
+    # Executed as a file, so that it works in folders from which this package cannot be imported.
     program = Path(__file__).parents[1] / "execution" / "notebook.py"
     words = [sys.executable, str(program), str(notebook.file)]
     return (*words, "--timeout", str(notebook.timeout_s)) if notebook.timeout_s else tuple(words)
@@ -133,7 +133,7 @@ def _without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:
 
 
 def _with_absolute_script(words: Sequence[str], folder: Path) -> list[str]:
-    """The script that a ``python3`` is given, as its absolute path; ``-m`` and ``-c`` are left alone."""
+    """Replaces the script of a `python3` command with its absolute path; leaves `-m` and `-c` unchanged."""
     resolved = list(words)
     interpreter = next((i for i, word in enumerate(words) if _is_python(word)), None)
     index = len(words) if interpreter is None else interpreter + 1

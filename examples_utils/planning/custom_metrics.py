@@ -1,4 +1,4 @@
-"""Loading the files that ``--custom-metrics-files`` names; each registers its metrics when it is imported."""
+"""Loads the files of `--custom-metrics-files`; each registers its metrics when it is imported."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from examples_utils.problems import RequestError
 
 
 def load_custom_metrics(files: Sequence[str]) -> dict[str, CustomMetric]:
-    """The metrics that the files register. Raises RequestError for a file that is missing or fails."""
+    """Returns the metrics that the files register. Raises RequestError for a file that is missing or fails."""
     for number, name in enumerate(files):
         file = Path(name)
         if not file.is_file():
             raise RequestError(f"--custom-metrics-files {name}: no such file")
         specification = importlib.util.spec_from_file_location(f"custom_metrics_{number}", file)
         if specification is None or specification.loader is None:
-            raise RequestError(f"--custom-metrics-files {name}: is no Python file (.py)")
+            raise RequestError(f"--custom-metrics-files {name}: is not a Python file (.py)")
         try:
             specification.loader.exec_module(importlib.util.module_from_spec(specification))
         except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""The environment of a command: the runner's own, the entry's, and what the options ask for."""
+"""The environment of a command: the runner's own, the entry's, and that of the options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NO_TELEMETRY = {
     "ORT_DISABLE_TELEMETRY": "1",
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
 }
-"""The switches that libraries document: nothing that runs here reports itself to anybody (docs/telemetry.md)."""
+"""Documented switches of libraries: no program that runs here sends telemetry (docs/telemetry.md)."""
 
 _PROFILE_OPTIONS = {"autoReport.all": "true", "autoReport.outputSerializedGraph": "false"}
 
@@ -27,7 +27,7 @@ _PROFILE_OPTIONS = {"autoReport.all": "true", "autoReport.outputSerializedGraph"
 def additions(
     entry_env: Mapping[str, str], options: CommandOptions, folder: Path, outer: Mapping[str, str]
 ) -> dict[str, str]:
-    """The variables that a command gets beyond, or instead of, those of ``outer``."""
+    """Returns the variables that a command gets in addition to, or instead of, those of `outer`."""
     added = {name: value for name, value in NO_TELEMETRY.items() if name not in outer}
     added.update(_virtual_environment(options.virtual_environment, outer))
     if options.import_paths:
@@ -36,7 +36,7 @@ def additions(
     added.update(resolve(entry_env, {**outer, **added}))
     level = _POPLAR_LEVELS[options.logging or "INFO"]
     for variable in ("POPLAR_LOG_LEVEL", "POPART_LOG_LEVEL"):
-        # Without --logging a level set by the user stays; INFO is what the compile time is read from.
+        # Without --logging, a level set by the user stays; the compile time requires INFO.
         if options.logging or not (variable in outer or variable in added):
             added[variable] = level
     if options.profile:
@@ -46,9 +46,9 @@ def additions(
 
 
 def resolve(entry_env: Mapping[str, str], outer: Mapping[str, str]) -> dict[str, str]:
-    """The entry's variables, with ``$NAME`` standing for the entry's own or else the outer variable.
+    """Resolves the entry's variables: `$NAME` is the entry's own or else the outer variable.
 
-    A name that leads back to itself means the outer variable, so ``PATH: $PATH:/opt/bin`` works.
+    A self-reference means the outer variable, so that `PATH: $PATH:/opt/bin` works.
     """
 
     def value_of(name: str, being_resolved: tuple[str, ...]) -> str | None:
@@ -67,19 +67,19 @@ def resolve(entry_env: Mapping[str, str], outer: Mapping[str, str]) -> dict[str,
 
 
 def expand(text: str, environment: Mapping[str, str]) -> str:
-    """``$NAME`` and ``${NAME}`` replaced by their values; a name that is not set stays as it is."""
+    """Replaces `$NAME` and `${NAME}` with their values; leaves unset names unchanged."""
     if "$" not in text:
         return text
     return _VARIABLE.sub(lambda match: environment.get(match[1] or match[2], match[0]), text)
 
 
 def uses_variable(name: str, text: str) -> bool:
-    """Whether ``$name`` or ``${name}`` stands in the text."""
+    """Whether the text contains `$name` or `${name}`."""
     return "$" in text and any(name in (match[1], match[2]) for match in _VARIABLE.finditer(text))
 
 
 def _virtual_environment(chosen: str | None, outer: Mapping[str, str]) -> dict[str, str]:
-    """`python3` in a command is the chosen interpreter, or the runner's own, also where that is not activated."""
+    """Makes `python3` in a command the chosen interpreter, or the runner's own, even if it is not activated."""
     if chosen is None and sys.prefix == sys.base_prefix:
         return {}
     folder = chosen or sys.prefix

@@ -1,21 +1,21 @@
-"""Names of the folders in which variants keep their files."""
+"""Names of the folders of variants."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
-EARLIER_RUNS = "earlier_runs"  # what a log folder calls the folder of the runs that were in it before
+EARLIER_RUNS = "earlier_runs"  # folder inside a log folder for the runs that were in it before
 _LONGEST_NAME = 120
 
 
 def variant_folder(benchmark_folder: str, variant: str) -> str:
-    """Where a variant keeps its files, relative to the log folder."""
+    """Returns a variant's folder, relative to the log folder."""
     return f"{safe_name(benchmark_folder)}/{safe_name(variant)}"
 
 
 def safe_name(name: str) -> str:
-    """A folder name for a variant: itself if it can be one, else a readable part and a hash of the whole."""
+    """Returns a folder name for a variant: its own if valid, else a readable part and a hash of the whole."""
     safe = re.sub(r"[^\w.+=,@%-]", "_", name)[:_LONGEST_NAME].lstrip(".")
     if safe == name and name not in (EARLIER_RUNS, ""):
         return safe

@@ -1,4 +1,4 @@
-"""Code, environment and SDK on the other hosts that a ``poprun`` command starts processes on."""
+"""Copies code, environment and SDK to the other hosts of a `poprun` command."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIMEOUT_S = 60
 
 
 def other_hosts(command: Command) -> list[str]:
-    """The hosts, other than this one, that a poprun in the command names."""
+    """Returns the hosts, except this one, that a poprun in the command names."""
     words = command.argv
     if not any(Path(word).name == "poprun" for word in words):
         return []
@@ -37,7 +37,7 @@ def other_hosts(command: Command) -> list[str]:
 
 
 def must_copy(plan: Plan, remove_after: bool, no_code_sync: bool) -> bool:
-    """Whether code must be copied in this plan. Raises RequestError if that is asked for and cannot be done."""
+    """Whether the plan requires copying code. Raises RequestError if that is requested but impossible."""
     distributed = any(other_hosts(planned.command) for planned in plan.variants if not planned.skip_reason)
     if remove_after and no_code_sync:
         raise RequestError(
@@ -56,13 +56,13 @@ def must_copy(plan: Plan, remove_after: bool, no_code_sync: bool) -> bool:
 
 @dataclass
 class Hosts:
-    """Copies to hosts that do not share this machine's file system, and remembers what to take away again."""
+    """Copies to hosts that do not share this machine's file system, and records what to remove again."""
 
     _shared: dict[tuple[str, str], bool] = field(default_factory=dict)
     _copied: list[tuple[str, str]] = field(default_factory=list)
 
     def copies(self, planned: PlannedVariant) -> Iterator[tuple[str, tuple[str, ...]]]:
-        """Host and rsync command for every folder that the variant needs there."""
+        """Yields host and rsync command for every folder that the variant needs there."""
         for host in other_hosts(planned.command):
             for folder in _needed_folders(planned):
                 if not self._is_shared(host, folder):
@@ -70,7 +70,7 @@ class Hosts:
                     yield host, ("rsync", "--archive", "--relative", "--delete", f"{folder}/", f"{host}:/")
 
     def remove(self) -> list[str]:
-        """Removes what was copied from the other hosts. Gives a complaint for each that did not work."""
+        """Removes copied folders from the other hosts. Returns a message for each failure."""
         complaints = []
         for host, folder in dict.fromkeys(self._copied):
             if not _ssh(host, "rm", "-rf", "--", folder):
@@ -78,7 +78,7 @@ class Hosts:
         return complaints
 
     def _is_shared(self, host: str, folder: Path) -> bool:
-        # Copying onto, and above all removing, a folder that the host sees over the network would hit this
+        # Copying onto, and above all removing, a folder that the host mounts over the network would affect this
         # machine's own files.
         key = (host, str(folder))
         if key not in self._shared:

@@ -1,4 +1,4 @@
-"""What a run was asked to do, as one value that can be stored beside its results."""
+"""The options of a run, as one value that is stored with its results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Selection:
-    """Which variants of which specs."""
+    """Selects variants of specs."""
 
     specs: tuple[str, ...] = ("benchmarks.yml",)
     benchmarks: tuple[str, ...] = ()
@@ -20,10 +20,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class CommandOptions:
-    """What changes the commands of a spec or their environment.
+    """Options that change the commands of a spec or their environment.
 
-    ``virtual_environment`` is the folder of the one whose programs commands get instead of those of the runner's own;
-    ``import_paths`` go before what Python's commands would import from elsewhere.
+    `virtual_environment` is the folder of the one whose programs commands use instead of those of the runner's own;
+    `import_paths` precede the paths from which Python commands import.
     """
 
     allow_wandb: bool = False
@@ -37,7 +37,7 @@ class CommandOptions:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Everything else about a run."""
+    """All options of a run."""
 
     selection: Selection = Selection()
     command: CommandOptions = CommandOptions()
@@ -56,14 +56,14 @@ class RunOptions:
     shuffle: int | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, for the run's own file."""
+        """Returns plain values, for the run's own file."""
         return asdict(self)
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> RunOptions:
-        """The inverse of ``as_json``, also of a run that did not know all options yet.
+        """The inverse of `as_json`, also for a run that lacks newer options.
 
-        Raises KeyError or TypeError if the file holds something else.
+        Raises KeyError or TypeError if the file contains something else.
         """
         given = {
             field.name: _tuples(stored[field.name]) for field in fields(RunOptions) if field.name in stored

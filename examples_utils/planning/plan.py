@@ -1,4 +1,4 @@
-"""From a request to the list of what will be run, or to all the reasons why it cannot be."""
+"""From a request to the list of variants to run, or to all the reasons why they cannot run."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DATASETS = "DATASETS_DIR"
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """One variant with its command. ``skip_reason`` says why it is not run; ``folder`` is its own in the log folder."""
+    """One variant with its command. `skip_reason` is set if it cannot run; `folder` is its own in the log folder."""
 
     benchmark: Benchmark
     variant: Variant
@@ -37,11 +37,11 @@ class PlannedVariant:
 
     @property
     def key(self) -> VariantKey:
-        """The same as that of the records made from it, and in every checkout of the spec."""
+        """The same key as that of its records, and in every checkout of the spec."""
         return VariantKey(suite_of(self.benchmark.place.file), self.benchmark.name, self.variant.name)
 
     def described(self) -> dict[str, Any]:
-        """What is known of the variant before it runs, as keys of its record."""
+        """Returns the facts known before it runs, as keys of its record."""
         return {
             "benchmark_path": str(self.benchmark.place.file),
             "suite": self.key.suite,
@@ -61,7 +61,7 @@ class PlannedVariant:
 
 @dataclass(frozen=True)
 class Plan:
-    """The variants in the order of the request, and what to tell beforehand."""
+    """The variants in the order of the request, and warnings."""
 
     variants: tuple[PlannedVariant, ...]
     warnings: tuple[Problem, ...]
@@ -71,8 +71,8 @@ def make_plan(selection: Selection, options: CommandOptions, environment: Mappin
     """Loads the specs and plans all selected variants.
 
     Raises:
-        SpecError: a selected entry, or a file as a whole, has errors.
-        RequestError: a name or tag selects nothing.
+        SpecError: A selected entry, or a file as a whole, has errors.
+        RequestError: A name or tag selects nothing.
     """
     specs = load_specs(find_specs(selection.specs))
     chosen = select(specs, selection)
@@ -94,7 +94,7 @@ def make_plan(selection: Selection, options: CommandOptions, environment: Mappin
 
 
 def select(specs: Sequence[Spec], selection: Selection) -> list[Benchmark]:
-    """The chosen benchmarks: in the order of ``--benchmark``, else in that of the files."""
+    """Returns the selected benchmarks: in the order of `--benchmark`, else in that of the files."""
     chosen: list[tuple[Spec, str]] = []
     for pattern in selection.benchmarks or ("*",):
         matches = [(spec, name) for spec in specs for name in spec.names if fnmatchcase(name, pattern)]
@@ -114,7 +114,7 @@ def select(specs: Sequence[Spec], selection: Selection) -> list[Benchmark]:
 
 
 def schedule(plan: Plan, repeat: int, shuffle: int | None) -> list[tuple[PlannedVariant, int]]:
-    """Every variant with each repetition's number, round-robin, so that a drift of the machine touches all."""
+    """Returns every variant with each repetition's number, round-robin, so that machine drift affects all of them."""
     order = []
     for repetition in range(1, repeat + 1):
         variants = list(plan.variants)
@@ -144,7 +144,7 @@ def refuse_missing_datasets(plan: Plan, environment: Mapping[str, str]) -> None:
     if lacking:
         entries = "\n".join(f"{place}: error: {name}: uses ${_DATASETS}" for name, place in lacking.items())
         raise RequestError(
-            f"{entries}\n${_DATASETS} is not set: export {_DATASETS}=<the folder that holds the datasets>"
+            f"{entries}\n${_DATASETS} is not set: export {_DATASETS}=<the folder of the datasets>"
         )
 
 
@@ -170,7 +170,7 @@ def _skip_reason(
 ) -> str | None:
     if options.compile_only and (benchmark.shell or benchmark.notebook):
         kind = "shell command" if benchmark.shell else "notebook"
-        return f"--compile-only cannot be handed to a {kind}"
+        return f"--compile-only cannot be passed to a {kind}"
     if not benchmark.requires:
         return None
     return "; ".join(missing_requirements(benchmark.requires, {**environment, **env})) or None
@@ -194,9 +194,9 @@ def _nothing_selected(specs: Sequence[Spec], benchmarks: Sequence[Benchmark], se
     if not benchmarks:
         if any(spec.names for spec in specs):
             return "every benchmark is a convergence test (_conv); name one or pass --include-convergence"
-        return f"{', '.join(str(spec.file) for spec in specs)}: holds no benchmark"
+        return f"{', '.join(str(spec.file) for spec in specs)}: contains no benchmark"
     known = sorted({tag for benchmark in benchmarks for tag in benchmark.tags})
     unknown = [tag for tag in selection.tags if tag not in known]
     if unknown:
         return f"--tag {unknown[0]}: no benchmark has this tag; {did_you_mean(unknown[0], known)}"
-    return "--tag and --exclude-tag together leave no benchmark; take one of them away"
+    return "--tag and --exclude-tag together leave no benchmark; remove one of them"

@@ -1,1 +1,1 @@
-"""One page that shows what a night has brought."""
+"""The report of a night, as one page."""

@@ -1,4 +1,4 @@
-"""Names that stay the same from report to report, so that a link to a benchmark can be kept."""
+"""Anchors that stay the same from report to report, so that links to a benchmark stay valid."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _NOT_PLAIN = re.compile(r"^-|[^A-Za-z0-9_.-]+")
 
 
 def anchors(variants: Iterable[VariantKey]) -> dict[tuple[str, ...], str]:
-    """The fragment of each benchmark (suite, name), and of each variant: ``benchmark/what the variant adds``.
+    """Returns the fragment of each benchmark (suite, name), and of each variant: `benchmark/what the variant adds`.
 
-    The suite stands before it where there are several. A name that cannot be a fragment as it is gets a digest of
-    itself at its end, so that no two names share a fragment.
+    With several suites, the suite precedes it. A name that is not a valid fragment gets a digest as its suffix,
+    so that no two names share a fragment.
     """
     keys = list(variants)
     several = len({key.suite for key in keys}) > 1

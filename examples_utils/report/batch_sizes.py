@@ -1,4 +1,4 @@
-"""Throughput over latency across batch sizes, and which of them no other one beats."""
+"""Throughput over latency across batch sizes, and their Pareto front."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class BatchSize:
 
 @dataclass(frozen=True)
 class TradeOff:
-    """Variants of one benchmark that differ in nothing but their batch size, which ascends.
+    """Variants of one benchmark that differ only in their batch size, in ascending order.
 
-    ``others`` are the parameters that they share, as pairs of name and value.
+    `others` are the parameters that they share, as pairs of name and value.
     """
 
     suite: str
@@ -38,7 +38,7 @@ class TradeOff:
 
 
 def trade_offs(run: Run) -> tuple[TradeOff, ...]:
-    """Those of a run. A variant without both figures is no point, and one batch size alone is no trade-off."""
+    """Returns those of a run. Variants without both metrics are omitted; a single batch size is no trade-off."""
     groups: dict[TradeOff, list[BatchSize]] = {}
     for key, facts in run.variants.items():
         batch_size = _batch_size(facts)
@@ -58,7 +58,7 @@ def trade_offs(run: Run) -> tuple[TradeOff, ...]:
 
 
 def front(points: Sequence[BatchSize]) -> frozenset[VariantKey]:
-    """The points that no other one dominates: the Pareto front of high throughput and low latency."""
+    """Returns the points that no other one dominates: the Pareto front of high throughput and low latency."""
     return frozenset(
         point.variant for point in points if not any(_dominates(other, point) for other in points)
     )

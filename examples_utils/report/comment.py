@@ -1,4 +1,4 @@
-"""The report as GitHub's Markdown, short enough for a comment on a pull request."""
+"""The report as GitHub Markdown, short enough for a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from examples_utils.results.record import FAILED
 from examples_utils.results.tables import plain_table
 from examples_utils.run_model import Run
 
-# GitHub refuses comments of more than 65,536 characters.
-MOST_CHARACTERS = 60_000
-_MOST_LOG_CHARACTERS = 2_000
-# These are shown at once, the others are folded.
+# GitHub rejects comments of more than 65,536 characters.
+MAX_CHARACTERS = 60_000
+_MAX_LOG_CHARACTERS = 2_000
+# Shown at once; the others are folded.
 _SHOWN = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 
 
@@ -29,32 +29,32 @@ def report_comment(
     changes: Sequence[Change] = (),
     regressions: Sequence[Regression] = (),
 ) -> str:
-    """The comment's text: the verdicts, since when, and, folded, what did not change and how failures ended.
+    """Returns the comment: the verdicts, their onset, and, folded, unchanged metrics and the logs of failures.
 
-    ``runs`` are oldest first, the last one is the reported one; ``changes`` are their change points, and
-    ``regressions`` say since when what regressed is worse. Of a suite that is too large for a comment the most urgent
-    figures are shown, and how many are not.
+    `runs` are oldest first, the last one is the reported one; `changes` are their change points, and
+    `regressions` give the onset of each regression. If a suite is too large for a comment, the most urgent metrics
+    are shown, and the number of hidden ones.
     """
     rows = rows_by_urgency(comparison, changes, regressions)
-    text = f"### {_said(wording.headline(comparison))}\n\n"
-    text += "".join(f"- {_said(line)}\n" for line in head_lines(comparison))
+    text = f"### {_escaped(wording.headline(comparison))}\n\n"
+    text += "".join(f"- {_escaped(line)}\n" for line in head_lines(comparison))
     for verdict in BY_URGENCY:
         of_verdict = [row for row in rows if row.one.verdict is verdict]
         if of_verdict:
-            text += _block(verdict, of_verdict, MOST_CHARACTERS - len(text))
+            text += _block(verdict, of_verdict, MAX_CHARACTERS - len(text))
     for log in _logs_of_failures(runs[-1]) if runs else ():
-        if len(text) + len(log) <= MOST_CHARACTERS:
+        if len(text) + len(log) <= MAX_CHARACTERS:
             text += log
     return text
 
 
 def _block(verdict: Verdict, rows: Sequence[Row], space: int) -> str:
-    """The figures of one verdict, as many as there is space for."""
+    """Returns the metrics of one verdict, as many as fit into the space."""
     begin, end = "\n", "\n"
     if verdict not in _SHOWN:
         begin, end = f"\n<details><summary>{len(rows)} {verdict.value}</summary>\n\n", "\n\n</details>\n"
     header, rule, *lines = _table(rows).splitlines()
-    # The lines of a table are all of one length. What is not shown takes a line as well.
+    # All lines of a table have the same length. The count of hidden ones takes a line as well.
     shown = max((space - len(begin) - len(end) - 40) // (len(header) + 1) - 2, 0)
     left = f"\n\n… and {len(lines) - shown} more" if shown < len(lines) else ""
     table = "\n".join([header, rule, *lines[:shown]]) if shown else ""
@@ -67,7 +67,7 @@ def _table(rows: Sequence[Row]) -> str:
     cells = []
     for row in rows:
         since = [_since(row)] if dated else []
-        cells.append([_said(cell) for cell in (*row_of(row.one), *since)])
+        cells.append([_escaped(cell) for cell in (*row_of(row.one), *since)])
     return plain_table(header, cells, NUMERIC)
 
 
@@ -80,7 +80,7 @@ def _logs_of_failures(run: Run) -> list[str]:
     for key, facts in run.variants.items():
         if facts.status != FAILED or not facts.log_tail:
             continue
-        lines = wording.printable(facts.log_tail)[-_MOST_LOG_CHARACTERS:].strip().splitlines()
+        lines = wording.printable(facts.log_tail)[-_MAX_LOG_CHARACTERS:].strip().splitlines()
         log = "\n".join(map(_as_html, lines))
         title = _as_html(title_of(key))
         logs.append(
@@ -89,7 +89,7 @@ def _logs_of_failures(run: Run) -> list[str]:
     return logs
 
 
-def _said(text: str) -> str:
+def _escaped(text: str) -> str:
     return escaped(wording.printable(text))
 
 

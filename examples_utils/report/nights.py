@@ -1,4 +1,4 @@
-"""What the page says of each night beside its figures: when, which commit, and what else changed."""
+"""Facts about each night for the page: date, commit, and changes of machine, software or settings."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from examples_utils.report.wording import differences
 from examples_utils.results.record import FAILED
 from examples_utils.run_model import Run, VariantFacts, VariantKey
 
-_MOST_DIFFERENCES = 6
-# The host may be another one of the same kind, and what is reported beside its packages repeats these.
-_NOT_TOLD = ("hostname", "reported")
+_MAX_DIFFERENCES = 6
+# The host may be another one of the same kind, and what tools report repeats the package versions.
+_NOT_COMPARED = ("hostname", "reported")
 
 
 def nights(runs: Sequence[Run], base_run_ids: Collection[str]) -> dict[str, Any]:
-    """For each run its moment, commit and branch, and for some a note of what changed in machine and software.
+    """Returns for each run its date, commit and branch, and for some a note of changes in machine and software.
 
-    ``base`` are the indices of the runs that the last one is compared with.
+    `base` are the indices of the runs that the last one is compared with.
     """
     notes = {}
     for index in range(1, len(runs)):
@@ -34,7 +34,7 @@ def nights(runs: Sequence[Run], base_run_ids: Collection[str]) -> dict[str, Any]
 
 
 def variant_nights(runs: Sequence[Run], key: VariantKey) -> dict[str, Any]:
-    """The nights on which a variant failed, and what changed in its settings."""
+    """Returns the nights on which a variant failed, and the changes in its settings."""
     failed, notes = [], {}
     before: VariantFacts | None = None
     for index, run in enumerate(runs):
@@ -52,17 +52,19 @@ def variant_nights(runs: Sequence[Run], key: VariantKey) -> dict[str, Any]:
 
 def _changed(before: Run, after: Run) -> str:
     changed = (
-        [] if before.machine == after.machine else differences(_told(before.machine), _told(after.machine))
+        []
+        if before.machine == after.machine
+        else differences(_compared_facts(before.machine), _compared_facts(after.machine))
     )
     if before.software != after.software:
-        changed += differences(_told(before.software), _told(after.software))
+        changed += differences(_compared_facts(before.software), _compared_facts(after.software))
     return _shortened(changed)
 
 
-def _told(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fingerprint.items() if name not in _NOT_TOLD}
+def _compared_facts(fingerprint: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fingerprint.items() if name not in _NOT_COMPARED}
 
 
 def _shortened(changed: Sequence[str]) -> str:
-    more = f"; and {len(changed) - _MOST_DIFFERENCES} more" if len(changed) > _MOST_DIFFERENCES else ""
-    return "; ".join(changed[:_MOST_DIFFERENCES]) + more
+    more = f"; and {len(changed) - _MAX_DIFFERENCES} more" if len(changed) > _MAX_DIFFERENCES else ""
+    return "; ".join(changed[:_MAX_DIFFERENCES]) + more

@@ -1,4 +1,4 @@
-"""The report: one HTML file that needs nothing else, neither a network nor another file."""
+"""The report: one self-contained HTML file, without network access."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from examples_utils.report.sections import (
 from examples_utils.report.template import page_template
 from examples_utils.run_model import Run
 
-_MOST_CARDS = 30
-# The change at the ends of the small plots of intervals: where there is none, and at most.
-_LEAST_REACH, _MOST_REACH = 0.05, 0.3
+_MAX_CARDS = 30
+# The change at the ends of the small interval plots: the default, and the maximum.
+_LEAST_REACH, _MAX_REACH = 0.05, 0.3
 _SCRIPTS = ("data.js", "history_plot.js", "batch_size_plot.js", "table.js", "sections.js", "theme.js",
             "start.js")  # fmt: skip
 
@@ -41,14 +41,14 @@ def report_page(
     base_run_ids: Collection[str] = (),
     regressions: Sequence[Regression] = (),
 ) -> str:
-    """The page's text.
+    """Returns the page.
 
     Args:
-        runs: the history of one machine, oldest first; the last of them is the one that is reported.
-        comparison: of the last run with its base; the page shows its figures.
-        changes: the change points of ``runs``.
-        base_run_ids: the runs of the base, which the plots mark.
-        regressions: since when the figures are worse that regressed.
+        runs: The history of one machine, oldest first; the last of them is the one that is reported.
+        comparison: The last run compared with its base; the page shows its metrics.
+        changes: The change points of `runs`.
+        base_run_ids: The runs of the base, which the plots mark.
+        regressions: The onset of each regression.
     """
     rows = rows_by_urgency(comparison, changes, regressions)
     last = runs[-1] if runs else None
@@ -63,7 +63,7 @@ def report_page(
         counts=_counts(comparison),
         data=Markup(packed(page_data(runs, rows, variants, base_run_ids))),
         last=last,
-        most_cards=_MOST_CARDS,
+        most_cards=_MAX_CARDS,
         policy=_policy(style, script),
         reach=_reach(comparison),
         rows=rows,
@@ -75,7 +75,7 @@ def report_page(
 
 
 def _cards(sections: Sequence[BenchmarkSection]) -> list[VariantSection]:
-    """The variants that need attention, the most urgent first."""
+    """Returns the variants that need attention, the most urgent first."""
     urgent = [variant for section in sections for variant in section.variants if variant.urgent]
     return sorted(urgent, key=lambda variant: min(row.number for row in variant.urgent))
 
@@ -86,13 +86,13 @@ def _counts(comparison: Comparison) -> list[tuple[Verdict, int]]:
 
 
 def _reach(comparison: Comparison) -> float:
-    """The change at the ends of the small plots of intervals."""
+    """Returns the change at the ends of the small interval plots."""
     ends = [abs(end - 1) for one in comparison.judged for end in (one.low, one.high) if end is not None]
-    return min(max(ends, default=0.0), _MOST_REACH) or _LEAST_REACH
+    return min(max(ends, default=0.0), _MAX_REACH) or _LEAST_REACH
 
 
 def _policy(style: str, script: str) -> str:
-    """Nothing is loaded from anywhere, and no script or style runs but the page's own."""
+    """Returns a policy that loads nothing, and allows no script or style but the page's own."""
     ours = f"script-src {_digest(script)}; style-src {_digest(style)}"
     return f"default-src 'none'; {ours}; base-uri 'none'; form-action 'none'"
 

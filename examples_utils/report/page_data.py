@@ -1,4 +1,4 @@
-"""What the page's scripts draw from: the histories as one JSON document."""
+"""The data of the page's scripts: the histories as one JSON document."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from examples_utils.report.sections import Row
 from examples_utils.report.series import Series, collect_series
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
-# What keeps the page below 6 MB: a night of a figure takes about 5 bytes.
-MOST_POINTS = 500_000
+# Keeps the page below 6 MB: a night of a metric takes about 5 bytes.
+MAX_POINTS = 500_000
 
 
 def page_data(
     runs: Sequence[Run], rows: Sequence[Row], variants: Sequence[VariantKey], base_run_ids: Collection[str]
 ) -> dict[str, Any]:
-    """All nights once, the variants in the given order, and the figures in that of ``rows``."""
+    """Returns all nights once, the variants in the given order, and the metrics in that of `rows`."""
     place = {key: number for number, key in enumerate(variants)}
     found = collect_series(runs, [row.one.key for row in rows])
     limits = drawn_nights(found, [row.one.key for row in rows if row.leading])
@@ -26,7 +26,7 @@ def page_data(
         "nights": nights(runs, base_run_ids),
         "variants": [variant_nights(runs, key) for key in variants],
         "figures": [
-            _figure(row, found.get(row.one.key), limits, len(runs))
+            _metric_data(row, found.get(row.one.key), limits, len(runs))
             | {"variant": place[row.one.key.of_variant]}
             for row in rows
         ],
@@ -34,9 +34,9 @@ def page_data(
 
 
 def drawn_nights(found: Mapping[MetricKey, Series], leading: Sequence[MetricKey]) -> dict[MetricKey, int]:
-    """How many nights of each figure are drawn: those that lead come first, the others share what is left."""
+    """Returns how many nights of each metric are drawn: leading ones come first, the others share what is left."""
     limits: dict[MetricKey, int] = {}
-    left = MOST_POINTS
+    left = MAX_POINTS
     others = [key for key in found if key not in set(leading)]
     for group in ([key for key in leading if key in found], others):
         if not group:
@@ -47,7 +47,9 @@ def drawn_nights(found: Mapping[MetricKey, Series], leading: Sequence[MetricKey]
     return limits
 
 
-def _figure(row: Row, series: Series | None, limits: Mapping[MetricKey, int], runs: int) -> dict[str, Any]:
+def _metric_data(
+    row: Row, series: Series | None, limits: Mapping[MetricKey, int], runs: int
+) -> dict[str, Any]:
     one = row.one
     described: dict[str, Any] = {
         "name": one.key.metric,

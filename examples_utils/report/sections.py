@@ -1,4 +1,4 @@
-"""What the page shows, in its order: what needs attention, all figures, and each benchmark with its variants."""
+"""The page's contents, in order: what needs attention, all metrics, and each benchmark with its variants."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdic
 from examples_utils.report.batch_sizes import TradeOff
 from examples_utils.run_model import MetricKey, Run, VariantFacts, VariantKey
 
-# The figures that a variant is read by, where it has them.
+# A variant's leading metrics, if it has them.
 _LEADING = ("throughput", "latency")
 _ATTENTION = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 
 
 @dataclass(frozen=True)
 class Row:
-    """One figure with its verdict. ``leading``: it is shown unasked; ``number`` counts the figures of the page."""
+    """One metric with its verdict. `leading` metrics are shown by default; `number` counts the metrics of the page."""
 
     number: int
     one: MetricVerdict
@@ -29,7 +29,7 @@ class Row:
 
     @property
     def urgent(self) -> bool:
-        """Whether it needs attention; one that is missing does only if the variant is read by it."""
+        """Whether it needs attention; a missing one only if it is leading."""
         return self.leading and self.one.verdict in _ATTENTION
 
 
@@ -43,12 +43,12 @@ class VariantSection:
 
     @property
     def leading(self) -> tuple[Row, ...]:
-        """The figures that are shown unasked."""
+        """The metrics that are shown by default."""
         return tuple(row for row in self.rows if row.leading)
 
     @property
     def urgent(self) -> tuple[Row, ...]:
-        """The figures that need attention."""
+        """The metrics that need attention."""
         return tuple(row for row in self.rows if row.urgent)
 
 
@@ -65,7 +65,7 @@ class BenchmarkSection:
 def rows_by_urgency(
     comparison: Comparison, changes: Sequence[Change], regressions: Sequence[Regression]
 ) -> tuple[Row, ...]:
-    """All figures, the most urgent first, with their change points and, if they regressed, since when."""
+    """Returns all metrics, the most urgent first, with their change points and, if they regressed, the onset."""
     judged = by_urgency(comparison)
     of_variant: dict[VariantKey, list[MetricKey]] = {}
     for one in comparison.judged:
@@ -73,16 +73,16 @@ def rows_by_urgency(
     leading = {key for keys in of_variant.values() for key in _leading(keys)}
     latest_first = sorted(changes, key=lambda change: -change.point.index)
     regressed = {found.judged.key: found for found in regressions}
-    of_figure: dict[MetricKey, list[Change]] = {}
+    of_metric: dict[MetricKey, list[Change]] = {}
     for change in latest_first:
-        of_figure.setdefault(change.key, []).append(change)
+        of_metric.setdefault(change.key, []).append(change)
     loud = (Verdict.REGRESSED, Verdict.IMPROVED)
     return tuple(
         Row(
             number,
             one,
             one.key in leading or one.verdict in loud,
-            tuple(of_figure.get(one.key, ())),
+            tuple(of_metric.get(one.key, ())),
             regressed.get(one.key),
         )
         for number, one in enumerate(judged)
@@ -92,7 +92,7 @@ def rows_by_urgency(
 def benchmark_sections(
     rows: Sequence[Row], last: Run | None, trade_offs: Sequence[TradeOff]
 ) -> tuple[BenchmarkSection, ...]:
-    """Benchmarks and their variants, the most urgent first, and otherwise in the order of the last run."""
+    """Returns benchmarks and their variants, the most urgent first, and otherwise in the order of the last run."""
     of_variant: dict[VariantKey, list[Row]] = {}
     for row in rows:
         of_variant.setdefault(row.one.key.of_variant, []).append(row)

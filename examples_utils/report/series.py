@@ -1,4 +1,4 @@
-"""The history of each figure: a median and an interval for each night."""
+"""The history of each metric: a median and an interval for each night."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Step:
-    """A change point: from the night ``night`` on (an index into the runs) a figure has another level.
+    """A change point: from the night `night` on (an index into the runs) a metric has another level.
 
-    ``ratio`` is the level after it ÷ the one before it.
+    `ratio` is the level after it ÷ the one before it.
     """
 
     night: int
@@ -29,11 +29,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Series:
-    """What each night measured of one figure.
+    """The values of one metric in each night.
 
-    ``nights`` (n,) are indices into the runs, ascending; ``median``, ``low`` and ``high`` (n,) are in ``unit``.
-    ``last`` holds the repetitions of the last of all runs, and is empty if that run has no value. ``other_unit`` counts
-    the nights that are left out because their unit was another one.
+    `nights` (n,) are indices into the runs, ascending; `median`, `low` and `high` (n,) are in `unit`.
+    `last` contains the repetitions of the last of all runs, and is empty if that run has no value. `other_unit` counts
+    the nights that are omitted because their unit was another one.
     """
 
     key: MetricKey
@@ -47,40 +47,40 @@ class Series:
     other_unit: int = 0
 
     def newest(self, nights: int) -> Series:
-        """The last so many nights of it."""
+        """Returns its last nights."""
         cut = slice(-nights if nights else len(self.nights), None)
         arrays = (self.nights[cut], self.median[cut], self.low[cut], self.high[cut])
         return Series(self.key, self.unit, self.direction, *arrays, self.last, self.other_unit)
 
 
 def collect_series(runs: Sequence[Run], keys: Sequence[MetricKey]) -> dict[MetricKey, Series]:
-    """The histories of the figures that have one in these runs, which are given oldest first."""
-    newest = _newest_figures(runs, set(keys))
+    """Returns the histories of the metrics that have one in these runs, which are given oldest first."""
+    newest = _newest_metrics(runs, set(keys))
     number = {key: position for position, key in enumerate(newest)}
     other_unit = dict.fromkeys(newest, 0)
     by_count: dict[int, tuple[list[int], list[int], list[tuple[float, ...]]]] = {}
     for night, run in enumerate(runs):
-        for key, figure in run.metrics.items():
+        for key, metric in run.metrics.items():
             position = number.get(key)
-            if position is None or not figure.values:
+            if position is None or not metric.values:
                 continue
-            if figure.unit != newest[key].unit:
+            if metric.unit != newest[key].unit:
                 other_unit[key] += 1
                 continue
-            positions, nights, values = by_count.setdefault(len(figure.values), ([], [], []))
+            positions, nights, values = by_count.setdefault(len(metric.values), ([], [], []))
             positions.append(position)
             nights.append(night)
-            values.append(figure.values)
+            values.append(metric.values)
     table = _table(by_count)
     starts = np.searchsorted(table[0], np.arange(len(newest) + 1))
     found = {}
-    for key, figure in newest.items():
+    for key, metric in newest.items():
         rows = slice(*starts[number[key] : number[key] + 2])
         last = runs[-1].metrics.get(key)
         found[key] = Series(
             key,
-            figure.unit,
-            figure.direction,
+            metric.unit,
+            metric.direction,
             table[1][rows].astype(np.int64),
             table[2][rows],
             table[3][rows],
@@ -92,11 +92,11 @@ def collect_series(runs: Sequence[Run], keys: Sequence[MetricKey]) -> dict[Metri
 
 
 def median_interval(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Median, and low and high end of its interval, of each row of (nights, repetitions).
+    """Returns median, and low and high end of its interval, of each row of (nights, repetitions).
 
-    The ends are order statistics whose binomial coverage of the median is at least ``CONFIDENCE``, whatever the
-    distribution (Conover, Practical Nonparametric Statistics, 3.2). Below six repetitions no pair of them covers so
-    much, and the ends are the smallest and the largest (five: 93.75%).
+    The ends are order statistics whose binomial coverage of the median is at least `CONFIDENCE`, whatever the
+    distribution (Conover, Practical Nonparametric Statistics, 3.2). With fewer than six repetitions no pair of them
+    reaches that, and the ends are the minimum and the maximum (five: 93.75%).
     """
     ordered = np.sort(values, axis=1)
     count = values.shape[1]
@@ -105,7 +105,7 @@ def median_interval(values: Floats) -> tuple[Floats, Floats, Floats]:
 
 
 def _rank(count: int) -> int:
-    """The largest rank, from 0, that leaves no more than allowed outside on either side; 0 if none does."""
+    """Returns the largest rank, from 0, that leaves no more than allowed outside on either side; 0 if none does."""
     outside = 0.0
     for rank in range(count):
         outside += comb(count, rank) / 2**count
@@ -114,7 +114,7 @@ def _rank(count: int) -> int:
     return 0
 
 
-def _newest_figures(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[MetricKey, Metric]:
+def _newest_metrics(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[MetricKey, Metric]:
     newest: dict[MetricKey, Metric] = {}
     for run in reversed(runs):
         for key in run.metrics.keys() & (keys - newest.keys()):
@@ -126,7 +126,7 @@ def _newest_figures(runs: Sequence[Run], keys: set[MetricKey]) -> Mapping[Metric
 
 
 def _table(by_count: Mapping[int, tuple[list[int], list[int], list[tuple[float, ...]]]]) -> list[Floats]:
-    """Columns of position, night, median, low and high, in the order of the first two."""
+    """Returns columns of position, night, median, low and high, in the order of the first two."""
     parts = []
     for count, (positions, nights, values) in by_count.items():
         flat = np.fromiter(chain.from_iterable(values), np.float64, len(values) * count)

@@ -1,4 +1,4 @@
-"""The page's template, and how it writes values."""
+"""The page's template and its filters."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from examples_utils.report.batch_sizes import front
 from examples_utils.results.metric_text import format_metric
 from examples_utils.run_model import Run
 
-# What the page can hold of each variant's log.
-_MOST_LOG_LINES, _MOST_LOG_CHARACTERS = 40, 4_000
+# The maximum that the page shows of each variant's log.
+_MAX_LOG_LINES, _MAX_LOG_CHARACTERS = 40, 4_000
 _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 
 def page_template(runs: Sequence[Run]) -> Template:
-    """The template with its filters for a page of ``runs``. Everything that is not marked as our own is escaped."""
+    """Returns the template with its filters for a page of `runs`. Everything not marked as safe is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "assets"),
         autoescape=True,
@@ -63,9 +63,9 @@ def page_template(runs: Sequence[Run]) -> Template:
 
 
 def log_tail(text: str) -> str:
-    """The last lines of a log, as many as the page can hold of each variant."""
-    lines = wording.printable(text).rstrip().splitlines()[-_MOST_LOG_LINES:]
-    return "\n".join(lines)[-_MOST_LOG_CHARACTERS:]
+    """Returns the last lines of a log, up to the maximum for each variant."""
+    lines = wording.printable(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
+    return "\n".join(lines)[-_MAX_LOG_CHARACTERS:]
 
 
 def _printable(value: object) -> object:
@@ -73,14 +73,14 @@ def _printable(value: object) -> object:
 
 
 def _broken_after(title: str, benchmark: str) -> Markup:
-    """A long name is best broken between its benchmark's and what its variant adds."""
+    """Allows a line break in a long name between its benchmark's name and the rest."""
     title, benchmark = wording.printable(title), wording.printable(benchmark)
     added = title.removeprefix(f"{benchmark}_")
     return escape(title) if added == title else escape(f"{benchmark}_") + Markup("<wbr>") + escape(added)
 
 
 def _minus(text: str) -> str:
-    """A hyphen before a figure is a minus, and is read as one."""
+    """Replaces a hyphen before a number with a minus sign."""
     return _MINUS.sub("−", text)
 
 
@@ -89,12 +89,12 @@ def _first_upper(text: str) -> str:
 
 
 def _number(value: float) -> str:
-    """A figure as HTML and JavaScript write numbers, with all its digits."""
+    """Formats a value as HTML and JavaScript write numbers, with all its digits."""
     return repr(value).replace("inf", "Infinity")
 
 
 def _glyph(one: MetricVerdict, reach: float) -> dict[str, float] | None:
-    """Where in a plot from -50 to 50 the interval, the ratio and the threshold lie; None without an interval."""
+    """Returns the positions of interval, ratio and threshold in a plot from -50 to 50; None without an interval."""
     if one.ratio is None or one.low is None or one.high is None:
         return None
     threshold = 0.0 if one.threshold is None else one.threshold

@@ -1,4 +1,4 @@
-"""What only the page and the comment write: headline, evidence, machines and their differences."""
+"""Wording of the page and the comment only: headline, evidence, machines and their differences."""
 
 from __future__ import annotations
 
@@ -11,53 +11,55 @@ from examples_utils.comparison.text import counted
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
-# No document can hold these, and a terminal would not show them either.
+# Not allowed in any document, and not shown by a terminal either.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 def headline(comparison: Comparison) -> str:
-    """The page in a few words, such as ``2 figures regressed, 1 failed``."""
+    """Returns the headline, such as `2 metrics regressed, 1 variant failed`."""
     counts = Counter(one.verdict for one in comparison.judged)
     failed = len({one.key.of_variant for one in comparison.judged if one.verdict is Verdict.FAILED})
     regressed = counts[Verdict.REGRESSED]
-    said = []
+    parts = []
     if regressed:
-        said.append(f"{counted('figure', regressed)} regressed")
+        parts.append(f"{counted('metric', regressed)} regressed")
     if failed:
-        said.append(f"{counted('variant', failed)} failed")
-    if said:
-        return ", ".join(said)
-    return "Nothing regressed" if comparison.judged else "No figure to compare"
+        parts.append(f"{counted('variant', failed)} failed")
+    if parts:
+        return ", ".join(parts)
+    return "Nothing regressed" if comparison.judged else "No metric to compare"
 
 
 def evidence(one: MetricVerdict) -> str:
-    """Why a verdict is no noise: the corrected test, and how much was measured."""
-    said = [] if one.q is None else [f"q {small(one.q)}"]
+    """Returns the evidence for a verdict: the corrected test, and the number of repetitions."""
+    parts = [] if one.q is None else [f"q {small(one.q)}"]
     if one.new_values:
-        base = f" against {one.base_values} of {counted('run', one.base_runs)}" if one.base_values else ""
-        said.append(f"{counted('repetition', one.new_values)}{base}")
+        base = (
+            f" compared with {one.base_values} of {counted('run', one.base_runs)}" if one.base_values else ""
+        )
+        parts.append(f"{counted('repetition', one.new_values)}{base}")
     if one.threshold is not None:
-        said.append(f"threshold {one.threshold * 100:.3g}%")
-    return ", ".join(said)
+        parts.append(f"threshold {one.threshold * 100:.3g}%")
+    return ", ".join(parts)
 
 
 def small(probability: float) -> str:
-    """A p-value: below a ten thousandth its digits mean nothing."""
+    """Formats a p-value: below a ten thousandth, its digits are meaningless."""
     return f"{probability:.2g}" if probability >= 1e-4 else "< 0.0001"
 
 
 def machine_line(machine: Mapping[str, Any]) -> str:
-    """The machine in a line: processor, cores, memory and accelerators, as far as they are known."""
+    """Returns processor, cores, memory and accelerators of the machine, as far as they are known."""
     memory = machine.get("memory_bytes")
-    said = [str(machine.get("hostname") or ""), str(machine.get("cpu") or "")]
-    said.append(f"{machine['cores']} cores" if machine.get("cores") else "")
-    said.append(f"{memory / 2**30:.0f} GiB" if isinstance(memory, int | float) else "")
-    said += map(str, machine.get("accelerators") or ())
-    return ", ".join(filter(None, said))
+    parts = [str(machine.get("hostname") or ""), str(machine.get("cpu") or "")]
+    parts.append(f"{machine['cores']} cores" if machine.get("cores") else "")
+    parts.append(f"{memory / 2**30:.0f} GiB" if isinstance(memory, int | float) else "")
+    parts += map(str, machine.get("accelerators") or ())
+    return ", ".join(filter(None, parts))
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What differs between two fingerprints or settings, each as ``name: old → new``."""
+    """Returns the differences between two fingerprints or settings, each as `name: old → new`."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
     return [
         f"{name}: {old.get(name, 'none')} → {new.get(name, 'none')}"
@@ -67,7 +69,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def printable(text: str) -> str:
-    """Text as a page can hold it: without colours of a terminal, and with a mark for control characters."""
+    """Returns text without a terminal's colours, and with control characters replaced."""
     return _CONTROL.sub("\ufffd", _ANSI.sub("", text.replace("\r\n", "\n")))
 
 

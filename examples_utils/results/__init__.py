@@ -1,1 +1,1 @@
-"""Records of variants, the log folder that holds them, and the files and tables made of them."""
+"""Records of variants, the log folder that contains them, and the files and tables made of them."""

@@ -1,4 +1,4 @@
-"""``benchmark_results.csv``: a row a variant, the union of the metrics as columns."""
+"""`benchmark_results.csv`: one row per variant, the union of the metrics as columns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COLUMNS = ("benchmark_name", "variant_name", "params", "status", "exitcode", "r
 def results_csv(
     results: Sequence[VariantResult], metrics: Sequence[str] = (), additional_metrics: bool = False
 ) -> str:
-    """The file's text. ``metrics`` limits and orders the metric columns; empty means all."""
+    """Returns the file's text. `metrics` limits and orders the metric columns; empty means all."""
     columns = list(metrics) or list(dict.fromkeys(metric for result in results for metric in result.results))
     rows = [_row(result, columns, additional_metrics) for result in results]
     text = io.StringIO()
@@ -49,5 +49,5 @@ def _row(result: VariantResult, metrics: Sequence[str], additional_metrics: bool
 
 
 def _renamed(metrics: Sequence[str]) -> list[str]:
-    """A metric that is called like a column of ours keeps its figures under another name."""
+    """Renames a metric that has the name of a fixed column."""
     return [f"metric:{metric}" if metric in _COLUMNS else metric for metric in metrics]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def exit_text(exitcode: int) -> str:
-    """How a command that did not end well ended."""
+    """Describes the end of a command that failed."""
     if exitcode > 0:
         return f"exited with code {exitcode}"
     import signal

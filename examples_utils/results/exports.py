@@ -1,4 +1,4 @@
-"""The files that sum up a run, rebuilt at any time from the records of its variants."""
+"""The summary files of a run, which can be rebuilt at any time from the records of its variants."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from examples_utils.results.repetitions import combined_results
 
 
 def collect(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
-    """Writes benchmark_results.json, .csv and .xml; gives the variants, repetitions combined, and complaints.
+    """Writes benchmark_results.json, .csv and .xml; returns the variants, repetitions combined, and error messages.
 
-    Variants that the run did not come to are there as well, with a status that says so.
+    Includes variants that were not run, with that status.
     """
     options = stored_options(log_folder) or RunOptions()
     results, unreadable = stored_results(log_folder)

@@ -1,4 +1,4 @@
-"""The end of what a command printed."""
+"""The end of a command's output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ERROR = re.compile(r"^(?:\S+: )?(?:error|fatal): (\S.*)$", re.MULTILINE)
 
 
 def tail(file: Path, size: int) -> str:
-    """The last ``size`` bytes of a file as text; empty if it cannot be read."""
+    """Returns the last `size` bytes of a file as text; empty if it cannot be read."""
     try:
         with file.open("rb") as stream:
             stream.seek(max(file.stat().st_size - size, 0))
@@ -21,6 +21,6 @@ def tail(file: Path, size: int) -> str:
 
 
 def last_error(file: Path) -> str:
-    """The last line ``error: …`` (or ``fatal: …``, either after a program's name) near the end; empty without one."""
+    """Returns the last line `error: …` (or `fatal: …`, either after a program's name) near the end, or ""."""
     found = _ERROR.findall(tail(file, _LAST_BYTES))
     return found[-1].rstrip()[:_LONGEST] if found else ""

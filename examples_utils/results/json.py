@@ -1,4 +1,4 @@
-"""``benchmark_results.json``: every record, by benchmark name."""
+"""`benchmark_results.json`: every record, by benchmark name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from examples_utils.results.record import PASSED, VariantResult, record_text
 
 
 def results_json(results: Sequence[VariantResult], additional_metrics: bool = False) -> str:
-    """The file's text: ``{benchmark name: [record]}``."""
+    """Returns the file's text: `{benchmark name: [record]}`."""
     by_benchmark: dict[str, list[str]] = {}
     for result in results:
         record = result.as_json() | (additional(result) if additional_metrics else {})
@@ -22,7 +22,7 @@ def results_json(results: Sequence[VariantResult], additional_metrics: bool = Fa
 
 
 def additional(result: VariantResult) -> dict[str, Any]:
-    """What ``--additional-metrics`` adds to the figures of a variant."""
+    """Returns what `--additional-metrics` adds to the metrics of a variant."""
     return {
         "test_duration": result.test_duration,
         "cmd": result.command,

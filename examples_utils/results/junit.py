@@ -1,4 +1,4 @@
-"""``benchmark_results.xml``: JUnit, a suite a benchmark and a test case a variant."""
+"""`benchmark_results.xml`: JUnit, one suite per benchmark and one test case per variant."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 
 def results_junit(results: Sequence[VariantResult]) -> str:
-    """The file's text."""
+    """Returns the file's text."""
     from junitparser import JUnitXml, TestSuite
 
     document = JUnitXml("benchmarks")
@@ -55,5 +55,5 @@ def _stderr_tail(result: VariantResult) -> str:
 
 
 def clean(text: str) -> str:
-    """The text without the characters that XML cannot hold."""
+    """Returns the text without the characters that XML cannot contain."""
     return _NOT_IN_XML.sub("\ufffd", text)

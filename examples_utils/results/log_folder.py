@@ -1,4 +1,4 @@
-"""The log folder: where a run keeps everything, so that no finished result can be lost."""
+"""The log folder: everything that a run produces, stored so that no finished result is lost."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ _RUN_WIDE = (
 
 @contextlib.contextmanager
 def new_log_folder(
-    wished: str | None, options: RunOptions, variants: Mapping[str, Mapping[str, Any]]
+    requested: str | None, options: RunOptions, variants: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Path]:
-    """A folder for a fresh run, held by this process alone. An earlier run in it is moved aside, not lost.
+    """Creates a folder for a new run, locked by this process. Moves an earlier run in it aside, so that it is not lost.
 
-    ``variants`` are those of the plan, by their folder (see ``planning.folder_names``). They are noted, so that none
+    `variants` are those of the plan, by their folder (see `planning.folder_names`). They are recorded, so that none
     is forgotten if the run is stopped, and so that a later run moves their folders and nothing else: the log
-    folder may well be one that holds other things.
+    folder may well contain other files.
 
     Raises:
-        RequestError: the folder cannot be written, or another run is using it.
+        RequestError: The folder cannot be written, or another run is using it.
     """
-    folder = Path(wished) if wished else time_stamped(Path("logs"))
+    folder = Path(requested) if requested else time_stamped(Path("logs"))
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RequestError(f"--log-dir {folder}: cannot be made: {error.strerror}") from None
-    with _held(folder.absolute()) as held:
+        raise RequestError(f"--log-dir {folder}: cannot be created: {error.strerror}") from None
+    with _locked(folder.absolute()) as held:
         _move_earlier_run_aside(held)
         run = {"options": options.as_json(), "variants": variants}
         write_durably(held / _RUN_FILE, record_text(run))
@@ -57,18 +57,18 @@ def new_log_folder(
 
 @contextlib.contextmanager
 def resumed_log_folder(folder: Path) -> Iterator[tuple[Path, RunOptions]]:
-    """The folder of a run that was stopped, and what that run had been asked for. Raises RequestError."""
+    """Opens the folder of a stopped run, and returns that run's options. Raises RequestError."""
     options = stored_options(folder)
     if options is None:
         raise RequestError(
-            f"--resume {folder}: holds no run (no readable {_RUN_FILE}); name a run's --log-dir"
+            f"--resume {folder}: contains no run (no readable {_RUN_FILE}); name a run's --log-dir"
         )
-    with _held(folder.absolute()) as held:
+    with _locked(folder.absolute()) as held:
         yield held, options
 
 
 def stored_options(folder: Path) -> RunOptions | None:
-    """What the run in this folder was asked for, or None if that cannot be read."""
+    """Returns the options of the run in this folder, or None if they cannot be read."""
     try:
         return RunOptions.from_json(json.loads((folder / _RUN_FILE).read_text("utf-8"))["options"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -76,46 +76,46 @@ def stored_options(folder: Path) -> RunOptions | None:
 
 
 def planned_variants(folder: Path) -> list[dict[str, Any]]:
-    """What the run in this folder was to run, as keys of records; empty if that cannot be read."""
+    """Returns the planned variants of the run in this folder, as keys of records; empty if they cannot be read."""
     return [variant for variant in _noted_variants(folder / _RUN_FILE).values() if isinstance(variant, dict)]
 
 
 def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: int) -> Path:
-    """Where one execution keeps its stdout, stderr and record; ``variant`` is the variant's folder."""
+    """Returns the folder of one execution's stdout, stderr and record; `variant` is the variant's folder."""
     return log_folder / variant / f"repetition_{repetition}" if repeat > 1 else log_folder / variant
 
 
 def store(result: VariantResult, folder: Path) -> None:
-    """Puts the record into its folder; when this returns it survives a crash of the machine."""
+    """Writes the record to its folder; when this returns, it survives a crash of the machine."""
     write_durably(folder / RECORD_FILE, record_text(result.as_json()))
 
 
 def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
-    """All records in a log folder in the order in which they were started, and what could not be read."""
+    """Returns all records in a log folder in the order of their start, and messages about unreadable ones."""
     results, unreadable = [], []
     for file in record_files(log_folder):
         try:
             results.append(VariantResult.from_json(json.loads(file.read_text("utf-8"))))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            unreadable.append(f"{file}: is no record of a variant and was left out: {error}")
+            unreadable.append(f"{file}: is not a record of a variant; omitted: {error}")
     return in_order(results), unreadable
 
 
 def record_files(log_folder: Path) -> list[Path]:
-    """The records of single executions in a log folder."""
-    # Not deeper: log folders of other runs may lie inside this one.
+    """Returns the records of single executions in a log folder."""
+    # Not deeper: this folder may contain log folders of other runs.
     return sorted(
         [*log_folder.glob(f"*/*/{RECORD_FILE}"), *log_folder.glob(f"*/*/repetition_*/{RECORD_FILE}")]
     )
 
 
 def in_order(results: Iterable[VariantResult]) -> list[VariantResult]:
-    """In the order in which they were started."""
+    """Sorts results by their start."""
     return sorted(results, key=lambda result: (result.start_time or "", result.repetition))
 
 
 def write_durably(file: Path, text: str) -> None:
-    """Replaces the file as a whole: a reader, or a crash, sees the old one or the new one."""
+    """Replaces the file atomically: after a crash, it is the old one or the new one."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     with temporary.open("w", encoding="utf-8") as stream:
         stream.write(text)
@@ -126,7 +126,7 @@ def write_durably(file: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def _held(folder: Path) -> Iterator[Path]:
+def _locked(folder: Path) -> Iterator[Path]:
     try:
         lock = (folder / ".lock").open("w")
     except OSError as error:
@@ -150,9 +150,9 @@ def _move_earlier_run_aside(folder: Path) -> None:
         if (folder / name).is_dir():
             (aside / name).parent.mkdir(exist_ok=True)
             (folder / name).rename(aside / name)
-            with contextlib.suppress(OSError):  # other things may lie beside the variants
+            with contextlib.suppress(OSError):  # the folder may contain other files
                 (folder / name).parent.rmdir()
-    # run.json goes last: a crash on the way leaves it to be done again.
+    # run.json goes last: after a crash in between, the move is repeated.
     for pattern in _RUN_WIDE:
         for entry in folder.glob(pattern):
             entry.rename(aside / entry.name)
@@ -169,7 +169,7 @@ def _noted_variants(run: Path) -> dict[str, Any]:
 
 
 def time_stamped(parent: Path, prefix: str = "") -> Path:
-    """A folder in ``parent`` that is not there yet, called by the date and time."""
+    """Returns a new path in `parent`, named by date and time."""
     return _unused(parent / f"{prefix}{datetime.now().strftime('%Y-%m-%d-%H.%M.%S')}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def format_metric(value: object) -> str:
-    """A value with five significant digits, never in powers of ten between 0.0001 and 10 million."""
+    """Formats a value with five significant digits, without an exponent between 0.0001 and 10 million."""
     if not isinstance(value, int | float):
         return "" if value is None else str(value)
     if value and not 1e-4 <= abs(value) < 1e7:

@@ -1,4 +1,4 @@
-"""The record of a variant: what one element of the result file holds."""
+"""The record of a variant: one element of the result file."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Any
 from examples_utils.run_model import VariantKey
 
 PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
-# Of benchmark_parsers/result.schema.json; a record without one is of the time before it.
+# Of benchmark_parsers/result.schema.json; older records have none.
 SCHEMA_VERSION = 1
 Results = dict[str, dict[str, float | None]]
 
 
 @dataclass(frozen=True)
 class VariantResult:
-    """The first block holds the keys that users' dashboards read; they keep their names, types and text forms.
+    """The first block contains the keys that users' dashboards read; their names, types and text forms are fixed.
 
-    ``results`` maps metric to reduction to value; times are local, as text; ``params`` are texts.
+    `results` maps metric to reduction to value; times are local, as text; `params` are text.
     """
 
     benchmark_path: str
@@ -68,38 +68,38 @@ class VariantResult:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """See ``identity_of``; repetitions share it."""
+        """See `identity_of`; repetitions share it."""
         return identity_of(vars(self))
 
     @property
     def title(self) -> str:
-        """How summaries call it."""
+        """The title in summaries."""
         return VariantKey.of_record(vars(self)).title
 
     def value(self, metric: str) -> float | None:
-        """The metric's value, whatever its reduction is called."""
+        """Returns the metric's value, whatever the name of its reduction."""
         return next(iter(self.results.get(metric, {}).values()), None)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, in the order of the fields."""
+        """Returns plain values, in the order of the fields."""
         return {name: getattr(self, name) for name in _FIELDS}
 
     @staticmethod
     def from_json(stored: Mapping[str, Any]) -> VariantResult:
-        """The inverse of ``as_json``. Raises TypeError or KeyError if the file holds something else."""
+        """The inverse of `as_json`. Raises TypeError or KeyError if the file contains something else."""
         return VariantResult(**{name: stored[name] for name in _FIELDS if name in stored})
 
 
 def identity_of(record: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Which variant of which spec file, inside one log folder.
+    """Identifies a variant of a spec file inside one log folder.
 
-    Not its ``VariantKey``: two specs of a run may be of one suite, and records of older versions name none.
+    Not its `VariantKey`: two specs of a run may belong to one suite, and older records name none.
     """
     return record["benchmark_path"], record["benchmark_name"], record["variant_name"]
 
 
 def no_results() -> dict[str, dict[str, Any]]:
-    """The figures of a variant that was not executed: only the one that every record has."""
+    """Returns the results of a variant that was not executed: only those that every record has."""
     return {"total_compiling_time": {"mean": None}}
 
 
@@ -107,18 +107,18 @@ _FIELDS = tuple(field.name for field in fields(VariantResult))
 
 
 def record_text(record: Mapping[str, Any], indent: str = "") -> str:
-    """A record as JSON with a line a key: the standard library's indented form takes far longer to write."""
+    """Formats a record as JSON with one line per key: the standard library's indented form is far slower."""
     lines = ",\n".join(f"{indent}  {json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
     return f"{indent}{{\n{lines}\n{indent}}}"
 
 
 def duration_text(duration_s: float) -> str:
-    """A duration as the result file has always written it, such as ``0:00:03.120000``."""
+    """Formats a duration as the result file has always done, such as `0:00:03.120000`."""
     return str(timedelta(seconds=round(duration_s, 6)))
 
 
 def utc_text(local_time: datetime) -> str:
-    """A local time as one that can be ordered across time zones and changes of the clock."""
+    """Converts a local time to one that can be ordered across time zones and changes of the clock."""
     return local_time.astimezone(timezone.utc).isoformat()
 
 
@@ -128,13 +128,13 @@ _PER_REPETITION = ("repetition", "status", "reason", "exitcode", "timed_out", "r
 
 
 def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:
-    """One record for all repetitions of a variant, which it lists under ``repetitions``.
+    """Combines all repetitions of a variant into one record, which lists them under `repetitions`.
 
-    ``repeat`` is how many were wanted: a warning says if the run ended before all were made.
+    `repeat` is the requested number: a warning reports if the run ended before all were run.
 
-    Each figure is the median over the repetitions that have it. The variant passed if all of them did;
-    if not, the first failure gives the status, the reason and the exit code, and figures stay as they are.
-    Samples and summaries are those of single repetitions, and stay with these.
+    Each metric is the median over the repetitions that have it. The variant passed if all of them did;
+    if not, the first failure provides the status, the reason and the exit code, and metrics stay unchanged.
+    Samples and summaries belong to single repetitions, and stay there.
     """
     ordered = sorted(results, key=lambda result: result.repetition)
     failures = [result for result in ordered if result.status == FAILED]
@@ -184,7 +184,7 @@ def _combined_metrics(
         for name, metric in result.metrics.items():
             known = combined.setdefault(name, metric)
             if known["value"] is None and metric["value"] is not None:
-                combined[name] = metric  # so that the reason of one repetition does not stand beside a value
+                combined[name] = metric  # so that a repetition's reason does not accompany a value
     return {
         name: {key: value for key, value in metric.items() if key not in ("samples", "summary")}
         | {"value": medians.get(name, {}).get(metric["reduction"])}

@@ -1,4 +1,4 @@
-"""The variants of a log folder from the records of their repetitions."""
+"""Combines the records of repetitions into the variants of a log folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from examples_utils.results.record import NOT_RUN, VariantResult, combine, no_re
 
 
 def combined_results(log_folder: Path, results: Sequence[VariantResult], repeat: int) -> list[VariantResult]:
-    """A log folder's variants from the records in it, repetitions combined; at the end those that were not run."""
+    """Returns a log folder's variants, repetitions combined; at the end those that were not run."""
     by_variant: dict[tuple[str, str, str], list[VariantResult]] = {}
     for result in results:
         by_variant.setdefault(result.identity, []).append(result)

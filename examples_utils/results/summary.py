@@ -1,4 +1,4 @@
-"""The end of a run on the terminal: a table of figures, then one line a variant."""
+"""The summary of a run on the terminal: a table of metrics, then one line per variant."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _SHOWN_NOT_RUN = 10
 
 
 def results_table(results: Sequence[VariantResult], width: int | None) -> str:
-    """A row a variant that was run or skipped, with the columns that the entries' ``output`` names.
+    """Returns one row per variant that ran or was skipped, with the columns of the entries' `output`.
 
     Args:
-        results: the variants in the order in which they ran.
-        width: of the terminal; None for a file or a pipe, where nothing is cut or wrapped.
+        results: The variants in the order in which they ran.
+        width: Of the terminal; None for a file or a pipe, where nothing is cut or wrapped.
     """
     shown = [result for result in results if result.status != NOT_RUN]
     columns = list(dict.fromkeys(label for result in shown for label, _ in _output(result)))
@@ -35,11 +35,11 @@ def _row(result: VariantResult, columns: Sequence[str]) -> list[str]:
 
 
 def summary_lines(results: Sequence[VariantResult], duration_s: float) -> list[str]:
-    """PASSED, SKIPPED and FAILED lines, failures last so that they stay in sight, and the counts."""
+    """Returns PASSED, SKIPPED and FAILED lines, failures last so that they stay visible, and the counts."""
     not_run = [result.title for result in results if result.status == NOT_RUN]
     lines = [f"NOT RUN {title}" for title in not_run[:_SHOWN_NOT_RUN]]
     if len(not_run) > _SHOWN_NOT_RUN:
-        lines.append(f"NOT RUN: {len(not_run) - _SHOWN_NOT_RUN} more, which the result files name")
+        lines.append(f"NOT RUN: {len(not_run) - _SHOWN_NOT_RUN} more, listed in the result files")
     for status in (PASSED, SKIPPED, FAILED):
         for result in results:
             if result.status == status:
@@ -49,16 +49,14 @@ def summary_lines(results: Sequence[VariantResult], duration_s: float) -> list[s
         (sum(result.status == status for result in results), status)
         for status in (FAILED, PASSED, SKIPPED, NOT_RUN)
     ]
-    said = ", ".join(f"{count} {status}" for count, status in counts if count) or "nothing ran"
-    return [*lines, f"{said} in {duration_s:.1f} s"]
+    totals = ", ".join(f"{count} {status}" for count, status in counts if count) or "nothing ran"
+    return [*lines, f"{totals} in {duration_s:.1f} s"]
 
 
-def figures_line(result: VariantResult) -> str:
-    """The figures of one variant in a line, for the progress of the run."""
-    figures = (
-        (label, _cell(result, source)) for label, source in _output(result) if source in result.results
-    )
-    return ", ".join(f"{label} {cell}" for label, cell in figures if cell)
+def metrics_line(result: VariantResult) -> str:
+    """Returns the metrics of one variant on a line, for the progress of the run."""
+    cells = ((label, _cell(result, source)) for label, source in _output(result) if source in result.results)
+    return ", ".join(f"{label} {cell}" for label, cell in cells if cell)
 
 
 def _output(result: VariantResult) -> list[tuple[str, str]]:
@@ -72,5 +70,5 @@ def _cell(result: VariantResult, source: str) -> str:
         return format_metric(result.value(source))
     if source in result.params:
         return result.params[source]
-    # Entries also write a fixed figure, such as a batch size that is part of the command.
+    # Entries may also give a fixed value, such as a batch size that is part of the command.
     return source if source.replace(".", "", 1).isdigit() else ""

@@ -8,9 +8,9 @@ from typing import Any
 
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Collection[int]) -> str:
-    """Markdown, which is a table for eyes and for tools. Loading rich would take longer than all else here.
+    """Returns a Markdown table. Loading rich would take longer than everything else here.
 
-    ``numeric`` are the columns that are aligned to the right.
+    `numeric` are the columns that are right-aligned.
     """
     shown = [[" ".join(cell.split()) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
@@ -33,9 +33,9 @@ def terminal_table(
     width: int,
     styles: Sequence[str] | None = None,
 ) -> str:
-    """A table with borders that folds long cells to fit into ``width`` columns.
+    """Returns a table with borders that folds long cells to fit into `width` columns.
 
-    ``styles`` are rich's names of how each row's first cell is shown, such as ``bold red``; None for no colours.
+    `styles` are rich's styles of each row's first cell, such as `bold red`; None for no colours.
     """
     from rich import box
     from rich.console import Console

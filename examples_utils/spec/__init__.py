@@ -1,1 +1,1 @@
-"""Benchmark specs: YAML files as checked values."""
+"""Benchmark specs: YAML files as validated values."""

@@ -1,4 +1,4 @@
-"""Which files ``--spec`` names."""
+"""Resolves `--spec` to files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _SUFFIXES = (".yml", ".yaml")
 
 
 def find_specs(given: Sequence[str]) -> list[Path]:
-    """The spec files, in the order given, each once: a file, a folder's YAML files, or a shell pattern's.
+    """Returns the spec files, in the order given, each once: a file, a folder's YAML files, or a shell pattern's.
 
-    Of a folder, YAML files that hold no benchmark (another program's configuration) are passed over.
-    Raises RequestError for a name that leads to no file.
+    In a folder, YAML files without a benchmark (another program's configuration) are ignored.
+    Raises RequestError for a name that matches no file.
     """
     found = [file.absolute() for name in given for file in _files(name)]
     return list(dict.fromkeys(found))
@@ -29,7 +29,7 @@ def _files(name: str) -> list[Path]:
         specs = [file for file in inside if _holds_benchmarks(file)]
         if not specs:
             raise RequestError(
-                f"--spec {name}: the folder holds no spec ({' or '.join(_SUFFIXES)} with a cmd)"
+                f"--spec {name}: the folder contains no spec ({' or '.join(_SUFFIXES)} with a cmd)"
             )
         return specs
     if path.exists():
@@ -38,8 +38,8 @@ def _files(name: str) -> list[Path]:
     files = [match for match in matches if match.is_file()]
     if files:
         return files
-    beside = sorted(file.name for suffix in _SUFFIXES for file in path.parent.glob(f"*{suffix}"))
-    remedy = did_you_mean(path.name, beside) if beside else "give the path of a benchmarks.yml"
+    siblings = sorted(file.name for suffix in _SUFFIXES for file in path.parent.glob(f"*{suffix}"))
+    remedy = did_you_mean(path.name, siblings) if siblings else "give the path of a benchmarks.yml"
     raise RequestError(f"--spec {name}: no such file; {remedy}")
 
 
@@ -47,6 +47,6 @@ def _holds_benchmarks(file: Path) -> bool:
     try:
         root = read_document(file.absolute()).root
     except RequestError:
-        return True  # whoever loads it says what is wrong with it
+        return True  # loading it reports the error
     entries = [node for _, node in (root.pairs or {}).values() if node.pairs]
     return any("cmd" in (node.pairs or {}) or "notebook" in (node.pairs or {}) for node in entries)

@@ -1,4 +1,4 @@
-"""Benchmark specs: the entries of a YAML file, checked, as values."""
+"""Loads benchmark specs: the validated entries of a YAML file, as values."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Notebook:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One entry of a spec after merges and defaults. ``folder`` is where its command runs.
+    """One entry of a spec after merges and defaults. `folder` is where its command runs.
 
-    ``threshold`` is the smallest change of its figures that matters, as a share.
+    `threshold` is the smallest change of its metrics that matters, as a share.
     """
 
     name: str
@@ -62,9 +62,9 @@ class Benchmark:
 
 @dataclass(frozen=True, eq=False)
 class Spec:
-    """One file's benchmarks that can run, and what is wrong, by the name of the entry or shared block.
+    """One file's valid benchmarks, and its problems, by the name of the entry or shared block.
 
-    ``names`` are those of all entries, also of those with errors, in the order of the file.
+    `names` are those of all entries, including invalid ones, in the order of the file.
     """
 
     file: Path
@@ -74,10 +74,10 @@ class Spec:
 
 
 def load_spec(file: Path) -> Spec:
-    """Reads and checks one spec.
+    """Reads and validates one spec.
 
     Raises:
-        SpecError: the file cannot be read, is no YAML, or is no mapping of entries.
+        SpecError: The file cannot be read, is not YAML, or is not a mapping of entries.
     """
     document = read_document(file.absolute())
     if problems := check_file(document):
@@ -109,7 +109,7 @@ def load_specs(files: Sequence[Path]) -> list[Spec]:
 
 
 def _is_shared_block(document: Document, name: str, node: Node) -> bool:
-    """Blocks that other entries merge: called ...options..., or anchored, merged and without a command."""
+    """Whether other entries merge the block: it is called ...options..., or anchored, merged and without a command."""
     if "options" in name or (node.pairs is None and node.anchored):
         return True
     has_command = node.pairs is not None and ("cmd" in node.pairs or "notebook" in node.pairs)
@@ -169,13 +169,13 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
 
 
 def as_text(value: Any) -> str:
-    """A YAML scalar as a command or an environment variable holds it."""
+    """Formats a YAML scalar for a command or an environment variable."""
     return value if isinstance(value, str) else str(value)
 
 
 def _folder(spec_folder: Path, location: str | None) -> Path:
-    # In the field `location` is often a path inside some other checkout (public_examples/...), kept for
-    # book-keeping; the command then runs beside its spec, as it always did.
+    # In existing specs, `location` is often a path inside some other checkout (public_examples/...), kept for
+    # reference; the command then runs in the spec's folder, as it always did.
     if location and (spec_folder / location).is_dir():
         return (spec_folder / location).resolve()
     return spec_folder

@@ -1,4 +1,4 @@
-"""``{name}`` in a command: which parameters it names, and putting their values in."""
+"""`{name}` in a command: finds the parameters, and inserts their values."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ _SHELL_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 def placeholders(text: str) -> list[str]:
-    """The parameter names that a command uses, in order."""
+    """Returns the parameter names that a command uses, in order."""
     return [name for _, name in _pieces(text) if name is not None]
 
 
 def fill(text: str, parameters: Mapping[str, str]) -> str:
-    """The command with the parameters' values. Raises KeyError for a name that is no parameter."""
+    """Inserts the parameters' values into a command. Raises KeyError for an unknown parameter."""
     return "".join(piece + (parameters[name] if name is not None else "") for piece, name in _pieces(text))
 
 
 @lru_cache(maxsize=256)
 def _pieces(text: str) -> tuple[tuple[str, str | None], ...]:
-    """Literal text, each followed by the parameter that stands behind it, if any.
+    """Splits into literal text, each followed by the next parameter, if any.
 
-    Where the text is a plain format string, ``{{`` and ``}}`` stand for one brace. Where it is not, as with
-    JSON or shell code in it, every brace that does not enclose a lone name is left as it is.
+    In a valid format string, `{{` and `}}` stand for one brace. Otherwise, as with JSON or shell code, every
+    brace that does not enclose a lone name is left unchanged.
     """
     protected = _SHELL_VARIABLE.sub(r"${{\1}}", text)
     try:

@@ -1,4 +1,4 @@
-"""What an entry requires of the machine, and what of it is missing here."""
+"""An entry's requirements, and which of them this machine lacks."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ _AMOUNTS: dict[str, Callable[[str], object]] = {"python": _version, "cores": int
 
 
 def explain_bad_requirement(requirement: str) -> str | None:
-    """Why a requirement's text means nothing, or None if it is well formed."""
+    """Returns why a requirement is malformed, or None if it is valid."""
     if not (comparison := _COMPARISON.fullmatch(requirement)):
         if _NAME.fullmatch(requirement.strip()):
             return None
-        return f"{requirement!r} is no requirement: write a name, or python>=3.11, cores>=4, memory>=16GiB"
+        return f"{requirement!r} is not a requirement: write a name, or python>=3.11, cores>=4, memory>=16GiB"
     what, least = comparison.groups()
     if what not in _AMOUNTS:
         return f"only python, cores and memory can be compared with >=; got {requirement!r}"
     try:
         _AMOUNTS[what](least)
     except ValueError:
-        return f"{least!r} is no amount; write it as in python>=3.11, cores>=4, memory>=16GiB"
+        return f"{least!r} is not an amount; write it as in python>=3.11, cores>=4, memory>=16GiB"
     return None
 
 
 def missing_requirements(requires: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """What is missing, each as a reason for a person; empty if the entry can run here.
+    """Returns the missing requirements, each as a reason; empty if the entry can run here.
 
-    ``environment`` is that of the command: programs are looked for on its PATH.
+    `environment` is that of the command: programs are searched on its PATH.
     """
     return [reason for requirement in requires if (reason := _missing(requirement.strip(), environment))]
 
@@ -61,7 +61,7 @@ def _missing(requirement: str, environment: Mapping[str, str]) -> str | None:
         return None if shutil.which("gc-info", path=path) else "requires an IPU (no gc-info on PATH)"
     if requirement == "cuda":
         return None if _has_cuda(path) else "requires a CUDA device (no NVIDIA driver or GPU found)"
-    if requirement == "tritonserver":  # the package's is not on PATH
+    if requirement == "tritonserver":  # the package's own is not on PATH
         found = shutil.which(requirement, path=path) or _is_importable("pytriton")
         return (
             None

@@ -1,4 +1,4 @@
-"""The smallest effect that matters, as people write it: ``2%``, or the share 0.02."""
+"""The smallest change that matters, as users write it: `2%`, or the share 0.02."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import re
 
 DEFAULT_THRESHOLD = 0.02
 _PERCENT = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
-EXPECTED = "a share of the figure above 0% and below 100%, such as 2%"
+EXPECTED = "a share of the metric above 0% and below 100%, such as 2%"
 
 
 def parse_threshold(written: str | float) -> float:
-    """The threshold as a share: 0.02 for ``2%``, ``0.02`` or 0.02.
+    """Returns the threshold as a share: 0.02 for `2%`, `0.02` or 0.02.
 
     Raises:
-        ValueError: it is neither, or not between 0% and 100%. A bare 2 is refused, as it could mean 2% as well as 200%.
+        ValueError: It is neither, or not between 0% and 100%. A bare 2 is refused, as it could mean 2% as well as 200%.
     """
     try:
         match = _PERCENT.fullmatch(written) if isinstance(written, str) else None

@@ -1,4 +1,4 @@
-"""What is wrong with a spec: its schema first, then what a schema cannot say."""
+"""Validates a spec: its schema first, then the rules that a schema cannot express."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from examples_utils.spec.yaml_nodes import Document, Node, Steps
 
 
 def check_file(document: Document) -> list[Problem]:
-    """Faults of the file as a whole."""
+    """Returns the problems of the file as a whole."""
     if document.root.pairs is None:
         place = document.place(document.root)
         return [Problem(place, "", "a spec is a mapping of benchmark names to entries; this file has none")]
@@ -30,7 +30,7 @@ def check_file(document: Document) -> list[Problem]:
 
 
 def check_entry(document: Document, name: str, key: Node, node: Node) -> list[Problem]:
-    """All faults of one entry; an entry whose faults are all warnings can run."""
+    """Returns all problems of one entry; an entry with warnings only can run."""
     if node.pairs is None:
         message = "a benchmark is a mapping with at least a cmd; name shared blocks ...options..."
         return [Problem(document.place(key), name, message)]
@@ -46,7 +46,7 @@ def check_entry(document: Document, name: str, key: Node, node: Node) -> list[Pr
 
 
 def spec_schema() -> dict[str, Any]:
-    """The JSON Schema of a spec, as shipped."""
+    """Returns the JSON Schema of a spec, as shipped."""
     schema: dict[str, Any] = json.loads(Path(__file__).with_name("spec.schema.json").read_text("utf-8"))
     return schema
 
@@ -60,7 +60,7 @@ def _entry_schema() -> dict[str, Any]:
 @cache
 def _accepts() -> Callable[[Any], Any]:
     # fastjsonschema compiles the schema and is a hundred times faster, but stops at the first fault and
-    # says little about it; jsonschema then explains the few entries that have faults.
+    # explains little; jsonschema then explains the few entries that have faults.
     import fastjsonschema
 
     check: Callable[[Any], Any] = fastjsonschema.compile(_entry_schema(), use_default=False)
@@ -97,7 +97,7 @@ def _explain(error: Any) -> str:
 
 
 def _number_hint(value: Any) -> str:
-    """YAML 1.1 takes 1e3 for text: its floats need a dot and a sign in the exponent."""
+    """YAML 1.1 interprets 1e3 as text: its floats need a dot and a sign in the exponent."""
     number = _number_of(value) if isinstance(value, str) else None
     if number is None or not math.isfinite(number):
         return ""
@@ -110,7 +110,7 @@ def _short(value: Any) -> str:
 
 
 def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
-    if not math.isfinite(entry.get("timeout") or 0):  # a schema cannot tell .nan and .inf from numbers
+    if not math.isfinite(entry.get("timeout") or 0):  # a schema cannot distinguish .nan and .inf from numbers
         yield (
             ("timeout",),
             f"expected a number of seconds above 0; got {entry['timeout']}; leave it out for no limit",
@@ -190,7 +190,7 @@ def _placeholder_problems(entry: dict[str, Any], known: tuple[str, ...]) -> Iter
             remedy = did_you_mean(name, known) or "the entry has no parameters"
             yield (
                 ("cmd",),
-                f"{{{name}}} is no parameter; {remedy} (write {{{{{name}}}}} to mean the text itself)",
+                f"{{{name}}} is not a parameter; {remedy} (write {{{{{name}}}}} for the literal text)",
             )
 
 
@@ -204,12 +204,12 @@ def _derived_problems(entry: dict[str, Any], parameters: tuple[str, ...]) -> Ite
             continue
         for name in [] if _has_tool_parser(entry) else sorted(used - known):
             remedy = did_you_mean(name, sorted(known))
-            yield ("derived", metric, "expr"), f"{name} is no metric or parameter of this entry; {remedy}"
+            yield ("derived", metric, "expr"), f"{name} is not a metric or parameter of this entry; {remedy}"
         known.add(metric)
 
 
 def _has_tool_parser(entry: dict[str, Any]) -> bool:
-    """Then the entry has metrics that are known only when it has run."""
+    """Whether the entry has metrics that are known only after it has run."""
     return bool(entry.get("parser", REGEX) != REGEX)
 
 
@@ -234,12 +234,12 @@ def _regexp_fault(regexp: str) -> str | None:
         where = f" at character {position + 1}" if position is not None else ""
         return f"is not a regular expression{where}: {getattr(error, 'msg', error)}; in {_short(regexp)}"
     if not pattern.groups:
-        return f"needs a group around the figure, such as 'throughput: (.*?) samples'; got {_short(regexp)}"
+        return f"needs a group around the value, such as 'throughput: (.*?) samples'; got {_short(regexp)}"
     return None
 
 
 def _unknown_sources(document: Document, name: str, node: Node, entry: dict[str, Any]) -> list[Problem]:
-    """A custom metric, which a spec does not know, may be meant by an ``output`` column: so these are warnings."""
+    """Reports unknown `output` columns as warnings: they may name a custom metric, which a spec does not declare."""
     if _has_tool_parser(entry):
         return []
     known = [*(entry.get("data") or {}), *(entry.get("derived") or {}), "total_compiling_time"]
@@ -248,7 +248,7 @@ def _unknown_sources(document: Document, name: str, node: Node, entry: dict[str,
     for index, column in enumerate(entry.get("output") or ()):
         source = str(column[1] if isinstance(column, list) else next(iter(column.values())))
         if source not in known and _number_of(source) is None:
-            message = f"{source} is no metric or parameter of this entry; {did_you_mean(source, known)}"
+            message = f"{source} is not a metric or parameter of this entry; {did_you_mean(source, known)}"
             place = document.place(node.at(("output", index)))
             problems.append(Problem(place, f"{name}.output.{index}", message, is_warning=True))
     return problems
@@ -262,7 +262,7 @@ def _number_of(text: str) -> float | None:
 
 
 def _unknown_keys(document: Document, name: str, node: Node) -> list[Problem]:
-    """Specs in the field carry keys of their own, so a key that nobody knows is a warning."""
+    """Reports unknown keys as warnings: existing specs carry keys of their own."""
     known = list(_entry_schema()["properties"])
     problems = []
     for key, (key_node, _) in (node.pairs or {}).items():

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Variant:
-    """One setting of a benchmark's parameters; ``params`` keeps the order of the spec."""
+    """One setting of a benchmark's parameters; `params` keeps the order of the spec."""
 
     benchmark: str
     name: str
@@ -18,7 +18,7 @@ class Variant:
 
 
 class VariantError(ValueError):
-    """Parameters that give no clear list of variants; ``steps`` leads to the place inside ``parameters``."""
+    """Parameters that give no valid list of variants; `steps` leads to the place inside `parameters`."""
 
     def __init__(self, message: str, *steps: str | int) -> None:
         super().__init__(message)
@@ -26,10 +26,10 @@ class VariantError(ValueError):
 
 
 def expand(benchmark: str, parameters: Any) -> list[Variant]:
-    """The variants in the order in which they run. ``parameters`` is as in the spec, or None.
+    """Returns the variants in the order in which they run. `parameters` is as in the spec, or None.
 
     Raises:
-        VariantError: rows of unequal length, a value given twice, a table without rows.
+        VariantError: Rows of unequal length, a duplicate value, or a table without rows.
     """
     return [
         Variant(benchmark, variant_name(benchmark, dict(row)), tuple(row.items()))
@@ -38,12 +38,12 @@ def expand(benchmark: str, parameters: Any) -> list[Variant]:
 
 
 def variant_name(benchmark: str, params: Mapping[str, str]) -> str:
-    """The benchmark's name, then ``_key_value`` for the keys in sorted order."""
+    """Returns the benchmark's name, then `_key_value` for the keys in sorted order."""
     return benchmark + "".join(f"_{key}_{params[key]}" for key in sorted(params))
 
 
 def parameter_names(parameters: Any) -> tuple[str, ...]:
-    """The names of the parameters, in the order of the spec. Raises VariantError if one is there twice."""
+    """Returns the names of the parameters, in the order of the spec. Raises VariantError for a duplicate."""
     if not parameters:
         return ()
     if isinstance(parameters, dict):
@@ -56,7 +56,7 @@ def parameter_names(parameters: Any) -> tuple[str, ...]:
 
 
 def parameter_rows(parameters: Any) -> list[dict[str, str]]:
-    """One mapping of parameter to value a variant. Raises VariantError as ``expand`` does."""
+    """Returns one mapping of parameter to value per variant. Raises VariantError as `expand` does."""
     if not parameters:
         return [{}]
     rows = _combinations(parameters) if isinstance(parameters, dict) else _table(parameters)
@@ -64,12 +64,12 @@ def parameter_rows(parameters: Any) -> list[dict[str, str]]:
     if len(set(names)) < len(names):
         twice = next(row for index, row in enumerate(rows) if names[index] in names[:index])
         shown = ", ".join(f"{key}={value}" for key, value in twice.items())
-        raise VariantError(f"two variants would both be called so: {shown}; take one away")
+        raise VariantError(f"two variants would have the same name: {shown}; remove one")
     return rows
 
 
 def _combinations(parameters: Mapping[str, Any]) -> list[dict[str, str]]:
-    """All combinations; the first key varies fastest."""
+    """Returns all combinations; the first key varies fastest."""
     values = {name: _values(name, given) for name, given in parameters.items()}
     return [
         dict(zip(values, reversed(combination), strict=True))
@@ -82,12 +82,12 @@ def _values(name: str, given: Any) -> list[str]:
     values = [value.strip() for value in values]
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise VariantError(f"the value {value!r} is given twice; take one away", name)
+            raise VariantError(f"the value {value!r} is given twice; remove one", name)
     return values
 
 
 def _table(rows: list[list[Any]]) -> list[dict[str, str]]:
-    """A header and its rows."""
+    """Returns the rows of a table with a header."""
     header = parameter_names(rows)
     if len(rows) < 2:
         raise VariantError("the table has a header but no row of values")

@@ -1,7 +1,7 @@
-"""YAML files as nodes that know their line and column, with merges done and duplicate keys found.
+"""YAML files as nodes with line and column, after merges, with duplicate keys detected.
 
-The nodes are composed here from libyaml's events rather than by ``yaml.compose``: that one drops where a
-merged value came from, accepts duplicate keys, and overflows the C stack on a deeply nested file.
+The nodes are composed here from libyaml's events rather than by `yaml.compose`: that one drops the origin of a
+merged value, accepts duplicate keys, and overflows the C stack on a deeply nested file.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Pairs = dict[str, tuple["Node", "Node"]]
 
 
 class Node:
-    """A scalar (``value``), a sequence (``items``) or a mapping (``pairs``: key to both nodes).
+    """A scalar (`value`), a sequence (`items`) or a mapping (`pairs`: key to both nodes).
 
-    ``faults`` are those found while composing it, with those of all that it holds, aliases and merges.
+    `faults` are those found while composing it, including those of its contents, aliases and merges.
     """
 
     __slots__ = ("_plain", "anchored", "column", "faults", "items", "line", "pairs", "value")
@@ -43,7 +43,7 @@ class Node:
         self._plain: Any = None
 
     def plain(self) -> Any:
-        """The value as dictionaries, lists and scalars. An aliased node gives one and the same object."""
+        """Returns the value as dictionaries, lists and scalars. An aliased node always gives the same object."""
         if self.pairs is not None:
             if self._plain is None:
                 self._plain = {key: value.plain() for key, (_, value) in self.pairs.items()}
@@ -55,7 +55,7 @@ class Node:
         return self.value
 
     def at(self, steps: Steps) -> Node:
-        """The node at the end of a way of keys and indices, or the last one on the way that exists."""
+        """Returns the node at the end of a path of keys and indices, or the last existing one on the path."""
         node = self
         for step in steps:
             if node.pairs is not None and step in node.pairs:
@@ -76,16 +76,16 @@ class Document:
     merged: frozenset[int]
 
     def is_merged(self, node: Node) -> bool:
-        """Whether some other mapping takes this one over with ``<<``."""
+        """Whether another mapping merges this one with `<<`."""
         return id(node) in self.merged
 
     def place(self, node: Node) -> Place:
-        """Where the node stands in the file."""
+        """Returns the node's place in the file."""
         return Place(self.file, node.line, node.column)
 
 
 def read_document(file: Path) -> Document:
-    """Reads one YAML file. Raises SpecError, naming line and column, if it cannot be read or is no YAML."""
+    """Reads one YAML file. Raises SpecError, with line and column, if it cannot be read or is not YAML."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -97,14 +97,17 @@ def read_document(file: Path) -> Document:
         root = composer.compose(yaml.parse(text, Loader=_FAST_LOADER))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        said = ", ".join(part for part in (error.context, error.problem) if part)
+        details = ", ".join(part for part in (error.context, error.problem) if part)
         raise _unreadable(
-            file, f"is not valid YAML: {said}", mark.line + 1 if mark else 1, mark.column + 1 if mark else 1
+            file,
+            f"is not valid YAML: {details}",
+            mark.line + 1 if mark else 1,
+            mark.column + 1 if mark else 1,
         ) from None
     except yaml.YAMLError as error:
-        said = getattr(error, "reason", None) or str(error).splitlines()[0]
+        details = getattr(error, "reason", None) or str(error).splitlines()[0]
         line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-        raise _unreadable(file, f"is not valid YAML: {said}", line) from None
+        raise _unreadable(file, f"is not valid YAML: {details}", line) from None
     return Document(file, root, frozenset(composer.merged))
 
 
@@ -118,7 +121,7 @@ class _Composer:
     def __init__(self, file: Path) -> None:
         self.merged: set[int] = set()
         self._file = file
-        self._way: list[str] = []  # the keys that lead to what is being composed
+        self._path: list[str] = []  # the keys that lead to the current node
         self._anchors: dict[str, Node] = {}
 
     def compose(self, events: Iterator[Any]) -> Node:
@@ -140,7 +143,7 @@ class _Composer:
             node.value = self._scalar(event)
         else:
             self._fill_collection(node, event, events, depth + 1)
-        # An anchor is known only after its own end: a value that holds itself would have no end.
+        # An anchor is known only after its own end: a value that contains itself would be infinite.
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
@@ -159,17 +162,17 @@ class _Composer:
         try:
             return _scalar_value(event.tag, event.value)
         except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
-            # A wrong explicit tag, such as !!int on no number, makes PyYAML fail in any of these ways.
-            said = getattr(error, "problem", None) or str(error)
+            # An invalid explicit tag, such as !!int on a non-number, makes PyYAML fail in any of these ways.
+            details = getattr(error, "problem", None) or str(error)
             raise self._refusal(
-                event, f"{event.value!r} cannot be read: {said}; quote it if it is text"
+                event, f"{event.value!r} cannot be read: {details}; quote it if it is text"
             ) from None
 
     def _fill_collection(self, node: Node, start: Any, events: Iterator[Any], depth: int) -> None:
         if depth > MAX_DEPTH:
             raise self._refusal(start, f"nested more than {MAX_DEPTH} levels deep")
         if start.tag not in _COLLECTION_TAGS:
-            raise self._refusal(start, f"the tag {start.tag} means nothing here; take it away")
+            raise self._refusal(start, f"the tag {start.tag} is not supported; remove it")
         if isinstance(start, yaml.SequenceStartEvent):
             node.items = []
             while type(event := next(events)) is not yaml.SequenceEndEvent:
@@ -190,21 +193,21 @@ class _Composer:
                 node.faults += sources.faults
                 continue
             name = self._key_name(event, key)
-            self._way.append(name)
+            self._path.append(name)
             value = self._node(next(events), events, depth)
             if name in own:
                 value.faults += (*own[name][1].faults, self._duplicate(own[name][0], key))
-            self._way.pop()
+            self._path.pop()
             own[name] = (key, value)
             node.faults += value.faults
         return {**merged, **own} if merged else own
 
     def _duplicate(self, first: Node, second: Node) -> Problem:
-        message = f"duplicate key, first given in line {first.line}; take one of the two away"
-        return Problem(Place(self._file, second.line, second.column), ".".join(self._way), message)
+        message = f"duplicate key, first given in line {first.line}; remove one of the two"
+        return Problem(Place(self._file, second.line, second.column), ".".join(self._path), message)
 
     def _merged_pairs(self, event: Any, value: Node) -> Pairs:
-        """What ``<<`` brings in: of a list of mappings the earlier one wins."""
+        """Returns what `<<` brings in: of a list of mappings the earlier one wins."""
         sources = value.items if value.items is not None else [value]
         pairs: Pairs = {}
         for source in reversed(sources):
@@ -228,7 +231,7 @@ class _Composer:
 
 @lru_cache(maxsize=4096)
 def _scalar_value(tag: str | None, text: str) -> Any:
-    """YAML 1.1 typing of a plain scalar, as PyYAML's safe loader does it."""
+    """Types a plain scalar by YAML 1.1, as PyYAML's safe loader does."""
     if tag is None or tag == "!":
         tag = _SCALAR_RULES.resolve(yaml.ScalarNode, text, (tag is None, False))
     return _SCALAR_RULES.construct_object(yaml.ScalarNode(tag, text)) if tag != _TAGS + "merge" else text

@@ -1,4 +1,4 @@
-"""A parser that another installed package brings is used, and its faults are told and hurt nothing else."""
+"""A parser of another installed package is used, and its faults are reported and affect nothing else."""
 
 from __future__ import annotations
 
@@ -114,50 +114,50 @@ def test_a_variant_is_read_by_it(folder):
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reported"),
     [
         ("broken", "of acme-broken 0.1 (acme_broken:Parser) cannot be imported: ModuleNotFoundError"),
-        ("not_a_class", "is no class or function"),
-        ("twice", "is brought by acme-broken 0.1 (acme_broken:P) and acme-words 1.2 (acme_words:Words)"),
+        ("not_a_class", "is not a class or function"),
+        ("twice", "is provided by acme-broken 0.1 (acme_broken:P) and acme-words 1.2 (acme_words:Words)"),
         ("wordz", "no parser is called 'wordz'; did you mean words?"),
     ],
 )
-def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, name, said):
+def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, name, reported):
     (folder / "benchmarks.yml").write_text(f"w:\n  cmd: cat out\n  parser: {name}\n")
     for command in (["validate"], ["benchmark", "--log-dir", "log"]):
         done = runner(folder, *command)
         assert done.returncode == 2
         assert "benchmarks.yml:3:11: error: w.parser: " in done.stdout + done.stderr
-        assert said in done.stdout + done.stderr
+        assert reported in done.stdout + done.stderr
     assert not (folder / "log").exists()
     parsed = runner(folder, "parse", "--parser", name, "--stdout", "out")
     assert parsed.returncode == 2
-    assert said in parsed.stderr
+    assert reported in parsed.stderr
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reported"),
     [
         ("raisesinfeed", "parser raisesinfeed raised ZeroDivisionError: no such luck"),
         ("raisesattheend", "raised SystemExit: 3"),
         ("raisesatthestart", "raised KeyError: 'nothing'"),
-        ("givesadictionary", "which is no Parsed"),
+        ("givesadictionary", "which is not a Parsed"),
         (
             "givesnonsense",
             "b: nan is not a finite number; c: '4' is not a finite number; d: -1 ms is negative",
         ),
         ("givestoomuch", "tensor: an unprintable Tensor is not a finite number"),
-        ("givestoolargeasample", "gives what cannot be stored: OverflowError: int too large"),
+        ("givestoolargeasample", "returned values that cannot be stored: OverflowError: int too large"),
     ],
 )
-def test_one_that_fails_fails_its_variant_alone(folder, name, said):
+def test_one_that_fails_fails_its_variant_alone(folder, name, reported):
     (folder / "benchmarks.yml").write_text(
         f"a: {{cmd: cat out, parser: {name}}}\nb: {{cmd: cat out, parser: words}}\n"
     )
     done = runner(folder, "benchmark", "--log-dir", "log")
     assert done.returncode == 1
     records = json.loads((folder / "log/benchmark_results.json").read_text())
-    assert said in records["a"][0]["reason"]
+    assert reported in records["a"][0]["reason"]
     assert records["b"][0]["status"] == "passed"
 
 

@@ -1,4 +1,4 @@
-"""Reductions: what becomes of the figures that a regex found."""
+"""Reductions of the values that a regex found."""
 
 from __future__ import annotations
 

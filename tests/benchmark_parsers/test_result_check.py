@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from benchmark_parsers.result_check import MOST_PROBLEMS, check_results, result_schema
+from benchmark_parsers.result_check import MAX_PROBLEMS, check_results, result_schema
 from benchmark_parsers.result_file import LARGEST_FILE_BYTES
 
 # As the original runner writes it.
@@ -89,13 +89,13 @@ def test_records_of_the_original_runner_and_ours_are_valid(tmp_path, record):
     assert list(Draft202012Validator(result_schema()).iter_errors({"b": [record]})) == []
 
 
-# Where, what is there instead, and what is said at which place.
+# The place, the replacement, and the place and text of the message.
 FAULTS: dict[str, tuple[tuple[str, ...], Any, str, str]] = {
     "a missing key": (("suite",), ..., "/b/0", "suite is missing: the spec"),
     "a missing key of the original": (("results",), ..., "/b/0", "results is missing: metric to reduction"),
     "a missing figure": (("metrics", "throughput", "value"), None, "/b/0/metrics/throughput", "reason is missing"),
-    "NaN": (("metrics", "throughput", "value"), float("nan"), "/b/0/metrics/throughput/value", "NaN is no number"),
-    "NaN where anything goes": (("results", "x"), {"y": [float("nan")]}, "/b/0/results/x/y/0", "NaN is no number"),
+    "NaN": (("metrics", "throughput", "value"), float("nan"), "/b/0/metrics/throughput/value", "valid JSON number"),
+    "NaN where anything goes": (("results", "x"), {"y": [float("nan")]}, "/b/0/results/x/y/0", "valid JSON number"),
     "a negative figure": (("metrics", "throughput", "value"), -1, "/b/0/metrics/throughput/value", "from 0"),
     "a negative result": (("results", "throughput"), {"mean": -1}, "/b/0/results/throughput/mean", "from 0"),
     "a negative duration": (("duration_s",), -0.5, "/b/0/duration_s", "seconds from start to end"),
@@ -112,7 +112,7 @@ FAULTS: dict[str, tuple[tuple[str, ...], Any, str, str]] = {
     "an unknown status": (("status",), "PASSED", "/b/0/status", "one of passed, failed, skipped, not run"),
     "a machine without a CPU": (("machine", "cpu"), ..., "/b/0/machine", "cpu is missing: the CPU's model"),
     "metrics and results that differ": (("results", "throughput"), {"mean": 1}, "/b/0/metrics/throughput/value",
-                                        "is 118.5, but results say 1"),
+                                        "is 118.5, but 1 in results"),
     "another benchmark's record": (("benchmark_name",), "c", "/b/0/benchmark_name", "is 'c' under 'b'"),
     "another version": (("schema_version",), 2, "/b/0/schema_version", "got 2"),
     "a start that is no time": (("start_time_utc",), "2026-13-45T10:00:00+00:00", "/b/0/start_time_utc",
@@ -178,7 +178,7 @@ def test_all_problems_of_all_records_are_told_at_once(tmp_path):
 )
 def test_what_is_no_result_file_is_told_cleanly(tmp_path, text, place, message):
     problems = checked(tmp_path, text)
-    assert any(said.startswith(f"{place}: ") and message in said for said in problems), problems
+    assert any(reported.startswith(f"{place}: ") and message in reported for reported in problems), problems
 
 
 @given(share=st.floats(0, 1, exclude_max=True))
@@ -198,7 +198,7 @@ def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
 
 
 def test_a_folder_or_a_missing_file_is_told(tmp_path):
-    assert "is no file" in check_results(tmp_path).problems[0].message
+    assert "is not a file" in check_results(tmp_path).problems[0].message
     assert "No such file" in check_results(tmp_path / "absent").problems[0].message
 
 
@@ -206,5 +206,5 @@ def test_of_a_foreign_file_with_a_problem_in_every_element_the_first_are_told(tm
     file = tmp_path / "foreign.json"
     file.write_text(json.dumps({"a": list(range(100_000))}))
     checked = check_results(file)
-    assert len(checked.problems) == MOST_PROBLEMS
+    assert len(checked.problems) == MAX_PROBLEMS
     assert checked.problems[0].place == "/a/0"

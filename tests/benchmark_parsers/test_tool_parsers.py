@@ -1,4 +1,4 @@
-"""Every tool's own output gives its figures in our units; what is no such output gives a reason, never a crash."""
+"""Every tool's output gives its metrics in our units; other output gives a reason, never a crash."""
 
 from __future__ import annotations
 
@@ -288,13 +288,13 @@ def test_a_benchmark_that_was_skipped_has_no_figure_and_is_told():
     assert set(found.metrics) == {"b"}
     assert (found.problems, found.warnings) == ((), ("s: left out: skipped: no GPU",))
     assert google(skipped).metrics == {}
-    assert google(skipped).problems == ("parser google_benchmark found no figure",)
+    assert google(skipped).problems == ("parser google_benchmark found no metric",)
 
 
 def test_repetitions_that_were_skipped_are_no_samples():
     found = google({"real_time": 7.0}, {"real_time": 0.0, "skipped": True}, {"real_time": 9.0})
     assert found.metrics["b"].samples == (0.007, 0.009)
-    assert found.warnings == ("b: left out 1 of its repetitions: skipped: no reason is given",)
+    assert found.warnings == ("b: omitted 1 of its repetitions: skipped: no reason given",)
 
 
 def test_a_counter_that_is_called_skipped_skips_nothing():

@@ -1,4 +1,4 @@
-"""Units are converted without loss, and long series are told by a faithful few."""
+"""Units are converted without loss, and long series are represented by a faithful sample."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from benchmark_parsers import units
 from benchmark_parsers.result_check import result_schema
-from benchmark_parsers.samples import MOST_SAMPLES, EvenSample, few, summarise
+from benchmark_parsers.samples import MAX_SAMPLES, EvenSample, few, summarise
 from benchmark_parsers.unit_of_regex import unit_of_regex
 from benchmark_parsers.units import better, canonical, convert
 
@@ -59,21 +59,21 @@ def test_an_even_sample_is_every_so_many_th_of_the_series(length, chunk, limit):
 
 @given(figures=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=500))
 def test_a_summary_says_what_numpy_says(figures):
-    told = summarise(figures)
-    assert told["mean"] == pytest.approx(np.mean(figures), abs=1e-6)
-    assert (told["min"], told["max"], told["count"]) == (min(figures), max(figures), len(figures))
-    assert told["std"] == pytest.approx(np.std(figures, ddof=1) if len(figures) > 1 else 0, abs=1e-6)
-    for name, value in told.items():
+    reported = summarise(figures)
+    assert reported["mean"] == pytest.approx(np.mean(figures), abs=1e-6)
+    assert (reported["min"], reported["max"], reported["count"]) == (min(figures), max(figures), len(figures))
+    assert reported["std"] == pytest.approx(np.std(figures, ddof=1) if len(figures) > 1 else 0, abs=1e-6)
+    for name, value in reported.items():
         if name.startswith("p"):
             assert value == pytest.approx(np.percentile(figures, int(name[1:])), abs=1e-6)
-    assert ("p99" in told) == (len(figures) >= 100)
+    assert ("p99" in reported) == (len(figures) >= 100)
 
 
 @given(length=st.integers(0, 5000))
 def test_few_are_at_most_so_many_from_first_on(length):
     kept = few(list(range(length)))
-    assert len(kept) <= MOST_SAMPLES
-    assert list(kept) == list(range(length)) or len(kept) > MOST_SAMPLES // 2
+    assert len(kept) <= MAX_SAMPLES
+    assert list(kept) == list(range(length)) or len(kept) > MAX_SAMPLES // 2
     assert not length or kept[0] == 0
 
 

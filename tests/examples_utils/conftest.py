@@ -42,7 +42,7 @@ class Done:
 
 
 class Workplace:
-    """A folder with ``benchmarks.yml``."""
+    """A folder with `benchmarks.yml`."""
 
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
@@ -65,9 +65,9 @@ class Workplace:
             exitcode = main(arguments)
         except SystemExit as stop:
             exitcode = int(stop.code or 0)
-        said = self._capsys.readouterr()
-        assert "Traceback" not in said.err + said.out
-        return Done(exitcode, said.out, said.err, self.log)
+        captured = self._capsys.readouterr()
+        assert "Traceback" not in captured.err + captured.out
+        return Done(exitcode, captured.out, captured.err, self.log)
 
     def benchmark(self, *arguments: str) -> Done:
         return self.command("benchmark", "--log-dir", str(self.log), *arguments)
@@ -97,7 +97,7 @@ def workplace(
 
 @pytest.fixture
 def project(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> GitProject:
-    """The workplace as a git repository with one benchmark of 100 samples/sec; what ab keeps lies beside it."""
+    """The workplace as a git repository with one benchmark of 100 samples/sec; ab's files are outside of it."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(workplace.folder.parent / f"{workplace.folder.name}-cache"))
     project = GitProject(workplace.folder)
     project.write("benchmarks.yml", SPEC)

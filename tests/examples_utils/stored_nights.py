@@ -13,7 +13,7 @@ NAMES = tuple(f"model{number}" for number in range(6))
 
 
 def night(number: int, speeds: dict[str, float] | None = None, **changes) -> Run:
-    """The run of one night; ``speeds`` are shares of the usual speed, by benchmark."""
+    """The run of one night; `speeds` are shares of the usual speed, by benchmark."""
     noise = random.Random(number)
     variants, figures = {}, {}
     for name in NAMES:

@@ -1,1 +1,1 @@
-"""The arguments of each command. Light: all of it is loaded by ``--help``."""
+"""The arguments of each command. Light, as `--help` loads all of it."""

@@ -1,4 +1,4 @@
-"""The arguments of ``ab``."""
+"""The arguments of `ab`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples_utils.cli.arguments.threshold import add_threshold
 
 
 def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``ab``."""
+    """Adds `ab`."""
     ab = commands.add_parser(
         "ab",
         help="report what got slower or faster between two revisions, run alternately on this machine",
@@ -26,7 +26,7 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
         "--new",
         default=".",
         metavar="REF",
-        help="the revision to judge; . is the working tree with its changes (default: %(default)s)",
+        help="the revision to test; . is the working tree with its changes (default: %(default)s)",
     )
     revisions.add_argument(
         "--bisect",
@@ -53,7 +53,7 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
         "--timeout",
         type=positive_seconds,
         metavar="SECONDS",
-        help="end a variant after this time, or its entry's timeout if that is shorter",
+        help="stop a variant after this time, or its entry's timeout if that is shorter",
     )
     results = ab.add_argument_group("results and messages")
     results.add_argument(

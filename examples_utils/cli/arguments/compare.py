@@ -1,4 +1,4 @@
-"""The arguments of ``compare``, and those by which several commands say a comparison."""
+"""The arguments of `compare`, and the output options that several commands share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from examples_utils.comparison.formats import FORMATS
 
 
 def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``compare``."""
+    """Adds `compare`."""
     compare = commands.add_parser(
         "compare",
         help="report what got slower or faster between two runs",
@@ -22,7 +22,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         "Exit codes: 0 no regression, 1 a regression or a benchmark that newly failed, 2 the request is wrong.",
     )
     compare.add_argument("base", metavar="BASE", help="the run or runs to compare with")
-    compare.add_argument("new", metavar="NEW", help="the run or runs to judge")
+    compare.add_argument("new", metavar="NEW", help="the run or runs to test")
     add_history_option(compare)
     compare.add_argument("--metrics", nargs="+", default=[], metavar="NAME", help="show only these metrics")
     compare.add_argument(
@@ -37,14 +37,14 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         "--run-noise",
         type=share,
         metavar="SHARE",
-        help="standard deviation by which two runs of the same code differ beyond what their repetitions show, "
-        "which two single runs do not show (default: 3%%)",
+        help="standard deviation between two runs of the same code beyond that of their repetitions, which two single "
+        "runs cannot show (default: 3%%)",
     )
     add_output(compare)
 
 
 def add_output(group: Group) -> None:
-    """Adds how and where a comparison is said."""
+    """Adds format and destination of a comparison."""
     group.add_argument("--format", choices=FORMATS, default="table", help="(default: %(default)s)")
     group.add_argument(
         "--all", action="store_true", help="show all metrics, also unchanged ones (--format table)"

@@ -1,4 +1,4 @@
-"""The arguments of ``history`` and ``import``."""
+"""The arguments of `history` and `import`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _RUN_HELP = "latest, latest~N, the beginning of a run id, branch:NAME, or a git 
 
 
 def add_commands(commands: _Commands) -> None:
-    """Adds both to the command line; the parsed ``part`` names the command of ``history``."""
+    """Adds both commands; the parsed `part` is the name of the command of `history`."""
     history = commands.add_parser("history", help="store, list and show runs")
     parts = history.add_subparsers(title="commands", dest="part", required=True, metavar="COMMAND")
     _add_add(parts)
@@ -42,15 +42,15 @@ def _add_list(parts: _Commands) -> None:
     show = parts.add_parser("list", help="list runs, the newest first")
     _add_filters(show)
     show.add_argument(
-        "--limit", type=count, default=20, metavar="N", help="at most N runs (default: 20; 0: all)"
+        "--limit", type=count, default=20, metavar="N", help="show at most N runs (default: 20; 0: all)"
     )
     show.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
     add_history_option(show)
 
 
 def _add_filters(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--suite", metavar="NAME", help="only runs with variants of this suite")
-    parser.add_argument("--branch", metavar="NAME", help="only runs of this branch")
+    parser.add_argument("--suite", metavar="NAME", help="show only runs with variants of this suite")
+    parser.add_argument("--branch", metavar="NAME", help="show only runs of this branch")
 
 
 def _add_show(parts: _Commands) -> None:
@@ -58,25 +58,27 @@ def _add_show(parts: _Commands) -> None:
         "show", help="show one run: metrics, settings, and what changed since the previous run"
     )
     show.add_argument("run", metavar="RUN", help=_RUN_HELP)
-    show.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="only these metrics")
-    show.add_argument("--logs", action="store_true", help="with the ends of the variants' logs")
+    show.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="show only these metrics")
+    show.add_argument("--logs", action="store_true", help="also show the ends of the variants' logs")
     show.add_argument("--format", choices=("text", "json"), default="text", help="(default: text)")
     add_history_option(show)
 
 
 def _add_changes(parts: _Commands) -> None:
-    changes = parts.add_parser("changes", help="show when metrics changed lastingly, and by which commits")
+    changes = parts.add_parser(
+        "changes", help="show lasting changes of metrics, and the commits that caused them"
+    )
     changes.add_argument(
         "--benchmark",
         nargs="+",
         default=[],
         metavar="PATTERN",
-        help="only these benchmarks or variants; shell-style patterns",
+        help="show only these benchmarks or variants; shell-style patterns",
     )
-    changes.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="only these metrics")
-    changes.add_argument("--suite", metavar="NAME", help="only runs with variants of this suite")
+    changes.add_argument("--metric", nargs="+", default=[], metavar="NAME", help="show only these metrics")
+    changes.add_argument("--suite", metavar="NAME", help="use only runs with variants of this suite")
     changes.add_argument(
-        "--branch", metavar="NAME", help="only runs of this branch (default: that of the newest run)"
+        "--branch", metavar="NAME", help="use only runs of this branch (default: that of the newest run)"
     )
     changes.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
     add_threshold(changes)
@@ -89,7 +91,7 @@ def _add_export(parts: _Commands) -> None:
     export.add_argument(
         "--format", choices=("parquet", "csv", "json"), help="(default: by the extension of the file)"
     )
-    export.add_argument("--run", nargs="+", default=[], metavar="RUN", help=f"only these: {_RUN_HELP}")
+    export.add_argument("--run", nargs="+", default=[], metavar="RUN", help=f"export only these: {_RUN_HELP}")
     _add_filters(export)
     add_history_option(export)
 
@@ -110,12 +112,10 @@ def _add_import(commands: _Commands) -> None:
         "files", nargs="+", metavar="FILE", help="result files, or with --parser the output of a tool"
     )
     bring.add_argument("--parser", metavar="NAME", help="the parser of the tool, such as hyperfine")
-    bring.add_argument(
-        "--suite", metavar="NAME", help="suite to which the metrics of a tool belong (default: imported)"
-    )
+    bring.add_argument("--suite", metavar="NAME", help="suite of the tool's metrics (default: imported)")
     bring.add_argument(
         "--measured-here",
         action="store_true",
-        help="the tool ran on this machine, on the code of the current folder: record their fingerprints",
+        help="record the fingerprints of this machine and of the checkout of the current folder",
     )
     add_history_option(bring)

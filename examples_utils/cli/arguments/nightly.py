@@ -1,4 +1,4 @@
-"""The arguments of ``nightly``."""
+"""The arguments of `nightly`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LOCK = "/tmp/examples_utils-nightly.lock"
 
 
 def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``nightly``."""
+    """Adds `nightly`."""
     nightly = commands.add_parser(
         "nightly",
         help="run benchmarks, store them, and report what got slower since earlier nights",
@@ -43,7 +43,7 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         "--timeout",
         type=positive_seconds,
         metavar="SECONDS",
-        help="end a variant after this time, or its entry's timeout if that is shorter",
+        help="stop a variant after this time, or its entry's timeout if that is shorter",
     )
     run.add_argument("--quiet", action="store_true", help="do not show what the commands print")
     run.add_argument(

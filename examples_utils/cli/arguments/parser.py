@@ -1,4 +1,4 @@
-"""The arguments of the command line, grouped as ``-h`` shows them."""
+"""The arguments of the command line, grouped for `-h`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FORMATS = ("tree", "json", "yaml")
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong without the usage before it, which is a screenful."""
+    """Prints errors without the usage, which would fill the screen."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; {self.prog} -h shows what can be given\n")
+        self.exit(2, f"error: {message}; {self.prog} -h lists the options\n")
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The parser of all commands; the parsed ``command`` is the command's name."""
+    """Returns the parser of all commands; the parsed `command` is the command's name."""
     parser = _Parser(
         prog="python3 -m examples_utils",
         description="Run declarative benchmarks and keep their results.",
@@ -105,7 +105,7 @@ def _add_order(group: Group) -> None:
         "--timeout",
         type=positive_seconds,
         metavar="SECONDS",
-        help="end a variant after this time, or its entry's timeout if that is shorter",
+        help="stop a variant after this time, or its entry's timeout if that is shorter",
     )
 
 
@@ -198,5 +198,5 @@ def _add_preparation(group: Group) -> None:
     group.add_argument(
         "--remove-dirs-after",
         action="store_true",
-        help="at the end, remove from the other hosts what was copied there",
+        help="at the end, remove what was copied to the other hosts",
     )

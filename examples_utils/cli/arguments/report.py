@@ -1,4 +1,4 @@
-"""The arguments of ``report``."""
+"""The arguments of `report`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NIGHTS = 365
 
 
 def add_report(commands: argparse._SubParsersAction[Any]) -> None:
-    """Adds ``report``."""
+    """Adds `report`."""
     report = commands.add_parser(
         "report",
         help="write a page: what regressed, since when, and the history of each metric",

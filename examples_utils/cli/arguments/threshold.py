@@ -1,4 +1,4 @@
-"""``--threshold``, and shares of a metric as arguments."""
+"""The `--threshold` option, and shares of a metric as arguments."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from examples_utils.spec.threshold import DEFAULT_THRESHOLD, parse_threshold
 
 
 def add_threshold(group: Group) -> None:
-    """Adds ``--threshold``."""
+    """Adds `--threshold`."""
     group.add_argument(
         "--threshold",
         type=share,
         default=DEFAULT_THRESHOLD,
         metavar="SHARE",
-        help="smallest change that matters, where the benchmark's own spec names none "
+        help="smallest change that matters, for benchmarks whose spec sets none "
         f"(default: {DEFAULT_THRESHOLD:.0%}%)",
     )
 
 
 def share(text: str) -> float:
-    """An argument's type: 0.02 for ``2%`` or ``0.02``. Raises ArgumentTypeError."""
+    """Parses a share: 0.02 for `2%` or `0.02`. Raises ArgumentTypeError."""
     try:
         return parse_threshold(text)
     except ValueError as error:

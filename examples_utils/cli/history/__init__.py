@@ -1,1 +1,1 @@
-"""``history``: one file for each of its larger commands."""
+"""The `history` command: one file for each of its larger subcommands."""

@@ -1,4 +1,4 @@
-"""``history changes``: when each figure changed for good, and by which commits."""
+"""`history changes`: lasting changes of each metric, and the commits that caused them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADER = (
 
 
 def changes_text(machines: Sequence[MachineChanges]) -> str:
-    """For eyes: a table for each machine."""
+    """Returns a table for each machine."""
     parts = []
     for machine in machines:
         branch = f" on branch {machine.branch}" if machine.branch else ""
@@ -36,7 +36,7 @@ def changes_text(machines: Sequence[MachineChanges]) -> str:
 
 
 def changes_json(machines: Sequence[MachineChanges]) -> str:
-    """An array of objects, one a change point; the cause lies after ``after_commit`` and up to ``up_to_commit``."""
+    """Returns an array of change points as objects; the cause lies after `after_commit` and up to `up_to_commit`."""
     return json.dumps(
         [_object(machine, change) for machine in machines for change in machine.changes], indent=2
     )

@@ -1,4 +1,4 @@
-"""``history`` on the command line."""
+"""The subcommands of `history`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def run_history(parsed: argparse.Namespace) -> int:
-    """Runs a command of ``history``. Raises RequestError."""
+    """Runs a subcommand of `history`. Raises RequestError."""
     refuse_without_packages()
     parts: Mapping[str, Callable[[argparse.Namespace], int]] = {
         "add": _add,
@@ -36,7 +36,7 @@ def _add(parsed: argparse.Namespace) -> int:
 
 
 def add_all(names: Iterable[str], read: Callable[[Path], Reading], given_url: str | None) -> int:
-    """Adds what can be read. 0: all was; 1: parts of it were left out; 2: something could not be read at all."""
+    """Adds all readable results. Returns 0 if complete, 1 if parts were omitted, 2 if something could not be read."""
     from examples_utils.history.adding import add_reading
 
     exitcode = 0
@@ -45,7 +45,7 @@ def add_all(names: Iterable[str], read: Callable[[Path], Reading], given_url: st
             try:
                 reading = read(Path(name))
             except RequestError as error:
-                _say_wrong(str(error))
+                _print_error(str(error))
                 exitcode = 2
                 continue
             lines, warnings = add_reading(history, reading)
@@ -57,7 +57,7 @@ def add_all(names: Iterable[str], read: Callable[[Path], Reading], given_url: st
     return exitcode
 
 
-def _say_wrong(message: str) -> None:
+def _print_error(message: str) -> None:
     print(message if ": error: " in message else f"error: {message}", file=sys.stderr)
 
 
@@ -80,10 +80,10 @@ def _show(parsed: argparse.Namespace) -> int:
 
 def _changes(parsed: argparse.Namespace) -> int:
     from examples_utils.cli.history.changes import changes_json, changes_text
-    from examples_utils.comparison.changes import Wanted, history_changes
+    from examples_utils.comparison.changes import ChangeFilter, history_changes
     from examples_utils.comparison.options import CompareOptions
 
-    wanted = Wanted(tuple(parsed.benchmark), tuple(parsed.metric), parsed.suite, parsed.branch)
+    wanted = ChangeFilter(tuple(parsed.benchmark), tuple(parsed.metric), parsed.suite, parsed.branch)
     with opened_history(parsed.history) as history:
         found = history_changes(history, wanted, CompareOptions(threshold=parsed.threshold))
     print(changes_json(found) if parsed.format == "json" else changes_text(found))
@@ -112,7 +112,7 @@ def _prune(parsed: argparse.Namespace) -> int:
     from examples_utils.cli.history.listing import listing
 
     if parsed.keep_days is None and parsed.keep_runs is None:
-        raise RequestError("prune: say what to keep: --keep-days N, --keep-runs N, or both")
+        raise RequestError("prune: name what to keep: --keep-days N, --keep-runs N, or both")
     with opened_history(parsed.history) as history:
         removed = history.prune(
             keep_days=parsed.keep_days, keep_runs=parsed.keep_runs, dry_run=parsed.dry_run

@@ -1,4 +1,4 @@
-"""``history list``: runs as a table, or as JSON."""
+"""`history list`: runs as a table, or as JSON."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _HEADER = (
 
 
 def listing(runs: Sequence[RunSummary], form: str) -> str:
-    """The runs in the order given; ``form`` is ``table`` or ``json``."""
+    """Returns the runs in the order given; `form` is `table` or `json`."""
     if form == "json":
         return json.dumps([asdict(run) for run in runs], indent=2)
     return plain_table(_HEADER, [_row(run) for run in runs], numeric=(6, 7, 8, 9))
 
 
 def commit_text(commit: str | None, dirty: bool | None) -> str:
-    """A commit as lists show it; ``+`` says that tracked files were changed."""
+    """Returns the short commit; `+` means that tracked files were changed."""
     return f"{commit[:12]}{'+' if dirty else ''}" if commit else "-"
 
 

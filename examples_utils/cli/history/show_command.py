@@ -1,4 +1,4 @@
-"""``history show``: one run, and which benchmarks came, went or were renamed since the one before it."""
+"""`history show`: one run, and the benchmarks that are new, gone or renamed since the previous run."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from examples_utils.problems import RequestError
 from examples_utils.results.tables import plain_table
 from examples_utils.run_model import Metric, Run, VariantKey
 
-_LOOKED_THROUGH = 50  # runs before the one that is shown
+_LOOKED_THROUGH = 50  # previous runs
 
 
 def show_run(history: History, reference: str, metrics: Collection[str], form: str, *, logs: bool) -> str:
-    """The run that the reference names, as ``text`` or ``json``.
+    """Returns the run that the reference names, as `text` or `json`.
 
     Raises:
-        RequestError: it names several runs, or the run has none of the metrics.
+        RequestError: It names several runs, or the run has none of the metrics.
     """
     run_ids = history.resolve(reference)
     if len(run_ids) > 1:
@@ -41,7 +41,7 @@ def show_run(history: History, reference: str, metrics: Collection[str], form: s
 
 
 def _run_before(history: History, run: Run) -> Run | None:
-    """The last one before this run of the history, of the same machine and of one of its suites; without figures."""
+    """Returns the last earlier run on the same machine with one of its suites; without metrics."""
     suites = {key.suite for key in run.variants}
     earlier = history.runs(machine_key=machine_key(run.machine), before_run=run.run_id, limit=_LOOKED_THROUGH)
     found = next((summary for summary in earlier if suites & set(summary.suites)), None)
@@ -49,9 +49,9 @@ def _run_before(history: History, run: Run) -> Run | None:
 
 
 def _changes(run: Run, before: Run | None) -> dict[str, Any]:
-    """``since`` which run; ``renamed``: pairs of titles; ``new`` and ``gone``: titles. Empty without a run before.
+    """`since` is the earlier run; `renamed`: pairs of titles; `new` and `gone`: titles. Empty without an earlier run.
 
-    Suites that the run did not run are left alone.
+    Ignores suites that are not in the run.
     """
     if before is None:
         return {}
@@ -74,21 +74,21 @@ def _changes(run: Run, before: Run | None) -> dict[str, Any]:
 
 def _as_json(run: Run, metrics: Collection[str], changes: Mapping[str, Any]) -> str:
     variants = [
-        {**key._asdict(), **asdict(facts), "figures": _figures_json(run, key, metrics)}
+        {**key._asdict(), **asdict(facts), "figures": _metrics_json(run, key, metrics)}
         for key, facts in run.variants.items()
     ]
     of_run = {name: value for name, value in vars(run).items() if name not in ("variants", "metrics")}
     return json.dumps({**of_run, "changes": changes, "variants": variants}, indent=2)
 
 
-def _figures_json(run: Run, variant: VariantKey, metrics: Collection[str]) -> dict[str, Any]:
-    return {name: asdict(figure) for name, figure in _figures_of(run, variant, metrics)}
+def _metrics_json(run: Run, variant: VariantKey, metrics: Collection[str]) -> dict[str, Any]:
+    return {name: asdict(metric) for name, metric in _metrics_of(run, variant, metrics)}
 
 
-def _figures_of(run: Run, variant: VariantKey, metrics: Collection[str]) -> list[tuple[str, Metric]]:
+def _metrics_of(run: Run, variant: VariantKey, metrics: Collection[str]) -> list[tuple[str, Metric]]:
     return sorted(
-        (key.metric, figure)
-        for key, figure in run.metrics.items()
+        (key.metric, metric)
+        for key, metric in run.metrics.items()
         if key.of_variant == variant and (not metrics or key.metric in metrics)
     )
 
@@ -98,7 +98,7 @@ def _as_text(run: Run, metrics: Collection[str], changes: Mapping[str, Any], log
     parts += [text for text in ("\n".join(_notes(run)), _change_lines(changes)) if text]
     if logs:
         parts += [
-            f"--- {key.title} ---\n{facts.log_tail or '(nothing was kept)'}"
+            f"--- {key.title} ---\n{facts.log_tail or '(no log was kept)'}"
             for key, facts in run.variants.items()
         ]
     return "\n\n".join(parts)
@@ -121,29 +121,29 @@ def _head(run: Run) -> list[str]:
 
 
 def _facts_line(facts: Mapping[str, Any]) -> str:
-    """Nested facts on one line, without those that say nothing."""
-    told = {name: fact for name, fact in facts.items() if fact not in (None, [], {}, "")}
+    """Returns nested facts on one line, without empty ones."""
+    known = {name: fact for name, fact in facts.items() if fact not in (None, [], {}, "")}
     shown = [
         f"{name} ({_facts_line(fact)})" if isinstance(fact, dict) else f"{name} {fact}"
-        for name, fact in told.items()
+        for name, fact in known.items()
     ]
-    return ", ".join(shown) or "not known"
+    return ", ".join(shown) or "unknown"
 
 
 def _table(run: Run, metrics: Collection[str]) -> str:
     rows = []
     for key, facts in run.variants.items():
-        figures = _figures_of(run, key, metrics)
-        rows += [(key.title, facts.status, name, *_figure_cells(figure)) for name, figure in figures]
-        if not figures:
+        shown = _metrics_of(run, key, metrics)
+        rows += [(key.title, facts.status, name, *_metric_cells(metric)) for name, metric in shown]
+        if not shown:
             rows.append((key.title, facts.status, "", "", "", "", ""))
     header = ("variant", "status", "metric", "median", "unit", "range", "repetitions")
     return plain_table(header, rows, numeric=(3, 6))
 
 
-def _figure_cells(figure: Metric) -> tuple[str, str, str, str]:
-    spread = f"{min(figure.values):.4g} … {max(figure.values):.4g}" if len(figure.values) > 1 else ""
-    return f"{median(figure.values):.4g}", figure.unit or "", spread, str(len(figure.values))
+def _metric_cells(metric: Metric) -> tuple[str, str, str, str]:
+    spread = f"{min(metric.values):.4g} … {max(metric.values):.4g}" if len(metric.values) > 1 else ""
+    return f"{median(metric.values):.4g}", metric.unit or "", spread, str(len(metric.values))
 
 
 def _notes(run: Run) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A comparison as text: one file a format, each a pure function."""
+"""A comparison as text: one file per format, each a pure function."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ FORMATS = ("table", "markdown", "json", "junit", "csv")
 def formatted(
     comparison: Comparison, name: str, show_all: bool = False, width: int | None = None, colours: bool = False
 ) -> str:
-    """The comparison in the format of this name; the text ends in a newline.
+    """Returns the comparison in the format of this name; the text ends in a newline.
 
     Args:
-        comparison: what is to be said.
-        name: one of ``FORMATS``.
-        show_all: whether a table for eyes also shows the figures that did not change. The others always do.
-        width: of the terminal; None for a file or a pipe.
-        colours: whether the terminal shows colours.
+        comparison: The comparison to format.
+        name: One of `FORMATS`.
+        show_all: Whether a table also shows unchanged metrics. The other formats always do.
+        width: Of the terminal; None for a file or a pipe.
+        colours: Whether the terminal shows colours.
     """
     if name == "table":
         from examples_utils.comparison.formats.table import comparison_table

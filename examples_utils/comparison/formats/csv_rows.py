@@ -1,11 +1,11 @@
-"""A comparison as CSV: a row a figure."""
+"""A comparison as CSV: one row per metric."""
 
 from __future__ import annotations
 
 import csv
 import io
 
-from examples_utils.comparison.formats.json_document import figure
+from examples_utils.comparison.formats.json_document import metric_fields
 from examples_utils.comparison.text import by_urgency
 from examples_utils.comparison.verdicts import Comparison
 
@@ -16,10 +16,10 @@ COLUMNS = (
 
 
 def comparison_csv(comparison: Comparison) -> str:
-    """The file's text, the most urgent verdicts first; what there is no figure for is empty."""
+    """Returns the file's text, the most urgent verdicts first; missing values are empty."""
     text = io.StringIO()
-    # A name may hold a carriage return, which the writer would leave unquoted and a reader take for a line's end.
+    # A name may contain a carriage return, which the writer would leave unquoted and a reader take for a line's end.
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
-    writer.writerows(figure(one) for one in by_urgency(comparison))
+    writer.writerows(metric_fields(one) for one in by_urgency(comparison))
     return text.getvalue()

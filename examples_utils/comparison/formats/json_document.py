@@ -1,4 +1,4 @@
-"""A comparison as JSON, as ``comparison.schema.json`` describes it."""
+"""A comparison as JSON, as `comparison.schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 
 
 def comparison_json(comparison: Comparison) -> str:
-    """The document's text: what concerns all, then an object a figure, the most urgent first."""
+    """Returns the document: what concerns all metrics, then one object per metric, the most urgent first."""
     counts = {
         verdict.value: sum(one.verdict is verdict for one in comparison.judged) for verdict in BY_URGENCY
     }
@@ -27,26 +27,26 @@ def comparison_json(comparison: Comparison) -> str:
         "machine": asdict(comparison.movement) if comparison.movement else None,
         "geometric_mean": comparison.geometric_mean,
         "counts": counts,
-        "figures": [figure(one) for one in by_urgency(comparison)],
+        "figures": [metric_fields(one) for one in by_urgency(comparison)],
     }
     return json.dumps(_finite(document), indent=2, allow_nan=False) + "\n"
 
 
-def figure(one: MetricVerdict) -> dict[str, Any]:
-    """One figure as plain values: its key's parts first, then all that its verdict rests on."""
+def metric_fields(one: MetricVerdict) -> dict[str, Any]:
+    """Returns one metric as plain values: the parts of its key first, then its evidence."""
     fields = asdict(one)
     del fields["key"]
     return {**one.key._asdict(), **fields, "verdict": one.verdict.value}
 
 
 def comparison_schema() -> dict[str, Any]:
-    """The JSON Schema of the document, as shipped."""
+    """Returns the JSON Schema of the document, as shipped."""
     schema: dict[str, Any] = json.loads(Path(__file__).with_name("comparison.schema.json").read_text("utf-8"))
     return schema
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no infinity, which the ratio to a base of 0 would be: such figures are null."""
+    """JSON has no infinity (the ratio to a base of 0): replaced with null."""
     if isinstance(value, dict):
         return {key: _finite(inner) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""A comparison as JUnit XML: a test suite a benchmark, a test case a figure."""
+"""A comparison as JUnit XML: one test suite per benchmark, one test case per metric."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from examples_utils.results.metric_text import format_metric
 if TYPE_CHECKING:
     from junitparser import TestCase
 
-# Nothing can be said of these: they neither passed nor failed.
+# No verdict: they neither passed nor failed.
 _OPEN = (Verdict.UNCERTAIN, Verdict.MISSING, Verdict.NOT_COMPARABLE)
 _BAD = (Verdict.REGRESSED, Verdict.FAILED)
 
 
 def comparison_junit(comparison: Comparison) -> str:
-    """The file's text. Regressed and failed are failures; uncertain, missing and not comparable count as skipped."""
+    """Returns the file's text. Regressed and failed are failures; uncertain, missing and not comparable are skipped."""
     from junitparser import JUnitXml, TestSuite
 
     document = JUnitXml("comparison")
     by_benchmark: dict[tuple[str, str], list[MetricVerdict]] = {}
     for one in comparison.judged:
         by_benchmark.setdefault((one.key.suite, one.key.benchmark), []).append(one)
-    for (suite_name, benchmark), figures in by_benchmark.items():
+    for (suite_name, benchmark), verdicts in by_benchmark.items():
         suite = TestSuite(clean(benchmark))
         suite.add_property("suite", clean(suite_name))
-        suite.add_testcases([_case(one, comparison) for one in figures])
+        suite.add_testcases([_case(one, comparison) for one in verdicts])
         document.add_testsuite(suite)
     document.update_statistics()  # type: ignore[no-untyped-call]
     text: bytes = document.tostring()  # type: ignore[no-untyped-call]
@@ -39,19 +39,19 @@ def _case(one: MetricVerdict, comparison: Comparison) -> TestCase:
     from junitparser import Failure, Skipped, TestCase
 
     case = TestCase(clean(f"{one.key.variant} {one.key.metric}"), clean(one.key.benchmark), 0.0)
-    said = clean(_said(one))
+    message = clean(_message(one))
     if one.verdict in _BAD:
-        failure = Failure(said)
-        failure.text = clean("\n".join([_said(one), *head_lines(comparison)]))
+        failure = Failure(message)
+        failure.text = clean("\n".join([_message(one), *head_lines(comparison)]))
         case.result = [failure]
     elif one.verdict in _OPEN:
-        case.result = [Skipped(said)]
+        case.result = [Skipped(message)]
     else:
-        case.system_out = said
+        case.system_out = message
     return case
 
 
-def _said(one: MetricVerdict) -> str:
+def _message(one: MetricVerdict) -> str:
     unit = f" {one.unit}" if one.unit else ""
     parts = [one.verdict.value]
     if one.base is not None and one.new is not None:

@@ -1,4 +1,4 @@
-"""A comparison as GitHub's Markdown, for a comment on a pull request."""
+"""A comparison as GitHub Markdown, for a comment on a pull request."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdic
 from examples_utils.results.tables import plain_table
 
 _MEANS_SOMETHING = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)")
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # @ would call whoever bears that name
+_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;"}  # @ would notify the user of that name
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """The counts as headline, then what concerns all, a table, and a folded one of what did not change."""
-    figures = by_urgency(comparison)
-    quiet = [one for one in figures if one.verdict is Verdict.UNCHANGED]
-    loud = [one for one in figures if one.verdict is not Verdict.UNCHANGED]
+    """Returns the counts as headline, then what concerns all metrics, a table, and a folded one of the unchanged."""
+    verdicts = by_urgency(comparison)
+    quiet = [one for one in verdicts if one.verdict is Verdict.UNCHANGED]
+    loud = [one for one in verdicts if one.verdict is not Verdict.UNCHANGED]
     counts = counts_line(comparison)
     parts = [f"**{escaped(counts)}**"]
     parts.append("\n".join(f"- {escaped(line)}" for line in head_lines(comparison) if line != counts))
@@ -30,11 +30,11 @@ def comparison_markdown(comparison: Comparison) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text itself, whatever in it would mean something to Markdown or HTML."""
+    """Escapes everything in the text that has a meaning in Markdown or HTML."""
     as_html = "".join(_ENTITIES.get(character, character) for character in " ".join(text.split()))
     return _MEANS_SOMETHING.sub(lambda match: f"\\{match[0]}", as_html)
 
 
-def _table(figures: Sequence[MetricVerdict]) -> str:
-    rows = [[escaped(cell) for cell in row_of(one)] for one in figures]
+def _table(verdicts: Sequence[MetricVerdict]) -> str:
+    rows = [[escaped(cell) for cell in row_of(one)] for one in verdicts]
     return plain_table(HEADER, rows, NUMERIC)

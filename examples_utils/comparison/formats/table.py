@@ -1,4 +1,4 @@
-"""A comparison for eyes: what needs attention first, what did not change folded into one line."""
+"""A comparison as a table: what needs attention first, unchanged metrics folded into one line."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _STYLES = {
 }
 
 
-# Beyond these, the largest changes of all uncertain figures, a suite that is too noisy would hide what is certain.
-_MOST_UNCERTAIN = 10
+# More than these, the largest changes of all uncertain metrics, would hide certain ones in a noisy suite.
+_MAX_UNCERTAIN = 10
 
 
 def comparison_table(comparison: Comparison, show_all: bool, width: int | None, colours: bool) -> str:
-    """Head lines, a row a figure, and how many are not shown. ``width`` is None for a file or a pipe."""
-    figures = by_urgency(comparison)
-    shown, hidden = (figures, []) if show_all else _urgent_ones(figures)
+    """Returns head lines, one row per metric, and how many are hidden. `width` is None for a file or a pipe."""
+    verdicts = by_urgency(comparison)
+    shown, hidden = (verdicts, []) if show_all else _urgent_ones(verdicts)
     parts = ["\n".join(head_lines(comparison))]
     if shown:
         rows = [row_of(one) for one in shown]
@@ -55,20 +55,20 @@ def comparison_table(comparison: Comparison, show_all: bool, width: int | None, 
     return "\n\n".join(parts) + "\n"
 
 
-def _urgent_ones(figures: Sequence[MetricVerdict]) -> tuple[list[MetricVerdict], list[MetricVerdict]]:
-    """The figures that are shown, and the others, each in their order."""
+def _urgent_ones(verdicts: Sequence[MetricVerdict]) -> tuple[list[MetricVerdict], list[MetricVerdict]]:
+    """Returns the metrics to show, and the others, each in their order."""
     shown: list[MetricVerdict] = []
     hidden: list[MetricVerdict] = []
     uncertain = 0
-    for one in figures:
+    for one in verdicts:
         uncertain += one.verdict is Verdict.UNCERTAIN
-        is_one_too_many = one.verdict is Verdict.UNCERTAIN and uncertain > _MOST_UNCERTAIN
+        is_one_too_many = one.verdict is Verdict.UNCERTAIN and uncertain > _MAX_UNCERTAIN
         (hidden if is_one_too_many or one.verdict is Verdict.UNCHANGED else shown).append(one)
     return shown, hidden
 
 
 def row_of(one: MetricVerdict) -> Sequence[str]:
-    """The cells of one figure, under ``HEADER``."""
+    """Returns the cells of one metric, under `HEADER`."""
     return (
         one.verdict.value,
         name_of(one),

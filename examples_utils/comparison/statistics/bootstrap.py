@@ -17,13 +17,13 @@ def interval(
     seed: int,
     noise: Floats,
 ) -> tuple[Floats, Floats]:
-    """Low and high end ``(figures,)`` of the difference mean(new) − mean(base).
+    """Returns low and high end `(metrics,)` of the difference mean(new) − mean(base).
 
-    ``base`` ``(figures, m)`` and ``new`` ``(figures, n)`` hold independent units: the repetitions of one run, or one
-    level for each of several runs, never the iterations inside a repetition. ``noise`` ``(figures,)`` is the standard
-    deviation of what else lies between the two sides. Both are resampled with replacement, with the corrections for
-    small samples of Hesterberg (2015): residuals are widened by √(n/(n−1)), and quantiles by t ÷ z. One unit on a side
-    gives NaN.
+    `base` `(metrics, m)` and `new` `(metrics, n)` hold independent units: the repetitions of one run, or one
+    level for each of several runs, never the iterations inside a repetition. `noise` `(metrics,)` is the standard
+    deviation of any other variation between the two sides. Both are resampled with replacement, with the corrections
+    for small samples of Hesterberg (2015): residuals are widened by √(n/(n−1)), and quantiles by t ÷ z. One unit per
+    side gives NaN.
     """
     if min(base.shape[1], new.shape[1]) < 2:
         nothing = np.full(len(base), np.nan)
@@ -40,7 +40,7 @@ def interval(
 
 
 def _resampled(units: Floats, resamples: int, generator: np.random.Generator) -> Floats:
-    """Deviations of resampled means from the mean ``(figures, resamples)``; all figures draw the same units."""
+    """Returns deviations of resampled means from the mean `(metrics, resamples)`; all metrics draw the same units."""
     number = units.shape[1]
     drawn = generator.multinomial(number, np.full(number, 1 / number), size=resamples) / number
     residuals = (units - units.mean(axis=1, keepdims=True)) * np.sqrt(number / (number - 1))

@@ -1,4 +1,4 @@
-"""Steps in a whole series of levels."""
+"""Change points in a whole series of levels."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _PENALTY = 2.0  # × noise variance × log(nights): generous, as every candidate
 _NEAR = 30  # nights on each side that the step model looks at
 _PERMUTATIONS = 999
 _LEVEL = 0.001
-_SURE = 0.95  # of the nights between which a change lies
+_PROBABILITY = 0.95  # that the change lies between these nights
 
 
 @dataclass(frozen=True)
 class ChangePoint:
     """A step in a series of nights.
 
-    ``index`` is the likeliest first night of the new level. With 95% certainty the cause came after the night
-    ``last_before`` and not after the night ``first_after``. ``ratio`` is the level after ÷ before, as far as the
-    neighbouring change points, with its confidence interval ``low`` to ``high``; ``p`` is that of the permutation test.
+    `index` is the likeliest first night of the new level. With 95% probability the cause came after the night
+    `last_before` and no later than the night `first_after`. `ratio` is the level after ÷ before, up to the
+    neighbouring change points, with its confidence interval `low` to `high`; `p` is that of the permutation test.
     """
 
     index: int
@@ -40,17 +40,17 @@ class ChangePoint:
 def change_points(
     nights: Sequence[Sequence[float]], threshold: float, confidence: float
 ) -> tuple[ChangePoint, ...]:
-    """The steps in one series, oldest first; a night is its repetitions, all above 0, and may be empty.
+    """Returns the steps in one series, oldest first; a night is its repetitions, all above 0, and may be empty.
 
-    ``threshold`` is the smallest step that matters, as a share; ``confidence`` is that of the intervals.
+    `threshold` is the smallest step that matters, as a share; `confidence` is that of the intervals.
     """
     return change_points_of_levels(levels([nights], len(nights)), threshold, confidence) if nights else ()
 
 
 def change_points_of_levels(data: Levels, threshold: float, confidence: float) -> tuple[ChangePoint, ...]:
-    """The same for a figure's levels in each night.
+    """The same for a metric's levels in each night.
 
-    Candidates by optimal partitioning; then the least convincing one goes until all that are left pass.
+    Optimal partitioning gives candidates; then the least significant one is removed until all that remain pass.
     """
     there = np.flatnonzero(np.isfinite(data.centres[0]))
     series = data.centres[0, there]
@@ -97,10 +97,10 @@ def _size(series: Floats, at: int) -> float:
 
 
 def _p(data: Levels, there: Ints, place: tuple[int, int, int]) -> float:
-    """The p-value of a step between its neighbours: the larger one of two.
+    """Returns the p-value of a step between its neighbours: the larger one of two.
 
     The permutation test of E-divisive (Matteson and James 2014): is the best split better than the best split of the
-    same nights in any order? And, as levels that drift are in no order either, the step model's, corrected for the
+    same nights in any order? And, as drifting levels are not exchangeable, that of the step model, corrected for the
     nights among which the step was picked.
     """
     before, _, after = place
@@ -114,7 +114,7 @@ def _p(data: Levels, there: Ints, place: tuple[int, int, int]) -> float:
 
 
 def _around(data: Levels, there: Ints, place: tuple[int, int, int]) -> Steps:
-    """The step in the nights around it that belong to it."""
+    """Returns the step in the nights around it that belong to it."""
     before, at, after = place
     first, end = max(before, at - _NEAR), min(after, at + _NEAR)
     nights = slice(int(there[first]), int(there[end - 1]) + 1)
@@ -122,7 +122,7 @@ def _around(data: Levels, there: Ints, place: tuple[int, int, int]) -> Steps:
 
 
 def _best_split(series: Floats) -> Floats:
-    """The largest drop of the sum of squares ``(series,)`` that one split of each row brings."""
+    """Returns the largest drop of the sum of squares `(series,)` from one split of each row."""
     nights = series.shape[1]
     centred = series - series.mean(axis=1, keepdims=True)
     first = np.arange(_SHORTEST, nights - _SHORTEST + 1)
@@ -151,13 +151,13 @@ def _point(
 
 
 def _range(series: Floats, variance: float) -> tuple[int, int]:
-    """The first nights of the new level that are likely enough: the smallest set of 95% (flat prior, normal noise)."""
+    """Returns the range of likely first nights of the new level: the smallest set of 95% (flat prior, normal noise)."""
     nights = len(series)
     first = np.arange(1, nights)
     sums = np.cumsum(series - series.mean())[:-1]
     gains = sums**2 * nights / (first * (nights - first))
     weights = np.exp((gains - gains.max()) / (2 * variance))
     order = np.argsort(-weights)
-    number = int(np.searchsorted(np.cumsum(weights[order]), _SURE * weights.sum())) + 1
+    number = int(np.searchsorted(np.cumsum(weights[order]), _PROBABILITY * weights.sum())) + 1
     likely = first[order[:number]]
     return int(likely.min()), int(likely.max())

@@ -1,4 +1,4 @@
-"""How much each figure changed, how sure that is, and what more repetitions would bring."""
+"""How much each metric changed, how certain that is, and the effect of more repetitions."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from examples_utils.comparison.statistics.variance_shrinkage import shrunk_varia
 
 @dataclass(frozen=True)
 class Estimates:
-    """``(figures,)``; sizes are logarithms of new ÷ base.
+    """`(metrics,)`; sizes are logarithms of new ÷ base.
 
-    ``low`` and ``high`` are NaN where nothing is known about the spread; ``p`` is two-sided, 1 there. ``fixed`` is the
-    variance of ``size`` that more repetitions would leave, and ``each`` what n of them would bring down to each ÷ n.
-    ``length`` is the number of runs since the step.
+    `low` and `high` are NaN where the spread is unknown; `p` is two-sided, 1 there. `fixed` is the variance of
+    `size` that more repetitions would not reduce; n of them would reduce `each` to each ÷ n. `length` is the number of
+    runs since the step.
     """
 
     size: Floats
@@ -38,7 +38,7 @@ class Estimates:
 
 
 def of_series(data: Levels, found: Steps, level: float, confidence: float) -> Estimates:
-    """Runs whose levels vary by themselves: ``found`` are the steps of ``data``."""
+    """Estimates for runs whose levels vary by themselves: `found` are the steps of `data`."""
     with np.errstate(invalid="ignore"):
         half = special.stdtrit(np.maximum(found.freedom, 1), (1 + confidence) / 2) * found.deviation
     half = np.where(np.isfinite(half) & (found.freedom > 0), half, np.nan)
@@ -60,10 +60,10 @@ def of_series(data: Levels, found: Steps, level: float, confidence: float) -> Es
 def of_two(
     data: Levels, between: Floats, level: float, *, confidence: float, resamples: int, seed: int
 ) -> Estimates:
-    """Two runs, or two sides that took turns: only the repetitions, and a known noise between the runs, are chance.
+    """Estimates for two runs, or two interleaved sides: only repetitions and a known noise between runs vary.
 
-    ``between`` ``(figures,)`` is the variance of that noise, and of what comes from elsewhere, such as from the
-    estimate of a common movement. ``resamples`` and ``seed`` belong to the bootstrap.
+    `between` `(metrics,)` is the variance of that noise, and of other sources, such as the estimate of a common
+    movement. `resamples` and `seed` belong to the bootstrap.
     """
     base, new = data.counts[:, 0], data.counts[:, 1]
     variance, freedom = shrunk_variances(data.within / np.maximum(data.freedom, 1), data.freedom)
@@ -103,23 +103,23 @@ def _bootstrapped(
 
 
 def _corrected(estimates: Estimates, data: Levels, level: float) -> Estimates:
-    """With q-values; what would be called must pass the exact test too, where that can reach the level at all.
+    """Adds q-values; a significant change must also pass the exact test, where that can reach the level at all.
 
-    The t tests trust averages to be nearly normal. The exact test does not, but knows only repetitions that could as
-    well have been dealt to the other side: it cannot stand alone where levels vary from run to run.
+    The t-tests assume that averages are nearly normal. The exact test does not, but knows only repetitions that are
+    exchangeable between the sides: it cannot stand alone where levels vary from run to run.
     """
     p = estimates.p.copy()
-    for figure in np.flatnonzero(benjamini_hochberg(p) <= level):
-        split = data.counts.shape[1] - estimates.length[figure]
-        base, new = (data.values[figure, side].ravel() for side in (slice(split), slice(split, None)))
+    for metric in np.flatnonzero(benjamini_hochberg(p) <= level):
+        split = data.counts.shape[1] - estimates.length[metric]
+        base, new = (data.values[metric, side].ravel() for side in (slice(split), slice(split, None)))
         base, new = base[np.isfinite(base)], new[np.isfinite(new)]
         if smallest_permutation_p(len(base), len(new)) <= level / len(p):
-            p[figure] = max(p[figure], permutation_p(*_drawn_in(base, new)))
+            p[metric] = max(p[metric], permutation_p(*_drawn_in(base, new)))
     return replace(estimates, p=p, q=benjamini_hochberg(p))
 
 
 def _drawn_in(base: Floats, new: Floats) -> tuple[Floats, Floats]:
-    """Outliers drawn in without regard to the side, as the exact test wants it."""
+    """Winsorises outliers of both sides together, as the exact test requires."""
     together = np.concatenate([base, new])
     drawn_in = winsorised(together[None, None], np.array([[len(together)]]))[0, 0]
     return drawn_in[: len(base)], drawn_in[len(base) :]

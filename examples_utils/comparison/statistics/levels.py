@@ -1,4 +1,4 @@
-"""From repetitions to the level of a figure in each run: robust means of logarithms."""
+"""From repetitions to the level of a metric in each run: robust means of logarithms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_WIDEST = 3.0  # in standard deviations; a repetition further out counts as if it were there
+_WIDEST = 3.0  # in standard deviations; a repetition further out is moved there
 _FROM_10_TO_90 = (
     2.563  # the distance between these quantiles of a normal distribution, in standard deviations
 )
@@ -20,12 +20,12 @@ _FROM_10_TO_90 = (
 
 @dataclass(frozen=True)
 class Levels:
-    """Figures × runs, as natural logarithms.
+    """Metrics × runs, as natural logarithms.
 
-    ``values`` and ``drawn_in`` ``(figures, runs, repetitions)``, filled up with NaN, are the repetitions as they are
-    and with outliers drawn in. ``counts`` and ``centres`` ``(figures, runs)``: how many there are, and the mean of
-    those drawn in, NaN if there are none. ``within`` and ``freedom`` ``(figures,)`` are the sum of squares around the
-    centres of their runs, and its degrees of freedom.
+    `values` and `drawn_in` `(metrics, runs, repetitions)`, padded with NaN, are the original and the winsorised
+    repetitions. `counts` and `centres` `(metrics, runs)`: their number, and the mean of the winsorised ones, NaN if
+    there are none. `within` and `freedom` `(metrics,)` are the sum of squares around the centres of their runs, and its
+    degrees of freedom.
     """
 
     values: Floats
@@ -36,7 +36,7 @@ class Levels:
     freedom: Ints
 
     def shifted(self, shift: Floats) -> Levels:
-        """The same with ``shift``, which is broadcast to ``(figures, runs)``, taken from every value."""
+        """Returns a copy with `shift`, which is broadcast to `(metrics, runs)`, subtracted from every value."""
         each = np.asarray(shift)[..., None]
         return replace(
             self,
@@ -45,18 +45,18 @@ class Levels:
             centres=self.centres - each[..., 0],
         )
 
-    def part(self, figure: int, runs: slice) -> Levels:
-        """One figure in some of the runs."""
-        one = slice(figure, figure + 1)
+    def part(self, metric: int, runs: slice) -> Levels:
+        """Returns one metric in some of the runs."""
+        one = slice(metric, metric + 1)
         return _levels(self.values[one, runs], self.drawn_in[one, runs], self.counts[one, runs])
 
 
 def levels(repetitions: Sequence[Sequence[Sequence[float]]], runs: int) -> Levels:
-    """The levels of figures whose ``repetitions[figure][run]`` are all above 0; ``runs`` is the same for all.
+    """Returns the levels of metrics whose `repetitions[metric][run]` are all above 0; `runs` is the same for all.
 
-    A level is a winsorised mean, so that one hiccup moves little, but two modes keep their weights.
+    A level is a winsorised mean, so that one outlier moves it little, but two modes keep their weights.
     """
-    counts = np.array([[len(run) for run in figure] for figure in repetitions], np.int64).reshape(-1, runs)
+    counts = np.array([[len(run) for run in metric] for metric in repetitions], np.int64).reshape(-1, runs)
     width = max(1, int(counts.max(initial=0)))
     present = np.arange(width) < counts[..., None]
     values = np.full(present.shape, np.nan)
@@ -73,9 +73,9 @@ def _levels(values: Floats, drawn_in: Floats, counts: Ints) -> Levels:
 
 
 def winsorised(values: Floats, counts: Ints) -> Floats:
-    """Values ``(figures, runs, repetitions)`` drawn in to three standard deviations around the median of their run.
+    """Returns values `(metrics, runs, repetitions)` winsorised at three standard deviations around their run's median.
 
-    The standard deviation of a figure comes from quantiles over all runs (Tukey and McLaughlin 1963; the mean of the
+    The standard deviation of a metric comes from quantiles over all runs (Tukey and McLaughlin 1963; the mean of the
     result is Huber's one-step estimator).
     """
     middle = _medians(values, counts)[..., None]
@@ -94,9 +94,9 @@ def _medians(values: Floats, counts: Ints) -> Floats:
 
 
 def _spread(residuals: Floats, counts: Ints) -> Floats:
-    """A standard deviation for each figure: from quantiles, but not below a third of the ordinary one.
+    """Returns a standard deviation for each metric: from quantiles, but at least a third of the ordinary one.
 
-    Without that bound a figure of which nine in ten repetitions are the same number would have none.
+    Without that bound, a metric with nine in ten equal repetitions would have none.
     """
     pooled = np.sort(residuals.reshape(len(residuals), residuals.shape[1] * residuals.shape[2]), axis=1)
     last = np.maximum(counts.sum(axis=1) - 1, 0)

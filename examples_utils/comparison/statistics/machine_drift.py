@@ -1,4 +1,4 @@
-"""Slow machine, not slow code: what the canary and most of the suite have in common in a run."""
+"""Machine drift, as opposed to slower code: the common movement of canary and most of the suite in a run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ import numpy as np
 from examples_utils.comparison.statistics.levels import Floats
 
 _SMALLEST = (
-    0.01  # movements below 1% are taken out whatever moved them, as nobody would call so small a change
+    0.01  # movements below 1% are removed whatever caused them, as so small a change is never reported
 )
-_SHARE = 0.6  # of the figures must have gone along
-_FEWEST_FIGURES = 3
-_FEWEST_BASE_RUNS = 5  # from which the noise of a figure is seen from run to run
-_NOTICED = 2.0  # standard deviations from which a small movement is taken out
+_SHARE = 0.6  # of the metrics must have moved along
+_MIN_METRICS = 3
+_MIN_BASE_RUNS = 5  # from which the noise of a metric between runs is estimated
+_NOTICED = 2.0  # standard deviations from which a small movement is removed
 _CANARY_SHARE = 0.4  # a canary that moved by less than this share of the suite's movement does not confirm it
-_CANARY_SURE = 2.0  # standard deviations; the share above asks for more of a large movement
+_CANARY_SIGNIFICANT = 2.0  # standard deviations; the share above requires more of a large movement
 _CANARY_FLOOR = 0.003  # no canary is steadier than 0.3% from run to run
 _MAD = 1.4826  # from median absolute deviation to standard deviation
 _MEDIAN_TO_MEAN = 1.2533  # standard error of a median ÷ that of a mean
-_STEADIEST = 0.3  # no figure counts as if its noise were below this share of the median noise
-_EXACT = (
-    1e-4  # standard deviation below which no figure counts as steadier: a suite of counts has none at all
-)
+_STEADIEST = 0.3  # lower bound of a metric's noise, as a share of the median noise
+_EXACT = 1e-4  # lower bound of a standard deviation: a suite of counts has none at all
 _UNEVEN = np.array([0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6])  # shares of the movement
 _UNEVEN_PRIOR = np.where(_UNEVEN == 0, 0.5, 0.5 / (len(_UNEVEN) - 1))
-_TAILS = 8.0  # degrees of freedom of the t distribution that lets single regressed figures pass as such
+_TAILS = 8.0  # degrees of freedom of the t distribution that admits single regressed metrics
 _TIMES = {"ns", "us", "µs", "ms", "s", "sec", "seconds", "min", "h"}
 _RATE = re.compile(r"/\s*(s|sec|second|min|h)\b|^(fps|qps|it/s)$|per second", re.IGNORECASE)
 _SPEED_WORDS = re.compile(r"throughput|latency|time|duration|rate|fps|qps|speed|seconds", re.IGNORECASE)
@@ -38,13 +36,13 @@ _SPEED_WORDS = re.compile(r"throughput|latency|time|duration|rate|fps|qps|speed|
 
 @dataclass(frozen=True)
 class Movement:
-    """For each run ``(runs,)``, in logarithms of slowness against the base runs.
+    """For each run `(runs,)`, in logarithms of slowness relative to the base runs.
 
-    ``suite`` is the median movement of the figures and ``share`` the share of them that went along by at least half of
-    it, as far as their noise lets one see. ``confirmed`` is whether that is most of them and the canary went along too.
-    ``shift`` is what is to be taken out of the figures: 0, or a movement that is confirmed or too small to matter;
-    ``deviation`` is its standard deviation, and ``unevenness`` that with which figures follow beyond their own noise.
-    ``canary`` maps kernels to their movement ``(runs,)``, NaN where they did not run.
+    `suite` is the median movement of the metrics and `share` the share of them that moved along by at least half of
+    it, as far as their noise shows. `confirmed` is whether that is most of them and the canary moved along too.
+    `shift` is what to subtract from the metrics: 0, or a movement that is confirmed or too small to matter;
+    `deviation` is its standard deviation, and `unevenness` that with which metrics follow beyond their own noise.
+    `canary` maps kernels to their movement `(runs,)`, NaN where they did not run.
     """
 
     suite: Floats
@@ -59,20 +57,20 @@ class Movement:
 def machine_movement(
     slowness: Floats, base_runs: int, canaries: Sequence[Mapping[str, Sequence[float]]], noise: Floats
 ) -> Movement:
-    """What moved in common.
+    """Estimates the common movement.
 
-    ``slowness`` ``(figures, runs)`` holds the levels of all figures that follow the machine's speed, as logarithms, the
-    higher the slower, NaN where there is none; the first ``base_runs`` runs are the base. ``canaries`` are the seconds
-    of each kernel for each run. ``noise`` ``(figures,)`` is the variance that the difference of two runs has by their
-    repetitions alone; more is seen where there are enough base runs.
+    `slowness` `(metrics, runs)` holds the levels of all metrics that follow the machine's speed, as logarithms, the
+    higher the slower, NaN where there is none; the first `base_runs` runs are the base. `canaries` are the seconds
+    of each kernel for each run. `noise` `(metrics,)` is the variance of the difference of two runs due to their
+    repetitions alone; with enough base runs, it is estimated from these.
     """
     runs = slowness.shape[1]
-    if len(slowness) < _FEWEST_FIGURES or not base_runs:
+    if len(slowness) < _MIN_METRICS or not base_runs:
         nothing = np.zeros(runs)
         return Movement(nothing, nothing, np.zeros(runs, bool), nothing, nothing, nothing, {})
     moved = _against_base(slowness, base_runs)
     usable = np.isfinite(moved)
-    enough = usable.sum(axis=0) >= _FEWEST_FIGURES
+    enough = usable.sum(axis=0) >= _MIN_METRICS
     suite = np.where(enough, _median(moved), 0.0)
     variance = _variance(moved, suite, base_runs, noise)
     lag = np.maximum(np.abs(suite) / 2, np.sqrt(variance)[:, None])
@@ -85,7 +83,7 @@ def machine_movement(
     agrees = np.zeros(runs, bool)
     for kernel, movement in canary.items():
         unrest = _canary_noise(canaries, kernel, movement, suite, base_runs)
-        wanted = np.maximum(_CANARY_SURE * unrest, _CANARY_SHARE * np.abs(suite))
+        wanted = np.maximum(_CANARY_SIGNIFICANT * unrest, _CANARY_SHARE * np.abs(suite))
         agrees |= np.nan_to_num(movement) * np.sign(suite) >= wanted
     confirmed = agrees & enough & (np.abs(suite) >= _SMALLEST) & (share >= _SHARE)
     shift, deviation, unevenness = np.zeros(runs), np.zeros(runs), np.zeros(runs)
@@ -99,9 +97,9 @@ def machine_movement(
 
 
 def speed_sensitivity(metric: str, unit: str | None, direction: str | None) -> int:
-    """+1 for a figure that rises as the machine gets slower, −1 for one that falls, 0 for one that does not follow.
+    """Returns +1 for a metric that rises as the machine slows down, −1 for one that falls, 0 for one unaffected.
 
-    Times and rates follow; bytes, shares and counts do not. Where nobody says the unit, the metric's name decides.
+    Times and rates follow; bytes, shares and counts do not. Without a unit, the metric's name decides.
     """
     if direction not in ("lower", "higher"):
         return 0
@@ -110,8 +108,8 @@ def speed_sensitivity(metric: str, unit: str | None, direction: str | None) -> i
 
 
 def _variance(moved: Floats, suite: Floats, base_runs: int, noise: Floats) -> Floats:
-    """That of a figure's movement ``(figures,)`` in a run in which nothing happened."""
-    if base_runs < _FEWEST_BASE_RUNS:
+    """Returns the variance of a metric's movement `(metrics,)` in a run without any change."""
+    if base_runs < _MIN_BASE_RUNS:
         return noise
     own = moved[:, :base_runs] - suite[:base_runs]
     seen = np.where(np.isfinite(own), own**2, 0.0).sum(axis=1) / np.maximum(
@@ -122,9 +120,9 @@ def _variance(moved: Floats, suite: Floats, base_runs: int, noise: Floats) -> Fl
 
 
 def _centre(moved: Floats, variance: Floats) -> tuple[float, float, float]:
-    """The movement of one run, its standard deviation, and that with which figures follow it.
+    """Returns the movement of one run, its standard deviation, and that with which metrics follow it.
 
-    A median weighted by 1 ÷ standard deviation; how unevenly figures follow is averaged over a grid of shares of the
+    A median weighted by 1 ÷ standard deviation; how unevenly metrics follow is averaged over a grid of shares of the
     movement, weighted by their likelihood.
     """
     variance = np.maximum(variance, max(_EXACT**2, _STEADIEST**2 * float(np.median(variance))))
@@ -154,7 +152,7 @@ def _against_base(values: Floats, base_runs: int) -> Floats:
 
 
 def _median(values: Floats) -> Floats:
-    """Over the first axis, without NaN; NaN where there is nothing else. (``np.nanmedian`` takes a loop.)"""
+    """Takes medians over the first axis, ignoring NaN unless all are NaN; `np.nanmedian` would take a loop."""
     in_order = np.sort(values, axis=0)  # NaN last
     number = np.isfinite(values).sum(axis=0)
     columns = np.arange(values.shape[1])
@@ -175,16 +173,16 @@ def _canary_noise(
     suite: Floats,
     base_runs: int,
 ) -> Floats:
-    """The standard deviation ``(runs,)`` of a kernel's movement where nothing happened.
+    """Returns the standard deviation `(runs,)` of a kernel's movement without any change.
 
-    From run to run, what the suite's movement does not explain; and inside a run, from its repetitions.
+    Between runs, what the suite's movement does not explain; within a run, from its repetitions.
     """
     unexplained = np.abs(np.where(np.abs(suite) >= _SMALLEST, movement - suite, movement))[:base_runs]
     between = _MAD * _median(unexplained[:, None])[0] if base_runs > 2 else 0.0
     within = np.zeros(len(canaries))
     for run, canary in enumerate(canaries):
         if len(seconds := canary.get(kernel, ())) > 1:
-            middle = median(seconds)  # of so few values, several times as fast as numpy's
+            middle = median(seconds)  # for so few values, several times as fast as NumPy's
             deviation = _MAD * median(abs(one - middle) for one in seconds) / middle
             within[run] = _MEDIAN_TO_MEAN * deviation / sqrt(len(seconds))
     noise: Floats = np.maximum(np.maximum(np.nan_to_num(between), within), _CANARY_FLOOR)

@@ -10,17 +10,17 @@ import numpy as np
 from examples_utils.comparison.statistics.levels import Floats
 
 _CELLS_WANTED = 4000  # bins × size of the smaller sample: the rounding stays far below the spread of a sum
-_FEW_ARRANGEMENTS = 10_000  # are looked at one by one, as a grid would tell apart sums that are equal
-_LARGEST = 1000  # repetitions in all: the number of arrangements must fit into a float
+_FEW_ARRANGEMENTS = 10_000  # are enumerated, as a grid would separate sums that are equal
+_LARGEST = 1000  # repetitions in total: the number of arrangements must fit into a float
 
 
 def permutation_p(base: Floats, new: Floats) -> float:
-    """The two-sided p-value of the difference of two means over all ways to deal the values out to two samples.
+    """Returns the two-sided p-value of the difference of two means over all ways to split the values into two samples.
 
-    With few ways each is looked at. With more, values are rounded to a grid, on which the distribution is counted, not
-    sampled: the shift algorithm of Streitberg and Röhmel (1986). Scipy's ``permutation_test`` gives the same, but for
-    70 values against 20 only by sampling, which cannot tell a p-value of 0.00001. Values that are all equal give 1; too
-    many to be counted give 0, and so object to nothing.
+    A small number of splits is enumerated. With more, values are rounded to a grid, on which the distribution is
+    counted, not sampled: the shift algorithm of Streitberg and Röhmel (1986). SciPy's `permutation_test` gives the
+    same, but for 70 values and 20 only by sampling, which cannot resolve a p-value of 0.00001. Equal values give 1; too
+    many to be counted give 0, which vetoes nothing.
     """
     drawn, rest = (base, new) if len(base) < len(new) else (new, base)
     values = np.concatenate([drawn, rest])
@@ -45,7 +45,7 @@ def permutation_p(base: Floats, new: Floats) -> float:
 
 
 def _enumerated_p(values: Floats, drawn: int) -> float:
-    """The p-value of the first ``drawn`` of the values; sums that differ by rounding alone are equal."""
+    """Returns the p-value of the first `drawn` values; sums that differ by rounding alone are equal."""
     sums = values[np.array(list(combinations(range(len(values)), drawn)))].sum(axis=1)
     rounding = 1e-9 * (values.max() - values.min())
     tail = min((sums >= sums[0] - rounding).mean(), (sums <= sums[0] + rounding).mean())
@@ -53,14 +53,14 @@ def _enumerated_p(values: Floats, drawn: int) -> float:
 
 
 def smallest_permutation_p(base: int, new: int) -> float:
-    """The smallest p-value that samples of these sizes can have."""
+    """Returns the smallest p-value that samples of these sizes can have."""
     return min(1.0, 2 / comb(base + new, new))
 
 
 def benjamini_hochberg(p: Floats) -> Floats:
-    """q-values: rejecting all with q ≤ α keeps the expected share of false ones among them at α (1995).
+    """Returns q-values: rejecting all with q ≤ α keeps the expected share of false rejections at α (1995).
 
-    It is ``scipy.stats.false_discovery_control`` without the second that importing ``scipy.stats`` takes.
+    It is `scipy.stats.false_discovery_control` without the second that importing `scipy.stats` takes.
     """
     order = np.argsort(p)
     scaled = p[order] * len(p) / np.arange(1, len(p) + 1)

@@ -1,10 +1,10 @@
-"""A step in a series of runs whose levels vary by themselves: who is sure that it is one?
+"""Detects a step in a series of runs whose levels vary by themselves.
 
-The level of a figure in run i is  m + s·[i is after the step] + u_i + e_i,  where u is the run's own level, an
+The level of a metric in run i is  m + s·[i is after the step] + u_i + e_i,  where u is the run's own level, an
 autoregressive process of variance λσ² and lag-one correlation φ, and e_i is the mean of n_i repetitions, of variance
 σ²/n_i. For given λ and φ the step is a generalised least squares problem with a t statistic. λ and φ are unknown and
-badly determined by one figure alone; so a grid of them is weighted by its restricted likelihood, times weights that are
-learned from all figures of the suite (a hierarchical model, summed over grids instead of sampled), and the step's
+badly determined by one metric alone; so a grid of them is weighted by its restricted likelihood, times weights that are
+learned from all metrics of the suite (a hierarchical model, summed over grids instead of sampled), and the step's
 p-value is the weighted mean.
 """
 
@@ -24,19 +24,19 @@ from examples_utils.comparison.statistics.levels import Floats, Ints, Levels
 _BETWEEN = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
 _CORRELATIONS = (0.0, 0.5, 0.8, 0.95)
 _CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
-# How much the figures of a suite differ, in steps of λ; the share that is like no other, and how likely such one is.
+# The spread of λ within a suite, in steps of λ; the share of outlying metrics, and their likelihood.
 _WIDTHS = (0.3, 1.0, 2.0)
 _ODD_ONES = {0.003: 0.8, 0.03: 0.16, 0.3: 0.04}
-_WORTH_A_STEP = 0.05  # the p-value from which an older step is told rather than that of the last run
+_WORTH_A_STEP = 0.05  # the p-value from which an older step is reported rather than that of the last run
 
 
 @dataclass(frozen=True)
 class Steps:
-    """For each figure ``(figures,)`` the likeliest of the steps that were looked for, or the last if none is likely.
+    """For each metric `(metrics,)` the likeliest of the steps that were sought, or the last if none is likely.
 
-    ``length`` is the number of runs after the step, ``size`` its logarithm. ``p`` is two-sided and corrected for the
-    number of steps looked for, 1 where nothing can be said; ``rise`` and ``fall`` are the same one-sided. ``deviation``
-    is the standard deviation of ``size``, with ``freedom`` degrees of freedom; ``repetition`` that of one repetition.
+    `length` is the number of runs after the step, `size` its logarithm. `p` is two-sided and corrected for the
+    number of steps sought, 1 where it is unknown; `rise` and `fall` are the same one-sided. `deviation`
+    is the standard deviation of `size`, with `freedom` degrees of freedom; `repetition` that of one repetition.
     """
 
     length: Ints
@@ -50,7 +50,7 @@ class Steps:
 
 
 class _Cells(NamedTuple):
-    """What depends on the counts of repetitions alone; ``(cells, ...)`` or ``(steps, cells)``."""
+    """Quantities that depend on the counts of repetitions alone; `(cells, ...)` or `(steps, cells)`."""
 
     inverse: Floats
     ones: Floats
@@ -60,13 +60,13 @@ class _Cells(NamedTuple):
 
 
 def steps(data: Levels, lengths: tuple[int, ...], extra: Floats) -> Steps:
-    """Steps before the last 1, 2, ... runs (``lengths``, the shortest first).
+    """Detects steps before the last 1, 2, ... runs (`lengths`, the shortest first).
 
-    ``extra`` ``(figures, lengths)`` is variance of a step's size that comes from elsewhere, such as from the estimate
-    of a common movement.
+    `extra` `(metrics, lengths)` is variance of a step's size from other sources, such as the estimate of a common
+    movement.
     """
-    figures = len(data.counts)
-    shape = (figures, len(lengths), len(_CELLS))
+    metrics = len(data.counts)
+    shape = (metrics, len(lengths), len(_CELLS))
     size, variance, residual, constant = (np.zeros(shape) for _ in range(4))
     runs = (data.counts > 0).sum(axis=1)
     patterns, belongs = np.unique(data.counts, axis=0, return_inverse=True)
@@ -76,7 +76,7 @@ def steps(data: Levels, lengths: tuple[int, ...], extra: Floats) -> Steps:
             data.centres[rows], tuple(pattern.tolist()), lengths
         )
     freedom = (data.freedom + runs - 2.0)[:, None, None]
-    # Repetitions that are always the same number, in runs that are not, would lie beyond the largest λ of the grid.
+    # Constant repetitions in runs that differ would lie beyond the largest λ of the grid.
     least = data.freedom[:, None] * residual[..., 0] / np.maximum(runs - 2, 1)[:, None] / _BETWEEN[-1]
     within = np.maximum(data.within[:, None], least)[..., None]
     squares = np.maximum(within + residual, 1e-300)
@@ -90,7 +90,7 @@ def steps(data: Levels, lengths: tuple[int, ...], extra: Floats) -> Steps:
 def _fit(
     centres: Floats, counts: tuple[int, ...], lengths: tuple[int, ...]
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Size, variance in units of σ², residual sum of squares, and the constant of the log-likelihood."""
+    """Returns size, variance in units of σ², residual sum of squares, and the constant of the log-likelihood."""
     there = np.array(counts) > 0
     y = centres[:, there]
     y = y - y[:, -1:]  # rounding: levels may lie far from 0
@@ -127,15 +127,15 @@ def _cells(counts: tuple[int, ...], lengths: tuple[int, ...]) -> _Cells:
 
 
 def _after(there: np.ndarray, lengths: tuple[int, ...]) -> Floats:
-    """``(steps, runs that are there)``: 1 after the step."""
+    """Returns `(steps, runs that are there)`: 1 after the step."""
     runs = len(there)
     return np.stack([(np.arange(runs) >= runs - length)[there].astype(float) for length in lengths])
 
 
 def _weights(likelihood: Floats) -> Floats:
-    """Posterior weights ``(figures, steps, cells)``.
+    """Returns posterior weights `(metrics, steps, cells)`.
 
-    What suites are like is weighed by how likely all figures are together, without the runs in which a step may be.
+    Suites are weighted by the joint likelihood of all metrics, without the runs in which a step may be.
     """
     relative = np.exp(likelihood - likelihood.max(axis=2, keepdims=True))
     suites, prior = _suites()
@@ -148,10 +148,10 @@ def _weights(likelihood: Floats) -> Floats:
 
 @lru_cache(maxsize=1)
 def _suites() -> tuple[Floats, Floats]:
-    """What suites may be like, and how likely that is before anything is seen.
+    """Returns the possible suites, and their prior probabilities.
 
-    ``(suites, cells)``, the shares of their figures that have each λ and φ: most figures are near some λ and have the
-    same φ, and the odd ones may be anywhere. ``(suites,)``: half of all suites are steady, their λ being 0.
+    `(suites, cells)`, the shares of their metrics that have each λ and φ: most metrics are near some λ and have the
+    same φ, and outlying ones may be anywhere. `(suites,)`: half of all suites are steady, their λ being 0.
     """
     position = np.arange(len(_BETWEEN))
     anywhere = np.full(len(_CELLS), 1 / len(_CELLS))

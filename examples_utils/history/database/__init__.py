@@ -1,1 +1,1 @@
-"""The tables of the history: the connection, the schema, and rows from and to values."""
+"""The database of the history: the connection, the schema, and conversion between rows and values."""

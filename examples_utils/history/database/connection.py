@@ -1,7 +1,7 @@
-"""The connection to a history's database, and what is said when there is none to be had.
+"""The connection to a history's database, and its errors.
 
-SQLite is used in WAL mode, in which readers and the one writer do not wait for each other; on PostgreSQL a lock of the
-whole history makes writers take turns as well. So a writer sees no half-added run, and nothing can deadlock.
+SQLite is used in WAL mode, in which readers and the one writer do not block each other; on PostgreSQL, a lock on the
+whole history serialises writers as well. So a writer sees no incomplete run, and nothing can deadlock.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from examples_utils.history.redaction import without_password
 
 _WAIT_FOR_OTHERS_S = 60.0
 _CONNECT_S = 10
-# Any number that no other program is likely to use on the same server.
+# An arbitrary number that no other program is likely to use on the same server.
 _WRITERS_LOCK = 7_203_685_477
 _WRITES = "writes_history"
-# Unless the URL, the user or the server says something else.
+# Unless the URL, the user or the server sets another timeout.
 _WAIT_AS_SQLITE_DOES = (
     f"SELECT set_config('lock_timeout', '{_WAIT_FOR_OTHERS_S:.0f}s', true) "
     "WHERE current_setting('lock_timeout') = '0'"
 )
-# What drivers raise for an option that they cannot read, such as timeout=5s.
+# Raised by drivers for an invalid option, such as timeout=5s.
 _NOT_UNDERSTOOD = (TypeError, ValueError, OverflowError)
 
 
 def database_url(text: str) -> URL:
-    """SQLAlchemy's URL of a history: a plain file path means SQLite, ``postgresql:`` is spoken with psycopg.
+    """Returns SQLAlchemy's URL of a history: a plain file path means SQLite, `postgresql:` uses psycopg.
 
     Raises:
-        HistoryError: it names no database that can hold a history.
+        HistoryError: It names no database that can hold a history.
     """
     if "://" not in text:
         if not text:
@@ -49,7 +49,7 @@ def database_url(text: str) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise HistoryError(
-            f"{without_password(text)}: is no URL of a database; expected a file or postgresql://…"
+            f"{without_password(text)}: is not the URL of a database; expected a file or postgresql://…"
         ) from None
     kind = url.get_backend_name()
     if kind == "postgresql" or kind == "postgres":
@@ -63,14 +63,14 @@ def database_url(text: str) -> URL:
     if url.host or url.port or url.username or url.password:
         path = "/".join(part for part in (url.host, url.database) if part)
         raise HistoryError(
-            f"{without_password(text)}: names a server, and SQLite has none; three slashes stand before a path from "
-            f"here (sqlite:///{path}), four before one from / (sqlite:////{path})"
+            f"{without_password(text)}: names a server, and SQLite has none; three slashes precede a relative "
+            f"path (sqlite:///{path}), four an absolute one (sqlite:////{path})"
         )
     return url
 
 
 def shown(url: URL) -> str:
-    """How messages call a history: without the password."""
+    """Returns the name of a history for messages: without the password."""
     return str(url.database) if _is_sqlite(url) else _text_of(url)
 
 
@@ -80,10 +80,10 @@ def _text_of(url: URL) -> str:
 
 
 def open_engine(url: URL, create: bool) -> Engine:
-    """An engine whose connections are set up for a history. With ``create`` a missing SQLite file is made.
+    """Returns an engine whose connections are set up for a history. With `create`, creates a missing SQLite file.
 
     Raises:
-        HistoryError: a file is missing or is none, a driver is not installed, or an option of the URL is wrong.
+        HistoryError: A file is missing or invalid, a driver is not installed, or an option of the URL is wrong.
     """
     if _is_sqlite(url):
         _check_file(Path(str(url.database)), create)
@@ -91,7 +91,7 @@ def open_engine(url: URL, create: bool) -> Engine:
         {"timeout": _WAIT_FOR_OTHERS_S} if _is_sqlite(url) else {"connect_timeout": _CONNECT_S}
     )
     try:
-        # What the URL itself says counts.
+        # Options of the URL take precedence.
         engine = create_engine(url, connect_args={k: v for k, v in arguments.items() if k not in url.query})
     except (ImportError, NoSuchModuleError) as error:
         raise HistoryError(
@@ -111,20 +111,20 @@ def open_engine(url: URL, create: bool) -> Engine:
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees one state of the history. Raises HistoryError if the database fails."""
-    with told(engine.url), engine.connect() as connection, connection.begin():
+    """Opens a transaction that sees one state of the history. Raises HistoryError if the database fails."""
+    with translated_errors(engine.url), engine.connect() as connection, connection.begin():
         yield connection
 
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that no other writer of the history overlaps. When it has ended, what it wrote is on disk.
+    """Opens a transaction that no other writer of the history overlaps. When it ends, its changes are on disk.
 
     Raises:
-        HistoryError: the database fails, or cannot be written.
+        HistoryError: The database fails, or cannot be written.
     """
     with (
-        told(engine.url),
+        translated_errors(engine.url),
         engine.connect().execution_options(**{_WRITES: True}) as connection,
         connection.begin(),
     ):
@@ -132,7 +132,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def shrink(engine: Engine) -> None:
-    """Gives the space of what was removed back to the file system, unless others keep the file or the disk is full.
+    """Returns the space of removed rows to the file system, unless others keep the file or the disk is full.
 
     PostgreSQL does so by itself.
     """
@@ -147,8 +147,8 @@ def shrink(engine: Engine) -> None:
 
 
 @contextlib.contextmanager
-def told(url: URL) -> Iterator[None]:
-    """Turns what a driver raises into a HistoryError that says what to do."""
+def translated_errors(url: URL) -> Iterator[None]:
+    """Translates a driver's exceptions to a HistoryError with a remedy."""
     try:
         yield
     except DBAPIError as error:
@@ -162,33 +162,33 @@ def _is_sqlite(url: URL) -> bool:
 def _check_file(file: Path, create: bool) -> None:
     if file.exists():
         if not file.is_file():
-            raise HistoryError(f"{file}: is no file; name one, such as history.db")
+            raise HistoryError(f"{file}: is not a file; name one, such as history.db")
     elif not create:
         raise HistoryError(
-            f"{file}: no such history; make one with: history add LOG_DIR --history {file}, or name another"
+            f"{file}: no such history; create one with: history add LOG_DIR --history {file}, or name another"
         )
     elif not file.absolute().parent.is_dir():
-        raise HistoryError(f"{file}: its folder does not exist; make it, or name another file")
+        raise HistoryError(f"{file}: its folder does not exist; create it, or name another file")
     elif not os.access(file.absolute().parent, os.W_OK):
-        raise HistoryError(f"{file}: cannot be made: its folder is read-only")
+        raise HistoryError(f"{file}: cannot be created: its folder is read-only")
 
 
 def _must_be_left_alone(file: Path) -> bool:
-    """Whether SQLite could not even make the files beside it that it needs to share it with others.
+    """Whether SQLite cannot even create the auxiliary files that it needs to share the file with others.
 
-    Nobody else has it open now, or those files were there.
+    Nobody else has it open now, or these files would exist.
     """
     return not os.access(file.absolute().parent, os.W_OK) and not Path(f"{file}-wal").exists()
 
 
 def _connect_to_unchanging(_: Any, __: Any, arguments: list[Any], keywords: dict[str, Any]) -> None:
-    """Makes SQLite read the file as it is, without any other beside it."""
+    """Makes SQLite read the file as it is, without any auxiliary file."""
     arguments[0] = f"{Path(arguments[0]).absolute().as_uri()}?immutable=1"
     keywords["uri"] = True
 
 
 def _connect(url: URL, dialect: Dialect, arguments: list[Any], keywords: dict[str, Any]) -> Any:
-    """What is wrong with a URL's options a driver says only now, and not as an error of the database."""
+    """Connects; drivers report invalid options of a URL only here, and not as an error of the database."""
     try:
         return dialect.connect(*arguments, **keywords)
     except _NOT_UNDERSTOOD as error:
@@ -204,7 +204,7 @@ def _wrong_options(url: URL, error: Exception) -> HistoryError:
 
 
 def _set_up_sqlite(connection: Any, _: Any) -> None:
-    # None: transactions begin where we say, and not where the driver guesses.
+    # None: transactions begin where this module begins them, not where the driver guesses.
     connection.isolation_level = None
     cursor = connection.cursor()
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
@@ -219,7 +219,7 @@ def _begin(connection: Connection) -> None:
     if _is_sqlite(connection.engine.url):
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
     elif writes:
-        # Whatever the server's default is: what was acknowledged survives its crash.
+        # Whatever the server's default: acknowledged changes survive its crash.
         connection.exec_driver_sql("SET LOCAL synchronous_commit = on")
         connection.exec_driver_sql(_WAIT_AS_SQLITE_DOES)
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITERS_LOCK})")

@@ -1,4 +1,4 @@
-"""A run becomes rows of the tables."""
+"""Inserts a run as rows of the tables."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
 
 
 def run_row(connection: Connection, run: Run, added: datetime) -> dict[str, Any]:
-    """The row of ``runs``. Raises ValueError for NaN and its like, and for a start that is no time."""
+    """Returns the row of `runs`. Raises ValueError for NaN, infinities, and an invalid start."""
     started = datetime.fromisoformat(run.started_utc)
     machine, software = canonical(run.machine), canonical(run.software)
     return {
         "run_id": run.run_id,
         "started_utc": run.started_utc,
         "added_utc": added.isoformat(),
-        # No run has begun after it was added: one that says so has a clock that is ahead.
+        # No run starts after it is added: such a start means that its clock is ahead.
         "ordered_us": min(microseconds(started), microseconds(added)),
         "machine": ids_of_contents(connection, tables.machines, [machine])[machine],
         "machine_key": machine_key(run.machine),
@@ -37,10 +37,10 @@ def run_row(connection: Connection, run: Run, added: datetime) -> dict[str, Any]
 
 
 def insert_contents(connection: Connection, run: Run, number: int) -> None:
-    """Writes the results, log tails and figures of the run with this ``runs.id``, which has none.
+    """Writes the results, log tails and metrics of the run with this `runs.id`, which has none yet.
 
     Raises:
-        ValueError: a figure is NaN or its like.
+        ValueError: A value is NaN or an infinity.
     """
     keys = dict.fromkeys([*run.variants, *(key.of_variant for key in run.metrics)])
     variants = ids_of(
@@ -53,7 +53,7 @@ def insert_contents(connection: Connection, run: Run, number: int) -> None:
         suites = sorted({key.suite for key in keys})
         connection.execute(insert(tables.run_suites), [{"run": number, "suite": suite} for suite in suites])
     _insert_results(connection, run, number, variant_ids)
-    _insert_figures(connection, run, number, variant_ids)
+    _insert_metrics(connection, run, number, variant_ids)
 
 
 def _insert_results(
@@ -92,40 +92,40 @@ def _insert_results(
         connection.execute(insert(tables.log_tails), tails)
 
 
-def _insert_figures(
+def _insert_metrics(
     connection: Connection, run: Run, number: int, variant_ids: Mapping[VariantKey, int]
 ) -> None:
     if not run.metrics:
         return
     described = {
-        key: _metric_row(key, figure, variant_ids[key.of_variant]) for key, figure in run.metrics.items()
+        key: _metric_row(key, metric, variant_ids[key.of_variant]) for key, metric in run.metrics.items()
     }
     identities = {key: canonical(list(row.values())) for key, row in described.items()}
     ids = ids_of(connection, tables.metrics, {identities[key]: row for key, row in described.items()})
     rows = [
-        {"run": number, "metric": ids[identities[key]], "measured": canonical(_floats(figure.values))}
-        for key, figure in run.metrics.items()
+        {"run": number, "metric": ids[identities[key]], "measured": canonical(_floats(metric.values))}
+        for key, metric in run.metrics.items()
     ]
     connection.execute(insert(tables.figures), rows)
 
 
-def _metric_row(key: MetricKey, figure: Metric, variant: int) -> dict[str, Any]:
+def _metric_row(key: MetricKey, metric: Metric, variant: int) -> dict[str, Any]:
     return {
         "variant": variant,
         "metric": key.metric,
-        "unit": figure.unit,
-        "direction": figure.direction,
-        "reduction": figure.reduction,
+        "unit": metric.unit,
+        "direction": metric.direction,
+        "reduction": metric.reduction,
     }
 
 
 def microseconds(time: datetime) -> int:
-    """Since 1970. A time without offset is taken as local."""
+    """Converts to microseconds since 1970. A time without offset is interpreted as local."""
     return round(time.timestamp() * 1_000_000)
 
 
 def packed(text: str) -> bytes:
-    """Compressed; the tail of a log becomes a quarter."""
+    """Compresses text; the tail of a log shrinks to a quarter."""
     return zlib.compress(text.encode("utf-8", "surrogatepass"))
 
 

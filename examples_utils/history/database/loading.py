@@ -1,4 +1,4 @@
-"""Rows of the tables become runs."""
+"""Loads runs from rows of the tables."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _OF_RESULT = tuple(
 def load_runs(
     connection: Connection, run_ids: Sequence[str], metrics: Sequence[str] | None, log_tails: bool
 ) -> dict[str, Run]:
-    """Run id → run, of those that are there."""
+    """Returns run ID → run, for those that exist."""
     rows: dict[int, Any] = {}
     for chunk in chunks(run_ids):
         query = select(tables.runs).where(tables.runs.c.run_id.in_(chunk))
@@ -108,7 +108,7 @@ def _figures(
     connection: Connection, numbers: Sequence[int], metrics: Sequence[str] | None
 ) -> dict[int, dict[MetricKey, Metric]]:
     table = tables.figures
-    # One row a run instead of thousands: strings are joined far quicker by the database than rows are fetched here.
+    # One row per run instead of thousands: the database joins strings far faster than rows are fetched here.
     joined = (
         func.aggregate_strings(cast(table.c.metric, Text), ","),
         func.aggregate_strings(table.c.measured, ","),
@@ -142,7 +142,7 @@ def _metrics(
         select(metrics.c.id, metrics.c.metric, metrics.c.unit, metrics.c.direction, metrics.c.reduction)
         .add_columns(variants.c.suite, variants.c.benchmark, variants.c.variant)
         .join(variants, variants.c.id == metrics.c.variant)
-        # Those of a suite lie together, and a list of thousands takes longer to write than some more to read.
+        # Those of a suite are adjacent, and writing a list of thousands takes longer than reading some more.
         .where(metrics.c.id.between(min(ids), max(ids)))
     )
     return {
@@ -154,5 +154,5 @@ def _metrics(
 
 
 def unpacked(tail: bytes) -> str:
-    """The inverse of ``insertion.packed``."""
+    """The inverse of `insertion.packed`."""
     return zlib.decompress(tail).decode("utf-8", "surrogatepass")

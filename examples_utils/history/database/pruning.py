@@ -1,4 +1,4 @@
-"""Removing old runs, and what only they needed."""
+"""Removes old runs, and the rows that only they needed."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SHARED = (
 
 
 def old_runs(connection: Connection, keep_days: int | None, keep_runs: int | None) -> list[int]:
-    """The ``runs.id`` of those that neither of the two keeps; of None nothing is kept."""
+    """Returns the `runs.id` of runs that neither limit keeps; None keeps none."""
     oldest_us = None
     if keep_days is not None:
-        # Whole numbers of any size: a date has to come after the year 0.
+        # Integers of any size: a date cannot precede the year 1.
         oldest_us = microseconds(datetime.now(timezone.utc)) - keep_days * _DAY_US
     seen: Counter[str] = Counter()
     old = []
@@ -40,7 +40,7 @@ def old_runs(connection: Connection, keep_days: int | None, keep_runs: int | Non
 
 
 def remove(connection: Connection, numbers: list[int]) -> None:
-    """Removes these runs with everything that no other run needs. Names of variants and metrics stay: they are few."""
+    """Removes these runs with all rows that no other run needs. Names of variants and metrics stay: they are few."""
     for chunk in chunks(numbers):
         for table in tables.OF_RUN:
             connection.execute(delete(table).where(table.c.run.in_(chunk)))

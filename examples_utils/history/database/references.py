@@ -1,4 +1,4 @@
-"""Which runs a word of the command line names."""
+"""Resolves a reference on the command line to runs."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from examples_utils.history.database import tables
-from examples_utils.history.database.summaries import MOST_RUNS, newest_first
+from examples_utils.history.database.summaries import MAX_RUNS, newest_first
 from examples_utils.history.problems import HistoryError
 
 _LATEST = re.compile(r"latest(?:~(\d+))?")
 _BRANCH = re.compile(r"branch:([^:]+)(?::(\d+))?")
 _SHORTEST_PREFIX = 4
-_REMEDY = "history list shows the runs that there are"
+_REMEDY = "history list shows the runs"
 
 
 def resolve(connection: Connection, reference: str, title: str) -> list[str]:
-    """See ``store.History.resolve``."""
+    """See `store.History.resolve`."""
     if match := _LATEST.fullmatch(reference):
         return _latest(connection, reference, _count(match[1] or "0"), title)
     if match := _BRANCH.fullmatch(reference):
@@ -28,14 +28,14 @@ def resolve(connection: Connection, reference: str, title: str) -> list[str]:
 
 
 def _count(digits: str) -> int:
-    """As a number; one that is longer than any that Python or a database takes counts as more than there are runs."""
-    return min(int(digits), MOST_RUNS) if len(digits) < 1000 else MOST_RUNS
+    """Converts to an integer; one too large for Python or a database counts as more than the number of runs."""
+    return min(int(digits), MAX_RUNS) if len(digits) < 1000 else MAX_RUNS
 
 
 def _latest(connection: Connection, reference: str, steps: int, title: str) -> list[str]:
     found = _ids(connection, newest_first(limit=steps + 1))
     if len(found) <= steps:
-        raise HistoryError(f"{reference}: {title} holds {len(found)} runs; {_REMEDY}")
+        raise HistoryError(f"{reference}: {title} has {len(found)} runs; {_REMEDY}")
     return found[steps:]
 
 
@@ -43,7 +43,7 @@ def _of_branch(connection: Connection, branch: str, count: int, title: str) -> l
     found = _ids(connection, newest_first(branch=branch, limit=count))
     if len(found) < max(count, 1):
         raise HistoryError(
-            f"branch:{branch}: {title} holds {len(found) or 'no'} runs of this branch; {_REMEDY}"
+            f"branch:{branch}: {title} has {len(found) or 'no'} runs of this branch; {_REMEDY}"
         )
     return found
 
@@ -57,7 +57,7 @@ def _of_id(connection: Connection, reference: str) -> list[str]:
     found = _ids(connection, select(tables.runs).where(run_id.startswith(reference, autoescape=True)))
     if len(found) > 1:
         raise HistoryError(
-            f"{reference}: begins the ids of {len(found)} runs: {', '.join(found[:5])}; say more of it"
+            f"{reference}: is a prefix of {len(found)} run ids: {', '.join(found[:5])}; give more digits"
         )
     return found
 
@@ -68,8 +68,8 @@ def _of_revision(connection: Connection, reference: str, title: str) -> list[str
     wanted = runs.commit_hash == commit if commit else runs.commit_hash.startswith(reference, autoescape=True)
     if commit is None and not re.fullmatch(r"[0-9a-f]{7,40}", reference):
         raise HistoryError(
-            f"{reference}: is no run of {title} (latest, latest~N, branch:NAME, the beginning of a run id) "
-            f"and no revision of git here; {_REMEDY}"
+            f"{reference}: is not a run of {title} (latest, latest~N, branch:NAME, the beginning of a run id) "
+            f"and not a revision of git here; {_REMEDY}"
         )
     called = f"{reference} (commit {commit[:12]})" if commit else f"commit {reference}"
     found = connection.execute(newest_first().where(wanted)).all()
@@ -80,12 +80,12 @@ def _of_revision(connection: Connection, reference: str, title: str) -> list[str
             f"{called}: all its runs were made with changed files, so they are of other code; name one by its id: {ids}"
         )
     if not found:
-        raise HistoryError(f"{called}: {title} holds no run of it; {_REMEDY}")
+        raise HistoryError(f"{called}: {title} has no run of it; {_REMEDY}")
     return clean
 
 
 def _commit(revision: str) -> str | None:
-    """The commit that a revision is, in the checkout that the program was started in."""
+    """Returns the commit of a revision in the checkout of the current folder."""
     command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)

@@ -1,6 +1,6 @@
-"""The version of a history's schema: made, checked and migrated when a history is opened.
+"""The version of a history's schema: created, checked and migrated when a history is opened.
 
-Alembic is imported only if there is something to make or to migrate, as that takes longer than adding a run.
+Alembic is imported only to create or migrate, as importing it takes longer than adding a run.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 def ensure_schema(engine: Engine, create: bool) -> None:
-    """Leaves the database in the newest version of the schema; what an older one holds is kept.
+    """Upgrades the database to the newest version of the schema, keeping its contents.
 
     Raises:
-        HistoryError: it is of a newer version, no history, or empty (without ``create``).
+        HistoryError: It has a newer version, is not a history, or is empty (without `create`).
     """
     with reading(engine) as connection:
         version = _version(connection)
@@ -29,16 +29,16 @@ def ensure_schema(engine: Engine, create: bool) -> None:
         return
     if version is None and not create:
         raise HistoryError(
-            f"{shown(engine.url)}: holds no history; begin one with: history add LOG_DIR --history URL"
+            f"{shown(engine.url)}: contains no history; begin one with: history add LOG_DIR --history URL"
         )
     with writing(engine) as connection:
-        # Another process may have been quicker.
+        # Another process may have been faster.
         if _version(connection) != SCHEMA_VERSION:
             migrate(connection, SCHEMA_VERSION)
 
 
 def migrate(connection: Connection, version: str) -> None:
-    """Brings the tables from any older version to this one, inside the connection's transaction."""
+    """Migrates the tables from any older version to this one, inside the connection's transaction."""
     from alembic import command
     from alembic.config import Config
 
@@ -49,15 +49,15 @@ def migrate(connection: Connection, version: str) -> None:
 
 
 def _version(connection: Connection) -> str | None:
-    """The schema's version, or None if the database holds no history. Raises HistoryError if it is not for us."""
+    """Returns the schema's version, or None if the database contains no history. Raises HistoryError if unusable."""
     title = shown(connection.engine.url)
     tables = set(inspect(connection).get_table_names())
     if VERSION_TABLE not in tables:
         is_sqlite = connection.dialect.name == "sqlite"
-        # A database of a team's server may hold other tables; a file is a history or it is not.
+        # A database on a shared server may contain other tables; a file is a history or it is not.
         if taken := sorted(tables if is_sqlite else tables & set(metadata.tables)):
             raise HistoryError(
-                f"{title}: is no history: it holds other tables ({', '.join(taken[:5])}); name another database"
+                f"{title}: is not a history: it contains other tables ({', '.join(taken[:5])}); name another database"
             )
         return None
     found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").scalar()
@@ -65,7 +65,7 @@ def _version(connection: Connection) -> str | None:
         return None
     if not str(found).isdigit() or int(found) > int(SCHEMA_VERSION):
         raise HistoryError(
-            f"{title}: is of a newer version of the history ({found}; this program knows up to {SCHEMA_VERSION}): "
+            f"{title}: has a newer version of the history ({found}; this program supports up to {SCHEMA_VERSION}): "
             f"update examples-utils, or name another history"
         )
     return str(found)

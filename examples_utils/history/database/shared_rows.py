@@ -10,14 +10,14 @@ from sqlalchemy import Connection, Table, insert, select
 
 from examples_utils.history.fingerprint import digest_of
 
-# Old versions of SQLite take 999 values in a statement.
+# Old versions of SQLite accept 999 values in a statement.
 _CHUNK = 900
 
 
 def ids_of(connection: Connection, table: Table, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """The text that identifies a row → its id. Rows that are not there yet are inserted.
+    """Returns the text that identifies a row → its ID. Inserts missing rows.
 
-    Nothing else writes meanwhile: see ``connection.writing``.
+    Nothing else writes meanwhile: see `connection.writing`.
     """
     digests = {digest_of(text): text for text in rows}
     known = _known_ids(connection, table, list(digests))
@@ -28,14 +28,14 @@ def ids_of(connection: Connection, table: Table, rows: Mapping[str, Mapping[str,
 
 
 def ids_of_contents(connection: Connection, table: Table, contents: Iterable[str]) -> dict[str, int]:
-    """Content → id, as ``ids_of``."""
+    """Returns content → ID, as `ids_of`."""
     return ids_of(connection, table, {content: {"content": content} for content in contents})
 
 
 def contents_of(
     connection: Connection, table: Table, ids: Iterable[int], read: Callable[[str], Any]
 ) -> dict[int, Any]:
-    """Id → content as ``read`` gives it, read once however many rows share it."""
+    """Returns ID → content as converted by `read`, converted once however many rows share it."""
     found: dict[int, Any] = {}
     for chunk in chunks(sorted(set(ids))):
         query = select(table.c.id, table.c.content).where(table.c.id.in_(chunk))
@@ -44,7 +44,7 @@ def contents_of(
 
 
 def chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
-    """As many at a time as one statement takes."""
+    """Yields as many items at a time as one statement accepts."""
     rest = iter(items)
     while chunk := list(islice(rest, _CHUNK)):
         yield chunk

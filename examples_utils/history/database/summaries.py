@@ -1,4 +1,4 @@
-"""What a list of runs says of each, without its figures."""
+"""Summaries of runs for lists, without their metrics."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 from examples_utils.history.database import tables
 from examples_utils.history.database.shared_rows import chunks, contents_of
 
-# Databases take no number of any size, and no history has so many runs.
-MOST_RUNS = 2**62
+# Databases accept limited integers, and no history has so many runs.
+MAX_RUNS = 2**62
 
 
 @dataclass(frozen=True)
 class RunSummary:
     """One run as lists show it.
 
-    ``machine_key`` is the same for machines whose figures are comparable (``fingerprint.machine_key``). The last four
-    count its variants by status.
+    `machine_key` is the same for machines whose metrics are comparable (`fingerprint.machine_key`). The last four
+    fields count its variants by status.
     """
 
     run_id: str
@@ -40,7 +40,7 @@ class RunSummary:
 
     @property
     def variants(self) -> int:
-        """How many it was about."""
+        """The number of its variants."""
         return self.passed + self.failed + self.skipped + self.not_run
 
 
@@ -51,9 +51,9 @@ def newest_first(
     before_run: str | None = None,
     limit: int | None = None,
 ) -> Select[Any]:
-    """The query for rows of ``runs``, the newest first; none comes before a ``before_run`` that is not there."""
+    """Returns the query for rows of `runs`, the newest first; empty for an unknown `before_run`."""
     runs, run_suites = tables.runs, tables.run_suites
-    most = None if limit is None else min(limit, MOST_RUNS)
+    most = None if limit is None else min(limit, MAX_RUNS)
     query = select(runs).order_by(runs.c.ordered_us.desc(), runs.c.id.desc()).limit(most)
     if suite is not None:
         query = query.where(exists().where(run_suites.c.run == runs.c.id, run_suites.c.suite == suite))
@@ -73,7 +73,7 @@ def newest_first(
 
 
 def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
-    """What the runs of such a query are."""
+    """Returns the summaries of the runs of such a query."""
     rows = connection.execute(query).all()
     machines = contents_of(connection, tables.machines, (row.machine for row in rows), json.loads)
     numbers = [row.id for row in rows]
@@ -108,7 +108,7 @@ def _suites(connection: Connection, numbers: Sequence[int]) -> dict[int, list[st
 
 
 def _counts(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], int]:
-    """How many variants of each status each run has."""
+    """Returns the number of variants of each run with each status."""
     run, status = tables.results.c.run, tables.results.c.status
     counts: dict[tuple[int, str], int] = {}
     for chunk in chunks(numbers):

@@ -1,7 +1,8 @@
 """The tables of the history, as they are in the newest version of its schema.
 
-A figure is a row of ``figures``; everything that many runs share (fingerprints, settings, commands, names) is stored
-once and found by its digest. The migrations in ``migrations/versions`` make the same tables; a test compares them.
+A metric of a run is a row of `figures`; everything that many runs share (fingerprints, settings, commands, names) is
+stored once and found by its digest. The migrations in `migrations/versions` create the same tables; a test compares
+them.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ VERSION_TABLE = "history_version"
 
 
 class AnyText(TypeDecorator[str]):
-    """Text that may hold what a database's text cannot: NUL, and halves of surrogate pairs."""
+    """Text that may contain what a database's text cannot: NUL and surrogates."""
 
     impl = Text
     cache_ok = True
@@ -47,7 +48,7 @@ metadata = MetaData()
 
 
 def _shared(name: str) -> Table:
-    """What many rows share: ``content`` is JSON or text, ``digest`` is of it."""
+    """Content that many rows share: `content` is JSON or text, `digest` is its digest."""
     return Table(
         name,
         metadata,
@@ -111,7 +112,7 @@ def _of_run() -> Column[int]:
     return Column("run", Integer, ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
 
 
-# Which suites a run has variants of: what its results say, kept where it is found at once.
+# The suites of a run's variants: redundant to the results, but fast to find.
 run_suites = Table("run_suites", metadata, _of_run(), Column("suite", AnyText, primary_key=True))
 
 
@@ -134,7 +135,7 @@ results = Table(
     sqlite_with_rowid=False,
 )
 
-# Apart from the results, as they are far larger and seldom wanted. Compressed UTF-8.
+# Apart from the results, as they are far larger and seldom needed. Compressed UTF-8.
 log_tails = Table(
     "log_tails",
     metadata,
@@ -143,7 +144,7 @@ log_tails = Table(
     Column("tail", LargeBinary, nullable=False),
 )
 
-# `measured` is a JSON list: one value a repetition.
+# `measured` is a JSON list: one value per repetition.
 figures = Table(
     "figures",
     metadata,
@@ -153,5 +154,5 @@ figures = Table(
     sqlite_with_rowid=False,
 )
 
-# All that is a run's own.
+# The tables with rows of a single run.
 OF_RUN = (figures, log_tails, results, run_suites)

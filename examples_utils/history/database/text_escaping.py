@@ -1,4 +1,4 @@
-"""Text for databases: PostgreSQL's has no NUL, and UTF-8 has no halves of surrogate pairs."""
+"""Escapes text for databases: PostgreSQL's cannot hold NUL, and UTF-8 cannot hold surrogates."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _ESCAPED = re.compile(r"\\(?:u([0-9a-f]{4})|(\\))")
 
 
 def encode(text: str) -> str:
-    """The text with backslash, NUL and halves of surrogate pairs escaped; all other text stays as it is."""
+    """Escapes backslashes, NUL and surrogates; all other text stays unchanged."""
     return _TO_ESCAPE.sub(lambda match: "\\\\" if match[0] == "\\" else f"\\u{ord(match[0]):04x}", text)
 
 
 def decode(text: str) -> str:
-    """The inverse of ``encode``."""
+    """The inverse of `encode`."""
     if "\\" not in text:
         return text
     return _ESCAPED.sub(lambda match: match[2] or chr(int(match[1], 16)), text)

@@ -1,4 +1,4 @@
-"""A run that is written and taken back: only writing tells whether a history can be written."""
+"""Checks that a history can be written by writing a run and rolling it back."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, Varia
 
 
 def write_and_roll_back(connection: Connection) -> None:
-    """Inserts a run into every table that runs need, and rolls the transaction back: nothing has changed.
+    """Inserts a run into every table that runs need, and rolls the transaction back: nothing changes.
 
-    A server grants its rights table by table. Raises DBAPIError where one of the tables takes no row.
+    A server grants its rights table by table. Raises DBAPIError if one of the tables accepts no row.
     """
     now = datetime.now(timezone.utc)
-    run = _run_of_nobody(now)
+    run = _probe_run(now)
     row = run_row(connection, run, now)
     number = connection.execute(insert(tables.runs).returning(tables.runs.c.id), row).scalar_one()
     insert_contents(connection, run, number)
     connection.rollback()
 
 
-def _run_of_nobody(now: datetime) -> Run:
-    """Nothing of it can be there already: a row that is found is not written."""
-    word = f"trial {uuid4()}"
+def _probe_run(now: datetime) -> Run:
+    """Returns a run of which nothing can exist already: an existing row is not written."""
+    word = f"probe {uuid4()}"
     key = VariantKey(word, word, word)
     return Run(
         run_id=word,

@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate a history: see ``history.database.schema``, which hands the connection over."""
+"""The script that Alembic runs to migrate a history: see `history.database.schema`, which passes the connection."""
 
 from alembic import context
 
@@ -8,7 +8,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
     version_table=VERSION_TABLE,
-    # SQLite undoes DDL as well, as the transaction begins where we say.
+    # SQLite rolls DDL back as well, as this project begins the transaction.
     transactional_ddl=True,
 )
 context.run_migrations()

@@ -1,1 +1,1 @@
-"""Runs from where they were left: log folders, result files, the output of tools."""
+"""Reads runs from log folders, result files and the output of tools."""

@@ -1,4 +1,4 @@
-"""The ends of a variant's logs: what a report shows of them."""
+"""The ends of a variant's logs, for reports."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ _BYTES = 4096  # of each stream
 
 
 def log_tail(log_paths: Mapping[str, Any], folder: Path) -> str:
-    """The last lines of stdout, and of stderr below a line that says so; empty where there are none.
+    """Returns the last lines of stdout, and of stderr below a heading; empty if there are none.
 
-    The files are looked for inside ``folder`` alone, wherever the run said that they are: the folder may have been
-    moved, and a result file from elsewhere must not name any file of this machine.
+    Only files inside `folder` are read, whatever paths the record contains: the folder may have been
+    moved, and a result file from elsewhere must not name arbitrary files of this machine.
     """
     out, err = (_tail(_inside(folder, log_paths.get(name))) for name in ("out", "err"))
     return f"{out}\n--- stderr ---\n{err}".lstrip() if err else out
 
 
-def _inside(folder: Path, told: Any) -> Path | None:
-    """The file in the folder whose path ends as the one that was told, from the longest possible end on."""
-    if not isinstance(told, str):
+def _inside(folder: Path, recorded: Any) -> Path | None:
+    """Returns the file in the folder that matches the longest possible end of the recorded path."""
+    if not isinstance(recorded, str):
         return None
-    parts = Path(told).parts
+    parts = Path(recorded).parts
     root = folder.resolve()
     for count in (4, 3, 2, 1):
         if len(parts) < count or ".." in parts[-count:]:
@@ -47,5 +47,5 @@ def _tail(file: Path | None) -> str:
         return ""
     lines = text.splitlines()
     if size > _BYTES and len(lines) > 1:
-        del lines[0]  # it is cut off
+        del lines[0]  # it is incomplete
     return "\n".join(lines[-_LINES:]).rstrip()

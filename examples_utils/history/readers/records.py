@@ -1,6 +1,6 @@
-"""The records of one run, as a result file holds them, become a ``Run``.
+"""Converts the records of one run, as in a result file, to a `Run`.
 
-Records of the original runner hold less: no UTC times, no fingerprints, no units. What can be told without them is.
+Records of the original runner lack UTC times, fingerprints and units; everything else is converted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ Record = Mapping[str, Any]
 
 
 def runs_of(records: Iterable[Record], tails: Mapping[VariantKey, str]) -> list[Run]:
-    """The runs that the records are of: one, or one for each machine. Records of variants that were not run belong
-    to the first; nothing comes of them alone. ``tails`` are the ends of the variants' logs."""
+    """Returns the runs of the records: one, or one for each machine.
+
+    Records of variants that were not run belong to the first run; alone, they give none. `tails` are the ends of the
+    variants' logs.
+    """
     by_machine: dict[str, list[Record]] = {}
     not_run: list[Record] = []
     for record in records:
@@ -36,19 +39,19 @@ def runs_of(records: Iterable[Record], tails: Mapping[VariantKey, str]) -> list[
 
 
 def started_utc(record: Record) -> str | None:
-    """When it started, or None if it was not run, or if what it says is no time.
+    """Returns the start, or None if it was not run, or if the time is invalid.
 
-    The original runner wrote local time: it is taken as that of this machine.
+    The original runner wrote local time: it is interpreted as that of this machine.
     """
-    told = record.get("start_time_utc") or record.get("start_time")
+    start = record.get("start_time_utc") or record.get("start_time")
     try:
-        return utc_text(read_time(told)) if told else None
+        return utc_text(read_time(start)) if start else None
     except (AttributeError, TypeError, ValueError, OverflowError):
         return None
 
 
 def executions(record: Record) -> list[Record]:
-    """The repetitions in the order in which they were run, or the record itself where it is the only one."""
+    """Returns the repetitions in order of execution, or the record itself if there is only one."""
     return sorted(record.get("repetitions") or [record], key=lambda one: one.get("repetition", 1))
 
 
@@ -58,8 +61,8 @@ def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[V
     git = first.get("git") or {}
     machine = dict(first.get("machine") or {})
     started = started_utc(first) or ""
-    # A run that grows keeps its first record, and so its id. The local time of the original runner counts as it is
-    # written: as UTC it would be another one for each reader's time zone.
+    # A run that grows keeps its first record, and so its ID. The local time of the original runner is used as
+    # written: converted to UTC, it would depend on the reader's time zone.
     identity = started if first.get("start_time_utc") else first.get("start_time")
     return Run(
         run_id=digest_of(canonical([identity, machine, VariantKey.of_record(first)]))[:16],
@@ -75,15 +78,15 @@ def _run(executed: Sequence[Record], not_run: Sequence[Record], tails: Mapping[V
             for record in records
         },
         metrics={
-            MetricKey(*VariantKey.of_record(record), name): figure
+            MetricKey(*VariantKey.of_record(record), name): metric
             for record in executed
-            for name, figure in _figures(record).items()
+            for name, metric in _metrics(record).items()
         },
     )
 
 
 def _software(records: Sequence[Record], first: Record) -> dict[str, Any]:
-    """That of the first record, with all that the tools of any of them say they used."""
+    """Returns that of the first record, with the versions that the tools of all records reported."""
     software = dict(first.get("software") or {})
     if not software:
         software = {key: first[key] for key in ("sdk_path", "sdk_version") if first.get(key) is not None}
@@ -95,7 +98,7 @@ def _software(records: Sequence[Record], first: Record) -> dict[str, Any]:
 
 
 def _canary(records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
-    """``compute_s`` of each repetition becomes one of the seconds of kernel ``compute``."""
+    """`compute_s` of each repetition becomes one of the seconds of kernel `compute`."""
     measured: dict[str, list[tuple[str, float]]] = {}
     for record in records:
         for execution in executions(record):
@@ -124,21 +127,21 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _figures(record: Record) -> dict[str, Metric]:
-    """A value of each repetition that has one, of what ``metrics`` describes and of what only ``results`` hold."""
+def _metrics(record: Record) -> dict[str, Metric]:
+    """Returns a value for each repetition that has one, of all in `metrics` and of those only in `results`."""
     ordered = executions(record)
-    figures = {}
+    found = {}
     for name, described in (record.get("metrics") or {}).items():
         measured = [(one.get("metrics") or {}).get(name, {}) for one in ordered]
         values = [value for metric in measured if (value := number(metric, "value")) is not None]
         if values:
             direction, reduction = described["direction"], described["reduction"]
-            figures[name] = Metric(tuple(values), described["unit"], direction, reduction)
+            found[name] = Metric(tuple(values), described["unit"], direction, reduction)
     for metric, reduced in record["results"].items():
-        for reduction in () if metric in figures else reduced:
+        for reduction in () if metric in found else reduced:
             measured = [one["results"].get(metric, {}) for one in ordered]
             values = [value for found in measured if (value := number(found, reduction)) is not None]
             if values:
                 name = metric if len(reduced) == 1 else f"{metric}_{reduction}"
-                figures[name] = Metric(tuple(values), None, direction_of(metric, None), reduction)
-    return figures
+                found[name] = Metric(tuple(values), None, direction_of(metric, None), reduction)
+    return found

@@ -1,6 +1,6 @@
-"""What was measured, read from where it was left: a log folder, or a result file of ours or of the original runner.
+"""Reads measurements from a log folder, or from a result file of this or of the original runner.
 
-Everything is held against the schema of results before it is believed.
+Everything is validated with the schema of results first.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from examples_utils.results.repetitions import combined_results
 from examples_utils.run_model import Run, VariantKey
 
 _RESULTS = "benchmark_results.json"
-_MOST_SHOWN = 5
+_MAX_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The runs that were found, what of them had to be left out, and what is odd about them."""
+    """The runs that were found, what was omitted, and warnings."""
 
     runs: tuple[Run, ...]
     left_out: tuple[str, ...] = ()
@@ -35,16 +35,16 @@ class Reading:
 
 
 def read_runs(path: Path) -> list[Run]:
-    """The runs in a log folder, a ``benchmark_results.json`` or a ``variant_result.json``; mostly one.
+    """Returns the runs in a log folder, a `benchmark_results.json` or a `variant_result.json`; mostly one.
 
     Raises:
-        RequestError: there are none, or what is there is no result.
+        RequestError: There are none, or the file is not a result.
     """
     return list(read_results(path).runs)
 
 
 def read_results(path: Path) -> Reading:
-    """As ``read_runs``, with what is to be told. A bad record of a log folder is left out; a bad file is refused."""
+    """As `read_runs`, with warnings. Omits an invalid record of a log folder; refuses an invalid file."""
     if path.is_dir():
         records, left_out = _of_folder(path)
         folder = path
@@ -54,29 +54,29 @@ def read_results(path: Path) -> Reading:
     tails = {VariantKey.of_record(record): log_tail(_log_paths(record), folder) for record in records}
     runs = runs_of(records, tails)
     if not runs:
-        raise RequestError(f"{path}: holds no result of a variant that was run; name a run's --log-dir")
+        raise RequestError(f"{path}: contains no result of a variant that was run; name a run's --log-dir")
     return Reading(tuple(runs), left_out, tuple(_oddities(path, records)))
 
 
 def _of_file(file: Path) -> list[Record]:
     by_benchmark, checked = read_checked(file)
     if checked.problems:
-        raise RequestError(_told(checked.problems))
+        raise RequestError(_listed(checked.problems))
     return [_checked_part(record) for record in chain.from_iterable(by_benchmark.values())]
 
 
 def _checked_part(record: Record) -> Record:
-    """Without the keys that nobody has checked: a record of the original runner may hold anything beside its own."""
+    """Drops the keys that were not validated: a record of the original runner may contain anything else."""
     if "schema_version" in record:
         return record
     known = keys_of_the_original()
     return {key: value for key, value in record.items() if key in known}
 
 
-def _told(problems: Sequence[ResultProblem]) -> str:
-    lines = [str(problem) for problem in problems[:_MOST_SHOWN]]
-    if len(problems) > _MOST_SHOWN:
-        lines.append(f"{problems[0].file}: … and {len(problems) - _MOST_SHOWN} more: see validate-results")
+def _listed(problems: Sequence[ResultProblem]) -> str:
+    lines = [str(problem) for problem in problems[:_MAX_SHOWN]]
+    if len(problems) > _MAX_SHOWN:
+        lines.append(f"{problems[0].file}: … and {len(problems) - _MAX_SHOWN} more: see validate-results")
     return "\n".join(lines)
 
 
@@ -89,19 +89,19 @@ def _of_folder(folder: Path) -> tuple[list[Record], tuple[str, ...]]:
     for file in files:
         by_benchmark, checked = read_checked(file)
         if checked.problems:
-            left_out.append(_told(checked.problems[:1]))
+            left_out.append(_listed(checked.problems[:1]))
         for record in chain.from_iterable(by_benchmark.values()):
             try:
                 results.append(VariantResult.from_json(record))
             except (TypeError, KeyError) as error:
-                left_out.append(f"{file}: is no record of a variant: {error}")
+                left_out.append(f"{file}: is not a record of a variant: {error}")
     repeat = (stored_options(folder) or RunOptions()).repeat
     combined = combined_results(folder, in_order(results), repeat)
     return [result.as_json() for result in combined], tuple(left_out)
 
 
 def _log_paths(record: Record) -> Mapping[str, Any]:
-    """Those of the repetition that the record as a whole is told of: the first that failed, or the first."""
+    """Returns those of the repetition that the record's status describes: the first that failed, or the first."""
     return record.get("log_paths") or {}
 
 
@@ -109,17 +109,17 @@ def _oddities(path: Path, records: Iterable[Record]) -> Iterable[str]:
     records = list(records)
     if _went_backwards(records):
         yield (
-            f"{path}: a repetition started before the one before it: the clock was set back during the run. Its "
+            f"{path}: a repetition started before the previous one: the clock was set back during the run. Its "
             f"values stay in the order of the repetitions"
         )
     commits = {(record.get("git") or {}).get("commit") for record in records if started_utc(record)}
     if len(commits) > 1:
         shown = ", ".join(sorted(str(commit)[:12] for commit in commits))
-        yield f"{path}: holds results of several commits ({shown}); they are kept as of the first"
+        yield f"{path}: contains results of several commits ({shown}); they are recorded under the first"
     keys: list[VariantKey] = [VariantKey.of_record(record) for record in records]
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
-        yield f"{path}: holds {twice.title} more than once; the last one counts"
+        yield f"{path}: contains {twice.title} more than once; the last one counts"
 
 
 def _went_backwards(records: Iterable[Record]) -> bool:

@@ -1,4 +1,4 @@
-"""``import --parser``: what a tool has printed becomes a run of one benchmark."""
+"""`import --parser`: a tool's output becomes a run of one benchmark."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, Varia
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a tool ran and on which code, which its output does not say."""
+    """The machine and code of a tool's run, which its output does not contain."""
 
     machine: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, Any] = field(default_factory=dict)
@@ -30,12 +30,12 @@ class Origin:
 
 
 def origin_here() -> Origin:
-    """This machine, and the checkout of the current folder."""
+    """Returns this machine, and the checkout of the current folder."""
     return Origin(machine_fingerprint(), software_fingerprint(), git_state(Path.cwd()))
 
 
 def check_tool(parser: str) -> None:
-    """Refuses a parser that is not there, or that cannot do without a spec. Raises RequestError."""
+    """Refuses a parser that does not exist, or that needs a spec. Raises RequestError."""
     if parser == REGEX:
         raise RequestError(
             "--parser regex: its expressions are in a spec; run the command as an entry of it, with benchmark --spec"
@@ -49,12 +49,12 @@ def check_tool(parser: str) -> None:
 
 
 def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Reading:
-    """The figures in a file as a run of the benchmark that is called like the file, which started when it was written.
+    """Returns the metrics in a file as a run of a benchmark with the file's name, which started when it was written.
 
-    A run that the parser calls failed (LoadGen's INVALID ones) is one that failed.
+    A run that the parser reports as failed (such as LoadGen's INVALID ones) is stored as failed.
 
     Raises:
-        RequestError: the file cannot be read, or holds no figure of the tool.
+        RequestError: The file cannot be read, or contains no metric of the tool.
     """
     try:
         parsed, content = _parse(file, parser)
@@ -62,9 +62,9 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
     except OSError as error:
         raise RequestError(f"{file}: cannot be read: {error.strerror}; name the file of an output") from None
     if not parsed.metrics:
-        raise RequestError(f"{file}: {'; '.join(parsed.problems)}; nothing of it was added")
+        raise RequestError(f"{file}: {'; '.join(parsed.problems)}; nothing was added")
     key = VariantKey(suite, file.stem, file.stem)
-    figures = {
+    metrics = {
         MetricKey(*key, name): Metric((metric.value,), metric.unit, metric.direction, metric.reduction)
         for name, metric in parsed.metrics.items()
     }
@@ -75,7 +75,7 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         warnings=parsed.warnings,
     )
     run = Run(
-        # Not of the time: a copy of the file is the same run. Nor of the figures: a later parser may find more of them.
+        # Not of the time: a copy of the file is the same run. Nor of the metrics: a later parser may find more of them.
         run_id=digest_of(canonical([key, parser, content, origin.machine]))[:16],
         started_utc=written.isoformat(),
         machine=origin.machine,
@@ -84,14 +84,14 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         dirty=origin.git.get("dirty"),
         branch=origin.git.get("branch"),
         variants={key: facts},
-        metrics=figures,
+        metrics=metrics,
     )
-    told = (*parsed.problems, *parsed.warnings)
-    return Reading((run,), warnings=tuple(f"{file}: {text}" for text in told))
+    remarks = (*parsed.problems, *parsed.warnings)
+    return Reading((run,), warnings=tuple(f"{file}: {text}" for text in remarks))
 
 
 def _parse(file: Path, name: str) -> tuple[Parsed, str]:
-    """What the parser finds, and a digest of what it was given."""
+    """Returns the parser's result, and a digest of its input."""
     parser = make_parser(name)
     content = hashlib.blake2b(digest_size=16)
     for block in line_blocks(file):

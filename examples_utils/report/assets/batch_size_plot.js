@@ -1,4 +1,4 @@
-// Throughput over latency, read from the table beside it.
+// Throughput over latency, read from the table next to it.
 function drawTradeOff(place) {
   const points = [...place.parentElement.querySelectorAll("tbody tr")].map((row) => {
     const [latency, throughput] = [...row.querySelectorAll("data")].map((cell) => Number(cell.value));

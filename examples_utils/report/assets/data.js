@@ -1,4 +1,4 @@
-// The histories, as packing.py wrote them.
+// The histories, in the format of packing.py.
 async function unpacked(text) {
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -8,7 +8,7 @@ async function unpacked(text) {
 const report = await unpacked(document.getElementById("-data").textContent);
 const decoded = new Map();
 
-// One figure's history: arrays of one length, or null where it has none.
+// One metric's history: arrays of equal length, or null without a history.
 function history(number) {
   if (!decoded.has(number)) decoded.set(number, decode(report.figures[number]));
   return decoded.get(number);
@@ -40,7 +40,7 @@ function shown(value) {
   return String(Number(value.toPrecision(5)));
 }
 
-// What there is to say of a night beside its figures.
+// Notes on a night, in addition to its values.
 function notesOf(figure, night) {
   const variant = report.variants[figure.variant];
   const step = figure.steps.find(([at]) => at === night);

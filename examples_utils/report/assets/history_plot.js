@@ -1,4 +1,4 @@
-// A figure's nights with the last run's repetitions beside them.
+// A metric's nights, followed by the last run's repetitions.
 const SVG = "http://www.w3.org/2000/svg";
 
 function svgElement(name, attributes, parent, text) {
@@ -9,7 +9,7 @@ function svgElement(name, attributes, parent, text) {
   return element;
 }
 
-// Round values between two ends, about as many as wanted.
+// Round values between two ends, about as many as requested.
 function ticks(low, high, wanted) {
   const rough = (high - low) / wanted;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -19,7 +19,7 @@ function ticks(low, high, wanted) {
   return found;
 }
 
-// The values that a plot must hold; a quiet figure is not magnified until its noise fills the plot.
+// The range of a plot; the noise of a steady metric is not magnified to fill it.
 function extent(values) {
   let low = Math.min(...values), high = Math.max(...values);
   const least = Math.abs(high + low) / 2 * 0.06 || 1;
@@ -35,7 +35,7 @@ function drawHistory(place, number) {
   place.replaceChildren();
   if (!data) {
     place.classList.add("empty");
-    place.textContent = "No history: no run has a value of this figure.";
+    place.textContent = "No history: no run has a value of this metric.";
     return;
   }
   const width = Math.max(place.clientWidth, 160), height = place.clientHeight;
@@ -148,23 +148,23 @@ function sentence(number) {
   const figure = report.figures[number], data = history(number);
   const span = (i) => `${shown(data.median[i])} ${figure.unit} (${shown(data.low[i])} to ${shown(data.high[i])})`;
   const end = data.nights.length - 1, moments = report.nights.moments;
-  const said = [
+  const parts = [
     `${figure.name} of ${figure.of}, ${figure.verdict}: ${count(data.nights.length, "night")} from ` +
     `${moments[data.nights[0]].slice(0, 10)} to ${moments[data.nights[end]].slice(0, 10)}, medians between ` +
     `${shown(Math.min(...data.median))} and ${shown(Math.max(...data.median))} ${figure.unit}, the last ${span(end)}`,
   ];
-  for (const [at, , , ratio] of figure.steps) said.push(`change point ${moments[at].slice(0, 10)}: ${percent(ratio)}`);
-  if (figure.last.length) said.push(`${count(figure.last.length, "repetition")} in this run from ${shown(Math.min(...figure.last))} to ${shown(Math.max(...figure.last))}`);
-  return `${said.join(". ")}.`;
+  for (const [at, , , ratio] of figure.steps) parts.push(`change point ${moments[at].slice(0, 10)}: ${percent(ratio)}`);
+  if (figure.last.length) parts.push(`${count(figure.last.length, "repetition")} in this run from ${shown(Math.min(...figure.last))} to ${shown(Math.max(...figure.last))}`);
+  return `${parts.join(". ")}.`;
 }
 
-// Pointer and arrow keys choose a night, which is then told below the plot.
+// Pointer and arrow keys select a night, whose values appear below the plot.
 function operate(place, svg, number, x, y, box) {
   const figure = report.figures[number], data = history(number), end = data.nights.length - 1;
   const cursor = svgElement("path", { class: "cursor", visibility: "hidden" }, svg);
   const readout = document.createElement("p");
   readout.className = "readout";
-  const told = (i) => {
+  const description = (i) => {
     const night = data.nights[i];
     const commit = report.nights.commits[night], branch = report.nights.branches[night];
     return [
@@ -180,8 +180,8 @@ function operate(place, svg, number, x, y, box) {
     cursor.setAttribute("d", `M${at} ${box.top}V${box.bottom}M${at - 3} ${y(data.median[chosen])}h6`);
     cursor.setAttribute("visibility", visible ? "visible" : "hidden");
     place.setAttribute("aria-valuenow", chosen + 1);
-    place.setAttribute("aria-valuetext", told(chosen));
-    readout.textContent = told(chosen);
+    place.setAttribute("aria-valuetext", description(chosen));
+    readout.textContent = description(chosen);
     readout.hidden = !visible;
   };
   Object.assign(place, { tabIndex: 0, role: "slider", ariaLabel: sentence(number), ariaValueMin: 1, ariaValueMax: end + 1 });

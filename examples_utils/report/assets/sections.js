@@ -1,4 +1,4 @@
-// Plots are drawn when they come into view, further figures and tables when they are asked for.
+// Plots are drawn when they come into view, further metrics and tables on request.
 const near = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) {
     if (!isIntersecting) continue;
@@ -26,7 +26,7 @@ function element(name, text, parent) {
   return made;
 }
 
-// The caption is what the table of all figures says of it.
+// The caption repeats the row of the table of all metrics.
 function fillFigure(place) {
   const number = Number(place.dataset.row);
   const row = rows.find((candidate) => Number(candidate.dataset.figure) === number);
@@ -48,7 +48,7 @@ function plotOf(number) {
   return plot;
 }
 
-// The same as the plot, as a table, made when it is opened.
+// The data of the plot as a table, created when it is opened.
 function nightsOf(number) {
   const details = element("details");
   details.className = "nights";

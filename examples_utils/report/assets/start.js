@@ -3,5 +3,5 @@ if (table) {
   startTable();
   startSections();
 }
-// Two frames on, what is in view has been drawn.
+// After two frames, the visible plots have been drawn.
 requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("ready")));

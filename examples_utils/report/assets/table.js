@@ -1,4 +1,4 @@
-// Filter and sort of the table of all figures; the benchmarks below show what the table shows.
+// Filters and sorts the table of all metrics; the benchmarks below show the same selection.
 const table = document.getElementById("-table");
 const filterBox = document.getElementById("-filter");
 const choice = document.getElementById("-show");
@@ -22,10 +22,10 @@ function filter() {
   });
   table.classList.add("filtered");
   showSections(seen, words);
-  document.getElementById("-shown").textContent = `${visible} of ${count(rows.length, "figure")}`;
+  document.getElementById("-shown").textContent = `${visible} of ${count(rows.length, "metric")}`;
 }
 
-// A variant without any figure is found by its name.
+// A variant without metrics is found by its name.
 function showSections(seen, words) {
   const judged = new Set(report.figures.map((figure) => figure.variant));
   const articles = [...document.querySelectorAll("article")];
@@ -52,7 +52,7 @@ function sortKey(cell) {
   return cell.textContent.trim() || null;
 }
 
-// What has no figure comes last, whichever way is sorted.
+// Rows without a value come last in both directions.
 function compared(a, b, descending) {
   if (a === null || b === null) return (a === null) - (b === null);
   const order = typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), "en", { numeric: true });

@@ -1,4 +1,4 @@
-// Dark or light: what the system says, until the button says otherwise.
+// Dark or light: the system's preference, until the button overrides it.
 function startTheme() {
   const button = document.getElementById("-theme");
   const dark = () => document.documentElement.dataset.theme

@@ -1,4 +1,4 @@
-"""A project under git whose benchmark prints figures with a noise that is the same in every test run."""
+"""A project under git whose benchmark prints values with a noise that is the same in every test run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-# The noise depends on side, variant and repetition alone, which the log folder's last parts say.
+# The noise depends on side, variant and repetition alone, which the last parts of the log folder's path contain.
 WORK = """import os, random
 noise = random.Random("/".join(os.environ["EXAMPLES_UTILS_VARIANT_FOLDER"].split("/")[-4:]))
 print(f"throughput: {speed() * noise.gauss(1, 0.01)} samples/sec")
@@ -18,7 +18,7 @@ SPEC = """quick:
 
 
 class GitProject:
-    """A git repository in ``folder``; its branch is ``main``."""
+    """A git repository in `folder`; its branch is `main`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -1,4 +1,4 @@
-"""Two revisions by turns: what is compared, what is refused, and that nothing is left behind."""
+"""Two revisions, run alternately: what is compared, what is refused, and that nothing is left behind."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_both_sides_run_right_after_each_other_and_take_the_lead_in_turn(base, n
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--base", "mian"], "--base mian: no such revision in"),
         (["--base", "mian"], "did you mean main?"),
@@ -135,9 +135,9 @@ def test_both_sides_run_right_after_each_other_and_take_the_lead_in_turn(base, n
         (["--base", "HEAD", "--new", "HEAD~7"], "--new HEAD~7: no such revision"),
         (["--base", "HEAD", "--benchmark", "qick"], "--base HEAD: --benchmark qick: no such benchmark; did you mean"),
         (["--base", "HEAD", "--spec", "other.yml"], "--base HEAD: --spec other.yml: no such file; did you mean"),
-        (["--base", "HEAD", "--spec", "/dev/null"], "is in no checkout of git"),
-        (["--base", "HEAD", "--format", "json"], "give --output FILE as well"),
-        (["--base", "HEAD", "--format", "json", "--all", "--output", "x"], "--all: --format json shows all figures"),
+        (["--base", "HEAD", "--spec", "/dev/null"], "is not in a git checkout"),
+        (["--base", "HEAD", "--format", "json"], "also give --output FILE"),
+        (["--base", "HEAD", "--format", "json", "--all", "--output", "x"], "--all: --format json shows all metrics"),
         (["--base", "HEAD", "--output", "nowhere/x"], "--output nowhere/x: there is no folder nowhere"),
         (["--base", "HEAD", "--share", "nothing"], "--share nothing: there is no such file or folder"),
         (["--base", "HEAD", "--share", "/tmp"], "--share /tmp: is not in the checkout"),
@@ -147,10 +147,10 @@ def test_both_sides_run_right_after_each_other_and_take_the_lead_in_turn(base, n
         ([], "the following arguments are required: --base"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused_with_a_remedy_and_leaves_nothing(workplace, project, arguments, said):
+def test_what_cannot_be_is_refused_with_a_remedy_and_leaves_nothing(workplace, project, arguments, reported):
     done = ab(workplace, *arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
     assert left_behind(project) == []
 
 
@@ -186,7 +186,7 @@ def test_outside_of_git_it_is_refused(workplace, tmp_path):
     workplace.spec("a: {cmd: echo 1}\n")
     done = ab(workplace, "--base", "HEAD")
     assert done.exitcode == 2
-    assert "is in no checkout of git" in done.err
+    assert "is not in a git checkout" in done.err
 
 
 def test_ctrl_c_leaves_no_checkout_and_keeps_what_was_measured(project):
@@ -195,7 +195,7 @@ def test_ctrl_c_leaves_no_checkout_and_keeps_what_was_measured(project):
     running.send_signal(signal.SIGINT)
     out, _ = running.communicate(timeout=30)
     assert running.returncode == 130
-    assert "stopped by SIGINT; what was measured is in" in out
+    assert "stopped by SIGINT; results so far are in" in out
     assert left_behind(project) == []
     assert json.loads((project.folder / "log/base/benchmark_results.json").read_text())["quick"]
 
@@ -314,4 +314,4 @@ def test_a_cache_folder_that_cannot_be_written_is_refused(workplace, project, mo
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
     done = ab(workplace, "--base", "HEAD")
     assert done.exitcode == 2
-    assert "set XDG_CACHE_HOME to a folder that can be" in done.err
+    assert "set XDG_CACHE_HOME to a writable folder" in done.err

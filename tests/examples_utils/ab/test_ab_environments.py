@@ -1,4 +1,4 @@
-"""Each revision runs with the packages and the code that it says it needs."""
+"""Each revision runs with the packages that it declares, and with its own code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ line-length = {length}
 
 
 def wheel(folder: Path, speed: int) -> Path:
-    """A package ``thing`` that pip installs without a network."""
+    """A package `thing` that pip installs without a network."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "thing-1.0-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
@@ -47,7 +47,7 @@ def test_a_revision_with_other_dependencies_runs_in_an_environment_with_them(wor
     project.commit("Needs nothing")
     done = ab(workplace, "--base", "HEAD~1", "--new", "HEAD", "--repeat", "2")
     assert done.exitcode == 0, done.out
-    assert "--base HEAD~1: has other dependencies than this checkout: making an environment" in done.out
+    assert "--base HEAD~1: has other dependencies than this checkout: building an environment" in done.out
     assert "throughput 50" in done.out
     assert left_behind(project) == []
 

@@ -76,7 +76,7 @@ def test_a_commit_that_cannot_be_run_is_skipped_and_said(workplace, project, slo
     project.commit("After")
     done = ab(workplace, "--bisect", "--base", slower[0], "--new", "HEAD", "--repeat", "4")
     assert done.exitcode == 1
-    assert "the first slower commit is one of 2, of which these could not be judged:" in done.out
+    assert "the first slower commit is one of 2, of which these could not be measured:" in done.out
     assert f"  {broken[:12]} Broken spec: --new {broken[:12]}: benchmarks.yml:2:1: error" in done.out
     assert f"the last of them is slower:\n  {repaired}" in done.out
 
@@ -87,7 +87,7 @@ def test_without_a_regression_there_is_nothing_to_narrow(workplace, project):
     project.commit("A little faster")
     done = ab(workplace, "--bisect", "--base", first, "--new", "main", "--repeat", "4")
     assert done.exitcode == 0
-    assert "new is not slower than base, so there is nothing to narrow down" in done.out
+    assert "nothing to bisect: new is not slower than base" in done.out
 
 
 def test_the_comparison_of_the_first_slower_commit_is_what_the_file_holds(workplace, project, slower):
@@ -102,17 +102,17 @@ def test_the_comparison_of_the_first_slower_commit_is_what_the_file_holds(workpl
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--base", "main~3"], "--new .: --bisect goes through commits"),
         (["--base", "main", "--new", "HEAD"], "base and new are the same commit"),
-        (["--base", "main", "--new", "main~2"], "is no ancestor of"),
+        (["--base", "main", "--new", "main~2"], "is not an ancestor of"),
     ],
 )
-def test_a_way_that_is_none_is_refused(workplace, project, slower, arguments, said):
+def test_a_way_that_is_none_is_refused(workplace, project, slower, arguments, reported):
     done = ab(workplace, "--bisect", *arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
 
 
 def test_a_regression_that_few_repetitions_leave_open_is_not_taken_for_none(workplace, project):
@@ -120,7 +120,7 @@ def test_a_regression_that_few_repetitions_leave_open_is_not_taken_for_none(work
     project.speed("97.5")
     slower = project.commit("A little slower")
     done = ab(workplace, "--bisect", "--base", first, "--new", "main", "--repeat", "2", "--threshold", "1%")
-    assert "the repetitions so far leave it open: as many again" in done.out
+    assert "inconclusive: doubling the repetitions" in done.out
     assert f"the first slower commit:\n  {slower}" in done.out
     assert done.exitcode == 1
 
@@ -133,9 +133,9 @@ def test_what_stays_uncertain_is_said_with_the_repetitions_that_would_settle_it(
     done = ab(workplace, "--bisect", "--base", "HEAD~1", "--new", "HEAD", "--repeat", "1")
     assert done.exitcode == 0
     assert "not slower" not in done.out
-    assert "no figure is slower for certain" in done.out
+    assert "nothing to bisect: no significant regression" in done.out
     assert "  quick throughput uncertain -" in done.out
-    assert re.search(r"^--repeat \d+ would settle those that are uncertain$", done.out, re.MULTILINE)
+    assert re.search(r"^--repeat \d+ would settle the uncertain ones$", done.out, re.MULTILINE)
 
 
 def test_a_new_commit_that_fails_outright_is_said_to_fail(workplace, project):
@@ -161,7 +161,7 @@ def test_a_base_that_fails_exits_with_1_as_it_does_without_bisect(workplace, pro
 
 @pytest.fixture
 def merged(project):
-    """A side branch, and the main one beside it, which is merged with it in the end; gives where they part."""
+    """Creates a side branch that is merged into the main one at the end; returns their merge base."""
     parted = project.git("rev-parse", "HEAD")
     project.git("checkout", "-q", "-b", "side")
     project.write("side", "1\n")

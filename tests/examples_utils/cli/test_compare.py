@@ -1,4 +1,4 @@
-"""`compare`: what BASE and NEW may be, what is said of them, and the exit code."""
+"""`compare`: what BASE and NEW may be, the output, and the exit code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from examples_utils.history.store import open_history
 from examples_utils.run_model import Run, VariantFacts, VariantKey
 from tests.examples_utils.stored_nights import MACHINE, NAMES, night
 
-# Two single runs do not say by how much runs differ, so that no pair of them is unchanged; ten nights say it.
+# Two single runs do not show how much runs differ, so no pair of them is unchanged; ten nights do.
 NIGHTS = [night(number) for number in range(10)]
 TEN_NIGHTS = "branch:main:11"  # the last one of them is NEW, and so no part of the base
 
@@ -139,37 +139,37 @@ def test_without_the_statistics_library_it_says_what_to_install(workplace):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["latest", "latest"], "latest and latest both name run 00000001abab"),
         (["branch:main:1", "latest"], "name an earlier run as BASE"),
         (["latest~7", "latest"], "latest~7: history.db holds 2 runs"),
-        (["nothing", "latest"], "nothing: is no run of history.db"),
-        (["0000", "latest"], "begins the ids of 2 runs"),
+        (["nothing", "latest"], "nothing: is not a run of history.db"),
+        (["0000", "latest"], "is a prefix of 2 run ids"),
         (["branch:dev", "latest"], "holds no runs of this branch"),
         (["nothing.json", "latest"], "nothing.json: no such file or folder"),
         (["latest~1", "latest", "--metrics", "troughput"], "--metrics troughput: no such metric; did you mean thr"),
         (["latest~1", "latest", "--benchmark", "modle1"], "--benchmark modle1: no such benchmark; did you mean model1"),
-        (["latest~1", "latest", "--threshold", "0"], "--threshold: expected a share of the figure above 0%"),
+        (["latest~1", "latest", "--threshold", "0"], "--threshold: expected a share of the metric above 0%"),
         (["latest~1", "latest", "--threshold", "5"], "write 5% if that is meant"),
         (["latest~1", "latest", "--format", "xml"], "invalid choice: 'xml'"),
-        (["latest~1", "latest", "--format", "csv", "--all"], "--all: --format csv shows all figures anyway"),
+        (["latest~1", "latest", "--format", "csv", "--all"], "--all: --format csv shows all metrics anyway"),
         (["latest~1", "latest", "--output", "."], "--output .: is a folder"),
         (["latest~1", "latest", "--output", "no/x"], "there is no folder no"),
         (["latest~1", "latest", "--history", "other.db"], "other.db"),
         (["latest"], "the following arguments are required: NEW"),
     ],
 )  # fmt: skip
-def test_a_wrong_request_is_refused_with_what_is_there(compare, arguments, said):
+def test_a_wrong_request_is_refused_with_what_is_there(compare, arguments, reported):
     done = compare([night(0), night(1)], *arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
 
 
 def test_without_a_history_a_reference_is_refused_with_a_remedy(workplace):
     done = workplace.command("compare", "latest~1", "latest")
     assert done.exitcode == 2
-    assert "latest: is no file or folder, and no run of a history: " in done.err
+    assert "latest: is neither a file or folder nor a run of a history: " in done.err
 
 
 @pytest.mark.parametrize(

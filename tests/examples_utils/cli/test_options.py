@@ -69,7 +69,7 @@ def test_benchmarks_are_chosen_by_name_and_tag(workplace, arguments, expected):
         (["--timeout", "-3"], "number of seconds above 0"),
         (["--timeout", "nan"], "number of seconds above 0"),
         (["--logging", "LOUD"], "choose from"),
-        (["--log-dir", "benchmarks.yml"], "cannot be made"),
+        (["--log-dir", "benchmarks.yml"], "cannot be created"),
         (["--resume", "nowhere"], "--resume"),
     ],
 )

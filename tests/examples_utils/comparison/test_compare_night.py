@@ -1,4 +1,4 @@
-"""One night against the nights before it."""
+"""One night compared with earlier nights."""
 
 from dataclasses import replace
 
@@ -266,7 +266,7 @@ def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_
 
 
 def nights_of(levels: list[float], figure: str = "errors", repetitions: int = 5) -> list[Run]:
-    """Nights of a steady suite, and of one figure more, whose level is the same in each repetition of a night."""
+    """Nights of a steady suite, and of one more metric, whose level is the same in each repetition of a night."""
     rng = np.random.default_rng(118)
     return [
         run_of({**noisy(rng), figure: [level] * repetitions}, f"night {number}")

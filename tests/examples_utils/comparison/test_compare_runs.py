@@ -65,7 +65,7 @@ def test_a_change_without_direction_is_told_but_neither_good_nor_bad() -> None:
     new = run_of(noisy(rng, benchmarks=1, repetitions=10, slower={"benchmark_0": 1.3}), direction=None)
     one = compared(base, new).judged[0]
     assert one.verdict is Verdict.UNCERTAIN
-    assert "higher or lower is better is not known" in one.reason
+    assert "higher or lower is better is unknown" in one.reason
     assert one.needed is None
 
 
@@ -206,11 +206,11 @@ def test_figures_without_a_ratio_that_lie_apart_are_called_with_both_values(
     direction: str, base: list[float], new: list[float], verdict: Verdict, options: CompareOptions
 ) -> None:
     one = compared(run_of({"a": base}, direction=direction), run_of({"a": new}, direction=direction), options)
-    (told,) = one.judged
-    assert (told.verdict, told.ratio, told.low, told.high) == (verdict, None, None, None)
-    assert f"{median(base):.5g} in the base and {median(new):.5g} now" in told.reason
-    assert told.q is not None
-    assert told.q <= 0.05
+    (reported,) = one.judged
+    assert (reported.verdict, reported.ratio, reported.low, reported.high) == (verdict, None, None, None)
+    assert f"{median(base):.5g} in the base and {median(new):.5g} now" in reported.reason
+    assert reported.q is not None
+    assert reported.q <= 0.05
     assert one.geometric_mean is None
 
 
@@ -219,7 +219,7 @@ def test_a_figure_without_a_ratio_and_without_a_direction_is_uncertain() -> None
         run_of({"a": [0.0] * 5}, direction=None), run_of({"a": [5.0] * 5}, direction=None)
     ).judged
     assert one.verdict is Verdict.UNCERTAIN
-    assert "higher or lower is better is not known" in one.reason
+    assert "higher or lower is better is unknown" in one.reason
 
 
 def test_the_more_figures_without_a_ratio_differ_the_more_repetitions_each_of_them_takes() -> None:
@@ -231,7 +231,7 @@ def test_the_more_figures_without_a_ratio_differ_the_more_repetitions_each_of_th
 
     few = comparison(5).judged[0]
     assert (few.verdict, few.needed) == (Verdict.UNCERTAIN, 6)
-    assert "6 repetitions a side would settle it" in few.reason
+    assert "6 repetitions per side would settle it" in few.reason
     assert len(comparison(6).regressed) == 10
 
 
@@ -342,7 +342,7 @@ def test_new_runs_of_other_settings_than_the_last_one_are_left_out_and_told() ->
     one = judged(comparison, "a")
     assert (one.new, one.new_values) == (10, 3)
     assert comparison.differences == (
-        "settings: threads 2 earlier, 1 in the last run: a; the new runs that had them are left out",
+        "settings: threads 2 earlier, 1 in the last run: a; the new runs with those are omitted",
     )
 
 
@@ -358,7 +358,7 @@ def test_base_runs_of_another_machine_are_left_out_and_told() -> None:
     comparison = compare_runs([foreign, *same], [run_of(noisy(rng), "new")], APART)
     assert not comparison.regressed
     assert {one.base_runs for one in comparison.judged} == {4}
-    assert "1 of 5 base runs from another machine; left out" in comparison.differences[0]
+    assert "1 of 5 base runs from another machine; omitted" in comparison.differences[0]
 
 
 def test_an_empty_side_is_refused() -> None:

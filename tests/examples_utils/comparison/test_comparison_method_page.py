@@ -1,4 +1,4 @@
-"""The page on the method says what the code does."""
+"""The page on the method matches the code."""
 
 import runpy
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Since when a figure is worse: as the verdict says, or as a change point says what has lasted longer."""
+"""The onset of a regression: from the verdict, or from a change point if it has lasted longer."""
 
 from __future__ import annotations
 

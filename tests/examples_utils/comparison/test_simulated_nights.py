@@ -1,4 +1,4 @@
-"""The simulation behind docs/comparison-statistics.md draws what it says."""
+"""The simulation behind docs/comparison-statistics.md draws what the page describes."""
 
 import numpy as np
 import pytest

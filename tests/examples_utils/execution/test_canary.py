@@ -1,4 +1,4 @@
-"""The canary between the variants: its figures are stored with each repetition, and its failure costs no result."""
+"""The canary between the variants: its times are stored with each repetition, and its failure costs no result."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_missing_library_is_refused_by_name_before_anything_runs(workplace, mo
     workplace.spec(TWO)
     done = workplace.benchmark("--canary")
     assert done.exitcode == 2
-    assert "--canary: its work is numpy's, which is not installed: pip install" in done.err
+    assert "--canary: needs NumPy, which is not installed: pip install" in done.err
     assert not workplace.log.exists()
 
 
@@ -86,7 +86,7 @@ def test_a_canary_that_breaks_costs_a_warning_and_no_result(workplace, monkeypat
     done = workplace.benchmark("--canary")
     assert done.exitcode == 0
     assert [record["canary"] for record in done.by_variant.values()] == [{}, {}]
-    assert done.out.count("warning: the canary gave no figures (exit code 1; log in ") == 2
+    assert done.out.count("warning: the canary returned no times (exit code 1; log in ") == 2
     assert "ImportError: broken" in (workplace.log / "canary/stderr").read_text()
 
 
@@ -140,7 +140,7 @@ def test_repetitions_without_a_canary_do_not_count_in_the_median():
 
 
 def replace_numpy(workplace, monkeypatch, text: str) -> None:
-    """Puts another ``numpy`` before the real one, for processes that are started from now on."""
+    """Puts another `numpy` before the real one, for processes that are started from now on."""
     package = workplace.folder / "broken/numpy"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(text)

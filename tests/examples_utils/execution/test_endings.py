@@ -128,7 +128,7 @@ def test_the_command_that_a_stopped_run_prints_goes_on_with_it(workplace):
     wait_until((workplace.folder / "started").exists)
     runner.send_signal(signal.SIGINT)
     out, _ = runner.communicate(timeout=20)
-    python, *command = shlex.split(out.partition("go on with: ")[2].splitlines()[0])
+    python, *command = shlex.split(out.partition("continue with: ")[2].splitlines()[0])
     assert python == "python3"
     assert (
         subprocess.run([sys.executable, *command], cwd=workplace.folder, capture_output=True).returncode == 0

@@ -1,4 +1,4 @@
-"""Entries with a parser, the record of their figures, and the commands `parse` and `validate-results`."""
+"""Entries with a parser, the record of their metrics, and the commands `parse` and `validate-results`."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_invalid_run_of_loadgen_is_a_failed_variant_that_keeps_its_figures(wo
     done = workplace.benchmark()
     record = done.by_variant["l"]
     assert (done.exitcode, record["status"], record["exitcode"]) == (1, "failed", 1)
-    assert "LoadGen calls the run INVALID (Min duration satisfied: NO)" in record["reason"]
+    assert "LoadGen reports the run as INVALID (Min duration satisfied: NO)" in record["reason"]
     assert record["metrics"]["throughput"]["value"] == 528909
     assert "1 warning encountered" in " ".join(record["warnings"])
 

@@ -269,7 +269,7 @@ def test_a_custom_metric_does_not_take_the_place_of_a_figure_of_the_entry(workpl
     record = done.by_variant["c"]
     assert record["results"]["throughput"] == {"mean": 7}
     assert record["warnings"][-1].startswith(
-        "custom metric throughput: the variant has a figure of this name"
+        "custom metric throughput: the variant has a metric of this name"
     )
     assert check_results(done.log / "benchmark_results.json").problems == ()
 

@@ -12,7 +12,7 @@ MACHINE = {"hostname": "h", "cpu": "c", "cores": 2, "memory_bytes": 8 << 30, "ac
 
 
 def night(number: int, *, variants: int = 2, repetitions: int = 3, **changes: object) -> Run:
-    """The run of one night, which starts ``number`` days after the first."""
+    """The run of one night, which starts `number` days after the first."""
     keys = [VariantKey("benchmarks.yml", f"b{i}", f"b{i}_n_1") for i in range(variants)]
     values = tuple(100.0 + number + 0.1 * repetition for repetition in range(repetitions))
     facts = {

@@ -56,10 +56,10 @@ def test_a_baseline_says_how_long_it_is_and_what_it_lacks():
     first, last = (night.started_utc[:10] for night in nights)
     assert baseline_line(Baseline(nights, 2)) == f"baseline: 2 nights, {first} to {last}"
     assert baseline_line(Baseline(nights, 16)).endswith(
-        "; short of the 16 that are looked at: small changes may stay uncertain"
+        "; fewer than the usual 16: small changes may stay uncertain"
     )
     assert baseline_line(Baseline((), 16, ("3 of another machine",))).endswith(
-        "; left out: 3 of another machine"
+        "; omitted: 3 of another machine"
     )
 
 

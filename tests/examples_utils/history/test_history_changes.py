@@ -1,4 +1,4 @@
-"""`history changes`: the nights on which figures changed for good, with the commits and the size."""
+"""`history changes`: the nights of lasting changes, with the commits and the size."""
 
 from __future__ import annotations
 
@@ -79,21 +79,21 @@ def test_runs_of_other_branches_in_between_are_no_steps(changes):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--benchmark", "modle1"], "--benchmark modle1: no such benchmark; did you mean model1"),
         (["--metric", "troughput"], "--metric troughput: no such metric; did you mean throughput"),
-        (["--branch", "dev"], "changes: history.db holds no run of branch dev"),
-        (["--suite", "other.yml"], "holds no run of suite other.yml"),
+        (["--branch", "dev"], "changes: history.db has no run of branch dev"),
+        (["--suite", "other.yml"], "has no run of suite other.yml"),
         (["--history", "other.db"], "other.db"),
         (["--threshold", "2"], "write 2% if that is meant"),
         (["--format", "csv"], "invalid choice: 'csv'"),
     ],
 )
-def test_a_wrong_request_is_refused_with_what_is_there(changes, arguments, said):
+def test_a_wrong_request_is_refused_with_what_is_there(changes, arguments, reported):
     done = changes(*arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
 
 
 def test_a_newest_run_of_no_branch_does_not_mix_the_branches(changes):

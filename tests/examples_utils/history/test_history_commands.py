@@ -52,12 +52,12 @@ def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
     work.benchmark()
     record = work.log / "a/a_n_2/variant_result.json"
     later = record.rename(work.folder / "later.json")
-    said = [work.command("history", "add", str(work.log)).out]
+    reported = [work.command("history", "add", str(work.log)).out]
     later.rename(record)
-    said += [work.command("history", "add", str(work.log)).out for _ in range(2)]
-    run_id = said[0].split(":")[0]
-    assert [line.split(":")[:2] for line in said] == [
-        [run_id, " added"], [run_id, " completed"], [run_id, " there already in full"],
+    reported += [work.command("history", "add", str(work.log)).out for _ in range(2)]
+    run_id = reported[0].split(":")[0]
+    assert [line.split(":")[:2] for line in reported] == [
+        [run_id, " added"], [run_id, " completed"], [run_id, " already complete"],
     ]  # fmt: skip
     (run,) = stored()
     assert sorted(figure.values for figure in run.metrics.values()) == [(100,), (200,)]
@@ -94,7 +94,7 @@ def test_the_environment_names_the_history_and_the_option_overrules_it(work: Wor
 def test_a_benchmark_adds_its_run_in_the_end(work: Workplace, url):
     done = work.benchmark("--history", url)
     assert done.exitcode == 0
-    assert ": added: 2 variants, 2 figures (2 values)" in done.out
+    assert ": added: 2 variants, 2 metrics (2 values)" in done.out
     assert len(stored(url)) == 1
 
 
@@ -144,7 +144,7 @@ def test_with_a_server_that_is_down_the_benchmarks_run_and_nothing_is_lost(work:
     url = f"postgresql://team:secret@127.0.0.1:{free_port()}/benchmarks"
     done = work.benchmark("--history", url)
     assert done.exitcode == 0
-    assert "the benchmarks are run all the same" in done.err + done.out
+    assert "running the benchmarks anyway" in done.err + done.out
     shown = url.replace("secret", "***")
     command = f"python3 -m examples_utils history add {work.log} --history '{shown}'"
     assert f"no result is lost: add them with: {command}" in done.err + done.out
@@ -270,17 +270,17 @@ def test_a_failed_variant_is_exported_too(work: Workplace):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
-        (("runs.xml",), "the name does not say which format; give --format parquet, csv, json"),
-        (("-", "--format", "parquet"), "is no text for standard output; name a file"),
+        (("runs.xml",), "the name does not determine the format; give --format parquet, csv, json"),
+        (("-", "--format", "parquet"), "cannot be written to standard output; name a file"),
         (("no/runs.csv",), "export no/runs.csv: cannot be written: No such file or directory"),
         (("runs.csv", "--run", "latest", "--branch", "main"), "--branch main: --run names the runs"),
     ],
 )
-def test_an_export_that_cannot_be_made_is_refused(work: Workplace, arguments, said):
+def test_an_export_that_cannot_be_made_is_refused(work: Workplace, arguments, reported):
     done = exported(work, *arguments)
-    assert (done.exitcode, said in done.err) == (2, True), done.err
+    assert (done.exitcode, reported in done.err) == (2, True), done.err
     assert not list(work.folder.glob("*.tmp"))
 
 
@@ -341,7 +341,10 @@ def test_numbers_of_any_size_keep_and_show_everything_there_is(work: Workplace):
 
 def test_prune_wants_to_know_what_to_keep(work: Workplace):
     done = work.command("history", "prune")
-    assert (done.exitcode, "say what to keep: --keep-days N, --keep-runs N, or both" in done.err) == (2, True)
+    assert (done.exitcode, "name what to keep: --keep-days N, --keep-runs N, or both" in done.err) == (
+        2,
+        True,
+    )
 
 
 def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
@@ -384,7 +387,7 @@ def test_clocks_that_are_ahead_or_were_set_back_are_told_and_the_order_stays_sen
         return work.command("history", "add", "other.json")
 
     assert "started at 2020-01-01T02:00:00+00:00, before" in add_as_of("2020-01-01").err
-    assert "which is yet to come: one of the clocks is wrong" in add_as_of("2190-01-01").err
+    assert "which is in the future: one of the clocks is wrong" in add_as_of("2190-01-01").err
     work.benchmark("--history")
     starts = [
         run["started_utc"][:4] for run in json.loads(work.command("history", "list", "--format", "json").out)
@@ -402,7 +405,7 @@ def test_outputs_of_tools_become_runs_of_the_imported_suite(work: Workplace):
     figure = next(figure for name, figure in run.metrics.items() if name.metric == "throughput")
     assert (figure.unit, figure.direction) == ("samples/sec", "higher")
     assert (run.machine, run.commit) == ({}, None)
-    assert "there already in full" in work.command("import", str(SAMPLES / "benchmark_app.txt"), "--parser",
+    assert "already complete" in work.command("import", str(SAMPLES / "benchmark_app.txt"), "--parser",
                                                    "benchmark_app").out  # fmt: skip
 
 
@@ -415,7 +418,7 @@ def test_an_output_is_the_same_run_in_whatever_copy_of_its_file(work: Workplace)
         return work.command("import", str(file), "--parser", "hyperfine", *more).out
 
     assert ": added: " in bring("first", 1_700_000_000)
-    assert ": there already in full: " in bring("copy", 1_700_086_400)
+    assert ": already complete: " in bring("copy", 1_700_086_400)
     bring("older", 1_600_000_000)
     (run,) = stored()
     assert run.started_utc.startswith("2020-09-13")
@@ -440,7 +443,7 @@ def test_benchmarks_that_a_tool_has_skipped_are_told_when_its_output_is_imported
     (work.folder / "out.json").write_text(json.dumps({"benchmarks": lines}))
     done = work.command("import", "out.json", "--parser", "google_benchmark")
     assert done.exitcode == 0
-    assert "warning: out.json: b: left out: skipped" in done.err
+    assert "warning: out.json: b: omitted: skipped" in done.err
     assert {key.metric for key in stored()[0].metrics} == {"a"}
 
 
@@ -460,7 +463,7 @@ def test_a_tool_that_ran_here_is_of_this_machine_and_this_commit(work: Workplace
 
 def test_a_run_that_the_tool_calls_invalid_is_kept_as_a_failed_one(work: Workplace):
     done = work.command("import", str(SAMPLES / "loadgen_offline_invalid.txt"), "--parser", "loadgen")
-    assert "LoadGen calls the run INVALID" in done.err
+    assert "LoadGen reports the run as INVALID" in done.err
     (facts,) = stored()[0].variants.values()
     assert facts.status == "failed"
 
@@ -474,24 +477,24 @@ def test_results_of_the_original_runner_are_imported(work: Workplace):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (("times.json",), "times.json:/: error: cannot be read"),
-        (("spec.txt", "--parser", "hyperfine"), "holds no JSON of hyperfine; nothing of it was added"),
+        (("spec.txt", "--parser", "hyperfine"), "contains no JSON of hyperfine; nothing was added"),
         (("nowhere.txt", "--parser", "driver"), "nowhere.txt: cannot be read: No such file"),
         (
             ("spec.txt", "--parser", "hyperfin"),
             "--parser hyperfin: no parser is called 'hyperfin'; did you mean",
         ),
         (("spec.txt", "--parser", "regex"), "--parser regex: its expressions are in a spec"),
-        (("spec.txt", "--suite", "s"), "--suite: result files say this themselves"),
-        (("spec.txt", "--measured-here"), "--measured-here: result files say this themselves"),
+        (("spec.txt", "--suite", "s"), "--suite: result files contain this themselves"),
+        (("spec.txt", "--measured-here"), "--measured-here: result files contain this themselves"),
     ],
 )
-def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, said):
+def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, reported):
     (work.folder / "spec.txt").write_text("no figures\n")
     done = work.command("import", *arguments)
-    assert (done.exitcode, said in done.err) == (2, True), done.err
+    assert (done.exitcode, reported in done.err) == (2, True), done.err
 
 
 WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from examples_utils.cli import *; sys.exit(main(sys.argv[2:]))"

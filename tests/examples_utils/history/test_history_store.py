@@ -97,7 +97,7 @@ def test_a_run_without_its_log_tails_is_otherwise_whole(history: History) -> Non
 
 
 def test_a_run_that_is_not_there_is_refused_by_its_id(history: History) -> None:
-    with pytest.raises(HistoryError, match="holds no run feed; history list shows"):
+    with pytest.raises(HistoryError, match="has no run feed; history list shows"):
         history.load(["feed"])
 
 

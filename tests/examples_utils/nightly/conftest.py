@@ -14,7 +14,7 @@ from tests.examples_utils.nightly.nights import CANARY_S, NightPlace
 
 @pytest.fixture
 def place(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> NightPlace:
-    """The canary is measured for real in test_canary.py; here it says what ``slowness`` makes of its usual figures."""
+    """The canary is measured for real in test_canary.py; here it prints its usual times multiplied by `slowness`."""
     made = NightPlace(workplace)
     numbers = itertools.count()
 

@@ -18,7 +18,7 @@ from tests.examples_utils.conftest import Done, Workplace
 SUITE = "benchmarks.yml"
 CANARY_S = {"compute": 0.006, "memory": 0.009}
 NOISE = 0.01
-# Prints what its file of levels says for this execution (the last line for all that follow), with noise of 1%.
+# Prints this execution's level from its file (the last line for all later ones), with 1% noise.
 BENCH = """
 import pathlib, random, sys
 name = sys.argv[1]
@@ -38,7 +38,7 @@ ENTRY = """
 
 @dataclass
 class NightPlace:
-    """``slowness`` is how much longer the canary takes tonight: 1.06 for 6%."""
+    """`slowness` is how much longer the canary takes tonight: 1.06 for 6%."""
 
     workplace: Workplace
     slowness: float = 1.0
@@ -81,7 +81,7 @@ class NightPlace:
     def went_before(
         self, count: int, levels: Mapping[str, float], until_days_ago: int = 1, **changed: Any
     ) -> list[Run]:
-        """Adds so many good nights to the history, one a day up to yesterday; ``changed`` replaces fields of them."""
+        """Adds so many good nights to the history, one a day up to yesterday; `changed` replaces fields of them."""
         last = until_days_ago
         runs = [
             replace(earlier_night(days, levels), **changed) for days in range(last + count - 1, last - 1, -1)

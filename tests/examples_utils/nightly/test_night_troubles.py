@@ -46,7 +46,7 @@ def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     out, _ = night.communicate(timeout=30)
     assert night.returncode == 130
     assert "Traceback" not in out
-    assert "go on with: python3 -m examples_utils benchmark --resume" in out
+    assert "continue with: python3 -m examples_utils benchmark --resume" in out
     (run,) = place.stored()
     assert run.metrics[MetricKey(SUITE, "first", "first", "rate")].values == (7.0,)
     assert len(run.canary["compute"]) == 1
@@ -61,7 +61,7 @@ def test_ctrl_c_before_anything_is_finished_is_said(place: NightPlace):
     night.send_signal(signal.SIGINT)
     out, _ = night.communicate(timeout=30)
     assert night.returncode == 130
-    assert "there is nothing to keep or to judge" in out
+    assert "there is nothing to store or to compare" in out
 
 
 @pytest.mark.processes
@@ -167,7 +167,7 @@ def test_a_history_that_is_locked_is_held_against_all_the_same(place: NightPlace
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--window", "0"], "--window"),
         (["--repeat", "0"], "--repeat"),
@@ -177,11 +177,11 @@ def test_a_history_that_is_locked_is_held_against_all_the_same(place: NightPlace
         (["--history", "mysql://there"], "SQLite or PostgreSQL"),
     ],
 )
-def test_a_wrong_request_is_refused_by_name(place: NightPlace, arguments: list[str], said: str):
+def test_a_wrong_request_is_refused_by_name(place: NightPlace, arguments: list[str], reported: str):
     place.benchmarks(a=100)
     done = place.night(*arguments)
     assert done.exitcode == 2
-    assert said in done.err
+    assert reported in done.err
     assert not place.log.exists()
 
 

@@ -1,4 +1,4 @@
-"""The page on nights says what nights do: its week is run, its schedules are read."""
+"""The documentation of nights is correct: its week is run, its schedules are parsed."""
 
 from __future__ import annotations
 
@@ -41,28 +41,28 @@ def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: N
     place.workplace.script("resize.py", blocks(WEEK, "python")[0])
     place.workplace.spec(blocks(WEEK, "yaml")[0], "week.yml")
     nights, looks, later = blocks(WEEK, "console")
-    said = [run(place, command) for command in (nights + looks).splitlines()]
+    outputs = [run(place, command) for command in (nights + looks).splitlines()]
 
-    begun, *quiet = (done for done in said[1:6] if done)
+    begun, *quiet = (done for done in outputs[1:6] if done)
     assert begun.exitcode == 0
     assert "verdict: baseline begun" in begun.out
     assert [(done.exitcode, "verdict: no regression" in done.out) for done in quiet] == [(0, True)] * 4
     last_good, first_bad = (revision(place, name) for name in ("HEAD~1", "HEAD"))
     verdict = json.loads((place.folder / "logs/saturday/nightly_verdict.json").read_text())
-    for done in said[7:9]:
+    for done in outputs[7:9]:
         assert done is not None
         assert done.exitcode == 1
-        told = re.findall(
+        reported = re.findall(
             r"^REGRESSED (\S+) throughput: (\S+)%.* since (\S+ \S+) UTC, commits (\S+)$",
             done.out,
             re.MULTILINE,
         )
-        assert [name for name, *_ in told] == ["resize_size_224", "resize_size_384"]
-        for _, change, night, commits in told:
+        assert [name for name, *_ in reported] == ["resize_size_224", "resize_size_384"]
+        for _, change, night, commits in reported:
             assert -7.5 < float(change) < -4
             assert night == verdict["started_utc"][:16].replace("T", " ")
             assert commits == f"{last_good[:10]}..{first_bad[:10]}"
-    assert [done.exitcode for done in said[9:] if done] == [0, 0, 0]
+    assert [done.exitcode for done in outputs[9:] if done] == [0, 0, 0]
     assert (place.folder / "pages/report.html").stat().st_size > 10_000
 
     add_more_weeks(place)

@@ -23,7 +23,7 @@ def test_the_first_night_begins_the_baseline_and_passes(place: NightPlace):
     place.benchmarks(a=100, b=200)
     done = place.night()
     assert done.exitcode == 0
-    assert "baseline begun: the history holds no earlier night to compare with" in done.out
+    assert "baseline begun: the history contains no earlier night to compare with" in done.out
     assert (place.verdict["verdict"], place.verdict["regressions"]) == ("baseline begun", [])
     (run,) = place.stored()
     assert len(run.metrics[A_THROUGHPUT].values) == 5
@@ -48,7 +48,7 @@ def test_a_regression_is_repeated_and_then_named_with_its_size_and_since_when(pl
     done = place.night()
     assert done.exitcode == 1
     assert [place.executions(name) for name in "ab"] == [20, 5]
-    assert done.out.index("15 repetitions more will tell") < done.out.index("REGRESSED a throughput")
+    assert done.out.index("running 15 confirmation repetitions") < done.out.index("REGRESSED a throughput")
     (line,) = re.findall(r"^REGRESSED a throughput: .*$", done.out, re.MULTILINE)
     change, low, high = map(float, re.findall(r"(-\d+\.\d)%", line))
     assert low <= change <= high
@@ -79,7 +79,7 @@ def test_what_was_slower_by_chance_is_repeated_and_not_called(place: NightPlace)
     place.went_before(16, {"a": 100, "b": 200})
     done = place.night()
     assert place.executions("a") == 20
-    assert "looked slower, so repeated 15 times more before the verdict: a" in done.out
+    assert "looked slower, so reran 15 more repetitions before the verdict: a" in done.out
     assert done.exitcode == 0, done.out
     assert place.verdict["verdict"] == "no regression"
 
@@ -91,9 +91,9 @@ def test_a_slower_machine_is_said_once_and_alarms_nothing(place: NightPlace):
     place.slowness = 1.07
     done = place.night("--repeat", "3")
     assert done.exitcode == 0, done.out
-    told = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
-    assert len(told) == 1
-    assert 6 < float(told[0]) < 8
+    reported = re.findall(r"^machine slower by (\d+\.\d)%", done.out, re.MULTILINE)
+    assert len(reported) == 1
+    assert 6 < float(reported[0]) < 8
     assert 1.06 < place.verdict["comparison"]["machine"]["slowdown"] < 1.08
 
 
@@ -123,14 +123,14 @@ def test_nights_of_another_machine_do_not_count_and_that_is_said(place: NightPla
     done = place.night()
     assert done.exitcode == 0
     assert "baseline begun" in done.out
-    assert "left out: 16 of another machine" in done.out
+    assert "omitted: 16 of another machine" in done.out
 
 
 def test_a_short_baseline_is_said(place: NightPlace):
     place.benchmarks(a=100)
     place.went_before(3, {"a": 100})
     assert "baseline: 3 nights" in (done := place.night()).out
-    assert "short of the 16 that are looked at" in done.out
+    assert "fewer than the usual 16" in done.out
 
 
 def test_the_window_says_how_many_nights_are_the_base(place: NightPlace):
@@ -158,12 +158,12 @@ def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightP
 
 
 @pytest.mark.parametrize(
-    ("wished", "written"),
+    ("requested", "written"),
     [("pages", "pages/report.html"), ("here.html", "here.html"), ("a/b", "a/b/report.html")],
 )
-def test_the_report_goes_where_it_is_wanted(place: NightPlace, wished: str, written: str):
+def test_the_report_goes_where_it_is_wanted(place: NightPlace, requested: str, written: str):
     place.benchmarks(a=100)
-    done = place.night("--report", wished)
+    done = place.night("--report", requested)
     assert (place.folder / written).read_text().startswith("<!doctype html>")
     assert f"report: {place.folder / written}" in done.out
 
@@ -173,7 +173,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_anything_runs(place: 
     place.workplace.script("taken", "")
     done = place.night("--report", "taken")
     assert done.exitcode == 2
-    assert "--report taken: is no folder and no .html file" in done.err
+    assert "--report taken: is neither a folder nor a .html file" in done.err
     assert not place.log.exists()
 
 
@@ -256,7 +256,7 @@ def test_a_look_at_one_benchmark_between_two_nights_does_not_date_what_it_has_se
     assert "(this run is the first)" in page
     reported = place.workplace.command("report", "--format", "markdown")
     assert "(this run is the first)" in reported.out
-    assert "1 figure regressed" in reported.out
+    assert "1 metric regressed" in reported.out
 
 
 def test_the_report_compares_with_the_nights_that_the_night_compared_with(place: NightPlace):
@@ -273,7 +273,7 @@ def test_the_report_compares_with_the_nights_that_the_night_compared_with(place:
             read = read_nights(history, "latest", None, None, nights, CompareOptions())
             assert [run.run_id for run in read.base] == place.verdict["baseline"]["run_ids"]
     reported = place.workplace.command("report", "--format", "markdown")
-    assert reported.out.startswith("### 1 figure regressed\n")
+    assert reported.out.startswith("### 1 metric regressed\n")
 
 
 def test_a_benchmark_that_does_nothing_any_more_regresses_although_there_is_no_ratio(place: NightPlace):
@@ -299,9 +299,9 @@ def test_a_renamed_benchmark_is_named_by_its_old_and_its_new_name(place: NightPl
     place.workplace.script("levels_c", "300")
     done = place.night()
     assert done.exitcode == 0, done.out
-    assert "\nRENAMED a to renamed, which has its command: its nights begin anew\n" in done.out
-    assert "\nMISSING gone: in the nights before, not in this one\n" in done.out
-    assert "\nNEW c: in none of the nights before\n" in done.out
+    assert "\nRENAMED a to renamed, which has its command: its history begins anew\n" in done.out
+    assert "\nMISSING gone: in earlier nights, not in this one\n" in done.out
+    assert "\nNEW c: in none of the earlier nights\n" in done.out
     figures = {figure["variant"]: figure["verdict"] for figure in place.verdict["comparison"]["figures"]}
     assert (figures["a"], figures["gone"], figures["renamed"]) == ("missing", "missing", "new")
 

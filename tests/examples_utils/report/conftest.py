@@ -1,4 +1,4 @@
-"""A real browser, which tells whatever the page asks for or complains about."""
+"""A real browser, which records all requests and errors of the page."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(browser: Browser, tmp_path: Path) -> Iterator[OpenPage]:
-    """``open_page(text, fragment="", **context)``: the page when it is ready; in the end it must have been quiet.
+    """`open_page(text, fragment="", **context)`: the page when it is ready; in the end it must have been quiet.
 
-    Not with ``complains``: then something is tried that the browser complains about.
+    Not with `complains`: then something is tried that the browser complains about.
     """
     asked, complaints = [], []
     contexts = []

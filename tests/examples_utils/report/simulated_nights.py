@@ -35,7 +35,7 @@ def simulated_runs(
     repetitions: int = 5,
     seed: int = 1,
 ) -> list[Run]:
-    """Oldest first. ``slower`` says from which night on a variant takes how many times as long."""
+    """Oldest first. `slower` maps a variant to the night from which it takes longer, and the factor."""
     source = random.Random(seed)
     keys = [variant(benchmark, size) for benchmark in benchmarks for size in batch_sizes]
     level = {key: source.uniform(50, 800) for key in keys}
@@ -143,7 +143,7 @@ def simulated_comparison(
 def simulated_changes(
     runs: Sequence[Run], slower: Mapping[VariantKey, tuple[int, float]]
 ) -> tuple[Change, ...]:
-    """The change points that ``slower`` put there."""
+    """The change points that `slower` put there."""
     found = []
     for key, (night, factor) in slower.items():
         for metric, (_, direction) in FIGURES.items():

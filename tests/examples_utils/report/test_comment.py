@@ -26,7 +26,7 @@ def test_what_regressed_stands_first_with_its_date_and_what_did_not_is_folded() 
     changes = simulated_changes(RUNS, SLOWER)
     text = report_comment(RUNS, COMPARISON, changes, regressions(COMPARISON, RUNS, changes, RUNS))
     headline, *_ = text.splitlines()
-    assert headline == "### 3 figures regressed"
+    assert headline == "### 3 metrics regressed"
     table, folded = text.split("<details>")
     rows = [line for line in table.splitlines() if line.startswith("| regressed")]
     assert len(rows) == 3
@@ -78,7 +78,7 @@ def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out()
 
 
 def test_a_comment_of_no_run_says_so() -> None:
-    assert report_comment([], Comparison("", "", ())).startswith("### No figure to compare")
+    assert report_comment([], Comparison("", "", ())).startswith("### No metric to compare")
 
 
 def test_what_stopped_altogether_is_told_by_its_values_in_comment_and_page() -> None:

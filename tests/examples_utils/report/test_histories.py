@@ -1,4 +1,4 @@
-"""Each figure's history: medians, intervals, and the text in which a page holds them."""
+"""Each metric's history: medians, intervals, and the text in which a page holds them."""
 
 from __future__ import annotations
 
@@ -96,12 +96,12 @@ def test_what_is_packed_comes_back_with_five_significant_digits(nights: list[lis
     document = unpacked(packed(columns(series(median, low, high))))
     largest = max(map(abs, median))
     found = unpacked_columns(document)
-    for told, value in zip(found[0], median, strict=True):
-        # Beside a value a thousand million times as large a small one has fewer digits.
-        assert told == pytest.approx(value, rel=5e-5, abs=largest * 1e-13)
+    for reported, value in zip(found[0], median, strict=True):
+        # A value has fewer digits in a series with one that is 10^9 times as large.
+        assert reported == pytest.approx(value, rel=5e-5, abs=largest * 1e-13)
     width = document["band"] / 2 + 5e-5 * largest
-    for told, value in zip(found[1] + found[2], low + high, strict=True):
-        assert told == pytest.approx(value, rel=1e-4, abs=width)
+    for reported, value in zip(found[1] + found[2], low + high, strict=True):
+        assert reported == pytest.approx(value, rel=1e-4, abs=width)
 
 
 def test_an_interval_of_the_usual_width_is_told_to_a_thirtieth() -> None:
@@ -126,7 +126,7 @@ def test_leading_figures_are_drawn_whole_and_the_others_share_what_is_left(
     keys = [KEY._replace(variant=str(number)) for number in range(lead + others)]
     same = series([1.0] * nights, [1.0] * nights, [1.0] * nights)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(page_data, "MOST_POINTS", 20_000)
+        patch.setattr(page_data, "MAX_POINTS", 20_000)
         limits = drawn_nights(dict.fromkeys(keys, same), keys[:lead])
     assert all(limits[key] == nights for key in keys[:lead])
     assert len({limits[key] for key in keys[lead:]}) <= 1

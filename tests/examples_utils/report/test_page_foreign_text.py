@@ -73,7 +73,7 @@ def test_markup_in_any_text_is_shown_and_not_obeyed(open_page: OpenPage, attack:
     assert page.evaluate("window.obeyed") is None
     assert page.locator("iframe, img, textarea").count() == 0
     assert page.locator("script").count() == 2
-    told = page.locator("main").text_content()
+    reported = page.locator("main").text_content()
     for what in (
         "suite",
         "benchmark",
@@ -87,7 +87,7 @@ def test_markup_in_any_text_is_shown_and_not_obeyed(open_page: OpenPage, attack:
         "log",
         "kernel:",
     ):
-        assert f"{what} {attack}" in told, what
+        assert f"{what} {attack}" in reported, what
     header = page.locator("header").text_content()
     assert header.count(attack) >= 5
     assert attack in page.locator("article [role=slider]").first.get_attribute("aria-valuetext")

@@ -1,4 +1,4 @@
-"""The page as a browser shows it: figures, filter, sort, plots, links."""
+"""The page as a browser shows it: metrics, filter, sort, plots, links."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def visible_rows(page: Page) -> list[list[str]]:
 
 def test_what_regressed_stands_on_top_with_its_size_its_date_and_its_evidence(open_page: OpenPage) -> None:
     page = open_page(PAGE)
-    assert page.locator("h1").text_content() == "3 figures regressed"
+    assert page.locator("h1").text_content() == "3 metrics regressed"
     card = page.locator(".card").first.inner_text()
     assert "resnet50_infer_micro_batch_size_8" in card
     assert "lower (95% interval −" in card
@@ -53,13 +53,13 @@ def test_what_regressed_stands_on_top_with_its_size_its_date_and_its_evidence(op
 def test_the_figures_are_those_of_the_comparison_as_json(open_page: OpenPage) -> None:
     page = open_page(PAGE)
     page.select_option("#-show", "*")
-    told = json.loads(comparison_json(COMPARISON))["figures"]
+    reported = json.loads(comparison_json(COMPARISON))["figures"]
     rows = page.evaluate(
         """[...document.querySelectorAll("#-table tbody tr")].map((row) => [...row.cells].map((cell) =>
         "value" in cell.dataset ? Number(cell.dataset.value) : cell.textContent.trim()))"""
     )
-    assert len(rows) == len(told) == 12
-    for row, figure in zip(rows, told, strict=True):
+    assert len(rows) == len(reported) == 12
+    for row, figure in zip(rows, reported, strict=True):
         assert row[1] == figure["variant"]
         assert row[2].split() == [figure["metric"], figure["unit"]]
         assert row[3:6] == [figure["base"], figure["new"], figure["ratio"]]
@@ -75,9 +75,9 @@ def test_the_table_of_nights_has_each_nights_median_and_commit(open_page: OpenPa
     key = MetricKey(*variant(EFFICIENTNET, 1), "throughput")
     assert len(rows) == 30
     for row, run in zip(rows, reversed(RUNS), strict=True):
-        day, told, _, commit, *_ = row.split("\t")
+        day, reported, _, commit, *_ = row.split("\t")
         assert day == run.started_utc[:16].replace("T", " ")
-        assert float(told) == pytest.approx(median(run.metrics[key].values), rel=1e-5)
+        assert float(reported) == pytest.approx(median(run.metrics[key].values), rel=1e-5)
         assert commit == run.commit[:10]
 
 
@@ -90,11 +90,11 @@ def test_a_plot_tells_its_nights_by_arrow_keys(open_page: OpenPage) -> None:
     plot.focus()
     plot.press("ArrowLeft")
     plot.press("ArrowLeft")
-    told = plot.get_attribute("aria-valuetext")
+    reported = plot.get_attribute("aria-valuetext")
     assert plot.get_attribute("aria-valuenow") == "28"
-    assert told.startswith("2026-01-28 02:30: ")
-    assert f"commit {RUNS[27].commit[:10]} on main · change point −7.4%" in told
-    assert plot.locator(".readout").inner_text() == told
+    assert reported.startswith("2026-01-28 02:30: ")
+    assert f"commit {RUNS[27].commit[:10]} on main · change point −7.4%" in reported
+    assert plot.locator(".readout").inner_text() == reported
     plot.press("Home")
     assert plot.get_attribute("aria-valuetext").startswith("2026-01-01")
     plot.press("End")
@@ -117,7 +117,7 @@ def test_words_filter_figures_and_benchmarks_by_keyboard(open_page: OpenPage) ->
     assert [row[1:3] for row in visible_rows(page)] == [
         ["efficientnet_b0_infer_micro_batch_size_8", "latency ms"]
     ]
-    assert page.locator("#-shown").inner_text() == "1 of 12 figures"
+    assert page.locator("#-shown").inner_text() == "1 of 12 metrics"
     assert page.locator("article:visible").count() == 1
     page.keyboard.type(" nonsense")
     assert visible_rows(page) == []
@@ -161,7 +161,7 @@ def test_more_figures_are_drawn_when_they_are_opened(open_page: OpenPage) -> Non
     page = open_page(PAGE, "#efficientnet_b0_infer/micro_batch_size_8")
     article = page.locator("article", has=page.locator(":focus"))
     assert article.locator("svg").count() == 2
-    article.locator("summary", has_text="1 more figure").click()
+    article.locator("summary", has_text="1 more metric").click()
     figure = article.locator(".more figure")
     figure.locator("svg").wait_for()
     assert figure.locator("figcaption").inner_text().startswith("unchanged latency_p99")
@@ -192,7 +192,7 @@ def test_a_slow_machine_and_other_fingerprints_are_told_once_above_all(open_page
     comparison = replace(COMPARISON, movement=movement, differences=("kernel: 6.1 → 6.2",))
     page = open_page(report_page(RUNS, comparison))
     banners = page.locator(".banner:visible").all_inner_texts()
-    assert banners[0].startswith("Machine slower by 4.2% (3.6% to 4.9%): 87% of the figures moved together")
+    assert banners[0].startswith("Machine slower by 4.2% (3.6% to 4.9%): 87% of the metrics moved together")
     assert banners[1:] == ["Note: kernel: 6.1 → 6.2"]
 
 
@@ -214,8 +214,8 @@ def test_a_first_night_has_figures_and_plots_of_one_night(open_page: OpenPage) -
 
 def test_a_page_of_no_run_says_that_there_is_nothing(open_page: OpenPage) -> None:
     page = open_page(report_page([], Comparison("", "", ())))
-    assert page.locator("h1").inner_text() == "No figure to compare"
-    assert "no figures in this run" in page.locator("main").inner_text()
+    assert page.locator("h1").inner_text() == "No metric to compare"
+    assert "This run has no metrics" in page.locator("main").inner_text()
 
 
 def test_failed_and_missing_variants_are_told_with_reason_and_log(open_page: OpenPage) -> None:
@@ -245,7 +245,7 @@ def test_failed_and_missing_variants_are_told_with_reason_and_log(open_page: Ope
         for one in COMPARISON.judged
     ]
     page = open_page(report_page(runs, replace(COMPARISON, judged=tuple(judged))))
-    assert page.locator("h1").inner_text() == "3 figures regressed, 1 variant failed"
+    assert page.locator("h1").inner_text() == "3 metrics regressed, 1 variant failed"
     cards = page.locator(".card").all_inner_texts()
     assert ["exit code 1: out of memory" in card for card in cards] == [False, True, False]
     assert "missing" in cards[2]
@@ -270,5 +270,5 @@ def test_nights_in_another_unit_are_left_out_and_counted(open_page: OpenPage) ->
     in_seconds = replace(first, metrics={**first.metrics, key: Metric((0.004, 0.005), "s", "lower")})
     page = open_page(report_page([in_seconds, *RUNS[1:]], COMPARISON), "#resnet50_infer/micro_batch_size_1")
     article = page.locator("article", has=page.locator(":focus"))
-    told = article.locator(".nights summary").all_inner_texts()
-    assert told[1].startswith("29 nights as a table; 1 night in another unit not drawn")
+    reported = article.locator(".nights summary").all_inner_texts()
+    assert reported[1].startswith("29 nights as a table; 1 night in another unit not drawn")

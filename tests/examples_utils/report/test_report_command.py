@@ -1,4 +1,4 @@
-"""``report`` on a real history."""
+"""`report` on a real history."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def keep(runs: Sequence[Run], folder: Path = Path()) -> None:
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A history of ``NIGHTS``, to be copied."""
+    """A history of `NIGHTS`, to be copied."""
     folder = tmp_path_factory.mktemp("history")
     keep(NIGHTS, folder)
     return folder / "history.db"
@@ -50,7 +50,7 @@ def test_a_page_of_the_latest_run_says_what_regressed(workplace: Workplace, kept
     done = workplace.command("report")
     assert (done.exitcode, done.out, done.err) == (0, "written to report.html\n", "")
     page = Path("report.html").read_text()
-    assert "<h1>3 figures regressed</h1>" in page
+    assert "<h1>3 metrics regressed</h1>" in page
     assert len(moments_on(page)) == 30
 
 
@@ -58,7 +58,7 @@ def test_a_comment_goes_to_the_terminal(workplace: Workplace, kept: Path) -> Non
     shutil.copy(kept, "history.db")
     done = workplace.command("report", "--format", "markdown")
     assert done.exitcode == 0
-    assert done.out.startswith("### 3 figures regressed\n")
+    assert done.out.startswith("### 3 metrics regressed\n")
     assert not Path("report.html").exists()
 
 
@@ -92,7 +92,7 @@ def test_how_many_nights_are_shown_does_not_change_the_verdicts(
     shutil.copy(kept, "history.db")
     assert workplace.command("report", "--nights", str(nights)).exitcode == 0
     page = Path("report.html").read_text()
-    assert "<h1>3 figures regressed</h1>" in page
+    assert "<h1>3 metrics regressed</h1>" in page
     assert len(moments_on(page)) == nights
 
 
@@ -110,7 +110,7 @@ def test_a_first_run_is_new(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reported"),
     [
         (["--history", "none.db"], "none.db"),
         (["--run", "nothing"], "nothing"),
@@ -124,13 +124,13 @@ def test_a_first_run_is_new(workplace: Workplace) -> None:
     ],
 )
 def test_a_request_that_cannot_be_met_is_refused(
-    workplace: Workplace, kept: Path, arguments: list[str], said: str
+    workplace: Workplace, kept: Path, arguments: list[str], reported: str
 ) -> None:
     shutil.copy(kept, "history.db")
     done = workplace.command("report", *arguments)
     assert done.exitcode == 2
     assert done.err.startswith("error: ")
-    assert said in done.err
+    assert reported in done.err
     assert not list(Path().glob("*.html"))
 
 
@@ -152,9 +152,9 @@ def test_every_option_is_described_and_every_described_option_exists() -> None:
 
 def test_a_step_of_three_nights_ago_is_dated_so_however_few_nights_are_shown(workplace: Workplace) -> None:
     keep(simulated_runs(30, slower={variant("resnet50_infer", 8): (27, 1.15)}, noise=0.003))
-    said = set()
+    reported = set()
     for nights in ("1", "2", "30"):
         workplace.command("report", "--nights", nights)
-        said |= set(re.findall(r"<p>Since .*?</p>", Path("report.html").read_text()))
-    assert len(said) == 1, said
-    assert said.pop().startswith("<p>Since 2026-01-28 (3 nights), commits ")
+        reported |= set(re.findall(r"<p>Since .*?</p>", Path("report.html").read_text()))
+    assert len(reported) == 1, reported
+    assert reported.pop().startswith("<p>Since 2026-01-28 (3 nights), commits ")

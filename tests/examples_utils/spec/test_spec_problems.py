@@ -9,7 +9,7 @@ import pytest
 from examples_utils.problems import SpecError
 from examples_utils.spec.loader import load_spec
 
-# Each: the spec, where the problem is, and what the message must say.
+# Each: the spec, the place of the problem, and a part of the message.
 PROBLEMS = {
     "a timeout that is no number": ("r:\n  cmd: x\n  timeout: .nan\n", "3:12", "a number of seconds above 0"),
     "bad YAML": ("a: [1\nb: 2", "2:2", "not valid YAML"),
@@ -41,7 +41,7 @@ PROBLEMS = {
     "bad skip": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', skip: -1}}", "3:35", "whole number from 0"),
     "bad reduction": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', reduction_type: p50}}", "3:45", "mean, final"),
     "derived from": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)'}}\n  derived: {d: {expr: tt}}", "4:23", "you mean t"),
-    "derived is no expression": ("a:\n  cmd: x\n  derived: {d: {expr: '1 +'}}", "3:23", "is no expression"),
+    "derived is invalid": ("a:\n  cmd: x\n  derived: {d: {expr: '1 +'}}", "3:23", "is not a valid expression"),
     "timeout": ("a:\n  cmd: x\n  timeout: soon", "3:12", "a number of seconds above 0; got 'soon'"),
     "negative timeout": ("a:\n  cmd: x\n  timeout: -1", "3:12", "a number of seconds above 0"),
     "short row": ("a:\n  cmd: x {p} {q}\n  parameters:\n    - [p, q]\n    - [1, 2]\n    - [3]", "6:7", "row 2 has 1"),
@@ -49,7 +49,7 @@ PROBLEMS = {
     "header twice": ("a:\n  cmd: x {p}\n  parameters:\n    - [p, p]\n    - [1, 2]", "4:11", "in the header twice"),
     "value twice": ("a:\n  cmd: x {p}\n  parameters:\n    p: 1, 2,1", "4:8", "'1' is given twice"),
     "empty parameter": ("a:\n  cmd: x {p}\n  parameters:\n    p:", "4:7", "comma-separated"),
-    "requires": ("a:\n  cmd: x\n  requires: ['cores>=many']", "3:14", "'many' is no amount"),
+    "requires": ("a:\n  cmd: x\n  requires: ['cores>=many']", "3:14", "'many' is not an amount"),
     "requires of a program": ("a:\n  cmd: x\n  requires: ['torch>=2']", "3:14", "only python, cores and memory"),
     "tags": ("a:\n  cmd: x\n  tags: quick", "3:9", "expected a list of words"),
     "env": ("a:\n  cmd: x\n  env: {A: [1]}", "3:12", "expected text, a number"),
@@ -139,7 +139,7 @@ def test_an_output_column_of_nothing_known_is_a_warning(workplace):
     assert done.exitcode == 0
     assert "0 errors, 1 warnings" in done.out
     assert (
-        "5:45: warning: a.output.3: valu is no metric or parameter of this entry; did you mean value?"
+        "5:45: warning: a.output.3: valu is not a metric or parameter of this entry; did you mean value?"
         in done.out
     )
 

@@ -1,4 +1,4 @@
-"""Every format says the whole comparison, whatever is in its names and figures."""
+"""Every format contains the whole comparison, whatever its names and values."""
 
 from __future__ import annotations
 

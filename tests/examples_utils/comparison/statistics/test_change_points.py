@@ -1,4 +1,4 @@
-"""When a figure changed for good."""
+"""When a metric changed lastingly."""
 
 from dataclasses import replace
 
@@ -43,16 +43,16 @@ def test_a_steady_history_has_none() -> None:
 
 
 def test_a_drifting_history_is_not_full_of_steps() -> None:
-    told = 0
+    reported = 0
     for seed in range(12):
         rng = np.random.default_rng([32, seed])
         drift = 0.025 * rng.standard_normal(60)
         for night in range(1, 60):
             drift[night] = 0.7 * drift[night - 1] + np.sqrt(0.51) * drift[night]
-        told += bool(
+        reported += bool(
             change_points(np.exp(drift[:, None] + 0.02 * rng.standard_normal((60, 5))).tolist(), *LIMITS)
         )
-    assert told <= 1
+    assert reported <= 1
 
 
 def test_a_step_and_its_repair_are_two() -> None:

@@ -1,4 +1,4 @@
-"""A word of the command line names the runs that one would expect, or says why it names none."""
+"""A reference names the expected runs, or is refused with the reason."""
 
 from __future__ import annotations
 
@@ -72,23 +72,23 @@ def test_a_reference_names_its_runs_the_newest_first(history: History, reference
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "reported"),
     [
         ("latest~5", "latest~5: .*history.db holds 5 runs; history list shows"),
         ("branch:main:5", "branch:main: .* holds 4 runs of this branch"),
         ("branch:nightly", "branch:nightly: .* holds no runs of this branch"),
-        ("abcd", "abcd: begins the ids of 2 runs: abcd0000.*; say more of it"),
-        ("bee", "bee: is no run of .* and no revision of git here"),
-        ("latest~x", "latest~x: is no run"),
-        ("--help", "--help: is no run"),
-        ("", ": is no run of"),
+        ("abcd", "abcd: is a prefix of 2 run ids: abcd0000.*; give more digits"),
+        ("bee", "bee: is not a run of .* and not a revision of git here"),
+        ("latest~x", "latest~x: is not a run"),
+        ("--help", "--help: is not a run"),
+        ("", ": is not a run of"),
         ("HEAD", r"HEAD \(commit \w{12}\): all its runs were made with changed files.*: feed000077778888"),
-        ("1234567", "commit 1234567: .* holds no run of it"),
-        ("%", "%: is no run of"),
+        ("1234567", "commit 1234567: .* has no run of it"),
+        ("%", "%: is not a run of"),
     ],
 )
-def test_a_reference_that_names_no_run_is_refused_with_the_reason(history: History, reference, said):
-    with pytest.raises(HistoryError, match=said):
+def test_a_reference_that_names_no_run_is_refused_with_the_reason(history: History, reference, reported):
+    with pytest.raises(HistoryError, match=reported):
         history.resolve(reference)
 
 
@@ -96,5 +96,5 @@ def test_an_id_is_found_and_a_commit_too_where_there_is_no_checkout(history: His
     monkeypatch.chdir(tmp_path)
     assert history.resolve("beef") == ["beef000055556666"]
     assert history.resolve("e" * 12) == ["0042000099990000"]
-    with pytest.raises(HistoryError, match="no revision of git here"):
+    with pytest.raises(HistoryError, match="not a revision of git here"):
         history.resolve("HEAD")

@@ -142,7 +142,7 @@ def test_a_file_of_another_program_is_refused_and_left_alone(tmp_path):
         other.execute("CREATE TABLE bookmarks (title)")
     with (
         pytest.raises(
-            HistoryError, match=r"places.sqlite: is no history: it holds other tables \(bookmarks\)"
+            HistoryError, match=r"places.sqlite: is not a history: it contains other tables \(bookmarks\)"
         ),
         open_history(str(file), create=True),
     ):
@@ -162,7 +162,7 @@ def test_a_server_s_database_in_which_a_name_is_taken_is_refused(postgresql_url)
     with engine_of(postgresql_url).begin() as connection:
         connection.exec_driver_sql("CREATE TABLE runs (id integer)")
     with (
-        pytest.raises(HistoryError, match=r"holds other tables \(runs\)"),
+        pytest.raises(HistoryError, match=r"contains other tables \(runs\)"),
         open_history(postgresql_url, create=True),
     ):
         pass

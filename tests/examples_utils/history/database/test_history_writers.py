@@ -15,7 +15,7 @@ from tests.examples_utils.history.runs import night
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[4]
-# Adds the nights from the first argument on, and says each as soon as it has been acknowledged.
+# Adds the nights from the first argument on, and prints each as soon as it has been acknowledged.
 WRITER = """
 import sys
 from examples_utils.history.store import open_history

@@ -190,7 +190,7 @@ def test_results_of_several_commits_and_doubled_variants_are_told(tmp_path):
     found = read_results(
         written(tmp_path, {"b": [record(git={"commit": "c" * 40, "dirty": False}), other, other]})
     )
-    assert "holds results of several commits (cccccccccccc, dddddddddddd)" in found.warnings[0]
+    assert "contains results of several commits (cccccccccccc, dddddddddddd)" in found.warnings[0]
     assert "holds b::c more than once; the last one counts" in found.warnings[1]
 
 
@@ -200,7 +200,7 @@ BAD: dict[str, tuple[str, str]] = {
     "truncated": (json.dumps({"b": [OURS]})[:-40], "is cut off: rebuild it with collect LOG_DIR"),
     "foreign": ('{"name": "app", "version": 3}', "expected a list of records; got 'app'"),
     "a list": ("[1, 2]", "expected a mapping of benchmark name to records"),
-    "NaN": (json.dumps({"b": [measured(1, float("nan"))]}), "NaN is no number of JSON"),
+    "NaN": (json.dumps({"b": [measured(1, float("nan"))]}), "NaN is not a valid JSON number"),
     "negative": (json.dumps({"b": [measured(1, -1.0)]}), "a finite number from 0, or null; got -1.0"),
     "missing": (json.dumps({"b": [{k: v for k, v in OURS.items() if k != "results"}]}), "results is missing"),
     "no time": (json.dumps({"b": [OURS, record(start_time_utc="2026-13-45T10:00:00+00:00")]}),
@@ -208,19 +208,19 @@ BAD: dict[str, tuple[str, str]] = {
     "nested": ("[" * 100_000, "is not a result file: it is nested too deeply"),
     "never run": (
         json.dumps({"b": [record(status="not run", start_time=None, start_time_utc=None, metrics={}, results={})]}),
-        "holds no result of a variant that was run",
+        "contains no result of a variant that was run",
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_refused_with_place_and_reason(tmp_path, name):
-    text, said = BAD[name]
+    text, reported = BAD[name]
     file = written(tmp_path, text)
     with pytest.raises(RequestError) as caught:
         read_runs(file)
     assert str(file) in str(caught.value)
-    assert said in str(caught.value)
+    assert reported in str(caught.value)
 
 
 def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
@@ -243,7 +243,7 @@ def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(RequestError, match="cannot be read: No such file"):
         read_runs(tmp_path / "no.json")
     with pytest.raises(
-        RequestError, match="holds no result of a variant that was run; name a run's --log-dir"
+        RequestError, match="contains no result of a variant that was run; name a run's --log-dir"
     ):
         read_runs(tmp_path)
 
