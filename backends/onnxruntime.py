@@ -17,7 +17,6 @@ from backends.base import Array, Artefact, Availability, Backend, Batch, Effecti
 from backends.breadcrumbs import leave_breadcrumb
 from backends.device import compute_dtype, device_name, onnxruntime_provider, onnxruntime_sees_cuda
 from backends.onnx_export import export_onnx, export_stage_onnx, in_dtype
-from backends.onnxruntime_stage import OnnxRuntimeStage
 from backends.profiling.onnxruntime import read_profile
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
@@ -184,6 +183,39 @@ class OnnxRuntimeExecutable:
         binding.bind_output(self._output.name, "cpu", 0, np.float32, output.shape, output.ctypes.data)
         self._bindings[slot, id(batch)] = (batch, binding)
         return batch, binding
+
+
+class OnnxRuntimeStage:
+    """Several inputs and outputs, all bound to the caller's arrays."""
+
+    def __init__(self, session: ort.InferenceSession, effective: Effective) -> None:
+        self.effective = effective
+        self._session: ort.InferenceSession | None = session
+        self._bindings: dict[tuple[int, ...], tuple[list[Array], ort.IOBinding]] = {}
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        assert self._session is not None
+        arrays = [*inputs, *outputs]
+        key = tuple(map(id, arrays))
+        bound = self._bindings.get(key)
+        if bound is None:
+            bound = self._bindings[key] = (arrays, self._bind(inputs, outputs))
+        self._session.run_with_iobinding(bound[1])
+
+    def close(self) -> None:
+        self._bindings.clear()
+        self._session = None
+
+    def _bind(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> ort.IOBinding:
+        import onnxruntime as ort
+
+        assert self._session is not None
+        binding = self._session.io_binding()
+        for given, array in zip(self._session.get_inputs(), inputs, strict=True):
+            binding.bind_ortvalue_input(given.name, ort.OrtValue.ortvalue_from_numpy(array))
+        for wanted, array in zip(self._session.get_outputs(), outputs, strict=True):
+            binding.bind_output(wanted.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        return binding
 
 
 def backend(name: str, device: str) -> Backend:

@@ -16,7 +16,6 @@ from backends.breadcrumbs import leave_breadcrumb
 from backends.openvino_core import core, release_idle_threads
 from backends.openvino_group_norms import decompose_group_norms
 from backends.openvino_ir import from_ir, to_ir
-from backends.openvino_stage import OpenVinoStage
 from backends.profiling.openvino import profile_requests
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
@@ -269,6 +268,36 @@ def _effective(compiled: ov.CompiledModel, most_in_flight: int) -> Effective:
         in_flight=in_flight,
         details={"cpu_pinning": str(read("ENABLE_CPU_PINNING")), "hint": str(read("PERFORMANCE_HINT"))},
     )
+
+
+class OpenVinoStage:
+    """One request, whose inputs and outputs are the caller's arrays."""
+
+    def __init__(self, compiled: ov.CompiledModel, effective: Effective) -> None:
+        self.effective = effective
+        self._request: ov.InferRequest | None = compiled.create_infer_request()
+        self._tensors: dict[int, tuple[Array, ov.Tensor]] = {}
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        assert self._request is not None
+        for index, array in enumerate(inputs):
+            self._request.set_input_tensor(index, self._tensor(array))
+        for index, array in enumerate(outputs):
+            self._request.set_output_tensor(index, self._tensor(array))
+        self._request.infer(share_inputs=True, share_outputs=True)
+
+    def close(self) -> None:
+        self._request = None
+        self._tensors.clear()
+        release_idle_threads()
+
+    def _tensor(self, array: Array) -> ov.Tensor:
+        known = self._tensors.get(id(array))
+        if known is None:
+            import openvino as ov
+
+            known = self._tensors[id(array)] = (array, ov.Tensor(array, shared_memory=True))
+        return known[1]
 
 
 def backend(name: str, device: str) -> Backend:

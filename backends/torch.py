@@ -17,7 +17,6 @@ from backends.device import compute_dtype, device_name, synchronize, torch_sees_
 from backends.inductor_folder import inductor_folder
 from backends.profiling.profile import Profile
 from backends.profiling.torch import profile_model
-from backends.torch_stage import TorchStage
 from measurement.machine import available_cores
 
 if TYPE_CHECKING:
@@ -184,6 +183,36 @@ class TorchExecutable:
         # 8-bit pixels stay so: the model itself turns them into numbers of its own dtype.
         dtype = pixels.dtype if pixels.dtype == torch.uint8 else self._dtype
         return pixels.to(self._device, dtype).contiguous(memory_format=torch.channels_last)
+
+
+class TorchStage:
+    """Values between stages are float32 on the host, as numpy has no bfloat16; the change of type is exact."""
+
+    def __init__(self, run: Callable[..., object], dtype: torch.dtype, effective: Effective) -> None:
+        self.effective = effective
+        self._run: Callable[..., object] | None = run
+        self._dtype = dtype
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        import torch
+
+        assert self._run is not None
+        with torch.no_grad():
+            given = self._run(*map(self._on_device, inputs))
+            values = given if isinstance(given, tuple) else (given,)
+            for array, value in zip(outputs, values, strict=True):
+                torch.from_numpy(array).copy_(value)
+
+    def close(self) -> None:
+        self._run = None
+
+    def _on_device(self, array: Array) -> torch.Tensor:
+        import torch
+
+        value = torch.from_numpy(array)
+        layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
+        # Whole numbers, such as 8-bit pixels, stay so: the model itself turns them into its own type.
+        return value.to(self._dtype if value.is_floating_point() else value.dtype, memory_format=layout)
 
 
 def backend(name: str, device: str) -> Backend:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.filling import image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.host_batch import HostBatch, Repeating, Source, allocate, in_one_block
+from datasets.image_filler import image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 

@@ -50,7 +50,7 @@ def find_images(folder: Path, labels_csv: Path | None = None) -> ImageSet:
     if not usable:
         raise DataError(
             f"{folder}: none of its {len(names)} image files can be decoded "
-            f"({_first_few(list(broken.values()))}): give a folder of JPEG photographs "
+            f"({_first_few(list(broken.values()))}): give a folder of JPEG images "
             "with --images DIR, or run datasets/get_images.sh"
         )
     labels, warnings = _labels(folder, usable, known=set(names), labels_csv=labels_csv)

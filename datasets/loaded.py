@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from datasets.errors import DataError
-from datasets.filling import image_filler
 from datasets.host_batch import HostBatch, Source, in_one_block
+from datasets.image_filler import image_filler
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 

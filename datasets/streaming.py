@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.filling import Fill, image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.host_batch import NO_LABEL, Array, HostBatch, Source, allocate
+from datasets.image_filler import Fill, image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 

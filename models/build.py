@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class BuiltModel:
     """A model ready for surgery or compilation.
 
-    ``module`` is float32, in evaluation mode, and takes (N, 3, H, W) normalised pictures, giving
+    ``module`` is float32, in evaluation mode, and takes (N, 3, H, W) normalised images, giving
     (N, num_classes) logits. ``weights`` is what was really loaded: ``pretrained``, ``random`` or
     ``file:<name>``. ``warnings`` are single lines to print.
     """

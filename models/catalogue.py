@@ -18,7 +18,7 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model wants to see: square pictures of ``image_size`` pixels, (pixel - mean) / std.
+    """What a model wants to see: square images of ``image_size`` pixels, (pixel - mean) / std.
 
     ``mean`` and ``std`` are per RGB channel, for pixels in 0..1. ``interpolation`` is the resize
     filter, ``bilinear`` or ``bicubic``.
@@ -125,7 +125,7 @@ def _input_spec_from_timm(name: str) -> InputSpec:
     if channels != 3 or height != width:
         raise ModelError(
             f"--model {TIMM_PREFIX}{name}: it wants {channels}x{height}x{width} input, but only square RGB "
-            "pictures are supported. Choose another model."
+            "images are supported. Choose another model."
         )
     red, green, blue = config.mean
     std_red, std_green, std_blue = config.std

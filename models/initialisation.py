@@ -11,12 +11,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-_PICTURES = 4
+_IMAGES = 4
 # Standard deviation of the natural noise. Normalised photographs have 1 on average and up to 2; with 1.5 some
 # photographs are still out of range.
 _CONTRAST = 2.0
 
-# Of a residual branch that timm starts at zero. With 1, an unusual picture drives the fifty blocks of
+# Of a residual branch that timm starts at zero. With 1, an unusual image drives the fifty blocks of
 # resnet152 out of range by a factor of hundreds; with 0.3, by less than 2.
 _BRANCH_GAIN = 0.3
 
@@ -24,16 +24,16 @@ _BRANCH_GAIN = 0.3
 def settle_random_weights(module: nn.Module, image_size: int, seed: int) -> None:
     """Adjusts ``module``'s weights in place until activations are of the order of 1 in every layer.
 
-    Batch norms get the statistics of seeded pictures as their running statistics, as training would
+    Batch norms get the statistics of seeded images as their running statistics, as training would
     give them. Where there is no norm at all, each convolution is divided by the standard deviation
     of its output (layer-sequential unit variance, Mishkin and Matas, arXiv:1511.06422).
     """
     _revive_zeroed_branches(module)
-    pictures = _pictures(image_size, seed)
+    images = _images(image_size, seed)
     if any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules()):
-        _settle_batch_norms(module, pictures)
+        _settle_batch_norms(module, images)
     elif not any(isinstance(layer, nn.GroupNorm | nn.LayerNorm) for layer in module.modules()):
-        _settle_convolutions(module, pictures)
+        _settle_convolutions(module, images)
 
 
 def _revive_zeroed_branches(module: nn.Module) -> None:
@@ -42,16 +42,16 @@ def _revive_zeroed_branches(module: nn.Module) -> None:
             nn.init.constant_(layer.weight, _BRANCH_GAIN)
 
 
-def _pictures(image_size: int, seed: int) -> torch.Tensor:
-    """Seeded pictures `(4, 3, size, size)`: like a photograph, the same with grain, in two tones, and grain alone.
+def _images(image_size: int, seed: int) -> torch.Tensor:
+    """Seeded images `(4, 3, size, size)`: like a photograph, the same with grain, in two tones, and grain alone.
 
-    Statistics of one kind alone leave pictures of another kind out of range by a factor that grows from layer to
+    Statistics of one kind alone leave images of another kind out of range by a factor that grows from layer to
     layer: of smooth noise and grain alone, photographs came out of efficientnet-b4 with logits of 20,000.
     """
     generator = torch.Generator().manual_seed(seed)
-    pictures = _CONTRAST * _natural_noise(image_size, generator)
-    grain = torch.randn(pictures.shape, generator=generator)
-    return torch.stack([pictures[0], pictures[1] + grain[1], 1.5 * torch.sign(pictures[2]), grain[3]])
+    images = _CONTRAST * _natural_noise(image_size, generator)
+    grain = torch.randn(images.shape, generator=generator)
+    return torch.stack([images[0], images[1] + grain[1], 1.5 * torch.sign(images[2]), grain[3]])
 
 
 def _natural_noise(image_size: int, generator: torch.Generator) -> torch.Tensor:
@@ -59,7 +59,7 @@ def _natural_noise(image_size: int, generator: torch.Generator) -> torch.Tensor:
     common to the three colours; `(4, 3, size, size)` of variance 1."""
     octaves = [
         functional.interpolate(
-            torch.randn(_PICTURES, 3, 2**octave, 2**octave, generator=generator),
+            torch.randn(_IMAGES, 3, 2**octave, 2**octave, generator=generator),
             size=(image_size, image_size),
             mode="bilinear",
         )
@@ -71,7 +71,7 @@ def _natural_noise(image_size: int, generator: torch.Generator) -> torch.Tensor:
 
 
 @torch.no_grad()
-def _settle_batch_norms(module: nn.Module, pictures: torch.Tensor) -> None:
+def _settle_batch_norms(module: nn.Module, images: torch.Tensor) -> None:
     module.eval()
     norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
     momenta = [norm.momentum for norm in norms]
@@ -80,14 +80,14 @@ def _settle_batch_norms(module: nn.Module, pictures: torch.Tensor) -> None:
         norm.momentum = None
         norm.reset_running_stats()
         norm.train()
-    module(pictures)
+    module(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()
 
 
 @torch.no_grad()
-def _settle_convolutions(module: nn.Module, pictures: torch.Tensor) -> None:
+def _settle_convolutions(module: nn.Module, images: torch.Tensor) -> None:
     module.eval()
 
     def to_unit_variance(layer: nn.Module, _: object, output: torch.Tensor) -> torch.Tensor:
@@ -104,7 +104,7 @@ def _settle_convolutions(module: nn.Module, pictures: torch.Tensor) -> None:
         if isinstance(layer, nn.Conv2d)
     ]
     try:
-        module(pictures)
+        module(images)
     finally:
         for hook in hooks:
             hook.remove()

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from examples_utils.environment import NO_TELEMETRY, additions
+from examples_utils.options import CommandOptions
 
 from bench.driver import BENCHMARK_APP
 from driver.telemetry import SWITCHES
-from examples_utils.environment import NO_TELEMETRY, additions
-from examples_utils.options import CommandOptions
 from measurement.machine import available_cores
 
 ROOT = Path(__file__).parents[1]
