@@ -125,7 +125,7 @@ def measured_here(
             leave_breadcrumb(phase="closing")
             return
         with (
-            engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError, InstanceLost)),
+            engine_errors(settings, micro_batch_bytes(settings, pixels), unwrapped=(OSError, InstanceLost)),
             open_source(settings, pixels, images, weights.kind, group.index, group.count) as source,
             live_output(settings, line_prefix(group)) as on_call,
         ):

@@ -84,7 +84,7 @@ def _measured(
     made = BuildInfo.of(compiled, settle())
     with (
         closing(compiled.executable) as executable,
-        engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError,)),
+        engine_errors(settings, micro_batch_bytes(settings, pixels), unwrapped=(OSError,)),
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
             link.begin(made)

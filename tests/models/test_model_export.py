@@ -53,9 +53,7 @@ def _images(channels: int, dtype: torch.dtype) -> torch.Tensor:
 EIGHT_BIT = _images(3, torch.uint8)
 CASES = [
     pytest.param(_small_without_norms, _images(3, torch.float32), id="mobilenet-v3-small-no-norm"),
-    pytest.param(
-        lambda: _padded_in_model(_g16_gn()), _images(4, torch.uint8), id="g16-gn-padded-eight-bit"
-    ),
+    pytest.param(lambda: _padded_in_model(_g16_gn()), _images(4, torch.uint8), id="g16-gn-padded-eight-bit"),
 ]
 
 
