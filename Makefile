@@ -1,4 +1,4 @@
-# Each target does all of its own set-up; a second time there is nothing left to do. `make` alone prints them.
+# Each target does all of its own set-up, once. `make` alone lists them.
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +11,7 @@ LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 QUICK := not (engine or processes or database or browser or full)
 
 .PHONY: help benchmark test-quick test test-full test-oldest test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
-  soak real-check picture clean
+  soak real-check report-image clean
 
 ## help: this list
 help:
@@ -19,7 +19,7 @@ help:
 	@awk 'match($$0, /^## [a-z-]+: /) { printf "  %-17s %s\n", substr($$0, 4, RLENGTH - 5), substr($$0, RLENGTH + 1) }' \
 	  $(firstword $(MAKEFILE_LIST))
 
-## benchmark: seven configurations on real photographs, as a table and as result files
+## benchmark: seven configurations on real images, as a table and as result files
 benchmark: setup
 	$(BIN)/python -m examples_utils benchmark --spec benchmarks.yml --tag quick --log-dir $(LOGS)
 
@@ -72,7 +72,7 @@ bench-serving: $(VENV)/.triton images
 bench-statistics: $(VENV)/.test
 	$(BIN)/python -m bench.statistics
 
-## accuracy: whether the engines compute the same; writes docs/accuracy.md
+## accuracy: compare the results of the engines; writes docs/accuracy.md
 accuracy: $(VENV)/.test images
 	$(BIN)/python -m bench.accuracy
 
@@ -80,15 +80,15 @@ accuracy: $(VENV)/.test images
 soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak
 
-## real-check: nights of the suite's own quick entries, unchanged and with a change slipped in; takes hours
+## real-check: nights of the suite's own quick entries, unchanged and with deliberate changes; takes hours
 real-check: $(VENV)/.test images
 	$(BIN)/python -m bench.real_check
 
-## picture: the report of simulated nights, as an image for the README; needs chromium
-picture: $(VENV)/.test
-	$(BIN)/python -m bench.picture
+## report-image: the report of simulated nights, as an image for the README; needs chromium
+report-image: $(VENV)/.test
+	$(BIN)/python -m bench.report_image
 
-## clean: removes what setup made
+## clean: remove what setup created
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) data/images *.egg-info
 

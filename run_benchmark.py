@@ -10,8 +10,8 @@ from driver.supervisor import supervised
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """One run in this process, from flags to report lines. Returns the exit code, as `driver.command.main` does."""
-    # Not before the supervisor has forked: its process stays small and has one thread.
+    """Runs the driver in this process, from flags to report lines. Returns the exit code of `driver.command.main`."""
+    # Not before the supervisor has forked, so that its process stays small and has one thread.
     from driver import command
 
     return command.main(argv, "run_benchmark.py", __doc__ or "")

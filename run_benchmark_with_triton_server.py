@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the tests it is given, with all of pytest's options and those of tests_serial/tritonserver/options.py."""
+"""Runs the given tests, with all options of pytest and those of tests_serial/tritonserver/options.py."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent
 EXIT_CODES = {0: 0, 4: 2, 5: 2}
-"""pytest's: passed, wrong usage, no tests. All others are failures, but for its 2: `BrokenOff` tells of what."""
+"""Of pytest's: passed, wrong usage, no tests. All others are failures, except 2, which `Interruption` resolves."""
 
 
-class BrokenOff:
-    """A plugin that notes why a run is broken off, for which pytest has one exit code whatever it was."""
+class Interruption:
+    """A plugin that records why a run was interrupted, as pytest has one exit code for all reasons."""
 
     def __init__(self) -> None:
         self.by_ctrl_c = self.before_any_test = False
@@ -38,9 +38,9 @@ class BrokenOff:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Exit code 0 passed; 1 a test failed; 2 the request was wrong, or there is no server; 130 after Ctrl-C."""
+    """Exit code 0: passed; 1: a test failed; 2: wrong request, or no server; 130: Ctrl-C."""
     switch_off()
-    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         find_triton()
     except TritonMissing as missing:
@@ -51,11 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     ours = [
         *(f"--config-file={ROOT / 'pyproject.toml'}", "--override-ini=testpaths=tests_serial/tritonserver"),
         *("-p", "tests_serial.tritonserver.options"),
-        *("-p", "no:logging"),  # exporters log thousands of lines, which would be shown with each failure
+        *("-p", "no:logging"),  # exporters log thousands of lines, which pytest would print with each failure
     ]
-    broken_off = BrokenOff()
-    code = pytest.main([*ours, *words], plugins=[broken_off])
-    return broken_off.exit_code if code == pytest.ExitCode.INTERRUPTED else EXIT_CODES.get(int(code), 1)
+    interruption = Interruption()
+    code = pytest.main([*ours, *arguments], plugins=[interruption])
+    return interruption.exit_code if code == pytest.ExitCode.INTERRUPTED else EXIT_CODES.get(int(code), 1)
 
 
 if __name__ == "__main__":

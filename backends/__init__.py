@@ -1,1 +1,1 @@
-"""WHERE a model runs: one file an engine, the contract in `base`, the choice in `registry`."""
+"""WHERE a model runs: one file per engine, the contract in `base`, the choice in `registry`."""

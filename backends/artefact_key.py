@@ -1,4 +1,4 @@
-"""What an exported model depends on, as one key."""
+"""The key of an exported model: a digest of everything that it depends on."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from backends.base import Batch
     from measurement.settings import Settings
 
-# Settings that no exported model depends on. Whatever is not in this list is part of the key, so that
-# an option that is new here can at worst cost an export, and never give the wrong model.
+# Settings that no exported model depends on. All others are part of the key: a new option can at worst cause an
+# unnecessary export, but never return the wrong model.
 NOT_IN_THE_MODEL = frozenset(
     {
         "config",  # its values are in the key
@@ -59,18 +59,19 @@ PACKAGES = (
 def artefact_key(
     settings: Settings, example: Batch, model: Mapping[str, str], also: tuple[str, ...] = ()
 ) -> str:
-    """SHA-256 in hexadecimal over everything that the exported model depends on.
+    """SHA-256, in hexadecimal, of everything that the exported model depends on.
 
-    `model` says what the settings do not: digest of the weights and of our own code, for instance.
-    `also` names settings of `NOT_IN_THE_MODEL` that count for this backend all the same.
+    Args:
+        model: What the settings do not contain, such as digests of the weights and of our own code.
+        also: Settings of `NOT_IN_THE_MODEL` that count for this backend nevertheless.
     """
     named = {field.name for field in fields(settings)} - (NOT_IN_THE_MODEL - set(also))
     known = {
         "settings": {name: str(getattr(settings, name)) for name in named},
         "model": dict(model),
         "input": [list(example.shape), str(example.dtype)],
-        # Random weights are settled by computing with them, and sums over several threads may differ
-        # in the last bit: hence the cores.
+        # Settling random weights runs the model, and sums over several threads may differ in the last bit: hence
+        # the cores.
         "cpu": [cpu_model(), sorted(cpu_features()), available_cores()],
         "packages": {name: _version(name) for name in PACKAGES},
     }
@@ -78,7 +79,7 @@ def artefact_key(
 
 
 def source_digest(*places: Path) -> str:
-    """SHA-256 over the Python sources in these files and folders: other code may build another model."""
+    """SHA-256 of the Python sources in these files and folders: other code may build another model."""
     digest = hashlib.sha256()
     for place in places:
         for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:

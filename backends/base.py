@@ -21,22 +21,22 @@ Batch: TypeAlias = "NDArray[np.uint8] | NDArray[np.float16] | NDArray[np.float32
 """One micro-batch on the host: `(micro_batch_size, channels, height, width)`, C-contiguous."""
 
 Array: TypeAlias = "NDArray[Any]"
-"""A value that goes from one stage of a pipeline to the next, on the host and C-contiguous."""
+"""A value passed from one stage of a pipeline to the next, on the host and C-contiguous."""
 
 Artefact: TypeAlias = "Mapping[str, bytes]"
-"""An exported model as it is kept in a model cache: the content of each of its files, by name."""
+"""An exported model as a model cache stores it: the content of each of its files, by name."""
 
 
 class BackendError(ValueError):
-    """A backend that cannot do what was asked; the message names the flag, the value and the remedy."""
+    """A request that a backend cannot fulfil; the message names the flag, the value and the remedy."""
 
 
 class EngineError(RuntimeError):
-    """An engine that failed on a request that is in order, with the engine's own words."""
+    """An engine that failed on a valid request; the message quotes the engine's own."""
 
 
 class OutOfMemory(EngineError):
-    """Memory ran out while a configuration was compiled or run; `settings` say which."""
+    """Memory ran out while the configuration `settings` was compiled or run."""
 
     def __init__(self, message: str, settings: Settings) -> None:
         super().__init__(message)
@@ -49,9 +49,9 @@ OUT_OF_MEMORY = (
     "allocate memory",
     "failed to allocate",
     "bad allocation",
-    "failed to map segment",  # of a library that is loaded when it is first needed
+    "failed to map segment",  # of a library that is loaded on first use
 )
-"""How engines say it, in lower case; only some of them raise MemoryError."""
+"""Parts of the engines' messages, in lower case; only some engines raise MemoryError."""
 
 
 @contextmanager
@@ -59,15 +59,17 @@ def engine_errors(
     settings: Settings,
     micro_batch_bytes: int,
     engine: str = "",
-    beside: tuple[type[Exception], ...] = (),
+    unwrapped: tuple[type[Exception], ...] = (),
 ) -> Iterator[None]:
-    """Turns whatever `engine` (the backend's, if not named) raises inside into an `EngineError` that quotes it.
+    """Converts any exception of `engine` (default: the backend's) into an `EngineError` that quotes it.
 
-    Where memory ran out, it is an `OutOfMemory`, which says what a micro-batch takes at least.
+    If memory ran out, raises `OutOfMemory`, with the least memory that a micro-batch takes.
 
-    Engines share no exception type: RuntimeError, MemoryError and their own are all in use. Our own
-    refusals, which are `ValueError`s with a remedy, pass; so does the end of the reader of our output. So do the
-    errors `beside` it, of files or of other processes, unless they come out of an engine.
+    Engines share no exception type: they raise RuntimeError, MemoryError and their own. Our own refusals, which are
+    `ValueError`s with a remedy, pass through; so does BrokenPipeError, when the reader of our output has gone.
+
+    Args:
+        unwrapped: Errors of files or of other processes, which pass through unless an engine raised them.
     """
     engine = engine or settings.backend
     try:
@@ -75,57 +77,57 @@ def engine_errors(
     except (ValueError, EngineError, BrokenPipeError):
         raise
     except Exception as error:
-        if isinstance(error, beside) and not _comes_out_of_an_engine(error):
+        if isinstance(error, unwrapped) and not _raised_by_an_engine(error):
             raise
-        words = _words(error)
+        message = _message(error)
         if _ran_out_of_memory(error):
             raise OutOfMemory(
                 f"{engine} ran out of memory: a micro-batch of {settings.micro_batch_size} images takes "
-                f"{micro_batch_bytes / 2**20:.0f} MiB for its pixels alone, and many times that between its layers; "
+                f"{micro_batch_bytes / 2**20:.0f} MiB for its pixels alone, and many times that for its layers; "
                 f"lower --micro-batch-size{' or --device-iterations' * (settings.device_iterations > 1)} "
-                f"(its words: {words})",
+                f"(its message: {message})",
                 settings,
             ) from error
-        raise EngineError(f"{engine} failed with {type(error).__name__}: {words}") from error
+        raise EngineError(f"{engine} failed with {type(error).__name__}: {message}") from error
 
 
-def _comes_out_of_an_engine(error: BaseException) -> bool:
-    """Whether it came through a file of this folder, this one aside: nobody else calls engines.
+def _raised_by_an_engine(error: BaseException) -> bool:
+    """Whether the traceback passes through another file of this folder: only these call engines.
 
-    Asked afterwards, so that nothing stands between the timed loop and the engine.
+    Checked afterwards, so that nothing stands between the timed loop and the engine.
     """
     modules = {frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)}
     return any(name.startswith("backends.") for name in modules - {__name__})
 
 
-def _words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return " ".join(str(error).split())[:2000] or type(error).__name__
 
 
 def _ran_out_of_memory(error: BaseException | None) -> bool:
-    """Whether it did here, or in whatever this error came of: exporters wrap what stopped them."""
+    """Whether this error or one of its causes is a lack of memory: exporters wrap the errors that stop them."""
     while error is not None:
-        words = str(error).lower()
-        if isinstance(error, MemoryError) or any(sign in words for sign in OUT_OF_MEMORY):
+        message = str(error).lower()
+        if isinstance(error, MemoryError) or any(part in message for part in OUT_OF_MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
 def refuse_streams(backend: str, settings: Settings) -> None:
-    """For engines that compute one micro-batch after the other."""
+    """Raises `BackendError` if streams are requested of an engine that computes micro-batches sequentially."""
     if settings.streams not in (None, 1):
         raise BackendError(
-            f"--streams {settings.streams}: {backend} computes one micro-batch after the other; "
-            f"use --replicas {settings.streams} for as many side by side, or --backend openvino"
+            f"--streams {settings.streams}: {backend} computes one micro-batch at a time; "
+            f"use --replicas {settings.streams} to compute as many concurrently, or --backend openvino"
         )
 
 
 @dataclass(frozen=True)
 class Availability:
-    """Whether an engine can be used here, and if not, why and what to install.
+    """Whether an engine is usable on this machine, and if not, the reason and what to install.
 
-    `device_absent`: the engine itself is usable, but not chosen by `auto`, as its device is not here.
+    `device_absent`: the engine itself is usable, but `auto` passes over it, as its device is missing.
     """
 
     usable: bool
@@ -136,31 +138,31 @@ class Availability:
 
 @dataclass(frozen=True)
 class Effective:
-    """What the engine really does, read back from it where it tells.
+    """The settings in effect, read back from the engine where possible.
 
-    `threads` and `streams` are None where the engine's device has no such things.
+    `threads` and `streams` are None if the engine's device has none.
     """
 
     engine: str
     version: str
     device: str
-    dtype: str  # "float32", "bfloat16", "float16": what it computes in
+    dtype: str  # "float32", "bfloat16", "float16": the type that it computes in
     threads: int | None
     streams: int | None
-    in_flight: int  # micro-batches that the engine works on or queues at once
+    in_flight: int  # micro-batches that the engine computes or queues at once
     details: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class HostCall:
-    """What one host call gave; both arrays belong to the executable and hold until its next `run`.
+    """The result of one host call; its arrays belong to the executable and are valid until its next `run`.
 
-    `outputs`: float32, or float16 where the engine gives that, `(device_iterations, micro_batch_size, classes)`;
-    empty along its first axis where the device hands nothing out (an IPU with `--data synthetic`).
-    `round_trip_ns`: int64 `(device_iterations,)`, input handed over to output readable on the host, or,
-    where the device tells only a range, `(3,)`: minimum, maximum and mean (`round_trip_is_range`).
-    `transfer_ns`: int64 `(device_iterations,)`, the part of each round trip in which the input was brought
-    to where the engine computes; None where the engine reads the caller's arrays in place.
+    `outputs`: float32, or float16 if the engine returns that, `(device_iterations, micro_batch_size, classes)`;
+    empty along its first axis if the device returns nothing (an IPU with `--data synthetic`).
+    `round_trip_ns`: int64 `(device_iterations,)`, from handing over the input until the output is readable on the
+    host. If the device reports only a range, `(3,)`: minimum, maximum and mean (`round_trip_is_range`).
+    `transfer_ns`: int64 `(device_iterations,)`, the part of each round trip that copies the input to the engine's
+    device; None if the engine reads the caller's arrays in place.
     """
 
     outputs: NDArray[np.float32] | NDArray[np.float16]
@@ -174,17 +176,17 @@ class Executable(Protocol):
 
     @property
     def effective(self) -> Effective:
-        """The settings that the engine really uses."""
+        """The settings in effect."""
 
     def run(self, batches: Sequence[Batch]) -> HostCall:
-        """One host call: `device_iterations` micro-batches, of the shape and dtype compiled for.
+        """Runs one host call: `device_iterations` micro-batches, of the shape and dtype compiled for.
 
-        An executable compiled for `--data synthetic` computes on data that it put on its device
-        once, and reads nothing of `batches` but their number.
+        An executable compiled for `--data synthetic` computes on data that it put on its device once, and reads only
+        the number of `batches`.
         """
 
     def close(self) -> None:
-        """Gives threads and memory of the engine back; may be called twice."""
+        """Releases threads and memory of the engine; may be called twice."""
 
 
 class Stage(Protocol):
@@ -192,21 +194,21 @@ class Stage(Protocol):
 
     @property
     def effective(self) -> Effective:
-        """The settings that the engine really uses."""
+        """The settings in effect."""
 
     def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         """Computes one micro-batch from `inputs` into `outputs`, in the order of the module's values.
 
-        Shapes and dtypes are those compiled for. The same few arrays come again and again, so what the
-        engine needs to read and write them in place may be kept.
+        Shapes and dtypes are those compiled for. The same few arrays are passed repeatedly, so an engine may cache
+        what it needs to read and write them in place.
         """
 
     def close(self) -> None:
-        """Gives threads and memory of the engine back; may be called twice."""
+        """Releases threads and memory of the engine; may be called twice."""
 
 
 class Backend(Protocol):
-    """An engine: one file of this folder, one line of `registry`."""
+    """An engine: one file in this folder, one line in `registry`."""
 
     @property
     def name(self) -> str:
@@ -217,53 +219,53 @@ class Backend(Protocol):
         """`cpu`, `cuda` or `ipu`: selects the overrides of configs.yml."""
 
     def available(self) -> Availability:
-        """Whether the engine can be used here. Never raises."""
+        """Whether the engine is usable on this machine. Never raises."""
 
     def check(self, settings: Settings) -> None:
-        """Refuses settings that cannot work, with a `BackendError`."""
+        """Raises `BackendError` for settings that cannot work."""
 
     def load(self) -> None:
         """Imports the engine and starts what lives as long as the process.
 
-        Called in the main thread before anything is compiled, as engines tie what they start to the thread
+        To be called in the main thread before anything is compiled, as engines bind what they start to the thread
         that starts it; may be called again.
         """
 
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> Executable:
         """Builds the executable for micro-batches like `example`.
 
-        `model` takes a tensor of the example's shape and dtype and is in `eval()`, in float32. It is
-        the backend's from here on, which may convert it in place.
-        Raises `BackendError` where the engine refuses the model.
+        `model` takes a tensor of the example's shape and dtype and is in `eval()` mode, in float32. The backend owns
+        it from here on, and may convert it in place.
+        Raises `BackendError` if the engine refuses the model.
         """
 
     def compile_stage(self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings) -> Stage:
         """Builds one stage of a pipeline for inputs like `examples`, in the thread that will run it.
 
-        `stage` takes these as positional arguments and gives one tensor or a tuple of them. Where
-        `settings.threads` is not given, the stage uses the cores that the calling thread may use.
+        `stage` takes these as positional arguments and returns one tensor or a tuple of them. Without
+        `settings.threads`, the stage uses the cores that the calling thread may use.
         """
 
 
 @runtime_checkable
 class KeepingBackend(Backend, Protocol):
-    """A backend whose exported models can be kept, so that a later process need not export again."""
+    """A backend whose exported models can be cached, so that a later process need not export again."""
 
     @property
     def artefact_settings(self) -> tuple[str, ...]:
-        """Settings that say how a model runs, and that this backend's artefacts depend on nevertheless."""
+        """Settings of `NOT_IN_THE_MODEL` that this backend's artefacts depend on nevertheless."""
 
     def compile_and_keep(
         self, model: torch.nn.Module, example: Batch, settings: Settings
     ) -> tuple[Executable, Artefact]:
-        """What `compile` gives, and what `restore` needs."""
+        """The executable of `compile`, and the artefact that `restore` needs."""
 
     def restore(
         self, artefact: Artefact, build: Callable[[], torch.nn.Module], example: Batch, settings: Settings
     ) -> Executable:
-        """The executable that `compile_and_keep` gave for the same settings; its outputs are the same.
+        """The executable that `compile_and_keep` returned for the same settings, with identical outputs.
 
-        `build` makes the model again, for engines that keep compiled code without the weights.
+        `build` builds the model again, for engines that cache compiled code without the weights.
         """
 
 
@@ -273,30 +275,30 @@ class Loader(Protocol):
     def __iter__(self) -> Iterator[Sequence[torch.Tensor]]: ...
 
     def terminate(self) -> None:
-        """Ends its workers."""
+        """Stops its workers."""
 
 
 @runtime_checkable
 class AutonomousBackend(Backend, Protocol):
-    """An engine that replicates, cuts, keeps and feeds models by itself, on devices of its own.
+    """An engine that replicates, splits, caches and feeds models itself, on its own devices.
 
-    In one host call its executables take the micro-batches of all replicas, `device_iterations` of each, best as one
-    array. The driver starts no replica, cuts no model and keeps no artefact for it.
+    In one host call its executables take the micro-batches of all replicas, `device_iterations` of each, preferably as
+    one array. The driver starts no replicas, splits no model and caches no artefacts for it.
     """
 
     def mark_stages(self, layers: Sequence[torch.nn.Module]) -> None:
-        """Makes a stage of the pipeline begin at each of `layers`, modules of the model compiled next, in place."""
+        """Starts a pipeline stage, in place, at each of `layers`, which belong to the model compiled next."""
 
     def loader(self, dataset: torch.utils.data.Dataset[Any], settings: Settings) -> Loader:
-        """Loads `dataset` in host calls, in order, by worker processes."""
+        """Loads `dataset` in host calls, in order, with worker processes."""
 
 
 @runtime_checkable
 class ProfilingExecutable(Executable, Protocol):
-    """An executable that can tell what each layer costs, if it was compiled with `settings.profile`."""
+    """An executable that can report the time of each layer, if it was compiled with `settings.profile`."""
 
     def profile(self, batches: Sequence[Batch], host_calls: int) -> Profile:
-        """Runs `host_calls` host calls under the engine's own profiler, after one that is not in the profile.
+        """Runs `host_calls` host calls under the engine's own profiler, after one that is not profiled.
 
-        Profiling costs time, so these host calls are no measurement.
+        Profiling takes time, so these host calls are not a measurement.
         """

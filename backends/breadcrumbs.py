@@ -1,4 +1,4 @@
-"""Breadcrumbs: what a process does inside an engine, left where its parent can read it if the engine crashes."""
+"""Breadcrumbs: a log of what a process does inside an engine, which its parent reads if the engine crashes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 BREADCRUMBS = "BENCHMARK_BREADCRUMBS"
-"""The environment variable that names the file of breadcrumbs; without it, none are left."""
+"""The environment variable with the path of the breadcrumbs file; without it, none are written."""
 
 
 @dataclass(frozen=True)
 class Breadcrumb:
     """`engine` is a backend's name, `phase` a participle such as "compiling", `subject` a key of what is measured.
 
-    Each is empty until it was left.
+    Fields that have not been written are empty.
     """
 
     engine: str = ""
@@ -27,9 +27,9 @@ class Breadcrumb:
 
 
 def leave_breadcrumb(**found: str) -> None:
-    """Appends the given fields of a `Breadcrumb` of this process; each holds until it is left again.
+    """Appends the given fields of this process's `Breadcrumb`; each is valid until it is written again.
 
-    Written with one system call, outside of all timed regions. A file that cannot be written is no reason to end a
+    Writes with one system call, outside all timed regions. Ignores a file that cannot be written, rather than end a
     measurement: the message about a crash is then less precise.
     """
     path = os.environ.get(BREADCRUMBS)
@@ -48,7 +48,7 @@ def leave_breadcrumb(**found: str) -> None:
 
 
 def read_breadcrumb(pid: int, path: str | None = None) -> Breadcrumb:
-    """The last fields that the process `pid` left, in `path` or else in this process's own file."""
+    """The last fields that the process `pid` wrote to `path` (default: this process's own file)."""
     fields: dict[str, Any] = {}
     for found in _lines(path or os.environ.get(BREADCRUMBS)):
         if found.pop("pid") == pid:

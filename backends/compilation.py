@@ -1,4 +1,4 @@
-"""From a model that may have to be built to an executable, by way of the model cache where there is one."""
+"""Compiles a model, or restores it from the model cache, which saves building it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 Build: TypeAlias = "Callable[[], tuple[torch.nn.Module, tuple[str, ...]]]"
-"""Builds the model, ready for its input; gives it with the warnings to print."""
+"""Builds the model, ready for its input; returns it with the warnings to print."""
 
 
 @dataclass(frozen=True)
 class Compilation:
-    """`model_cache` is `hit`, `miss`, `off` or `the engine's own`; the times are wall time, 0 for what was not needed.
+    """`model_cache` is `hit`, `miss`, `off` or `the engine's own`; the times are wall times, 0 for steps not needed.
 
-    `warnings` are single lines to print: the model's own, and the cache's. `key` is what the cache knows the model by,
+    `warnings` are single lines to print, of the model and of the cache. `key` is the key of the model's cache entry
     under `cache_name`; empty without a cache.
     """
 
@@ -46,7 +46,7 @@ class Compilation:
 
 
 def cache_name(settings: Settings) -> str:
-    """What a model's entries in the cache are called, beside their key."""
+    """The name of a model's cache entries, to which the key is added."""
     return f"{settings.model}-{settings.backend}"
 
 
@@ -58,11 +58,17 @@ def compile_model(
     cache: ModelCache | None = None,
     identity: Callable[[], Mapping[str, str]] = dict,
 ) -> Compilation:
-    """The executable for `settings`; with a `cache`, `build` is called only for what it does not hold.
+    """The executable for `settings`; with a `cache`, calls `build` only for a model that the cache does not contain.
 
     To be called in the main thread, which loads the engine.
-    `identity` says what tells the model from others beside the settings. Raises what `build` raises, `BackendError`
-    where the engine refuses the model, and `EngineError` where it fails.
+
+    Args:
+        identity: Returns what identifies the model in addition to the settings.
+
+    Raises:
+        BackendError: The engine refuses the model.
+        EngineError: The engine fails.
+        Exception: Whatever `build` raises.
     """
     leave_breadcrumb(engine=backend.name, phase="importing")
     start_s, timed, key = time.perf_counter(), _TimedBuild(build, settings, example.nbytes), ""
@@ -77,7 +83,7 @@ def compile_model(
         executable, state = _compile(backend, timed, example, settings), "off"
         warnings = (
             *timed.warnings,
-            f"--model-cache-path has no effect with --backend {backend.name}, which exports nothing to keep",
+            f"--model-cache-path has no effect with --backend {backend.name}, which exports nothing to cache",
         )
     else:
         key = artefact_key(settings, example, identity(), backend.artefact_settings)
@@ -121,14 +127,14 @@ def _by_cache(
         if entry := cache.read(name, key):
             return _restored(backend, entry.artefact, build, example, settings), "hit", entry.warnings
     except UnusableEntry as reason:
-        ignored = (f"{cache.path(name, key)} is ignored and written anew: {reason}",)
+        ignored = (f"{cache.path(name, key)} is ignored and rewritten: {reason}",)
     module = build()
     with engine_errors(settings, example.nbytes):
         executable, artefact = backend.compile_and_keep(module, example, settings)
     try:
         cache.write(name, key, Entry(artefact, build.warnings))
     except OSError as error:
-        ignored += (f"the model could not be kept in --model-cache-path {cache.folder}: {error}",)
+        ignored += (f"the model could not be cached in --model-cache-path {cache.folder}: {error}",)
     return executable, "miss", (*build.warnings, *ignored)
 
 
@@ -137,8 +143,8 @@ def _restored(
 ) -> Executable:
     try:
         return backend.restore(artefact, build, example, settings)
-    # Engines share no exception type. An engine that fails for another reason will fail again on the
-    # model that is then built, and be quoted there.
+    # Engines share no exception type. An engine that fails for another reason fails again on the model that is then
+    # built, and is quoted there.
     except Exception as error:
-        words = " ".join(str(error).split())[:300]
-        raise UnusableEntry(f"{backend.name} cannot load it ({type(error).__name__}: {words})") from error
+        message = " ".join(str(error).split())[:300]
+        raise UnusableEntry(f"{backend.name} cannot load it ({type(error).__name__}: {message})") from error

@@ -1,4 +1,4 @@
-"""CPU or CUDA: what the engines that run on both ask."""
+"""CPU or CUDA: helpers for the engines that run on both."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 DRIVER_FILES = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl")
-"""What NVIDIA's driver shows on Linux, in WSL and on Jetson; without it, torch need not be asked."""
+"""Device files of NVIDIA's driver on Linux, in WSL and on Jetson; without any, torch need not be loaded."""
 
 
 def torch_sees_cuda() -> bool:
-    """Whether this torch was built for CUDA and finds a device. Loads torch only where there is a driver."""
+    """Whether this torch was built for CUDA and finds a device. Loads torch only if a driver is installed."""
     if sys.platform == "linux" and not any(Path(file).exists() for file in DRIVER_FILES):
         return False
     import torch
@@ -36,7 +36,7 @@ def onnxruntime_sees_cuda() -> bool:
 
 
 def compute_dtype(device: str, precision: str) -> torch.dtype:
-    """The 16-bit type that the device multiplies natively where 16 bits are asked for, else float32."""
+    """The 16-bit type that the device multiplies natively if `precision` asks for 16 bits, else float32."""
     import torch
 
     if precision == "32.32":
@@ -47,30 +47,31 @@ def compute_dtype(device: str, precision: str) -> torch.dtype:
 
 
 def without_tf32(device: str, precision: str) -> None:
-    """Lets torch compute float32 as float32 on CUDA; unasked, it rounds what convolutions read to TF32's 10 bits.
+    """Makes torch compute float32 as float32 on CUDA; by default it rounds the inputs of convolutions to TF32.
 
-    By the switches that every supported torch has. In 2.9 and later they also set what their successors
-    (`fp32_precision`) tell; these do not set the older ones, and whoever reads those then, as inductor did, fails.
+    Uses the switches that every supported torch has. In torch 2.9 and later they also set their successors
+    (`fp32_precision`); the successors do not set the older switches, and code that then reads those, as inductor did,
+    fails.
     """
     if device != "cuda" or precision != "32.32":
         return
     import torch
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # which recommend the successors
+        warnings.simplefilter("ignore")  # they recommend the successors
         torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
 
 
 def onnxruntime_provider(device: str, precision: str) -> tuple[str, dict[str, int]]:
-    """ONNX Runtime's name for the device, and its options; without `use_tf32`, float32 on CUDA would be TF32."""
+    """ONNX Runtime's provider for the device, and its options; without `use_tf32`, float32 on CUDA would be TF32."""
     if device == "cpu":
         return "CPUExecutionProvider", {}
     return "CUDAExecutionProvider", {"use_tf32": 0} if precision == "32.32" else {}
 
 
 def device_name(device: str) -> str:
-    """The device as a reader knows it."""
+    """The device's name for the report."""
     if device == "cpu":
         return "CPU"
     import torch
@@ -79,7 +80,7 @@ def device_name(device: str) -> str:
 
 
 def synchronize(device: str) -> None:
-    """Waits until the device has done all that it was given; a CPU has, when a call returns."""
+    """Waits until the device has completed its work; on a CPU, calls return only then."""
     if device == "cuda":
         import torch
 

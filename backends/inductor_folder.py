@@ -1,4 +1,4 @@
-"""The folder in which inductor keeps the code that it compiled, as an artefact."""
+"""The folder in which inductor caches its compiled code, as an artefact."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 
 @contextmanager
 def inductor_folder(artefact: Artefact) -> Iterator[Callable[[], Artefact]]:
-    """Inductor works in a folder of this block's own, which holds `artefact` at first.
+    """Makes inductor use a temporary cache folder within the block, which initially contains `artefact`.
 
-    Yields a function that gives what the folder holds when it is called. Inductor takes from it the
-    machine code of every kernel whose source it generates again, so nothing is ever taken that does
-    not belong.
+    Yields a function that returns the current content of the folder. Inductor takes from it the machine code of each
+    kernel whose source it generates again, so it can take none that does not belong to the model.
     """
     before = os.environ.get(VARIABLE)
-    # Code that was loaded stays usable after its file is gone.
+    # Loaded code remains usable after its file is deleted.
     with TemporaryDirectory(prefix="inductor-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         for part, content in artefact.items():

@@ -1,4 +1,4 @@
-"""A folder that keeps exported models: one file each, whole or not there at all."""
+"""A cache folder of exported models, one file each, written atomically."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ FORMAT = 1
 CONTENTS = "contents.json"
 
 LEFTOVER_S = 3600.0
-"""Age at which an unfinished file must be of a process that was killed: writing one takes seconds."""
+"""Age at which an unfinished file must belong to a process that was killed: writing one takes seconds."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An exported model, and the warnings that were printed when it was built."""
+    """An exported model, and the warnings that building it printed."""
 
     artefact: Artefact
     warnings: tuple[str, ...]
 
 
 class UnusableEntry(ValueError):
-    """A file in the place of an entry that is none of ours, or no longer what was written."""
+    """A file at the path of an entry that is damaged or foreign."""
 
 
 @dataclass(frozen=True)
 class ModelCache:
-    """Entries are zip archives (stored, not compressed), so that the models in them can be taken out."""
+    """Entries are zip archives (stored, not compressed), so that users can extract the models."""
 
     folder: Path
 
     def path(self, name: str, key: str) -> Path:
-        """The file of the entry `key`; `name` is for the reader of the folder."""
+        """The file of the entry `key`; `name` makes it recognisable to people."""
         return self.folder / f"{name.replace('/', '-')}-{key[:24]}.zip"
 
     def read(self, name: str, key: str) -> Entry | None:
-        """The entry, None where there is none. Raises `UnusableEntry` for a corrupt or foreign file."""
+        """The entry, or None. Raises `UnusableEntry` for a damaged or foreign file."""
         path = self.path(name, key)
         try:
             with zipfile.ZipFile(path) as archive:
                 contents = json.loads(archive.read(CONTENTS))
                 if (contents["format"], contents["key"]) != (FORMAT, key):
-                    raise UnusableEntry("it belongs to something else")
+                    raise UnusableEntry("it belongs to another model or format")
                 artefact = {part: archive.read(part) for part in contents["sha256"]}
                 warnings = tuple(map(str, contents["warnings"]))
         except FileNotFoundError:
@@ -63,13 +63,13 @@ class ModelCache:
         except Exception as error:
             raise UnusableEntry(f"{type(error).__name__}: {error}") from error
         if _digests(artefact) != contents["sha256"]:
-            raise UnusableEntry("its content does not have the digest that was stored with it")
+            raise UnusableEntry("its content does not match its stored digest")
         return Entry(artefact, warnings)
 
     def write(self, name: str, key: str, entry: Entry) -> None:
-        """Puts the entry into its place in one step: readers see the old file or the new one, never a part.
+        """Writes the entry atomically: readers see the old file or the new one, never a part.
 
-        Raises `OSError` where the folder cannot take it.
+        Raises `OSError` if it cannot be written.
         """
         path = self.path(name, key)
         unfinished = path.with_name(f".{path.stem}.{secrets.token_hex(8)}.partial")
@@ -95,9 +95,9 @@ class ModelCache:
 
 
 def open_cache(folder: Path) -> ModelCache:
-    """The cache in `folder`, which is made if need be.
+    """The cache in `folder`, which is created if needed.
 
-    Raises `BackendError`, naming the flag, where the folder cannot be made or written to.
+    Raises `BackendError`, naming the flag, if the folder cannot be created or written to.
     """
     try:
         make_writable(folder)
@@ -115,16 +115,16 @@ def _digests(artefact: Artefact) -> dict[str, str]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """What writers left behind that were killed in the middle."""
+    """Removes unfinished files of writers that were killed."""
     oldest_s = time.time() - LEFTOVER_S
     for path in folder.glob(".*.partial"):
-        with suppress(OSError):  # another process may be removing it, too
+        with suppress(OSError):  # another process may be removing it too
             if path.stat().st_mtime < oldest_s:
                 path.unlink()
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename last through a power cut; not every file system can."""
+    """Makes a rename survive a power failure; not every file system can."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

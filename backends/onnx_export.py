@@ -1,4 +1,4 @@
-"""A torch module as ONNX bytes, for the engines that read ONNX."""
+"""Exports torch modules as ONNX bytes, for the engines that read ONNX."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def export_stage_onnx(stage: torch.nn.Module, examples: Sequence[Array]) -> byte
 
 
 def in_dtype(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
-    """`model` computing in `dtype`, with input and float32 output as before; itself for float32."""
+    """`model` computing in `dtype`, with the same input and float32 output; unchanged for float32."""
     import torch
 
     if dtype == "float32":
@@ -52,7 +52,7 @@ def _exported(
 ) -> bytes:
     import torch
 
-    # The exporter's notes on its own passes and on torchvision operators say nothing about this model.
+    # The exporter's messages about its own passes and torchvision operators do not concern this model.
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""ONNX Runtime on the CPU or on CUDA: micro-batches one after the other, bound in place."""
+"""ONNX Runtime on the CPU or on CUDA: one micro-batch at a time, bound in place."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from backends.base import Array, Artefact, Availability, Backend, Batch, Effecti
 from backends.breadcrumbs import leave_breadcrumb
 from backends.device import compute_dtype, device_name, onnxruntime_provider, onnxruntime_sees_cuda
 from backends.onnx_export import export_onnx, export_stage_onnx, in_dtype
-from backends.onnxruntime_stage import OnnxRuntimeStage
 from backends.profiling.onnxruntime import read_profile
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
@@ -48,7 +47,7 @@ class OnnxRuntimeBackend:
             return Availability(
                 False,
                 "no CUDA provider or no CUDA device",
-                "pip install onnxruntime-gpu in place of onnxruntime and check nvidia-smi, or give --device cpu",
+                "pip install onnxruntime-gpu instead of onnxruntime and check nvidia-smi, or give --device cpu",
             )
         return Availability(True)
 
@@ -73,8 +72,7 @@ class OnnxRuntimeBackend:
     def restore(
         self, artefact: Artefact, build: Callable[[], torch.nn.Module], example: Batch, settings: Settings
     ) -> OnnxRuntimeExecutable:
-        # The exported graph, not the optimised one: for resnet50 and efficientnet-b4 a session takes 0.2 s
-        # from either.
+        # The exported graph, not the optimised one: a session takes 0.2 s from either (resnet50, efficientnet-b4).
         onnx = artefact[ONNX_FILE]
         kept = onnx if settings.profile else None
         return OnnxRuntimeExecutable(_session(onnx, settings), example, settings, kept)
@@ -92,7 +90,7 @@ def _session(onnx: bytes, settings: Settings, profile_prefix: str = "") -> ort.I
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = settings.threads or available_cores()
-    options.log_severity_level = 3  # errors; its warnings about constant folding are no news to a reader
+    options.log_severity_level = 3  # errors; its warnings about constant folding do not help a reader
     if settings.data == "real" and not settings.cache_images:
         # Idle compute threads would spin on the cores that the decoding threads need.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -103,7 +101,7 @@ def _session(onnx: bytes, settings: Settings, profile_prefix: str = "") -> ort.I
 
 
 def _dtype(settings: Settings) -> str:
-    """float32 on the CPU, whose provider computes 16-bit graphs by casting them; as asked on CUDA."""
+    """float32 on the CPU, whose provider computes 16-bit graphs by casting them; as requested on CUDA."""
     if settings.device == "cpu":
         return "float32"
     return str(compute_dtype(settings.device, settings.precision)).removeprefix("torch.")
@@ -119,7 +117,7 @@ def _effective(session: ort.InferenceSession, settings: Settings) -> Effective:
 
 
 class OnnxRuntimeExecutable:
-    """Inputs are read from the caller's arrays and outputs written to ours, without a copy."""
+    """Reads inputs from the caller's arrays and writes outputs to its own, without a copy."""
 
     def __init__(
         self, session: ort.InferenceSession, example: Batch, settings: Settings, onnx: bytes | None = None
@@ -137,7 +135,7 @@ class OnnxRuntimeExecutable:
             np.zeros(shape, np.float32), round_trip_ns, transfer_ns=transfer_ns if copied else None
         )
         self._bindings: dict[tuple[int, int], tuple[Batch, ort.IOBinding]] = {}
-        # Nothing is handed over for synthetic data: every slot stays bound to an array made here.
+        # Synthetic data is never handed over: every slot stays bound to an array created here.
         self._device_data = (
             [example.copy()] * settings.device_iterations if settings.data == "synthetic" else None
         )
@@ -151,7 +149,7 @@ class OnnxRuntimeExecutable:
         for slot, batch in enumerate(self._device_data or batches):
             start_ns = clock()
             _, binding = bindings.get((slot, id(batch))) or self._bind(slot, batch)
-            if copied:  # a binding copies to the device when it is made, not when it is run
+            if copied:  # a binding copies to the device when it is created, not when it runs
                 binding.bind_cpu_input(self._input, batch)
                 self._call.transfer_ns[slot] = clock() - start_ns  # type: ignore[index]
             run(binding)
@@ -186,8 +184,41 @@ class OnnxRuntimeExecutable:
         return batch, binding
 
 
+class OnnxRuntimeStage:
+    """A stage of a pipeline, with all inputs and outputs bound to the caller's arrays."""
+
+    def __init__(self, session: ort.InferenceSession, effective: Effective) -> None:
+        self.effective = effective
+        self._session: ort.InferenceSession | None = session
+        self._bindings: dict[tuple[int, ...], tuple[list[Array], ort.IOBinding]] = {}
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        assert self._session is not None
+        arrays = [*inputs, *outputs]
+        key = tuple(map(id, arrays))
+        bound = self._bindings.get(key)
+        if bound is None:
+            bound = self._bindings[key] = (arrays, self._bind(inputs, outputs))
+        self._session.run_with_iobinding(bound[1])
+
+    def close(self) -> None:
+        self._bindings.clear()
+        self._session = None
+
+    def _bind(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> ort.IOBinding:
+        import onnxruntime as ort
+
+        assert self._session is not None
+        binding = self._session.io_binding()
+        for given, array in zip(self._session.get_inputs(), inputs, strict=True):
+            binding.bind_ortvalue_input(given.name, ort.OrtValue.ortvalue_from_numpy(array))
+        for returned, array in zip(self._session.get_outputs(), outputs, strict=True):
+            binding.bind_output(returned.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        return binding
+
+
 def backend(name: str, device: str) -> Backend:
-    """ONNX Runtime on `device` (`auto`: CUDA where its provider and a device are found)."""
+    """ONNX Runtime on `device` (`auto`: CUDA if its provider and a device are found)."""
     if device == "auto":
         device = "cuda" if find_spec(name) and find_spec("torch") and onnxruntime_sees_cuda() else "cpu"
     return OnnxRuntimeBackend(device)

@@ -16,7 +16,6 @@ from backends.breadcrumbs import leave_breadcrumb
 from backends.openvino_core import core, release_idle_threads
 from backends.openvino_group_norms import decompose_group_norms
 from backends.openvino_ir import from_ir, to_ir
-from backends.openvino_stage import OpenVinoStage
 from backends.profiling.openvino import profile_requests
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
@@ -42,16 +41,15 @@ class OpenVinoBackend:
         streams = settings.streams or 1
         threads = settings.threads or available_cores() // settings.replica_processes
         if streams > threads:
-            beside = f" with --replicas {settings.replicas}" if settings.replicas > 1 else ""
-            whose = " for each replica" if beside else ""
+            replicated = settings.replicas > 1
             raise BackendError(
-                f"--streams {streams}{beside}: each needs a thread of its own and there are {threads}{whose}; "
-                f"give --streams {threads} or fewer"
+                f"--streams {streams}{f' with --replicas {settings.replicas}' * replicated}: each needs a thread of "
+                f"its own, and there are {threads}{' per replica' * replicated}; give --streams {threads} or fewer"
             )
         if streams > settings.device_iterations:
             raise BackendError(
-                f"--streams {streams}: a host call has {settings.device_iterations} micro-batches to compute side "
-                f"by side; give --device-iterations {streams} or more"
+                f"--streams {streams}: a host call has only {settings.device_iterations} micro-batches to compute "
+                f"concurrently; give --device-iterations {streams} or more"
             )
 
     def load(self) -> None:
@@ -69,8 +67,8 @@ class OpenVinoBackend:
     def restore(
         self, artefact: Artefact, build: Callable[[], torch.nn.Module], example: Batch, settings: Settings
     ) -> OpenVinoExecutable:
-        # The IR, not a compiled blob: for resnet50 and efficientnet-b4 compiling it takes 0.2 and 0.5 s,
-        # and importing a blob as long.
+        # The IR, not a compiled blob: compiling it takes 0.2 s for resnet50 and 0.5 s for efficientnet-b4, and
+        # importing a blob takes as long.
         return _executable(from_ir(artefact), example, settings)
 
     def compile_stage(
@@ -96,13 +94,13 @@ def _executable(model: ov.Model, example: Batch, settings: Settings) -> OpenVino
 
 def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledModel:
     leave_breadcrumb(engine="openvino", phase="compiling")
-    # Here and not in `convert`, as models also come from files that hold what was exported.
+    # Here and not in `convert`, as models also come from cached exports.
     decompose_group_norms(model)
     return core().compile_model(model, "CPU", properties)
 
 
 def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
-    """The exported model with the examples' static shapes and dtypes, so that the engine can plan its memory."""
+    """Converts the model, with the static shapes and dtypes of `examples`, so that the engine can plan its memory."""
     import openvino as ov
     import torch
 
@@ -123,13 +121,13 @@ def _properties(settings: Settings) -> dict[str, Any]:
     if settings.precision == "32.32":
         properties["INFERENCE_PRECISION_HINT"] = "f32"
     if settings.data == "real" and not settings.cache_images:
-        # Pinned compute threads cannot move aside for the decoding threads that share their cores.
+        # Pinned compute threads cannot yield their cores to the decoding threads.
         properties["ENABLE_CPU_PINNING"] = False
     return properties
 
 
 class OpenVinoExecutable:
-    """One request runs in the caller's thread; several are kept in flight by OpenVINO's own queue."""
+    """Runs one request in the caller's thread, or keeps several in flight with OpenVINO's own queue."""
 
     def __init__(
         self,
@@ -145,7 +143,7 @@ class OpenVinoExecutable:
         classes = compiled.output(0).shape[-1]
         shape = (settings.device_iterations, settings.micro_batch_size, classes)
         self._call = HostCall(np.zeros(shape, np.float32), np.zeros(settings.device_iterations, np.int64))
-        # The engine reads the caller's arrays in place; a source hands out the same few arrays again and again.
+        # The engine reads the caller's arrays in place; a source returns the same few arrays repeatedly.
         self._tensors: dict[int, tuple[Batch, ov.Tensor]] = {}
         self._example = example
         if self.effective.in_flight == 1:
@@ -181,7 +179,7 @@ class OpenVinoExecutable:
         return known[1]
 
     def _device_tensor(self) -> ov.Tensor | None:
-        """Data for `--data synthetic`: made once, set on every request once, never handed over again."""
+        """Data for `--data synthetic`: created once, set on every request once, never handed over again."""
         if not self._device_data:
             return None
         import openvino as ov
@@ -224,22 +222,22 @@ class _RequestQueue:
     def __call__(self, tensors: Sequence[ov.Tensor | None]) -> None:
         clock, queue, start_ns = time.perf_counter_ns, self._queue, self._start_ns
         for index, tensor in enumerate(tensors):
-            # Waiting for a free request is not part of the round trip: the input is not handed over yet.
+            # Waiting for a free request is not part of the round trip: the input has not been handed over yet.
             queue.get_idle_request_id()
             start_ns[index] = clock()
             queue.start_async(tensor, index, share_inputs=True)
         queue.wait_all()
 
     def wait(self) -> None:
-        """Waits for what an interrupted host call left in flight: its callbacks need a running interpreter."""
-        with suppress(Exception):  # of callbacks; the host call has raised it
+        """Waits for requests that an interrupted host call left in flight: callbacks need a running interpreter."""
+        with suppress(Exception):  # of callbacks; the host call has raised it already
             self._queue.wait_all()
 
 
 def _finished(
     outputs: Array, round_trip_ns: NDArray[np.int64], start_ns: NDArray[np.int64]
 ) -> Callable[[ov.InferRequest, int], None]:
-    """The callback of a queue. It knows nothing of the queue, which would keep itself alive by it for ever."""
+    """The callback of a queue. It holds no reference to the queue, which would keep itself alive forever."""
 
     def finished(request: ov.InferRequest, index: int) -> None:
         outputs[index] = request.get_output_tensor().data
@@ -271,10 +269,40 @@ def _effective(compiled: ov.CompiledModel, most_in_flight: int) -> Effective:
     )
 
 
+class OpenVinoStage:
+    """A stage of a pipeline: one request, whose inputs and outputs are the caller's arrays."""
+
+    def __init__(self, compiled: ov.CompiledModel, effective: Effective) -> None:
+        self.effective = effective
+        self._request: ov.InferRequest | None = compiled.create_infer_request()
+        self._tensors: dict[int, tuple[Array, ov.Tensor]] = {}
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        assert self._request is not None
+        for index, array in enumerate(inputs):
+            self._request.set_input_tensor(index, self._tensor(array))
+        for index, array in enumerate(outputs):
+            self._request.set_output_tensor(index, self._tensor(array))
+        self._request.infer(share_inputs=True, share_outputs=True)
+
+    def close(self) -> None:
+        self._request = None
+        self._tensors.clear()
+        release_idle_threads()
+
+    def _tensor(self, array: Array) -> ov.Tensor:
+        known = self._tensors.get(id(array))
+        if known is None:
+            import openvino as ov
+
+            known = self._tensors[id(array)] = (array, ov.Tensor(array, shared_memory=True))
+        return known[1]
+
+
 def backend(name: str, device: str) -> Backend:
-    """OpenVINO on the CPU, the one device that it is measured on here."""
+    """OpenVINO on the CPU, the only device that this suite supports for it."""
     if device not in ("auto", "cpu"):
         raise BackendError(
-            f"--device {device}: {name} runs on the CPU here; give --device cpu, or --backend torch"
+            f"--device {device}: {name} is supported on the CPU only; give --device cpu, or --backend torch"
         )
     return OpenVinoBackend()

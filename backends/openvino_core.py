@@ -1,4 +1,4 @@
-"""The one `ov.Core` of a process."""
+"""The single `ov.Core` of a process."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 def core() -> ov.Core:
     """The core, with its CPU plugin loaded; kept until the process ends.
 
-    The plugin calls sigaltstack(2) for the thread that loads it, and frees that stack with itself. Freed by any other
-    thread, it leaves the first one with a dangling signal stack, and the next signal that has a Python handler ends
-    the process with SIGSEGV (openvino 2026.4). A plugin that is never freed has no such moment.
+    The plugin calls sigaltstack(2) for the thread that loads it, and frees that stack when it is unloaded. If another
+    thread unloads it, the first one is left with a dangling signal stack, and the next signal with a Python handler
+    ends the process with SIGSEGV (openvino 2026.4). So the plugin is never unloaded.
     """
     import openvino as ov
 
-    made = ov.Core()
-    made.get_versions("CPU")  # loads the plugin
-    return made
+    shared = ov.Core()
+    shared.get_versions("CPU")  # loads the plugin
+    return shared
 
 
 def release_idle_threads() -> None:
-    """Ends the threads that no compiled model uses any more, which gives back the cores reserved for them.
+    """Ends the threads that no compiled model uses any more, which releases the cores reserved for them.
 
-    OpenVINO keeps them for models to come, until some plugin is freed. Here one is loaded for just that, and freed by
-    the thread that loaded it.
+    OpenVINO keeps them for later models until any plugin is unloaded. So this loads one, and unloads it in the same
+    thread.
     """
     import openvino as ov
 

@@ -1,4 +1,4 @@
-"""Group normalisation in operations that OpenVINO's CPU plugin computes by kernels of its own."""
+"""Replaces group normalisation by operations for which OpenVINO's CPU plugin has hand-written kernels."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def decompose_group_norms(model: ov.Model) -> None:
     """Replaces, in place, every GroupNormalization of `model` by MVN over each group, a scale and a shift.
 
-    For GroupNormalization the plugin generates a kernel (a "snippet"). In float32, with a sum behind it, that crashes
-    the process while compiling, whatever the CPU (openvino 2026.4). MVN has a kernel written by hand, and is also the
-    faster one, in float32 and in bfloat16. Shapes must be static.
+    For GroupNormalization the plugin generates a kernel (a "snippet"). In float32, followed by a sum, that crashes the
+    process during compilation on any CPU (openvino 2026.4). MVN has a hand-written kernel, which is also faster, in
+    float32 and in bfloat16. Shapes must be static.
     """
     found = [node for node in model.get_ops() if node.get_type_name() == "GroupNormalization"]
     for node in found:
@@ -31,7 +31,7 @@ def _decomposed(node: ov.Node) -> ov.Output:
     attributes = node.get_attributes()
     shape = list(values.get_shape())
     batch, channels, *space = shape
-    # Values of one group in one row, as MVN's kernels read them.
+    # One row per group, as MVN's kernels read them.
     rows = op.reshape(values, np.array([batch, attributes["num_groups"], -1]), special_zero=False)
     normalised = op.mvn(rows, np.array([2]), True, attributes["epsilon"], "inside_sqrt")
     normalised.set_friendly_name(f"{node.get_friendly_name()}/MVN")

@@ -1,4 +1,4 @@
-"""A converted model as the two files of OpenVINO's intermediate representation, and back."""
+"""Converts OpenVINO models to the two files of its intermediate representation, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRAPH, WEIGHTS = "model.xml", "model.bin"
 
 
 def to_ir(model: ov.Model) -> Artefact:
-    """The model's files, with the weights in float32 as they are."""
+    """The model's files, with the weights unchanged in float32."""
     import openvino as ov
 
     with TemporaryDirectory() as folder:  # OpenVINO writes to files only
@@ -25,5 +25,5 @@ def to_ir(model: ov.Model) -> Artefact:
 
 
 def from_ir(artefact: Artefact) -> ov.Model:
-    """The model of `to_ir`. Raises `RuntimeError` for what OpenVINO cannot read."""
+    """The model from `to_ir`. Raises `RuntimeError` if OpenVINO cannot read it."""
     return core().read_model(model=artefact[GRAPH], weights=artefact[WEIGHTS])

@@ -1,4 +1,4 @@
-"""A model in stages that run concurrently: a thread and cores of its own for each, a micro-batch in each."""
+"""Pipelined execution: stages of a model run concurrently, each in its own thread, on its own cores."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 Values: TypeAlias = "list[Array]"
-"""What crosses a cut, in order."""
+"""The values that cross a cut, in order."""
 
 
 class Pipelined:
-    """`backend`, each of whose stages runs on its own share of the cores."""
+    """`backend`, with the model split into stages that run on their own shares of the cores."""
 
     def __init__(
         self, backend: Backend, split: Callable[[torch.nn.Module], Sequence[torch.nn.Module]]
@@ -71,7 +71,7 @@ def compile_pipeline(
 ) -> PipelineExecutable:
     """The executable of `stages`, each compiled by `backend` in a thread that may use only its `cores`.
 
-    Raises `BackendError` where what crosses a cut is not made of tensors, and whatever the backend raises.
+    Raises `BackendError` if a value that crosses a cut is not a tensor, and whatever the backend raises.
     """
     crossing = _values_at_each_cut(stages, example, settings)
     entrance, exit_ = _Entrance(settings.device_iterations), _Exit(crossing[-1][0].shape[-1], settings)
@@ -95,7 +95,7 @@ def compile_pipeline(
 def _values_at_each_cut(
     stages: Sequence[torch.nn.Module], example: Batch, settings: Settings
 ) -> list[Values]:
-    """What goes into every stage for `example`, and at the end what comes out of the last."""
+    """The inputs of each stage for `example`, and last the outputs of the last stage."""
     import torch
 
     values: tuple[torch.Tensor, ...] = (torch.from_numpy(example),)
@@ -106,15 +106,15 @@ def _values_at_each_cut(
         values = given if isinstance(given, tuple) else (given,)
         if not all(isinstance(value, torch.Tensor) for value in values):
             raise BackendError(
-                f"--pipeline-splits {settings.pipeline_splits[number]}: a value that is no tensor crosses this "
-                "cut, and engines hand over tensors alone. Name another layer (--list-layers prints every name)."
+                f"--pipeline-splits {settings.pipeline_splits[number]}: a value that is not a tensor crosses this "
+                "cut, and engines pass only tensors. Name another layer (--list-layers prints every name)."
             )
         crossing.append([np.ascontiguousarray(value.numpy()) for value in values])
     return crossing
 
 
 class PipelineExecutable:
-    """Micro-batches go in at the first stage and come out of the last one in the same order."""
+    """Feeds micro-batches into the first stage; the last one returns them in the same order."""
 
     def __init__(
         self,
@@ -125,9 +125,9 @@ class PipelineExecutable:
         settings: Settings,
     ) -> None:
         self._entrance, self._exit, self._threads, self._settings = entrance, exit_, threads, settings
-        # The interpreter waits for threads before it ends: those of an interrupted run, which closed nothing, too.
+        # The interpreter waits for threads before it exits, also after an interrupted run, which closed nothing.
         self._stop = finalize(self, _stop, threads)
-        # Nothing is handed over for synthetic data: the first stage computes on an array made here.
+        # Synthetic data is never handed over: the first stage computes on an array created here.
         self._device_data = (
             [example.copy()] * settings.device_iterations if settings.data == "synthetic" else None
         )
@@ -172,33 +172,33 @@ def _effective(threads: Sequence[_StageThread], settings: Settings) -> Effective
 
 
 class _Inlet(Protocol):
-    """Where a stage takes micro-batches from."""
+    """The end of a queue from which a stage takes micro-batches."""
 
     def take(self) -> Values | None:
         """Waits for the next micro-batch; None after `close`."""
 
     def release(self, values: Values) -> None:
-        """The stage has read them."""
+        """Marks the arrays as read."""
 
     def close(self) -> None:
-        """Lets a stage that waits here go."""
+        """Unblocks a stage that waits here."""
 
 
 class _Outlet(Protocol):
-    """Where a stage leaves micro-batches."""
+    """The end of a queue to which a stage writes micro-batches."""
 
     def room(self) -> Values | None:
         """Waits for arrays to write the next micro-batch into; None after `close`."""
 
     def put(self, values: Values) -> None:
-        """The stage has written them."""
+        """Marks the arrays as written."""
 
     def close(self) -> None:
-        """Lets a stage that waits here go."""
+        """Unblocks a stage that waits here."""
 
 
 class _Cut:
-    """Between two stages: two sets of arrays, of which one is written while the other is read."""
+    """Between two stages: a double buffer, of which one half is written while the other is read."""
 
     def __init__(self, like: Values) -> None:
         self._filled: SimpleQueue[Values | None] = SimpleQueue()
@@ -247,7 +247,7 @@ class _Entrance:
 
 
 class _Exit:
-    """Behind the last stage, which writes straight into the host call's outputs, one slot after the other."""
+    """After the last stage, which writes directly into the host call's outputs, slot by slot."""
 
     def __init__(self, classes: int, settings: Settings) -> None:
         shape = (settings.device_iterations, settings.micro_batch_size, classes)
@@ -266,25 +266,25 @@ class _Exit:
         self._arrived.put(None)
 
     def fail(self, error: BaseException) -> None:
-        """A stage died of `error`: what was in flight will never arrive."""
+        """Records that `error` ended a stage: what was in flight will never arrive."""
         self._failure = error
         self._arrived.put(None)
 
     def wait(self) -> None:
-        """Waits for the next micro-batch; raises what a stage died of, now and ever after."""
+        """Waits for the next micro-batch; raises the error that ended a stage, on each call from then on."""
         if self._failure is None:
             self._arrived.get()
         if self._failure is not None:
             raise self._failure
 
     def close(self) -> None:
-        """Nobody waits for room here."""
+        """No stage waits here."""
 
 
 class _StageThread:
-    """Compiles and runs one stage in one pinned thread, so that threads the engine starts are pinned with it.
+    """Compiles and runs one stage in one pinned thread, so that the engine's own threads inherit its cores.
 
-    What the engine made never leaves this thread, which also frees it: nobody else holds a reference, not even the
+    Objects of the engine never leave this thread, which also frees them: nothing else holds a reference, not even the
     traceback of an error.
     """
 
@@ -297,7 +297,7 @@ class _StageThread:
     def compile(
         self, backend: Backend, stage: torch.nn.Module, inputs: Values, outputs: Values, settings: Settings
     ) -> None:
-        """Compiles, runs the stage once, reads back where it ran, and starts to serve."""
+        """Compiles the stage, runs it once, reads back where it ran, and starts to serve."""
 
         def first_run() -> Stage:
             engine = backend.compile_stage(stage, inputs, settings)
@@ -309,7 +309,7 @@ class _StageThread:
             return engine
 
         ready: Future[tuple[Effective, tuple[int, ...]]] = Future()
-        # One task for the stage's whole life: an interruption between two would leave an engine to this thread.
+        # One task for the stage's whole life: an interruption between two would leave an engine to the calling thread.
         self._thread.submit(self._live, [first_run], ready)
         self.effective, cores = ready.result()
         pinned = set(cores) == set(self._cores)
@@ -331,7 +331,7 @@ class _StageThread:
             with closing(first_run.pop()()) as engine:
                 ready.set_result((engine.effective, cores_in_use()))
                 self._serve(engine)
-        # Whatever it is, a stage that died silently would leave the host waiting for ever.
+        # Whatever it is: a stage that ended silently would leave the host waiting forever.
         except BaseException as error:
             _clear_frames(error)
             if ready.done():
@@ -355,7 +355,7 @@ def _pin_this_thread(cores: Sequence[int]) -> None:
 
 
 def _clear_frames(error: BaseException | None) -> None:
-    """Lets go of the local variables that the traceback of `error`, and of what it came of, keeps alive."""
+    """Releases the local variables that the tracebacks of `error` and of its causes keep alive."""
     while error is not None:
         traceback.clear_frames(error.__traceback__)
         error = error.__cause__ or error.__context__

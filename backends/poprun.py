@@ -1,4 +1,4 @@
-"""What poprun, the launcher of the Poplar SDK, made of this process."""
+"""The place of this process in a run of poprun, the launcher of the Poplar SDK."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 @dataclass(frozen=True)
 class PoprunInstance:
-    """This process is `index` of `count`; the model's replicas are spread over all of them."""
+    """This process is number `index` of `count`; the model's replicas are distributed over all of them."""
 
     index: int
     count: int
@@ -19,7 +19,7 @@ class PoprunInstance:
 
 @lru_cache(maxsize=1)
 def poprun_instance() -> PoprunInstance | None:
-    """The place of this process in a run of poprun; None outside one. popdist is initialised once."""
+    """The instance that this process is; None outside poprun. Initialises popdist once."""
     if find_spec("popdist") is None:
         return None
     import popdist

@@ -1,4 +1,4 @@
-"""Graphcore IPUs by PopTorch, from the Poplar SDK (docs/ipu.md holds this file against its facts)."""
+"""PopTorch, from the Poplar SDK, on Graphcore IPUs (docs/ipu.md lists the facts about it that are checked here)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class PoptorchBackend:
-    """One process computes on all replicas and stages (under poprun, on those of its instance)."""
+    """Runs all replicas and stages in one process (under poprun, those of its instance)."""
 
     name, device_kind = "poptorch", "ipu"
 
@@ -49,7 +49,7 @@ class PoptorchBackend:
     def mark_stages(self, layers: Sequence[torch.nn.Module]) -> None:
         import poptorch
 
-        # What comes before the first of them is on IPU 0.
+        # The layers before the first of them are on IPU 0.
         for ipu, layer in enumerate(layers, start=1):
             poptorch.BeginBlock(layer, ipu_id=ipu)
 
@@ -68,7 +68,7 @@ class PoptorchBackend:
         return PoptorchExecutable(executor, dtype, example, settings)
 
     def compile_stage(self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings) -> Stage:
-        raise BackendError("--pipeline-splits: PopTorch cuts models itself, so it compiles no single stage")
+        raise BackendError("--pipeline-splits: PopTorch splits models itself, so it compiles no single stage")
 
     def loader(self, dataset: torch.utils.data.Dataset[Any], settings: Settings) -> Loader:
         import poptorch
@@ -80,7 +80,7 @@ class PoptorchBackend:
             dataset,
             batch_size=settings.micro_batch_size,
             num_workers=settings.dataloader_worker or available_cores(),
-            # The dataset already is this instance's share, by the same rule as on other devices.
+            # The dataset is already this instance's share, by the same rule as on other devices.
             auto_distributed_partitioning=False,
             mode=modes.AsyncRebatched if rebatched else modes.Async,
             async_options={"load_indefinitely": True},
@@ -90,7 +90,7 @@ class PoptorchBackend:
 
 
 class PoptorchExecutable:
-    """Micro-batches of all replicas in one piece, in one call."""
+    """Passes the micro-batches of all replicas as one array, in one call."""
 
     def __init__(
         self, executor: poptorch.PoplarExecutor, dtype: torch.dtype, example: Batch, settings: Settings
@@ -99,7 +99,7 @@ class PoptorchExecutable:
 
         self._executor, self._dtype, self._settings = executor, dtype, settings
         self._device, self._closed = ipu_name(settings), False
-        # Zeros are memory that is not there until it is written, so compiling for a host call takes none.
+        # The system allocates zeroed memory only when it is written, so compiling for a host call takes none.
         shape = (settings.samples_per_host_call, *example.shape[1:])
         placeholder = torch.zeros(shape, dtype=torch.from_numpy(example[:1]).dtype)
         executor.compile(placeholder)
@@ -108,7 +108,7 @@ class PoptorchExecutable:
 
     @property
     def effective(self) -> Effective:
-        """`dtype` is that of the weights until there are outputs, and theirs from then on."""
+        """The settings in effect; `dtype` is that of the weights until there are outputs, then that of the outputs."""
         settings = self._settings
         return Effective(
             engine="poptorch",
@@ -121,7 +121,7 @@ class PoptorchExecutable:
             details={
                 "partials": "float16" if settings.half_partial else "float32",
                 "execution": "sharded" if settings.num_io_tiles else "pipelined",
-                "latency_source": "host call's time per micro-batch (PopTorch tells none for synthetic data)"
+                "latency_source": "host call's time per micro-batch (PopTorch reports none for synthetic data)"
                 if self._device_data is not None
                 else "PopTorch's getLatency",
                 **self._report(),
@@ -141,7 +141,7 @@ class PoptorchExecutable:
             np.multiply(self._executor.getLatency(), 1e9, out=self._round_trip_ns, casting="unsafe")
         else:
             self._round_trip_ns[:] = self._time_of_micro_batch(time.perf_counter_ns() - start_ns)
-            logits = logits[:0]  # the device handed nothing out
+            logits = logits[:0]  # the device returned nothing
         by_micro_batch = logits.view(-1, self._settings.micro_batch_size, logits.shape[-1])
         return HostCall(by_micro_batch.numpy(), self._round_trip_ns, round_trip_is_range=True)
 
@@ -158,15 +158,15 @@ class PoptorchExecutable:
         }
 
     def _time_of_micro_batch(self, host_call_ns: int) -> int:
-        """Of n micro-batches in a pipeline of s stages, each takes s of the n + s - 1 steps of a host call."""
+        """With n micro-batches in a pipeline of s stages, each takes s of the n + s - 1 steps of a host call."""
         stages = 1 if self._settings.num_io_tiles else self._settings.stages
         return host_call_ns * stages // (self._settings.device_iterations + stages - 1)
 
 
 def backend(name: str, device: str) -> Backend:
-    """PopTorch, on IPUs alone."""
+    """PopTorch, on IPUs only."""
     if device not in ("auto", "ipu"):
         raise BackendError(
-            f"--device {device}: {name} runs on IPUs alone; leave --device out, or give another backend"
+            f"--device {device}: {name} runs on IPUs only; leave --device out, or give another backend"
         )
     return PoptorchBackend()

@@ -1,4 +1,4 @@
-"""Whether PopTorch can be used here, and the IPU that it computes or compiles for."""
+"""Whether PopTorch is usable, and the IPU that it computes or compiles for."""
 
 from __future__ import annotations
 
@@ -17,39 +17,39 @@ DEFAULT_OFFLINE_VERSION = 2
 
 
 def poptorch_availability() -> Availability:
-    """Which of the reasons it is that PopTorch cannot be imported, or whether there is an IPU."""
+    """Whether PopTorch imports (and if not, why), and whether there is an IPU."""
     if find_spec("poptorch") is None:
         return Availability(
             False,
             "the package poptorch is not installed",
-            "it comes with the Poplar SDK and not from PyPI: pip install <poplar-sdk>/poptorch-*.whl, "
+            "it comes with the Poplar SDK, not from PyPI: pip install <poplar-sdk>/poptorch-*.whl, "
             "then source <poplar-sdk>/enable",
         )
     try:
         import poptorch
     except ImportError as error:
         return Availability(
-            False, f"the Poplar SDK is not enabled ({_words(error)})", "source <poplar-sdk>/enable"
+            False, f"the Poplar SDK is not enabled ({_message(error)})", "source <poplar-sdk>/enable"
         )
     except AssertionError as error:
         return Availability(
             False,
-            f"poptorch was built for another version of torch than {_version('torch')} ({_words(error)})",
-            "install that version beside it (PopTorch 3.4: pip install torch==2.0.1)",
+            f"poptorch was built for another version of torch than {_version('torch')} ({_message(error)})",
+            "install that version (PopTorch 3.4: pip install torch==2.0.1)",
         )
-    # Whatever else a half-installed SDK raises: asking whether an engine is usable never fails.
+    # Whatever else a half-installed SDK raises: `available` never raises.
     except Exception as error:
-        words = f"{type(error).__name__}: {_words(error)}"
+        reason = f"{type(error).__name__}: {_message(error)}"
         return Availability(
-            False, f"poptorch cannot be imported ({words})", "reinstall the wheel of the Poplar SDK"
+            False, f"poptorch cannot be imported ({reason})", "reinstall the wheel of the Poplar SDK"
         )
     if poptorch.ipuHardwareIsAvailable():
         return Availability(True)
-    return Availability(True, "no IPU is here", "check gc-info -l", device_absent=True)
+    return Availability(True, "no IPU was found", "check gc-info -l", device_absent=True)
 
 
 def refuse_absent_ipus(settings: Settings) -> None:
-    """Raises `BackendError` where a run needs more IPUs than there are; compiling needs none."""
+    """Raises `BackendError` if a run needs more IPUs than there are; compiling needs none."""
     import poptorch
 
     needed = settings.replicas * settings.stages
@@ -57,18 +57,18 @@ def refuse_absent_ipus(settings: Settings) -> None:
         return
     raise BackendError(
         f"--replicas {settings.replicas} with {settings.stages} stage{'s' * (settings.stages > 1)}: needs {needed} "
-        f"IPU{'s' * (needed > 1)}, which are not here (gc-info -l lists those that are); --compile-only compiles "
-        "without an IPU, POPTORCH_IPU_MODEL=1 runs on Poplar's simulator, --device cpu on the CPU"
+        f"IPU{'s' * (needed > 1)}, and there are fewer (gc-info -l lists them); --compile-only compiles without an "
+        "IPU, POPTORCH_IPU_MODEL=1 runs on Poplar's simulator, --device cpu on the CPU"
     )
 
 
 def on_ipu_model() -> bool:
-    """Whether PopTorch was told to run on Poplar's simulator."""
+    """Whether the environment selects Poplar's simulator."""
     return os.environ.get("POPTORCH_IPU_MODEL") == "1"
 
 
 def offline_version(settings: Settings) -> int:
-    """The IPU that `--compile-only` compiles for: the one asked for, else the one here, else PopTorch's default."""
+    """The version that `--compile-only` compiles for: as requested, else this machine's IPU, else the default."""
     import poptorch
 
     if settings.offline_target_ipu_version:
@@ -77,7 +77,7 @@ def offline_version(settings: Settings) -> int:
 
 
 def ipu_name(settings: Settings) -> str:
-    """The device as a reader knows it."""
+    """The device's name for the report."""
     import poptorch
 
     if settings.compile_only:
@@ -96,5 +96,5 @@ def _version(package: str) -> str:
         return "of an unknown version"
 
 
-def _words(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     return " ".join(str(error).split())[:300]

@@ -1,4 +1,4 @@
-"""The driver's settings as PopTorch's options."""
+"""Translates the driver's settings into PopTorch's options."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 PREFETCH_WITH_IO_TILES = 3
-"""Host calls' micro-batches that wait on the device while I/O tiles fetch the next ones."""
+"""Micro-batches buffered on the device while I/O tiles fetch the next ones."""
 
 
 def poptorch_options(settings: Settings) -> poptorch.Options:
-    """Options made afresh: the first model or data loader that uses them freezes them, so each needs its own."""
+    """New options: the first model or data loader that uses them freezes them, so each needs its own."""
     import poptorch
     import torch
 
@@ -43,7 +43,7 @@ def poptorch_options(settings: Settings) -> poptorch.Options:
 
 
 def engine_options(settings: Settings) -> dict[str, str]:
-    """Options of the Poplar engine, which knows them as text."""
+    """Options of the Poplar engine, as strings."""
     options = {"target.deterministicWorkers": "portable"}
     if profiles_here(settings):
         options = {
@@ -58,7 +58,7 @@ def engine_options(settings: Settings) -> dict[str, str]:
 
 
 def profiles_here(settings: Settings) -> bool:
-    """Whether this process is the one that `--profile` is about: the first of poprun's."""
+    """Whether `--profile` applies to this process: under poprun, only to the first."""
     instance = poprun_instance()
     return settings.profile and (instance is None or instance.index == 0)
 
@@ -68,6 +68,6 @@ def _replicated(settings: Settings) -> poptorch.Options:
 
     if poprun_instance() is None:
         return poptorch.Options().replicationFactor(settings.replicas)
-    import popdist.poptorch  # whose options have the number of replicas from poprun
+    import popdist.poptorch  # its options take the number of replicas from poprun
 
     return popdist.poptorch.Options(ipus_per_replica=settings.stages)

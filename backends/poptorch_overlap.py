@@ -1,4 +1,4 @@
-"""Input and output of a model that overlap with its computing (`--num-io-tiles`)."""
+"""Input and output that overlap with computation (`--num-io-tiles`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 class OverlappedIO(torch.nn.Module):
-    """`model`, whose input is fetched and whose output is stored while other micro-batches are computed."""
+    """`model`, with its input fetched and its output stored while other micro-batches are computed."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()

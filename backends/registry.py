@@ -1,4 +1,4 @@
-"""Which backend runs: by name, or `auto`, the first of a fixed order that is usable here."""
+"""Selects the backend: by name, or `auto`, the first usable one in a fixed order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import cast
 
 from backends.base import Availability, Backend, BackendError
 
-# name -> module; the module is imported, and with it the engine, only when the backend is asked for.
+# name -> module, which is imported only when the backend is requested.
 MODULES = {
     "openvino": "backends.openvino",
     "onnxruntime": "backends.onnxruntime",
@@ -19,10 +19,10 @@ MODULES = {
     "poptorch": "backends.poptorch",
 }
 
-# IPU and CUDA before the CPU: who has one means it. CUDA: inductor's kernels, which need no export, before
-# eager ones. CPU, in 16 bits: only OpenVINO and torch use such arithmetic, and OpenVINO is the faster by 1.5
-# to 6 times; in float32 OpenVINO and ONNX Runtime are within 10% of each other, and OpenVINO needs no ONNX
-# export. So one order a device serves both precisions.
+# IPU and CUDA before the CPU: a machine that has one is meant to use it. CUDA: inductor's kernels, which need no
+# export, before eager ones. CPU, in 16 bits: only OpenVINO and torch use such arithmetic, and OpenVINO is 1.5 to 6
+# times faster; in float32 OpenVINO and ONNX Runtime are within 10% of each other, and OpenVINO needs no ONNX export. So
+# one order per device serves both precisions.
 AUTO_ORDER = {
     "ipu": ("poptorch",),
     "cuda": ("torch-compile", "torch", "onnxruntime"),
@@ -30,7 +30,7 @@ AUTO_ORDER = {
 }
 
 
-# backend -> the distributions that may hold its engine
+# backend -> the distributions that may contain its engine
 DISTRIBUTIONS = {
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
     "torch-compile": ("torch",),
@@ -40,10 +40,13 @@ DISTRIBUTIONS = {
 def choose(name: str, device: str = "auto", without: Mapping[str, str] | None = None) -> Backend:
     """The backend called `name` on `device` (`auto`, `cpu`, `cuda`, `ipu`).
 
-    `auto` for the name is the first usable one of `AUTO_ORDER`, which for both is also that of the devices; `without`
-    names backends that it passes over, each with the reason.
-    Raises `BackendError` for an unknown name (with the near ones), for an engine that is not usable
-    here (with what to install), and for a device that the engine does not run on.
+    `name` `auto` selects the first usable backend in `AUTO_ORDER`; `device` `auto` tries the devices in that order.
+
+    Args:
+        without: Backends that `auto` passes over, each with the reason.
+
+    Raises:
+        BackendError: The name is unknown, the engine is not usable, or it does not run on the device.
     """
     if name == "auto":
         return _first_usable(_devices(device), without or {})
@@ -70,18 +73,18 @@ def load(name: str, device: str = "auto") -> Backend:
 
 
 def auto_order(device: str) -> str:
-    """The names that `auto` goes through on `device`, in its order and for a reader."""
+    """The backends that `auto` tries on `device`, in order, as text."""
     return "; ".join(f"{', '.join(AUTO_ORDER[kind])} ({kind})" for kind in _devices(device))
 
 
 def alternative(name: str, device: str) -> str | None:
-    """The first other backend of `AUTO_ORDER` that is usable on `device` (`cpu`, `cuda`, `ipu`), if there is one."""
+    """The first other usable backend in `AUTO_ORDER` on `device` (`cpu`, `cuda`, `ipu`), or None."""
     others = (other for other in AUTO_ORDER.get(device, ()) if other != name)
     return next((other for other in others if load(other, device).available().usable), None)
 
 
 def engine_version(name: str) -> str:
-    """The version of the engine's installed distribution; empty where none is installed."""
+    """The version of the engine's installed distribution; empty if none is installed."""
     for distribution in DISTRIBUTIONS.get(name, (name,)):
         try:
             return version(distribution)
@@ -96,7 +99,7 @@ def _first_usable(devices: Sequence[str], without: Mapping[str, str]) -> Backend
         for name in AUTO_ORDER[device]:
             if name in without:
                 refused[f"{name} on {device}"] = Availability(
-                    False, without[name], f"--backend {name} tries it again"
+                    False, without[name], f"--backend {name} retries it"
                 )
                 continue
             backend = load(name, device)
@@ -106,8 +109,8 @@ def _first_usable(devices: Sequence[str], without: Mapping[str, str]) -> Backend
             refused[f"{name} on {device}"] = state
     reasons = "; ".join(f"{what}: {state.reason} ({state.remedy})" for what, state in refused.items())
     raise BackendError(
-        "--backend auto: no backend is usable here; those of a CPU are in the environment that `make setup` makes "
-        f"(. .venv/bin/activate). Each in turn: {reasons}"
+        "--backend auto: no backend is usable; `make setup` installs those for the CPU into .venv "
+        f"(. .venv/bin/activate). Reasons: {reasons}"
     )
 
 

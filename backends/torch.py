@@ -17,7 +17,6 @@ from backends.device import compute_dtype, device_name, synchronize, torch_sees_
 from backends.inductor_folder import inductor_folder
 from backends.profiling.profile import Profile
 from backends.profiling.torch import profile_model
-from backends.torch_stage import TorchStage
 from measurement.machine import available_cores
 
 if TYPE_CHECKING:
@@ -65,9 +64,9 @@ class TorchBackend:
         leave_breadcrumb(engine=self.name, phase="compiling")
         without_tf32(self.device_kind, settings.precision)
         torch.set_num_threads(settings.threads or available_cores())
-        # Channels last is what the engine's own convolutions read. Over the 13 models at micro-batches of 1 and 8 it
-        # is 1.2 times as fast (geometric mean, AVX512-BF16), and slower, by up to 17%, in float32 at micro-batch 1
-        # for the deep resnets and the resnexts.
+        # Channels last is the layout of the engine's own convolutions. Over the 13 models at micro-batches of 1 and 8
+        # it is 1.2 times as fast (geometric mean, AVX512-BF16), but up to 17% slower in float32 at micro-batch 1 for
+        # the deep resnets and the resnexts.
         placed = model.to(self.device_kind).to(dtype).to(memory_format=torch.channels_last)
         if self.name == "torch-compile":
             return torch.compile(placed, dynamic=False, options={"freezing": True})
@@ -75,9 +74,9 @@ class TorchBackend:
 
 
 class TorchCompileBackend(TorchBackend):
-    """Inductor's machine code can be kept; the weights, and so the model, are needed all the same."""
+    """Caches inductor's machine code; restoring still needs the weights, and so the model."""
 
-    artefact_settings: tuple[str, ...] = ("threads",)  # they are in the code
+    artefact_settings: tuple[str, ...] = ("threads",)  # they are compiled into the code
 
     def compile_and_keep(
         self, model: torch.nn.Module, example: Batch, settings: Settings
@@ -93,7 +92,7 @@ class TorchCompileBackend(TorchBackend):
 
 
 def _inductor_on(device_kind: str) -> Availability:
-    """Whether inductor can compile what it writes: C++ for a CPU; for CUDA, Triton kernels and C that starts them."""
+    """Whether inductor can compile its code: C++ for a CPU; for CUDA, Triton kernels and C code that launches them."""
     if device_kind == "cpu":
         if not (shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")):
             return Availability(False, "inductor finds no C++ compiler", "apt-get install g++, or set CXX")
@@ -102,7 +101,7 @@ def _inductor_on(device_kind: str) -> Availability:
         return Availability(
             False, "inductor needs the package triton for CUDA", "pip install triton, or give --backend torch"
         )
-    # Triton takes no other compiler where CC is set.
+    # With CC set, Triton uses no other compiler.
     if not any(map(shutil.which, [os.environ["CC"]] if "CC" in os.environ else ["gcc", "clang"])):
         return Availability(False, "triton finds no C compiler", "apt-get install gcc, or set CC")
     return Availability(True)
@@ -124,7 +123,7 @@ def _effective(name: str, dtype: torch.dtype, device: str) -> Effective:
 
 
 class TorchExecutable:
-    """Micro-batches one after the other in the caller's thread."""
+    """Computes one micro-batch at a time in the caller's thread."""
 
     def __init__(
         self,
@@ -141,7 +140,7 @@ class TorchExecutable:
         pixels = self._on_device(example)
         self._device_data = pixels if settings.data == "synthetic" else None
         with torch.no_grad():
-            logits = run(pixels)  # the first call is where inductor compiles
+            logits = run(pixels)  # inductor compiles in the first call
         shape = (settings.device_iterations, settings.micro_batch_size, logits.shape[-1])
         round_trip_ns, transfer_ns = np.zeros((2, settings.device_iterations), np.int64)
         self._call = HostCall(np.zeros(shape, np.float32), round_trip_ns, transfer_ns=transfer_ns)
@@ -157,7 +156,7 @@ class TorchExecutable:
             self._call.transfer_ns,
         )
         assert transfer_ns is not None
-        # Not inference_mode: inductor's frozen code is made for no_grad alone.
+        # Not inference_mode: inductor's frozen code supports no_grad only.
         with torch.no_grad():
             for slot, batch in enumerate(batches):
                 start_ns = clock()
@@ -175,19 +174,49 @@ class TorchExecutable:
         return profile_model(self.model, inputs, host_calls, self._device)
 
     def close(self) -> None:
-        """Nothing outlives the object."""
+        """Nothing to release."""
 
     def _on_device(self, batch: Batch) -> torch.Tensor:
         import torch
 
         pixels = torch.from_numpy(batch)
-        # 8-bit pixels stay so: the model itself turns them into numbers of its own dtype.
+        # 8-bit pixels stay 8-bit: the model converts them to its own dtype.
         dtype = pixels.dtype if pixels.dtype == torch.uint8 else self._dtype
         return pixels.to(self._device, dtype).contiguous(memory_format=torch.channels_last)
 
 
+class TorchStage:
+    """A stage of a pipeline. Values between stages are float32 on the host, as numpy has no bfloat16; this is exact."""
+
+    def __init__(self, run: Callable[..., object], dtype: torch.dtype, effective: Effective) -> None:
+        self.effective = effective
+        self._run: Callable[..., object] | None = run
+        self._dtype = dtype
+
+    def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
+        import torch
+
+        assert self._run is not None
+        with torch.no_grad():
+            given = self._run(*map(self._on_device, inputs))
+            values = given if isinstance(given, tuple) else (given,)
+            for array, value in zip(outputs, values, strict=True):
+                torch.from_numpy(array).copy_(value)
+
+    def close(self) -> None:
+        self._run = None
+
+    def _on_device(self, array: Array) -> torch.Tensor:
+        import torch
+
+        value = torch.from_numpy(array)
+        layout = torch.channels_last if value.dim() == 4 else torch.preserve_format
+        # Integers, such as 8-bit pixels, are left as they are: the model converts them to its own dtype.
+        return value.to(self._dtype if value.is_floating_point() else value.dtype, memory_format=layout)
+
+
 def backend(name: str, device: str) -> Backend:
-    """Eager or compiled torch on `device` (`auto`: CUDA where torch finds it)."""
+    """Eager or compiled torch on `device` (`auto`: CUDA if torch finds a device)."""
     if device == "auto":
         device = "cuda" if find_spec("torch") and torch_sees_cuda() else "cpu"
     return TorchCompileBackend(name, device) if name == "torch-compile" else TorchBackend(name, device)

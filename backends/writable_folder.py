@@ -1,4 +1,4 @@
-"""Folders that files are written to at the end of a run: tried before anything costly is done."""
+"""Checks, before anything costly is done, folders to which a run writes at its end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def make_writable(folder: Path) -> None:
-    """Makes `folder` if need be, and a file in it, which is gone again. Raises `OSError` where that cannot be."""
+    """Creates `folder` if needed, and a temporary file in it. Raises `OSError` if either fails."""
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / f".{secrets.token_hex(8)}.partial"
     probe.touch(exist_ok=False)

@@ -1,5 +1,5 @@
-"""Benchmarks of the suite itself: ratios measured side by side (`make bench`)."""
+"""Benchmarks of the suite itself, as ratios (`make bench`)."""
 
 from driver.telemetry import switch_off
 
-switch_off()  # for every command of this folder, before an engine is imported
+switch_off()  # for every command in this folder, before an engine is imported

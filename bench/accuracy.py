@@ -43,12 +43,12 @@ BOLD = "**"
 
 
 def main() -> int:
-    """0 if all that was measured is as wanted, else 1."""
-    as_wanted = _renewed(FLOAT32, _float32())
+    """Exit code 0, or 1 if a value misses its target."""
+    on_target = _renewed(FLOAT32, _float32())
     if not has_native_bfloat16():
-        print(f"no native bfloat16 here: the section {SIXTEEN_BIT!r} stays as it is", file=sys.stderr)
-        return int(not as_wanted)
-    return int(not (_renewed(SIXTEEN_BIT, _sixteen_bit()) and as_wanted))
+        print(f"this CPU has no native bfloat16: section {SIXTEEN_BIT!r} is not renewed", file=sys.stderr)
+        return int(not on_target)
+    return int(not (_renewed(SIXTEEN_BIT, _sixteen_bit()) and on_target))
 
 
 def _renewed(name: str, measured: Iterator[str]) -> bool:
@@ -57,8 +57,8 @@ def _renewed(name: str, measured: Iterator[str]) -> bool:
     return not any(BOLD in line for line in lines)
 
 
-def _cell(text: str, as_wanted: bool) -> str:
-    return text if as_wanted else f"{BOLD}{text}{BOLD}"
+def _cell(text: str, on_target: bool) -> str:
+    return text if on_target else f"{BOLD}{text}{BOLD}"
 
 
 def _float32() -> Iterator[str]:
@@ -120,8 +120,8 @@ def _views(
 ) -> NDArray[np.float32]:
     """Ten crops of each photograph, normalised: `(number, 3, height, width)` float32, always the same.
 
-    The usual ten: the four corners and the middle of the image whose short side has that many pixels (256/224 of the
-    input), and their mirror images. The first views are of the first crop of all photographs.
+    Resizes each photograph to each of `short_sides` (default: 256/224 of the input), and takes the four corners and
+    the centre, each also mirrored. The first views are the first crop of each photograph.
     """
     spec = input_spec(model)
     crops = [
@@ -142,7 +142,7 @@ def _views(
 def _logits(
     model: str, engine: str, precision: str, pixels: NDArray[np.float32]
 ) -> tuple[NDArray[np.float32], str]:
-    """Logits `(len(pixels), classes)`, and the dtype that the engine really computed in."""
+    """Logits `(len(pixels), classes)`, and the dtype that the engine computed in."""
     flags = {
         "model": model,
         "data": "generated",

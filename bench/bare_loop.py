@@ -1,4 +1,4 @@
-"""What a person would write to time resnet50 with OpenVINO: the yardstick for the driver's memory."""
+"""A minimal script that times resnet50 with OpenVINO: the reference for the driver's memory."""
 
 import time
 

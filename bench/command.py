@@ -1,4 +1,4 @@
-"""Commands as they are timed: on a machine that has run them before."""
+"""Commands to be timed, with their bytecode already cached."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from collections.abc import Sequence
 
 
 def run_command(command: Sequence[str]) -> None:
-    """Runs it with its bytecode kept, whatever the environment says of that. Raises CalledProcessError if it fails."""
+    """Runs it with bytecode caching, whatever the environment sets. Raises `CalledProcessError` if it fails."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     subprocess.run(command, stdout=subprocess.DEVNULL, check=True, env=environment)

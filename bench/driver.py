@@ -1,4 +1,4 @@
-"""The driver against bare loops, against OpenVINO's own benchmark tool, and against the cores' bound."""
+"""The driver compared with bare loops, OpenVINO's own benchmark tool, and the bound that the cores set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ import numpy as np
 import psutil
 
 from bench.engines import ROUND_S, bare_throughput, driver_throughput, subject
-from bench.rounds import ROUNDS, Ratio, alternate, ratio
+from bench.rounds import ROUNDS, alternate, ratio
+from bench.targets import Row, Target
 from datasets.images import find_images
 from driver.data import open_source
 from measurement.loop import measure
@@ -30,18 +31,18 @@ main()
 """
 
 
-def measure_all() -> Iterator[Ratio]:
-    """The lines on the driver, one by one."""
+def measure_all() -> Iterator[Row]:
+    """The rows of the driver."""
     yield from against_bare_loops()
     yield against_benchmark_app()
-    yield against_shared_cores("resnet50", wanted="≥ 0.97")
-    yield against_shared_cores("mobilenet-v3-large", wanted="≥ 0.92")
+    yield against_shared_cores("resnet50", target=Target(at_least=0.97))
+    yield against_shared_cores("mobilenet-v3-large", target=Target(at_least=0.92))
     yield outside_the_engine()
     yield peak_memory()
     yield memory_over_time()
 
 
-def against_bare_loops() -> Iterator[Ratio]:
+def against_bare_loops() -> Iterator[Row]:
     for model, micro_batch_size, device_iterations in (
         ("resnet50", 8, 1),
         ("resnet50", 8, 8),
@@ -53,12 +54,14 @@ def against_bare_loops() -> Iterator[Ratio]:
             f"driver / bare loop: {model}, micro-batch {micro_batch_size}, {device_iterations} device iterations, "
             f"{engine.engine} {engine.dtype}"
         )
-        yield ratio(what, alternate(driver_throughput(of), bare_throughput(of)), "≥ 0.98", "samples/sec")
+        yield ratio(
+            what, alternate(driver_throughput(of), bare_throughput(of)), Target(at_least=0.98), "samples/sec"
+        )
         of.executable.close()
 
 
-def against_benchmark_app() -> Ratio:
-    """The same OpenVINO model, saved, in OpenVINO's tool, with its throughput hint."""
+def against_benchmark_app() -> Row:
+    """The same OpenVINO model in OpenVINO's tool, with its throughput hint."""
     import openvino as ov
 
     from backends.openvino import convert
@@ -85,11 +88,11 @@ def against_benchmark_app() -> Ratio:
     what = (
         f"driver / benchmark_app -hint throughput: resnet50, micro-batch 8, {of.executable.effective.dtype}"
     )
-    return ratio(what, pairs, "≥ 1.0", "samples/sec")
+    return ratio(what, pairs, Target(at_least=1), "samples/sec")
 
 
-def against_shared_cores(model: str, wanted: str) -> Ratio:
-    """Real data against 1 / (compute seconds + decode seconds per image), each measured alone."""
+def against_shared_cores(model: str, target: Target) -> Row:
+    """Real data compared with 1 / (compute seconds + decode seconds per image), each measured alone."""
     flags = {"model": model, "micro_batch_size": 8, "device_iterations": 8, "eight_bit_io": True}
     generated = subject(**flags)
     real = subject(**flags, data="real")
@@ -109,11 +112,11 @@ def against_shared_cores(model: str, wanted: str) -> Ratio:
     pairs = alternate(driver_throughput(real, images), lambda: 1 / (1 / compute() + 1 / decode()))
     for of in (generated, real):
         of.executable.close()
-    return ratio(f"driver on real data / bound of the shared cores: {model}", pairs, wanted, "samples/sec")
+    return ratio(f"driver on real data / bound of the shared cores: {model}", pairs, target, "samples/sec")
 
 
-def peak_memory() -> Ratio:
-    """Whole processes: the driver's own peak, and that of a script that builds, compiles and loops."""
+def peak_memory() -> Row:
+    """Peak memory of whole processes: the driver, and a script that builds, compiles and loops."""
     flags = ["--model", "resnet50", "--micro-batch-size", "8", "--device-iterations", "8"]
     driver = [
         sys.executable,
@@ -127,11 +130,13 @@ def peak_memory() -> Ratio:
     ]
     bare = [sys.executable, "-m", "bench.bare_loop"]
     pairs = alternate(lambda: _peak_mib(driver), lambda: _peak_mib(bare), rounds=3)
-    return ratio("peak memory, driver / bare loop: resnet50, generated data", pairs, "≤ 1.15", "MiB")
+    return ratio(
+        "peak memory, driver / bare loop: resnet50, generated data", pairs, Target(at_most=1.15), "MiB"
+    )
 
 
-def outside_the_engine() -> Ratio:
-    """Time of a host call that is not its micro-batch's round trip."""
+def outside_the_engine() -> Row:
+    """The part of a host call outside the round trip of its micro-batch."""
     of = subject(model="mobilenet-v3-small", micro_batch_size=1, device_iterations=1)
     medians_us = []
     for _ in range(ROUNDS):
@@ -140,18 +145,18 @@ def outside_the_engine() -> Ratio:
         medians_us.append(float(np.median(found.host_call_ns - found.round_trip_ns)) / 1e3)
     of.executable.close()
     middle = statistics.median(medians_us)
-    return Ratio(
+    return Row(
         "microseconds per host call outside the engine: mobilenet-v3-small, micro-batch 1",
         middle,
         min(medians_us),
         max(medians_us),
-        "≤ 20",
+        Target(at_most=20),
         f"of {np.median(found.host_call_ns) / 1e3:.0f} µs per host call",
     )
 
 
-def memory_over_time() -> Ratio:
-    """Resident memory over 2,000 host calls of real data: the last tenth against the second."""
+def memory_over_time() -> Row:
+    """Resident memory over 2,000 host calls of real data: the last tenth / the second."""
     of = subject(model="mobilenet-v3-small", micro_batch_size=1, iterations=2000, duration=None, data="real")
     process, resident_mib = psutil.Process(), []
     images = find_images(ROOT / "data" / "images")
@@ -166,7 +171,7 @@ def memory_over_time() -> Ratio:
     second, last = statistics.median(resident_mib[200:400]), statistics.median(resident_mib[1800:])
     value = last / second
     what = "resident memory over 2,000 host calls of real data, last tenth / second tenth"
-    return Ratio(what, value, value, value, "≤ 1.02", f"{last:.1f} vs. {second:.1f} MiB")
+    return Row(what, value, value, value, Target(at_most=1.02), f"{last:.1f} vs. {second:.1f} MiB")
 
 
 def _peak_mib(command: list[str]) -> float:

@@ -1,4 +1,4 @@
-"""The driver's own path and a bare loop, around the same compiled model."""
+"""The driver's loop and a bare loop, around the same compiled model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Subject:
 
 
 def subject(**flags: Any) -> Subject:
-    """Compiles what `run_benchmark.py` would for these flags (generated data, random weights)."""
+    """Compiles as `run_benchmark.py` would for these flags (generated data, random weights)."""
     flags = {"data": "generated", "weights": "random", "duration": ROUND_S, "warmup": 0, **flags}
     flags = {key: value for key, value in flags.items() if value is not None}
     backend = registry.choose(str(flags.get("backend", "auto")), str(flags.get("device", "auto")))
@@ -40,7 +40,7 @@ def subject(**flags: Any) -> Subject:
 
 
 def driver_throughput(of: Subject, images: ImageSet | None = None) -> Callable[[], float]:
-    """One round of the driver: samples per second, on `images` where the settings ask for real data."""
+    """One round of the driver, in samples per second; on `images` if the settings ask for real data."""
 
     def run() -> float:
         with open_source(of.settings, input_spec(of.settings.model), images, "random") as source:
@@ -51,7 +51,7 @@ def driver_throughput(of: Subject, images: ImageSet | None = None) -> Callable[[
 
 
 def bare_throughput(of: Subject) -> Callable[[], float]:
-    """One round of the shortest loop that the engine's manual would write, on the same compiled model."""
+    """One round of the shortest loop, as in the engine's manual, around the same compiled model."""
     one_call = bare_host_call(of)
     samples = of.settings.samples_per_host_call
 
@@ -68,7 +68,7 @@ def bare_throughput(of: Subject) -> Callable[[], float]:
 
 
 def bare_host_call(of: Subject) -> Callable[[], object]:
-    """One host call as the engine's manual would write it."""
+    """One host call, as in the engine's manual."""
     makers = {"openvino": _bare_openvino, "onnxruntime": _bare_onnxruntime, "torch": _bare_torch}
     return makers[of.executable.effective.engine](of)
 
@@ -110,7 +110,7 @@ def _bare_torch(of: Subject) -> Callable[[], object]:
     def host_call() -> None:
         with torch.inference_mode():
             for _ in range(of.settings.device_iterations):
-                # From the array in the host's memory, as the other engines are given it.
+                # From the array in host memory, as with the other engines.
                 model(torch.from_numpy(of.example).to(dtype, memory_format=torch.channels_last))
 
     return host_call

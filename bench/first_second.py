@@ -1,4 +1,4 @@
-"""Whether the first second of a measurement is like the last: nothing of the start may still run in it."""
+"""The first second of a measurement compared with the last: no start-up work may still run in it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.rounds import Ratio, ratio
+from bench.rounds import ratio
+from bench.targets import Row, Target
 from measurement.cpu_time import DISTURBED
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,12 +32,12 @@ MODEL = ("--model", "mobilenet-v3-small", "--random-weights", "--micro-batch-siz
 _CALL = re.compile(r"^(\[[^\]]*\] )?Throughput: ([\d.]+) imgs/sec; ", re.MULTILINE)
 
 
-def measure_all() -> Iterator[Ratio]:
-    """The lines on all ways of measuring, one by one."""
+def measure_all() -> Iterator[Row]:
+    """One row per way of measuring."""
     for backend in ("openvino", "onnxruntime", "torch"):
         yield of_runs(f"{backend}, generated data", ["--backend", backend, "--data", "generated"])
     with tempfile.TemporaryDirectory() as cache:
-        # It compiles for a minute, in the first of these runs alone.
+        # Only the first of these runs compiles, for a minute.
         kept = ["--backend", "torch-compile", "--data", "generated", "--model-cache-path", cache]
         yield of_runs("torch-compile, generated data", kept)
     for name, flags in (
@@ -54,17 +55,20 @@ def measure_all() -> Iterator[Ratio]:
     yield of_runs("openvino, torchrun with 2 processes", torchrun, TORCHRUN)
 
 
-def of_runs(name: str, flags: Sequence[str], launcher: Sequence[str] = PYTHON) -> Ratio:
-    """The line on whole runs of the driver with these flags, each of which has a first and a last second."""
+def of_runs(name: str, flags: Sequence[str], launcher: Sequence[str] = PYTHON) -> Row:
+    """The row of whole runs of the driver with these flags."""
     command = [*launcher, "run_benchmark.py", *MODEL, *flags, "--duration", str(DURATION_S)]
     pairs = [first_and_last(host_call_seconds(_output(command))) for _ in range(ROUNDS)]
     return ratio(
-        f"{FIRST_SECOND}: mobilenet-v3-small, micro-batch 8, {name}", pairs, "≥ 0.97", "host calls/sec"
+        f"{FIRST_SECOND}: mobilenet-v3-small, micro-batch 8, {name}",
+        pairs,
+        Target(at_least=0.97),
+        "host calls/sec",
     )
 
 
 def host_call_seconds(output: str) -> list[NDArray[np.float64]]:
-    """How long each host call took, of each process that has lines of its own."""
+    """Seconds of each host call, one array per process that prints its own lines."""
     rates: dict[str, list[float]] = defaultdict(list)
     for maker, rate in _CALL.findall(output):
         rates[maker].append(float(rate))
@@ -74,10 +78,10 @@ def host_call_seconds(output: str) -> list[NDArray[np.float64]]:
 
 
 def first_and_last(processes: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """Host calls a second in the first and in the last second; of several processes, the sum of theirs.
+    """Host calls per second in the first and in the last second, summed over the processes.
 
-    `processes`: seconds of each host call, one array a process, in order. A second is as many whole host calls as
-    fill it.
+    `processes`: seconds of each host call in order, one array per process. A second consists of as many whole host
+    calls as fill it.
     """
     first = sum(_rate(own) for own in processes)
     return first, sum(_rate(own[::-1]) for own in processes)

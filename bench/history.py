@@ -1,6 +1,6 @@
-"""What a history of a million figures costs: adding a night, comparing and reporting, and loading what they need.
+"""The cost of a history of a million metric rows: adding a night, comparing, reporting, and loading.
 
-On SQLite, and on a PostgreSQL server of its own if one is installed. Writes are durable on both.
+On SQLite, and on a temporary PostgreSQL server if one is installed. Writes are durable on both.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from statistics import median
 
 from bench.command import run_command
 from bench.history_nights import BENCHMARKS, fill
+from bench.targets import NO_TARGET, Row, Target
 from examples_utils.history.readers.results import read_results
 from examples_utils.history.store import open_history
 from examples_utils.results.log_folder import record_files
@@ -36,18 +37,17 @@ b:
     memory: {{regexp: 'memory (.*?) MiB'}}
 """
 _BASE_NIGHTS = 14
-Row = tuple[str, str, str, str]
 
 
 def measure_all(rounds: int = 5) -> Iterator[Row]:
-    """Rows of figure, measured value, bound and remark."""
+    """The rows of each database."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         logs = _night_of_results(folder)
         imports_s = median(
             _seconds(partial(run_command, [sys.executable, "-c", "import sqlalchemy"])) for _ in range(rounds)
         )
-        yield "`import sqlalchemy` alone, as a process", f"{imports_s:.2f} s", "", ""
+        yield _seconds_row("`import sqlalchemy` alone, as a process", imports_s)
         yield from _rows("SQLite", str(folder / "history.db"), logs, rounds)
         if programs := installed_programs():
             server = stack.enter_context(running_server(programs, settings=""))
@@ -65,11 +65,11 @@ def _night_of_results(folder: Path) -> Path:
 
 
 def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
-    yield (
+    yield _seconds_row(
         f"{database}: inserting a million values",
-        f"{_seconds(partial(fill, url)):.0f} s",
-        "",
-        "bulk inserts",
+        _seconds(partial(fill, url)),
+        details="bulk inserts",
+        decimals=0,
     )
     add = [*_RUNNER, "history", "add", str(logs), "--history", url]
     process_s, read_s, add_s = [], [], []
@@ -85,12 +85,12 @@ def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
             assert history.add(reading.runs[0])
         add_s.append(time.perf_counter() - begun)
     parts = f"read and checked in {median(read_s):.2f} s, added in {median(add_s):.2f} s"
-    yield f"{database}: 200 results read and added", f"{median(read_s) + median(add_s):.2f} s", "0.3 s", parts
-    yield (
+    both_s = median(read_s) + median(add_s)
+    yield _seconds_row(f"{database}: 200 results read and added", both_s, Target(at_most=0.3), parts)
+    yield _seconds_row(
         f"{database}: `history add` of these results, as a process",
-        f"{median(process_s):.2f} s",
-        "",
-        "with all imports",
+        median(process_s),
+        details="with all imports",
     )
     yield from _verdict_rows(database, url, logs.parent / "report.html", rounds)
     yield from _loading_rows(database, url, rounds)
@@ -100,13 +100,14 @@ def _verdict_rows(database: str, url: str, page: Path, rounds: int) -> Iterator[
     history = ["--history", url]
     compare, report = [*_RUNNER, "compare", *history], [*_RUNNER, "report", *history, "--output", str(page)]
     commands = {
-        f"{database}: `compare latest~1 latest`": ([*compare, "latest~1", "latest"], "1.0 s"),
-        f"{database}: `compare branch:main:14 latest`": ([*compare, "branch:main:14", "latest"], "1.0 s"),
-        f"{database}: `report`": (report, "10 s"),
+        f"{database}: `compare latest~1 latest`": ([*compare, "latest~1", "latest"], 1.0),
+        f"{database}: `compare branch:main:14 latest`": ([*compare, "branch:main:14", "latest"], 1.0),
+        f"{database}: `report`": (report, 10.0),
     }
-    for title, (command, bound) in commands.items():
+    for title, (command, most_s) in commands.items():
         seconds = median(_seconds(partial(run_command, command)) for _ in range(rounds))
-        yield title, f"{seconds:.2f} s", bound, f"as a process; {BENCHMARKS} benchmarks"
+        details = f"as a process; {BENCHMARKS} benchmarks"
+        yield _seconds_row(title, seconds, Target(at_most=most_s), details)
 
 
 def _loading_rows(database: str, url: str, rounds: int) -> Iterator[Row]:
@@ -122,11 +123,17 @@ def _loading_rows(database: str, url: str, rounds: int) -> Iterator[Row]:
             f"{database}: a year of nights, without logs": partial(history.load, year, log_tails=False),
         }
         for title, action in actions.items():
-            yield title, f"{median(_seconds(action) for _ in range(rounds)) * 1000:.0f} ms", "", ""
+            yield Row(title, median(_seconds(action) for _ in range(rounds)) * 1000, unit="ms", decimals=0)
+
+
+def _seconds_row(
+    what: str, seconds: float, target: Target = NO_TARGET, details: str = "", decimals: int = 2
+) -> Row:
+    return Row(what, seconds, target=target, details=details, unit="s", decimals=decimals)
 
 
 def _shift(logs: Path, days: int) -> None:
-    """Makes another night of the same results: each record starts so many days later."""
+    """Turns the results into those of another night: each record starts so many days later."""
     for file in record_files(logs):
         record = json.loads(file.read_text("utf-8"))
         started = datetime.fromisoformat(record["start_time_utc"]) + timedelta(days=days)

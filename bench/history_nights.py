@@ -1,4 +1,4 @@
-"""A history of a million figures, made by bulk inserts: 1,000 nights of 200 benchmarks with 5 metrics each."""
+"""A history of a million metric rows, by bulk inserts: 1,000 nights of 200 benchmarks with 5 metrics each."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _METRICS = (("throughput", "samples/sec", "higher"), ("latency", "ms", "lower"),
             ("latency_p99", "ms", "lower"), ("peak_memory", "MiB", "lower"))  # fmt: skip
 _NOISE = 0.02
 _LAST_NIGHT_DAYS_AGO = 30
-# The end of a driver's output is 40 lines; its figures differ from night to night.
+# The log tail of a driver run is 40 lines; its values differ from night to night.
 _LOG_LINE = "Throughput: {:.2f} imgs/sec; Latency range: {:.3f}..{:.3f} ms\n"
 
 
 def fill(url: str, nights: int = NIGHTS) -> None:
-    """Makes a history of so many nights, the last of them a month ago."""
+    """Creates a history of so many nights, the last of them a month ago."""
     with open_history(url, create=True) as history:
         history.add(replace(_night(), started_utc=_start(nights - 1).isoformat()))
     engine = open_engine(database_url(url), create=False)
@@ -75,7 +75,7 @@ def _night() -> Run:
 
 
 def _copy_nights(connection: Connection, nights: int) -> None:
-    """The first night's rows again for every other night, with figures of their own."""
+    """Copies the first night's rows to every other night, with different values."""
     runs, results, figures = tables.runs, tables.results, tables.figures
     first_run = connection.execute(select(runs)).one()
     first_results = connection.execute(select(results)).all()
@@ -120,7 +120,7 @@ def _tail(random: np.random.Generator) -> bytes:
 
 
 def _insert(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -> None:
-    """Rows in the order of the table's columns; PostgreSQL takes them quickest as a copy."""
+    """Inserts rows in the order of the table's columns; PostgreSQL is fastest with COPY."""
     names = [column.name for column in table.columns]
     if connection.dialect.name == "sqlite":
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
@@ -132,7 +132,7 @@ def _insert(connection: Connection, table: Table, rows: list[tuple[Any, ...]]) -
 
 
 def _analyse(engine: Engine) -> None:
-    """As PostgreSQL does by itself after a while."""
+    """Collects planner statistics, as PostgreSQL's autovacuum does after a while."""
     if engine.dialect.name == "postgresql":
         with engine.connect() as connection:
             connection.exec_driver_sql("ANALYZE")

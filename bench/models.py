@@ -1,8 +1,8 @@
-"""Every model on every engine: the driver against bare loops, and `auto` against timm's eager model.
+"""Every model on every engine: the driver compared with bare loops, and `auto` with timm's eager model.
 
-There are 65 lines, and large models take a second for a host call. So a round here is one host call of each side:
-the other side's runs between two host calls of the driver, outside its timed region. Whatever slows the machine
-for a second touches both.
+There are 65 rows, and large models take a second per host call. So a round is one host call of each side: the other
+side runs between two host calls of the driver, outside its timed region. Whatever slows the machine for a second
+affects both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from bench.engines import Subject, bare_host_call, subject
-from bench.rounds import Ratio
+from bench.targets import Row, Target
 from driver.data import open_source
 from measurement.loop import TimedCall, measure
 from measurement.machine import has_native_bfloat16
@@ -25,47 +25,49 @@ DURATION_S = 2.5  # of the driver's host calls
 FEWEST_ROUNDS = 9
 
 
-def measure_all() -> Iterator[Ratio]:
-    """A line for each model and engine, then the geometric means."""
+def measure_all() -> Iterator[Row]:
+    """One row per model and engine, then the geometric means."""
     yield from against_bare_loops()
     yield from against_timm_eager()
 
 
-def against_bare_loops() -> Iterator[Ratio]:
+def against_bare_loops() -> Iterator[Row]:
     found = []
     for model in model_names():
         for engine in ENGINES:
             of = _subject(model, backend=engine)
             found.append(
-                _in_turn(
+                _alternated(
                     f"driver / bare loop: {model}, {engine}, micro-batch 8",
                     of,
                     bare_host_call(of),
-                    "≥ 0.97",
+                    Target(at_least=0.97),
                 )
             )
             of.executable.close()
             yield found[-1]
-    yield _geometric_mean("driver / bare loop, all models and engines", found, "≥ 0.99")
+    yield _geometric_mean("driver / bare loop, all models and engines", found, Target(at_least=0.99))
 
 
-def against_timm_eager() -> Iterator[Ratio]:
-    wanted = {
-        "32.32": "≥ 1.8",
-        "16.16": "≥ 3 with native bfloat16" if has_native_bfloat16() else "(float32 here)",
+def against_timm_eager() -> Iterator[Row]:
+    targets = {
+        "32.32": Target(at_least=1.8),
+        "16.16": Target(at_least=3, note="with native bfloat16")
+        if has_native_bfloat16()
+        else Target(note="float32 on this CPU"),
     }
-    found: dict[str, list[Ratio]] = {precision: [] for precision in wanted}
+    found: dict[str, list[Row]] = {precision: [] for precision in targets}
     for model in model_names():
-        for precision in wanted:
+        for precision in targets:
             of = _subject(model, precision=precision)
             engine = of.executable.effective
             what = f"auto ({engine.engine}, {engine.dtype}) / timm eager: {model}, micro-batch 8"
-            found[precision].append(_in_turn(what, of, _timm_eager(of), "(see mean)"))
+            found[precision].append(_alternated(what, of, _timm_eager(of), Target(note="see mean")))
             of.executable.close()
             yield found[precision][-1]
     for precision, ratios in found.items():
         yield _geometric_mean(
-            f"auto / timm eager, --precision {precision}, all models", ratios, wanted[precision]
+            f"auto / timm eager, --precision {precision}, all models", ratios, targets[precision]
         )
 
 
@@ -73,8 +75,8 @@ def _subject(model: str, **flags: str) -> Subject:
     return subject(model=model, device="cpu", micro_batch_size=8, device_iterations=2, duration=None, **flags)
 
 
-def _in_turn(what: str, of: Subject, other: Callable[[], object], wanted: str) -> Ratio:
-    """The median over pairs of host calls, with the middle half of them; `other` does as many samples."""
+def _alternated(what: str, of: Subject, other: Callable[[], object], target: Target) -> Row:
+    """The median and the middle half of the ratios of alternating host calls; `other` runs as many samples."""
     other_ns: list[int] = []
     driver_ns: list[int] = []
 
@@ -96,11 +98,11 @@ def _in_turn(what: str, of: Subject, other: Callable[[], object], wanted: str) -
     ours, theirs = (
         of.settings.samples_per_host_call * 1e9 / float(np.median(times)) for times in (driver_ns, other_ns)
     )
-    return Ratio(what, middle, low, high, wanted, f"{ours:.1f} vs. {theirs:.1f} samples/sec")
+    return Row(what, middle, low, high, target, f"{ours:.1f} vs. {theirs:.1f} samples/sec")
 
 
 def _timm_eager(of: Subject) -> Callable[[], object]:
-    """A host call of the model as timm gives it, in float32, under inference_mode."""
+    """A host call of timm's unchanged model, in float32, under inference_mode."""
     import torch
 
     module = build_model(of.settings.model, weights="random").module
@@ -116,13 +118,13 @@ def _timm_eager(of: Subject) -> Callable[[], object]:
     return host_call
 
 
-def _geometric_mean(what: str, ratios: list[Ratio], wanted: str) -> Ratio:
+def _geometric_mean(what: str, ratios: list[Row], target: Target) -> Row:
     values = [found.value for found in ratios]
-    return Ratio(
+    return Row(
         f"geometric mean: {what}",
         statistics.geometric_mean(values),
         min(values),
         max(values),
-        wanted,
+        target,
         f"{len(values)} ratios",
     )

@@ -1,4 +1,4 @@
-"""Generated pages whose sections are renewed one by one: each tells where and when its figures were measured."""
+"""Generated pages whose sections are renewed one by one; each states where and when it was measured."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PACKAGES = ("torch", "openvino", "onnxruntime", "timm")
 
 
 def renew_section(page: Path, head: str, names: Sequence[str], name: str, lines: Sequence[str]) -> None:
-    """Puts ``lines`` under the heading ``name``; the page's other sections stay, in the order of ``names``."""
+    """Writes `lines` under the heading `name` and keeps the page's other sections, in the order of `names`."""
     text = page.read_text(encoding="utf-8") if page.exists() else head
     _, *sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
     kept = {section.splitlines()[0].removeprefix("## "): section.strip() for section in sections}
@@ -26,7 +26,7 @@ def renew_section(page: Path, head: str, names: Sequence[str], name: str, lines:
 
 
 def measured_on() -> str:
-    """Date, machine and versions, as a sentence."""
+    """Date, machine and versions, in one line."""
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     sixteen_bit = "with" if has_native_bfloat16() else "without"
     return (

@@ -1,8 +1,8 @@
-"""Whether nights of the suite's own quick entries raise no false alarm and report deliberate changes.
+"""Checks that nights of the suite's own quick entries raise no false alarm and report deliberate changes.
 
 Ten nights of the unchanged entries, then two nights with one changed entry each:
 
-- ``--threads 1`` in its command, which shows in its effective settings;
+- `--threads 1` in its command, which shows in its effective settings;
 - another process that keeps one core busy, which shows only in the metrics.
 
 Writes docs/nightly-check.md.
@@ -28,8 +28,8 @@ from measurement.machine import available_cores, cpu_model
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "nightly-check.md"
 _COMMAND = re.compile(r"^( *cmd: )(python3 run_benchmark\.py --config (\S+) --data real)$", re.MULTILINE)
-# Runs the command that follows while one core is kept busy.
-_BESIDE = """
+# Runs its arguments as a command while another process keeps one core busy.
+_BUSY_CORE = """
 import subprocess, sys
 busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
 try:
@@ -41,29 +41,29 @@ finally:
 
 @dataclass(frozen=True)
 class Checked:
-    """One night: what was changed (nothing: ""), and whether its verdict is the right one."""
+    """One night: what was changed (empty: nothing), and whether its verdict is correct."""
 
     changed: str
     verdict: dict[str, Any]
     minutes: float
-    right: bool
+    correct: bool
 
     @property
     def row(self) -> str:
         """A row of the page's table."""
-        called = [
+        reported = [
             f"{one['variant']} {one['metric']} {_change(one['ratio'])}" for one in self.verdict["regressions"]
         ]
-        called += sorted({f"{one['variant']}: {one['reason']}" for one in self.verdict["not_comparable"]})
+        reported += sorted({f"{one['variant']}: {one['reason']}" for one in self.verdict["not_comparable"]})
         repeated = ", ".join(one["variant"] for one in self.verdict["repeated"])
         cells = [
             self.changed or "none",
             self.verdict["verdict"],
-            "; ".join(called),
+            "; ".join(reported),
             repeated,
             f"{self.minutes:.1f}",
         ]
-        return f"| {' | '.join(cells)} | {'yes' if self.right else '**no**'} |"
+        return f"| {' | '.join(cells)} | {'yes' if self.correct else '**no**'} |"
 
 
 def _change(ratio: float | None) -> str:
@@ -71,18 +71,23 @@ def _change(ratio: float | None) -> str:
 
 
 def main() -> int:
-    """0 if every verdict was right, else 1."""
+    """Exit code 0, or 1 if a verdict is wrong."""
     parser = argparse.ArgumentParser(prog="python3 -m bench.real_check", description=__doc__)
     parser.add_argument("--nights", type=int, default=10, help="nights without a change (default: 10)")
     parser.add_argument(
-        "--repeat", type=int, default=5, help="repetitions of each entry in a night (default: 5)"
+        "--repeat", type=int, default=5, help="repetitions of each entry per night (default: 5)"
     )
-    parser.add_argument("--duration", type=float, help="seconds that each entry measures (default: its own)")
+    parser.add_argument(
+        "--duration", type=float, help="seconds of each measurement (default: the entry's own)"
+    )
     parser.add_argument(
         "--entries", nargs="+", default=["*"], metavar="NAME", help="run only these quick entries"
     )
     parser.add_argument(
-        "--slip-into", default="mobilenet-v3-small", metavar="CONFIG", help="(default: %(default)s)"
+        "--slip-into",
+        default="mobilenet-v3-small",
+        metavar="CONFIG",
+        help="configuration whose entry is changed (default: %(default)s)",
     )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="real-check-") as name:
@@ -92,15 +97,15 @@ def main() -> int:
             checked.append(one)
     PAGE.write_text(_page(checked, options), encoding="utf-8")
     print(f"written: {PAGE}", file=sys.stderr)
-    return int(not all(one.right for one in checked))
+    return int(not all(one.correct for one in checked))
 
 
 def _nights(folder: Path, options: argparse.Namespace) -> Any:
-    (folder / "beside.py").write_text(_BESIDE)
-    # The runner finds the driver beside the spec; Python finds the driver's modules beside the file behind the link.
+    (folder / "busy_core.py").write_text(_BUSY_CORE)
+    # The runner finds the driver next to the spec; Python finds the driver's modules next to the target of the link.
     (folder / "run_benchmark.py").symlink_to(ROOT / "run_benchmark.py")
     entry = f"pytorch_{options.slip_into.replace('-', '_')}_infer"
-    # Most of a run's time would go into compiling the same model again.
+    # Otherwise a run would spend most of its time compiling the same model again.
     more = ["--model-cache-path", str(folder / "models")]
     more += [] if options.duration is None else ["--duration", f"{options.duration:g}"]
     for _ in range(options.nights):
@@ -110,19 +115,19 @@ def _nights(folder: Path, options: argparse.Namespace) -> Any:
         yield Checked("", verdict, minutes, quiet)
     _write_spec(folder, options.slip_into, more, slipped=("--threads", "1"))
     verdict, minutes = _night(folder, options)
-    called = {one["benchmark"] for one in verdict["not_comparable"] if "threads" in one["reason"]}
-    alone = called == {entry} and not verdict["regressions"]
-    yield Checked(f"`--threads 1` in {entry}", verdict, minutes, alone)
-    _write_spec(folder, options.slip_into, more, before=("python3", "beside.py"))
+    reported = {one["benchmark"] for one in verdict["not_comparable"] if "threads" in one["reason"]}
+    correct = reported == {entry} and not verdict["regressions"]
+    yield Checked(f"`--threads 1` in {entry}", verdict, minutes, correct)
+    _write_spec(folder, options.slip_into, more, before=("python3", "busy_core.py"))
     verdict, minutes = _night(folder, options)
-    called = {one["benchmark"] for one in verdict["regressions"]}
-    yield Checked(f"another process keeps a core busy during {entry}", verdict, minutes, called == {entry})
+    reported = {one["benchmark"] for one in verdict["regressions"]}
+    yield Checked(f"another process keeps a core busy during {entry}", verdict, minutes, reported == {entry})
 
 
 def _write_spec(
     folder: Path, config: str, more: Sequence[str], slipped: Sequence[str] = (), before: Sequence[str] = ()
 ) -> None:
-    """The suite's spec, whose quick entries measure as long as is wanted, and one of them with a change."""
+    """Writes the suite's spec with `more` flags in its quick entries, and a change in one of them."""
 
     def changed(match: re.Match[str]) -> str:
         ours = match[3] == config
@@ -130,7 +135,7 @@ def _write_spec(
 
     text, count = _COMMAND.subn(changed, (ROOT / "benchmarks.yml").read_text(encoding="utf-8"))
     if not count or config not in text:
-        sys.exit(f"benchmarks.yml: holds no quick entry with --config {config}")
+        sys.exit(f"benchmarks.yml: no quick entry with --config {config}")
     (folder / "benchmarks.yml").write_text(text, encoding="utf-8")
 
 
@@ -148,7 +153,7 @@ def _night(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], f
     )
     file = log_folder / "nightly_verdict.json"
     if done.returncode not in (0, 1) or not file.exists():
-        sys.exit(f"a night ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr}")
+        sys.exit(f"a night ended with exit code {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr}")
     verdict: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return verdict, (time.monotonic() - begun_s) / 60
 

@@ -1,4 +1,4 @@
-"""Two replicas of one thread against OpenVINO's own two streams, and after a compilation against after a cache hit."""
+"""Two replicas of one thread compared with OpenVINO's own two streams, and cache misses with cache hits."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.engines import ROUND_S, bare_throughput, subject
-from bench.rounds import Ratio, alternate, ratio
+from bench.rounds import alternate, ratio
+from bench.targets import Row, Target
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def measure_all() -> Iterator[Ratio]:
-    """The lines on replicas, one by one."""
+def measure_all() -> Iterator[Row]:
+    """The rows of replicas."""
     yield against_streams("resnet50", micro_batch_size=8)
     yield against_streams("mobilenet-v3-large", micro_batch_size=8)
     for backend in ("openvino", "onnxruntime", "torch"):
@@ -24,8 +25,8 @@ def measure_all() -> Iterator[Ratio]:
             yield after_compiling(backend, micro_batch_size)
 
 
-def against_streams(model: str, micro_batch_size: int) -> Ratio:
-    """Whole runs of the driver with `--replicas 2` and a bare loop around one compiled model, in turn."""
+def against_streams(model: str, micro_batch_size: int) -> Row:
+    """Whole runs of the driver with `--replicas 2`, alternating with a bare loop around one compiled model."""
     shape = {"model": model, "micro_batch_size": micro_batch_size, "device_iterations": 8}
     engine = {"backend": "openvino", "precision": "16.16"}
     streams = subject(**shape, **engine, streams=2, threads=2)
@@ -36,13 +37,13 @@ def against_streams(model: str, micro_batch_size: int) -> Ratio:
         f"2 replicas of 1 thread / OpenVINO's own {effective.streams} streams: {model}, "
         f"micro-batch {micro_batch_size}, {effective.dtype}"
     )
-    return ratio(what, pairs, "≥ 0.95", "samples/sec")
+    return ratio(what, pairs, Target(at_least=0.95), "samples/sec")
 
 
-def after_compiling(backend: str, micro_batch_size: int) -> Ratio:
-    """Replicas that compiled their model just before, and replicas that found it in the cache.
+def after_compiling(backend: str, micro_batch_size: int) -> Row:
+    """Replicas that have just compiled their model, compared with replicas that found it in the cache.
 
-    What compiling leaves running shows here. The engine `torch` keeps nothing: its two sides are the same.
+    Shows what compilation leaves running. The engine `torch` caches nothing, so its two sides are the same.
     """
     options = {"model": "mobilenet-v3-small", "micro_batch_size": micro_batch_size, "backend": backend}
     with tempfile.TemporaryDirectory() as cache:
@@ -50,7 +51,7 @@ def after_compiling(backend: str, micro_batch_size: int) -> Ratio:
         _with_replicas(hit)
         pairs = alternate(lambda: _with_replicas(options), lambda: _with_replicas(hit), rounds=3)
     what = f"2 replicas without / with a model cache hit: mobilenet-v3-small, {backend}, micro-batch {micro_batch_size}"
-    return ratio(what, pairs, "≥ 0.97", "samples/sec")
+    return ratio(what, pairs, Target(at_least=0.97), "samples/sec")
 
 
 def _with_replicas(options: dict[str, object]) -> float:

@@ -1,33 +1,22 @@
-"""Two ways of doing the same work, timed in turn, so that a machine that drifts touches both alike."""
+"""Two ways of doing the same work, timed alternately, so that drift of the machine affects both equally."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from bench.targets import Row, Target
 
 ROUNDS = 5
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """One line of the table: `value` is the median over the rounds of ours ÷ theirs (or the bound)."""
-
-    what: str
-    value: float
-    low: float
-    high: float
-    wanted: str
-    details: str
 
 
 def alternate(
     ours: Callable[[], float], theirs: Callable[[], float], rounds: int = ROUNDS
 ) -> list[tuple[float, float]]:
-    """Figures of both, measured in turn; who goes first changes from round to round."""
+    """Measures both alternately, as pairs of (ours, theirs); the order is reversed in every second round."""
     pairs = []
-    for turn in range(rounds):
-        if turn % 2:
+    for number in range(rounds):
+        if number % 2:
             other = theirs()
             pairs.append((ours(), other))
         else:
@@ -36,15 +25,15 @@ def alternate(
     return pairs
 
 
-def ratio(what: str, pairs: Sequence[tuple[float, float]], wanted: str, unit: str) -> Ratio:
-    """The line for pairs of (ours, theirs), with both medians in `unit`."""
+def ratio(what: str, pairs: Sequence[tuple[float, float]], target: Target, unit: str) -> Row:
+    """The row of the ratios ours / theirs: their median and range, with both medians in `unit`."""
     values = [mine / other for mine, other in pairs]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return Ratio(
+    return Row(
         what,
         statistics.median(values),
         min(values),
         max(values),
-        wanted,
+        target,
         f"{mine:.1f} vs. {other:.1f} {unit}",
     )

@@ -1,6 +1,6 @@
-"""What the runner costs beyond the commands that it runs.
+"""The runner's overhead over the commands that it runs.
 
-Each pair of figures is measured alternately in this one run, and the medians of the rounds are shown.
+Both sides of each comparison are measured alternately, and the medians of the rounds are reported.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from bench.targets import Row, Target
+
 _RUNNER = [sys.executable, "-m", "examples_utils"]
-# Runs the command line in its own process and then says what that process's memory peaked at.
+# Runs the command line in its own process and then prints the peak memory of that process.
 _RUNNER_WITH_PEAK = """
 import resource, sys
 from examples_utils.cli import main
@@ -30,13 +32,13 @@ _DATA = """  data:
     throughput: {regexp: 'throughput: *(.*?) samples\\/sec'}
     latency: {regexp: 'latency: *(.*?) ms'}
 """
-# 100 bytes a line; `figures` says in which lines there is something to parse.
+# 100 bytes per line; every `every`-th line has metrics to parse.
 _PRINTER = """
 import sys
 lines, every = int(sys.argv[1]), int(sys.argv[2])
 plain = b"x" * 99 + b"\\n"
-figures = b"step 17 throughput: 123.456 samples/sec, latency: 7.891 ms".ljust(99, b".") + b"\\n"
-block = b"".join(figures if every and i % every == 0 else plain for i in range(10_000))
+metrics = b"step 17 throughput: 123.456 samples/sec, latency: 7.891 ms".ljust(99, b".") + b"\\n"
+block = b"".join(metrics if every and i % every == 0 else plain for i in range(10_000))
 for _ in range(lines // 10_000):
     sys.stdout.buffer.write(block)
 """
@@ -48,8 +50,8 @@ print("\\nthroughput: 1 samples/sec, latency: 2 ms")
 """
 
 
-def measure_all(rounds: int = 5, variants: int = 200) -> Iterator[tuple[str, str, str]]:
-    """Rows of figure, measured value and bound, one by one."""
+def measure_all(rounds: int = 5, variants: int = 200) -> Iterator[Row]:
+    """The rows of the runner."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield _help_row(rounds)
@@ -59,12 +61,16 @@ def measure_all(rounds: int = 5, variants: int = 200) -> Iterator[tuple[str, str
         yield from _list_rows(folder, rounds)
 
 
-def _help_row(rounds: int) -> tuple[str, str, str]:
+def _row(what: str, value: float, at_most: float, unit: str = "", decimals: int = 2) -> Row:
+    return Row(what, value, target=Target(at_most=at_most), unit=unit, decimals=decimals)
+
+
+def _help_row(rounds: int) -> Row:
     times_s = [_seconds(lambda: _run([*_RUNNER, "--help"])) for _ in range(rounds)]
-    return "`--help`", f"{median(times_s):.3f} s", "0.15 s"
+    return _row("`--help`", median(times_s), 0.15, "s", decimals=3)
 
 
-def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[tuple[str, str, str]]:
+def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[Row]:
     (folder / "trivial.py").write_text(_TRIVIAL)
     values = ",".join(map(str, range(variants)))
     _spec(folder, f"trivial:\n  parameters: {{n: '{values}'}}\n  cmd: python3 trivial.py {{n}}\n{_DATA}")
@@ -75,12 +81,12 @@ def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[tuple[str, s
         runner_s.append(_seconds(partial(_benchmark, folder, f"trivial_{number}")))
     ratio, own_ms = median(runner_s) / median(loop_s), (median(runner_s) - median(loop_s)) / variants * 1000
     return [
-        (f"{variants} trivial variants / shell loop with the same commands", f"{ratio:.2f}", "1.25"),
-        ("the runner's own time per trivial variant, start-up included", f"{own_ms:.1f} ms", "10 ms"),
+        _row(f"{variants} trivial variants / shell loop with the same commands", ratio, 1.25),
+        _row("the runner's own time per trivial variant, start-up included", own_ms, 10, "ms", decimals=1),
     ]
 
 
-def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
+def _output_rows(folder: Path, rounds: int) -> list[Row]:
     (folder / "printer.py").write_text(_PRINTER)
     (folder / "one_line.py").write_text(_ONE_LINE)
     cases = {
@@ -104,18 +110,14 @@ def _output_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
         if title == "idle":
             idle_mib = peak_mib[0]
             continue
-        rows.append(
-            (
-                f"{title}: time beyond the producer's own",
-                f"{median(runner_s) - median(alone_s):.2f} s",
-                "2.0 s",
-            )
-        )
-        rows.append((f"{title}: memory above idle", f"{max(peak_mib) - idle_mib:.0f} MiB", "100 MB"))
+        beyond_s = median(runner_s) - median(alone_s)
+        rows.append(_row(f"{title}: time beyond the producer's own", beyond_s, 2, "s"))
+        above_mib = max(peak_mib) - idle_mib
+        rows.append(_row(f"{title}: memory above idle", above_mib, 100, "MiB", decimals=0))
     return rows
 
 
-def _parser_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
+def _parser_rows(folder: Path, rounds: int) -> list[Row]:
     source = random.Random(1)
     block = "".join(
         f"Throughput: {source.uniform(100, 900):.2f} imgs/sec; "
@@ -130,10 +132,10 @@ def _parser_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
         file.write(results)
     parse = [*_RUNNER, "parse", "--parser", "driver", "--stdout", str(output)]
     times_s = [_seconds(partial(_run, parse)) for _ in range(rounds)]
-    return [("`parse --parser driver`, 200 MB of host calls", f"{median(times_s):.2f} s", "3.0 s")]
+    return [_row("`parse --parser driver`, 200 MB of host calls", median(times_s), 3, "s")]
 
 
-def _list_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
+def _list_rows(folder: Path, rounds: int) -> list[Row]:
     entries = [
         f"b{i}:\n  cmd: python3 trivial.py {i}\n  timeout: 60\n  tags: [quick]\n{_DATA}" for i in range(2000)
     ]
@@ -151,7 +153,7 @@ def _list_rows(folder: Path, rounds: int) -> list[tuple[str, str, str]]:
         _spec(folder, text)
         list_spec = [*_RUNNER, "list", "--spec", str(folder / "benchmarks.yml")]
         times_s = [_seconds(partial(_run, list_spec)) for _ in range(rounds)]
-        rows.append((title, f"{median(times_s):.2f} s", "0.5 s"))
+        rows.append(_row(title, median(times_s), 0.5, "s"))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The served models against the driver in this process, on the same cores, and the memory of a long load."""
+"""Served models compared with the driver in this process, on the same cores, and the memory of a long load."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ import psutil
 
 from bench.engines import driver_throughput, subject
 from bench.first_second import FIRST_SECOND, first_and_last
-from bench.rounds import ROUNDS, Ratio, alternate, ratio
+from bench.rounds import ROUNDS, alternate, ratio
+from bench.targets import Row, Target
 from datasets.images import find_images
 from driver.data import open_source
 from measurement.loop import measure
@@ -30,20 +31,20 @@ from serving.connection import RequestType
 from serving.load import Load, Loaded, under_load
 from serving.loading import loaded
 from serving.repository import write_model
-from serving.served import ROOT, Served, served
+from serving.served_model import ROOT, ServedModel, served_model
 from serving.server import Server, running_server
-from serving.shared_images import Region, registered, shared_photographs
+from serving.shared_images import Region, registered, shared_images
 
 ROUND_S = 6.0
 FEW_ROUNDS = 3
-"""Of what there is no bound for: with the clients that each side starts anew, a minute."""
+"""For rows without a bound: with the clients that each side starts anew, a round takes a minute."""
 
 LONG_S = 60.0
 SAMPLE_S = 0.25
 
 
-def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = ROUNDS) -> Iterator[Ratio]:
-    """The lines on serving, one by one."""
+def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = ROUNDS) -> Iterator[Row]:
+    """The rows of serving."""
     with tempfile.TemporaryDirectory() as folder:
         repository, log = Path(folder, "models"), Path(folder, "server.log")
         repository.mkdir()
@@ -55,9 +56,9 @@ def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = 
             yield from memory_over_time(server, repository, long_s)
 
 
-def against_the_driver(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
-    """Throughput of 4 asynchronous clients and of the driver, both with the configuration's batch in 8 bits."""
-    made = served("resnet50", {"weights": "random"}, "resnet50")
+def against_the_driver(server: Server, repository: Path, round_s: float, rounds: int) -> Row:
+    """Throughput of 4 asynchronous clients / of the driver, both with the configuration's batch in 8 bits."""
+    made = served_model("resnet50", {"weights": "random"}, "resnet50")
     options = made.settings
     driver = subject(
         model=options.model,
@@ -77,12 +78,12 @@ def against_the_driver(server: Server, repository: Path, round_s: float, rounds:
         f"Triton, 4 asynchronous clients, {made.instances} instances / driver: resnet50, "
         f"batch {options.micro_batch_size}, {driver.executable.effective.dtype}"
     )
-    return ratio(what, pairs, "≥ 0.93", "samples/sec")
+    return ratio(what, pairs, Target(at_least=0.93), "samples/sec")
 
 
-def with_shared_memory(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
-    """Throughput of 4 asynchronous clients whose requests name their pixels, and of 4 whose requests hold them."""
-    made = served("resnet50", {"weights": "random"}, "resnet50")
+def with_shared_memory(server: Server, repository: Path, round_s: float, rounds: int) -> Row:
+    """Throughput of 4 asynchronous clients with pixels in shared memory / with pixels in the requests."""
+    made = served_model("resnet50", {"weights": "random"}, "resnet50")
     with at_server(server, repository, made) as at:
 
         def rate(shared_memory: bool) -> float:
@@ -93,12 +94,12 @@ def with_shared_memory(server: Server, repository: Path, round_s: float, rounds:
         "Triton, pixels in system shared memory / inside the requests, 4 asynchronous clients: resnet50, "
         f"batch {made.settings.micro_batch_size}"
     )
-    return ratio(what, pairs, "> 1 where it helps", "samples/sec")
+    return ratio(what, pairs, Target(note="> 1 where it helps"), "samples/sec")
 
 
-def first_second(server: Server, repository: Path, rounds: int) -> Ratio:
-    """Throughput of 4 asynchronous clients in their first second and in their last one."""
-    made = served("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
+def first_second(server: Server, repository: Path, rounds: int) -> Row:
+    """Throughput of 4 asynchronous clients in their first second / in their last."""
+    made = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
     with at_server(server, repository, made) as at:
         pairs = [
             first_and_last(
@@ -107,16 +108,16 @@ def first_second(server: Server, repository: Path, rounds: int) -> Ratio:
             for _ in range(rounds)
         ]
     what = f"{FIRST_SECOND}: Triton, 4 asynchronous clients, mobilenet-v3-small"
-    return ratio(what, pairs, "≥ 0.97", "host calls/sec")
+    return ratio(what, pairs, Target(at_least=0.97), "host calls/sec")
 
 
-def added_latency(server: Server, repository: Path, round_s: float, rounds: int) -> Ratio:
-    """Median round trip of one synchronous client less that of the driver.
+def added_latency(server: Server, repository: Path, round_s: float, rounds: int) -> Row:
+    """Median round trip of one synchronous client minus that of the driver.
 
     Both have all cores for their one request: the model has one instance, as a second one would only idle.
     """
     flags = {"weights": "random", "micro_batch_size": 1}
-    made = served("mobilenet-v3-small-1", flags, "mobilenet-v3-small", instances=1)
+    made = served_model("mobilenet-v3-small-1", flags, "mobilenet-v3-small", instances=1)
     driver = subject(
         model=made.settings.model,
         micro_batch_size=1,
@@ -142,20 +143,20 @@ def added_latency(server: Server, repository: Path, round_s: float, rounds: int)
     driver.executable.close()
     added = [ours - theirs for ours, theirs in pairs]
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return Ratio(
+    return Row(
         "milliseconds that Triton adds to a round trip: mobilenet-v3-small, batch 1, 1 synchronous client, "
         "1 instance",
         statistics.median(added),
         min(added),
         max(added),
-        "≤ 2.5",
+        Target(at_most=2.5),
         f"{ours:.2f} vs. {theirs:.2f} ms",
     )
 
 
-def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterator[Ratio]:
-    """Resident memory of the server and of 8 clients: the last tenth of the time against the second."""
-    made = served("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
+def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterator[Row]:
+    """Resident memory of the server and of 8 clients: the last tenth of the time / the second."""
+    made = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
     with at_server(server, repository, made) as at:
         memory = Memory(server)
         with memory.watched():
@@ -163,13 +164,13 @@ def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterato
     for whose, mib in (("server", memory.server_mib), ("8 clients", memory.clients_mib)):
         tenth = max(len(mib) // 10, 1)
         second, last = statistics.median(mib[tenth : 2 * tenth]), statistics.median(mib[-tenth:])
-        yield Ratio(
+        yield Row(
             f"resident memory of the {whose} over {long_s:.0f} s, last tenth / second tenth "
             f"({found.counted.requests} requests, {found.counted.failed} failed)",
             last / second,
             last / second,
             last / second,
-            "≤ 1.03, none failed",
+            Target(at_most=1.03, note="none failed"),
             f"{last:.1f} vs. {second:.1f} MiB",
         )
 
@@ -179,7 +180,7 @@ class AtServer:
     """A model that the server has loaded."""
 
     server: Server
-    served: Served
+    served: ServedModel
     region: Region
 
     def under(
@@ -189,18 +190,18 @@ class AtServer:
 
 
 @contextmanager
-def at_server(server: Server, repository: Path, made: Served) -> Iterator[AtServer]:
+def at_server(server: Server, repository: Path, made: ServedModel) -> Iterator[AtServer]:
     """Exports, loads and unloads a model."""
     write_model(repository, made)
     with ExitStack() as stack:
-        region = stack.enter_context(shared_photographs(made, find_images(ROOT / "data" / "images")))
+        region = stack.enter_context(shared_images(made, find_images(ROOT / "data" / "images")))
         stack.enter_context(loaded(server, made.name))
         stack.enter_context(registered(server, region))
         yield AtServer(server, made, region)
 
 
 def rate_of(found: Loaded) -> float:
-    """Samples a second of all clients."""
+    """Samples per second of all clients."""
     return throughput(found.measurement.samples_per_host_call, *found.measurement.by_replica).mean
 
 
@@ -218,7 +219,7 @@ class Memory:
         self._measuring, self._ended, self._last_call_s = threading.Event(), threading.Event(), 0.0
 
     def note_call(self, line: str) -> None:
-        """Told of each host call."""
+        """Called after each host call."""
         self._last_call_s = time.monotonic()
         self._measuring.set()
 
@@ -233,7 +234,10 @@ class Memory:
             self._measuring.set()
             thread.join()
         kept = sum(at_s <= self._last_call_s for at_s in self._at_s)
-        del self.server_mib[kept:], self.clients_mib[kept:]  # then the clients end, one after the other
+        del (
+            self.server_mib[kept:],
+            self.clients_mib[kept:],
+        )  # taken while the clients ended one after the other
 
     def _watch(self) -> None:
         self._measuring.wait()
@@ -243,7 +247,7 @@ class Memory:
         while not self._ended.wait(SAMPLE_S):
             try:
                 mine, theirs = _resident_mib(servers), _resident_mib(clients)
-            except psutil.NoSuchProcess:  # the clients have done their part
+            except psutil.NoSuchProcess:  # a client has finished
                 return
             self._at_s.append(time.monotonic())
             self.server_mib.append(mine)

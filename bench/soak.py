@@ -1,7 +1,7 @@
-"""2,000 variants with failures, timeouts and kills of the runner mixed in: is every one accounted for?
+"""Runs 2,000 variants with failures, timeouts and kills of the runner, and checks that none is lost.
 
-Runs the real command line, kills it with SIGKILL and SIGINT at random moments, and resumes it until it comes
-to its end. Then every variant must have exactly one record with the outcome that its command asked for.
+Kills the real command line with SIGKILL and SIGINT at random moments, and resumes it until it completes. Then every
+variant must have exactly one record, with the outcome that its command produces.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-# Kind of command, what it does, and how its variant must end.
+# Kind of command: the command, and the status that its variant must have.
 _KINDS = {
     "passes": ("echo throughput: {n} samples/sec", "passed"),
     "fails": ("sh -c 'echo throughput: 1 samples/sec; exit 3'", "failed"),
@@ -36,12 +36,10 @@ _SHARES = {"passes": 0.6, "fails": 0.12, "silent": 0.08, "text": 0.08, "killed":
 
 
 def main() -> int:
-    """0 if every variant is accounted for and no process is left."""
+    """Exit code 0, or 1 if a variant is lost or wrong, or a process is left."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--variants", type=int, default=2000)
-    parser.add_argument(
-        "--kills", type=int, default=12, help="number of times that the runner is killed or interrupted"
-    )
+    parser.add_argument("--kills", type=int, default=12, help="how often the runner is killed or interrupted")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     source = random.Random(arguments.seed)
@@ -59,7 +57,7 @@ def main() -> int:
 
 
 def _write_spec(folder: Path, count: int, source: random.Random) -> dict[str, str]:
-    """Writes the spec; gives each variant's name and how it must end."""
+    """Writes the spec. Returns the status that each variant must have, by name."""
     entries, expected = [], {}
     kinds = source.choices(list(_SHARES), list(_SHARES.values()), k=count)
     for number, kind in enumerate(kinds):
@@ -77,7 +75,7 @@ def _write_spec(folder: Path, count: int, source: random.Random) -> dict[str, st
 
 
 def _run_with_stops(folder: Path, kills: int, source: random.Random) -> int:
-    """Starts and resumes the runner until it ends by itself; gives how often it was stopped."""
+    """Starts and resumes the runner until it completes. Returns how often it was stopped."""
     runner = [sys.executable, "-m", "examples_utils", "benchmark"]
     command = [*runner, "--spec", "benchmarks.yml", "--log-dir", "log", "--logging", "ERROR"]
     stops = 0
@@ -100,15 +98,15 @@ def _check(log: Path, expected: dict[str, str]) -> list[str]:
     records = [record for records in results.values() for record in records]
     counts = collections.Counter(record["variant_name"] for record in records)
     problems = [f"{name}: {counts[name]} records" for name in expected if counts[name] != 1]
-    problems += [f"{name}: nobody asked for it" for name in counts if name not in expected]
+    problems += [f"{name}: not in the spec" for name in counts if name not in expected]
     for record in records:
-        wanted = expected.get(record["variant_name"])
-        if record["status"] != wanted:
+        status = expected.get(record["variant_name"])
+        if record["status"] != status:
             problems.append(
-                f"{record['variant_name']}: {record['status']} ({record['reason']}), not {wanted}"
+                f"{record['variant_name']}: {record['status']} ({record['reason']}), expected {status}"
             )
-        elif wanted == "passed" and record["results"]["throughput"]["mean"] is None:
-            problems.append(f"{record['variant_name']}: passed without its figure")
+        elif status == "passed" and record["results"]["throughput"]["mean"] is None:
+            problems.append(f"{record['variant_name']}: passed without its metric")
     left = [p.pid for p in psutil.process_iter(["cmdline"]) if _is_ours(p)]
     return problems + [f"process {pid} is left" for pid in left]
 

@@ -1,4 +1,4 @@
-"""Images are decoded once, before the run."""
+"""A source of images that are decoded once, before the run."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from datasets.filling import image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.host_batch import HostBatch, Repeating, Source, allocate, in_one_block
+from datasets.image_filler import image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 
@@ -27,18 +27,17 @@ def cached(
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
-    """Decode this rank's share of the images once, each file a single time, and return a source of them.
+    """Decodes this rank's share of the images, each file once, and returns a source of them.
 
-    As many host calls are made as cover the share once, the last one filled up from its beginning; then
-    they repeat. Micro-batches that hold the same images are one array, unless each host call is wanted in
-    `one_block`. So memory is needed for the share and at most one host call more. `workers` defaults to the
-    number of cores.
-    Raises DataError if that does not fit into the free memory.
+    The host calls cover the share once, the last one filled up from its beginning; then they repeat. Micro-batches with
+    the same images are one array, unless `one_block` is set. So memory is needed for the share and at most one more
+    host call. `workers` defaults to the number of cores.
+    Raises `DataError` if that does not fit into the free memory.
     """
     share = partition(images, rank, world_size)
     total = len(share.paths)
     host_calls = -(-total // (micro_batch_size * device_iterations))
-    # A micro-batch is known by the number of its first image; in a block, each has a place of its own.
+    # A micro-batch is identified by the number of its first image; in a block, each has its own place.
     firsts = [(n * micro_batch_size) % total for n in range(host_calls * device_iterations)]
     distinct = firsts if one_block else list(dict.fromkeys(firsts))
 
@@ -77,11 +76,11 @@ def cached(
     label_rows = labels.reshape(-1, micro_batch_size)
     calls = []
     for call in range(host_calls):
-        wanted = slice(call * device_iterations, (call + 1) * device_iterations)
-        rows = [row_of[first] for first in firsts[wanted]]
+        chosen = slice(call * device_iterations, (call + 1) * device_iterations)
+        rows = [row_of[first] for first in firsts[chosen]]
         calls.append(
             HostBatch(
-                micro_batches=in_one_block(pixels[wanted])
+                micro_batches=in_one_block(pixels[chosen])
                 if one_block
                 else tuple(pixels[row] for row in rows),
                 labels=label_rows[rows] if has_labels else None,

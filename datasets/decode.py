@@ -1,4 +1,4 @@
-"""An image file becomes RGB pixels, upright."""
+"""Decodes image files to upright RGB pixels."""
 
 from inspect import signature
 from io import BytesIO
@@ -13,11 +13,11 @@ from torchvision.io import ImageReadMode, decode_image  # type: ignore[import-un
 from datasets.errors import DataError
 
 TORCHVISION_TURNS = "apply_exif_orientation" in signature(decode_image).parameters
-"""Not so in torchvision 0.15, which is the one for PopTorch's torch 2.0.1."""
+"""Whether torchvision applies the EXIF orientation; 0.15, for PopTorch's torch 2.0.1, does not."""
 
 
 class DecodeError(DataError):
-    """One file cannot be decoded as an image: `path`, and the `reason` in words."""
+    """The file `path` cannot be decoded as an image, for `reason`."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
@@ -26,13 +26,13 @@ class DecodeError(DataError):
 
 
 def decode_rgb(path: Path) -> torch.Tensor:
-    """Decode an image file to uint8 RGB of shape (3, H, W), turned upright by its EXIF orientation.
+    """Decodes an image file to uint8 RGB `(3, H, W)`, turned upright by its EXIF orientation.
 
-    Greyscale, CMYK and palette images become RGB; transparency is dropped; of an animation, the first frame.
-    Raises DecodeError for a file that is missing, truncated, or not an image.
+    Converts greyscale, CMYK and palette images to RGB, drops transparency, and takes the first frame of an animation.
+    Raises `DecodeError` for a file that is missing, truncated, or not an image.
     """
-    # Not torchvision.io.read_file: it maps the file into memory, and a file that shrinks under a map
-    # kills the process with SIGBUS instead of raising.
+    # Not torchvision.io.read_file: it maps the file into memory, and a file that shrinks while mapped kills the process
+    # with SIGBUS instead of raising.
     try:
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
@@ -51,7 +51,7 @@ def decode_rgb(path: Path) -> torch.Tensor:
 
 
 def _decode_with_torchvision(encoded: NDArray[np.uint8]) -> torch.Tensor:
-    """Decode an image upright, or raise RuntimeError or OSError for what torchvision cannot decode."""
+    """Decodes an image upright. Raises `RuntimeError` or `OSError` if torchvision cannot decode it."""
     if TORCHVISION_TURNS:
         turned: torch.Tensor = decode_image(
             torch.from_numpy(encoded), mode=ImageReadMode.RGB, apply_exif_orientation=True
@@ -65,14 +65,14 @@ def _decode_with_torchvision(encoded: NDArray[np.uint8]) -> torch.Tensor:
 
 
 def _decode_with_pillow(path: Path) -> torch.Tensor:
-    """Decode what torchvision refuses: formats that it does not know (BMP, TIFF), and broken files.
+    """Decodes what torchvision refuses: unknown formats (BMP, TIFF), and damaged files.
 
-    Pillow's reason for refusing a broken file is also the one that a user understands.
+    For a damaged file, Pillow's error message is the clearer one.
     """
     try:
         with Image.open(path) as image:
             rgb = ImageOps.exif_transpose(image).convert("RGB")
-    # SyntaxError is how Pillow's PNG reader reports a broken chunk.
+    # Pillow's PNG reader reports a damaged chunk as SyntaxError.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "not an image file" if "cannot identify" in str(error) else str(error)
         raise DecodeError(path, reason) from error

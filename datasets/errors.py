@@ -1,8 +1,8 @@
-"""The exceptions of this folder: what is wrong with the data, and what to do about it."""
+"""The exceptions of this folder."""
 
 
 class DataError(ValueError):
-    """Images or labels cannot be used as asked; the message names the folder, file or flag and the remedy."""
+    """Unusable images or labels; the message names the folder, file or flag and the remedy."""
 
 
 class MemoryShortage(DataError):

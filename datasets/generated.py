@@ -1,4 +1,4 @@
-"""One host batch is made up once, and handed over on every call. Needs neither torch nor torchvision."""
+"""A source of one generated host batch, returned on every call. Needs neither torch nor torchvision."""
 
 from typing import Any
 
@@ -21,11 +21,11 @@ def generated(
     one_block: bool = False,
     seed: int = 0,
 ) -> Source:
-    """Return a source of images made of random blotches, converted as photographs would be.
+    """Returns a source of images made of random blotches, converted as real images would be.
 
-    All micro-batches of a host call are the same array, so memory does not grow with `device_iterations`;
-    with `one_block` they are copies of it in one array.
-    The same seed gives the same pixels. Raises DataError if this does not fit into the memory.
+    All micro-batches of a host call are the same array, so memory does not grow with `device_iterations`; with
+    `one_block` they are copies of it in one array.
+    The same seed gives the same pixels. Raises `DataError` if this does not fit into memory.
     """
     write = pixel_writer(image_size, dtype, normalize)
     copies = device_iterations if one_block else 1
@@ -44,14 +44,14 @@ def generated(
         micro_batches = in_one_block(block) if one_block else (micro_batch,) * device_iterations
     except (MemoryError, OverflowError) as error:
         raise MemoryShortage(
-            f"--device-iterations {device_iterations}: so many micro-batches need {device_iterations * 8 / 2**30:.0f} "
-            "GiB for their list alone: give fewer"
+            f"--device-iterations {device_iterations}: the list of micro-batches alone needs "
+            f"{device_iterations * 8 / 2**30:.0f} GiB: give fewer"
         ) from error
     return Repeating((HostBatch(micro_batches, labels=None, decode_wait_ns=0),))
 
 
 def _blotches(random: np.random.Generator, image_size: int) -> Pixels:
-    """Return pixels (3, image_size, image_size): like a photograph, smooth at large and grainy at small."""
+    """Pixels `(3, image_size, image_size)`: as in real images, smooth at large scales and grainy at small ones."""
     colours = random.uniform(16, 240, (3, 8, 8)).astype(np.float32)
     between = _interpolation(len(colours[0]), image_size)
     smooth = between @ colours @ between.T
@@ -60,9 +60,9 @@ def _blotches(random: np.random.Generator, image_size: int) -> Pixels:
     return pixels
 
 
-def _interpolation(known: int, wanted: int) -> NDArray[np.float32]:
-    """Return the matrix (wanted, known) that takes `known` values to `wanted` ones linearly between them."""
-    places = np.clip((np.arange(wanted) + 0.5) * known / wanted - 0.5, 0, known - 1)
+def _interpolation(known: int, needed: int) -> NDArray[np.float32]:
+    """The matrix `(needed, known)` that interpolates `known` values linearly to `needed` ones."""
+    places = np.clip((np.arange(needed) + 0.5) * known / needed - 0.5, 0, known - 1)
     distances = np.abs(places[:, None] - np.arange(known))
     weights: NDArray[np.float32] = np.maximum(0, 1 - distances).astype(np.float32)
     return weights

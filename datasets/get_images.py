@@ -1,7 +1,7 @@
-"""Fill a folder with real photographs: those that installed packages ship, or the user's own.
+"""Fills a folder with real images: the 20 photographs that installed packages ship, or the user's own images.
 
-Run through `datasets/get_images.sh`. Needs Pillow, but neither torch nor the packages that it takes the
-photographs from, of which it only looks up where they lie.
+Run through `datasets/get_images.sh`. Needs Pillow, but imports neither torch nor the packages with the photographs,
+which it only locates.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from datasets.errors import DataError
 from datasets.own_images import copy_own_images
 from datasets.packaged_photographs import copy_packaged_photographs
 
-# Hidden, so it does not count as an image; it tells a finished folder and where its images came from.
+# Hidden, so it does not count as an image; marks a complete folder and records where its images came from.
 SOURCE_FILE = ".source"
 PACKAGES = "photographs of installed packages"
 
@@ -29,8 +29,8 @@ def main() -> int:
     source: str = _canonical(options.source) if options.source else PACKAGES
     _exit_on_termination()
     try:
-        if (answer := _present_already(folder, source, asked=options.source is not None)) is not None:
-            print(answer)
+        if (message := _already_filled(folder, source, asked=options.source is not None)) is not None:
+            print(message)
             return 0
         count = _fill_atomically(
             folder,
@@ -43,7 +43,7 @@ def main() -> int:
         print(f"get_images.sh: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("get_images.sh: interrupted; nothing was left behind", file=sys.stderr)
+        print("get_images.sh: interrupted; nothing was written", file=sys.stderr)
         return 130
     print(f"{folder}: {count} images")
     return 0
@@ -52,15 +52,15 @@ def main() -> int:
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="datasets/get_images.sh",
-        description="Put real JPEG photographs and their labels.csv into data/images/ of this checkout. "
-        "Without --from they are taken from installed packages, and nothing is downloaded.",
+        description="Put real JPEG images and their labels.csv into data/images/ of this checkout. "
+        "Without --from, copy 20 photographs from installed packages, without downloading anything.",
     )
     parser.add_argument(
         "--from",
         dest="source",
         metavar="URL-or-folder",
         help="your own images: a folder, a .zip or .tar.* archive, or the http(s) address of an archive; its "
-        "labels.csv (columns file,index,name) is taken along. A folder can also be used where it is, with "
+        "labels.csv (columns file,index,name) is copied too. To use a folder in place, give it to "
         "run_benchmark.py --images DIR",
     )
     parser.add_argument("--to", type=Path, metavar="DIR", help="the folder to fill (default: data/images)")
@@ -80,23 +80,23 @@ def _exit_on_termination() -> None:
         signal.signal(number, exit_now)
 
 
-def _present_already(folder: Path, source: str, *, asked: bool) -> str | None:
-    """Return what to say if nothing is to be done. Raises DataError if the folder holds something else."""
+def _already_filled(folder: Path, source: str, *, asked: bool) -> str | None:
+    """The message if there is nothing to do, else None. Raises `DataError` if the folder has other content."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
     if not folder.is_dir():
-        raise DataError(f"{folder}: a folder is to be filled, but this is a file: give another one with --to")
+        raise DataError(f"{folder}: is a file: give a folder with --to")
     marker = folder / SOURCE_FILE
     present = marker.read_text(encoding="utf-8").strip() if marker.is_file() else "files put there by hand"
     if asked and present != source:
         raise DataError(
-            f"{folder} is filled already ({present}): delete it first, or give another folder with --to"
+            f"{folder} already contains images ({present}): delete it first, or give another folder with --to"
         )
-    return f"{folder}: the images are there already ({present})"
+    return f"{folder}: the images are already present ({present})"
 
 
 def _fill_atomically(folder: Path, source: str, fill: Callable[[Path], int]) -> int:
-    """Fill a temporary folder beside `folder`, then rename it: `folder` is whole or not there."""
+    """Fills a temporary folder next to `folder`, then renames it, so that `folder` is complete or absent."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(folder)
     with _temporary_folder(folder) as temporary:
@@ -105,7 +105,7 @@ def _fill_atomically(folder: Path, source: str, fill: Callable[[Path], int]) -> 
         try:
             temporary.rename(folder)
         except OSError:
-            # Another process that ran at the same time was first.
+            # A concurrent process was first.
             if not (folder / SOURCE_FILE).is_file():
                 raise
     return count
@@ -122,7 +122,7 @@ def _temporary_folder(folder: Path) -> Iterator[Path]:
 
 
 def _remove_leftovers(folder: Path) -> None:
-    """Remove temporary folders of processes that were killed before they could."""
+    """Removes temporary folders of processes that were killed."""
     for leftover in folder.parent.glob(f".{folder.name}.*.partial"):
         pid = leftover.name.split(".")[-2]
         if not (pid.isdecimal() and _is_running(int(pid))):

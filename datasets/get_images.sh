@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Puts real JPEG photographs and their labels.csv into data/images/. `--help` tells the options.
+# Puts real JPEG images and their labels.csv into data/images/. `--help` lists the options.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The usual case, images that are there already, is answered without the start of Python.
+# The usual case, images that are already present, needs no start of Python.
 if [[ $# -eq 0 && -f "$root/data/images/.source" ]]; then
-    echo "$root/data/images: the images are there already"
+    echo "$root/data/images: the images are already present"
     exit 0
 fi
 
@@ -18,6 +18,6 @@ if [[ ! -x "$python" ]]; then
     }
 fi
 
-# The safe path keeps a folder `datasets` of the caller's from being taken for ours. The caller's folder
-# stays the current one, since relative paths in the arguments start there.
+# The safe path keeps Python from importing a folder `datasets` of the caller's. The caller's folder stays the current
+# one, as relative paths in the arguments start there.
 PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}" PYTHONSAFEPATH=1 exec "$python" -m datasets.get_images --root "$root" "$@"

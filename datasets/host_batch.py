@@ -1,4 +1,4 @@
-"""The contract of every source of images: what one host call is fed."""
+"""The contract of all sources of images, and the input of one host call."""
 
 import math
 from collections.abc import Sequence
@@ -22,11 +22,10 @@ Array = NDArray[Any]
 class HostBatch:
     """The input of one host call.
 
-    `micro_batches` are `device_iterations` arrays of shape (micro_batch_size, channels, H, W), which may be
-    the same object several times over: read them, never write. It may be a single array with one more
-    dimension (`in_one_block`), for engines that take a host call in one piece. `labels` has the shape
-    (device_iterations, micro_batch_size), with -1 where an image has none, or is None if no image has one.
-    `decode_wait_ns` is the time that `next()` waited for images.
+    `micro_batches` are `device_iterations` read-only arrays `(micro_batch_size, channels, H, W)`, which may all be the
+    same object. It may be a single array with one more dimension (`in_one_block`), for engines that take a host call as
+    one array. `labels` is `(device_iterations, micro_batch_size)`, with -1 for an image without a label, or None if no
+    image has one. `decode_wait_ns` is the time that `next()` waited for images.
     """
 
     micro_batches: Sequence[Array]
@@ -35,15 +34,15 @@ class HostBatch:
 
 
 def in_one_block(pixels: Array) -> Sequence[Array]:
-    """Return the array itself, which is a sequence in all but its type."""
+    """The array itself, typed as a sequence."""
     return cast("Sequence[Array]", pixels)
 
 
 class Source(Protocol):
-    """Hands out host calls without end. Close it, or use it in a `with` statement.
+    """An endless source of host calls. Close it, or use it in a `with` statement.
 
-    `decode_errors` counts the images that could not be decoded during the run and were replaced. `works_ahead`:
-    images are decoded at any time, also between two calls of `next()`.
+    `decode_errors` counts the images that could not be decoded during the run and were replaced. `works_ahead`: images
+    are decoded at any time, also between two calls of `next()`.
     """
 
     decode_errors: int
@@ -52,13 +51,13 @@ class Source(Protocol):
     def works_ahead(self) -> bool: ...
 
     def next(self) -> HostBatch:
-        """Return the next host call. Its arrays are valid until the next call of `next()` or `close()`.
+        """Returns the next host call. Its arrays are valid until the next call of `next()` or `close()`.
 
-        Raises DataError if there is not a single image left that can be decoded.
+        Raises `DataError` if no image is left that can be decoded.
         """
 
     def close(self) -> None:
-        """End all workers; harmless when done twice."""
+        """Stops all workers; may be called twice."""
 
     def __enter__(self) -> "Source": ...
 
@@ -68,7 +67,7 @@ class Source(Protocol):
 
 
 class Repeating:
-    """A source that hands out the same few host calls, all made beforehand, again and again."""
+    """A source that repeats a few host calls, all prepared in advance."""
 
     works_ahead = False
 
@@ -83,7 +82,7 @@ class Repeating:
         return call
 
     def close(self) -> None:
-        """Nothing runs, so nothing ends; the arrays go when the source goes."""
+        """Nothing to stop; the arrays are freed with the source."""
 
     def __enter__(self) -> "Repeating":
         return self
@@ -93,16 +92,16 @@ class Repeating:
 
 
 def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, purpose: str, remedy: str) -> Array:
-    """Return a zeroed array, or raise MemoryShortage with its size if it does not fit into the free memory.
+    """Returns a zeroed array. Raises `MemoryShortage`, with its size, if it does not fit into the free memory.
 
-    It starts on a 64-byte boundary, where engines can use the memory without copying it, and its pages
-    are there at once, so that no page fault falls into the measured time.
+    It starts on a 64-byte boundary, so that engines can use it without a copy, and its pages are allocated at once, so
+    that no page fault falls into the measured time.
     """
     size = math.prod(shape) * dtype.itemsize
     free = _available_bytes()
     if free is not None and size > free:
         raise MemoryShortage(
-            f"{purpose} need {size / 2**30:.1f} GiB of memory and {free / 2**30:.1f} GiB are free: {remedy}"
+            f"{purpose} need {size / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} GiB are free: {remedy}"
         )
     try:
         memory = np.empty(size + ALIGNMENT, np.uint8)
@@ -116,7 +115,7 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype[Any], *, purpose: str, reme
 
 
 def _available_bytes() -> int | None:
-    """Return the memory that can be used without swapping, or None where the system does not tell."""
+    """The memory that can be used without swapping; None if the system does not report it."""
     try:
         with Path("/proc/meminfo").open(encoding="ascii") as meminfo:
             for line in meminfo:

@@ -1,4 +1,4 @@
-"""Which files count as images, by their names."""
+"""Recognises image files by their names."""
 
 from pathlib import PurePath
 

@@ -1,4 +1,4 @@
-"""A folder becomes the ordered list of images that a run uses."""
+"""Finds the images in a folder, with their labels, in the order in which a run uses them."""
 
 import math
 import os
@@ -13,8 +13,8 @@ from datasets.errors import DataError
 from datasets.image_files import LABELS_FILE, SUFFIXES, is_image_name
 from datasets.labels import labels_from_csv, labels_from_folders
 
-# Before a run, this many files and bytes are decoded once to find the broken ones: a second or two at
-# most. Broken files beyond are met during the run, counted and replaced there.
+# Before a run, this many files and bytes are decoded once to find damaged ones: a second or two at most. Later damaged
+# files are found, counted and replaced during the run.
 CHECKED_FILES = 512
 CHECKED_BYTES = 64 * 2**20
 
@@ -25,8 +25,8 @@ NAMED_IN_WARNING = 3
 class ImageSet:
     """Images in the order in which a run uses them.
 
-    `labels[i]` is the class index of `paths[i]`, or None where there is none. `skipped` names the files
-    left out because they cannot be decoded; `warnings` are lines for the user.
+    `labels[i]` is the class index of `paths[i]`, or None. `skipped` names the files left out because they cannot be
+    decoded; `warnings` are lines for the user.
     """
 
     paths: tuple[Path, ...]
@@ -36,21 +36,21 @@ class ImageSet:
 
 
 def find_images(folder: Path, labels_csv: Path | None = None) -> ImageSet:
-    """Find the images below `folder`, sorted by their relative path, with their labels.
+    """Finds the images below `folder`, sorted by their relative path, with their labels.
 
-    Labels come from `labels_csv`, else from `labels.csv` in the folder, else from the names of the class
-    folders (ImageNet's validation layout). Hidden files and folders are passed over. Broken files among
-    the first CHECKED_FILES (and CHECKED_BYTES) are left out, with one warning.
-    Raises DataError, with the remedy, if the folder is missing or holds no usable image, or if the labels
-    are not readable.
+    Labels come from `labels_csv`, else from `labels.csv` in the folder, else from the names of the class folders
+    (ImageNet's validation layout). Skips hidden files and folders. Leaves out damaged files among the first
+    CHECKED_FILES (and CHECKED_BYTES), with one warning.
+    Raises `DataError`, with the remedy, if the folder is missing or contains no usable image, or if the labels are not
+    readable.
     """
     names = _image_names(folder)
     broken = _broken_files(folder, names)
     usable = [name for name in names if name not in broken]
     if not usable:
         raise DataError(
-            f"{folder}: none of its {len(names)} image files can be decoded "
-            f"({_first_few(list(broken.values()))}): give a folder of JPEG photographs "
+            f"{folder}: none of the {len(names)} image files can be decoded "
+            f"({_first_few(list(broken.values()))}): give a folder of JPEG images "
             "with --images DIR, or run datasets/get_images.sh"
         )
     labels, warnings = _labels(folder, usable, known=set(names), labels_csv=labels_csv)
@@ -69,10 +69,10 @@ def find_images(folder: Path, labels_csv: Path | None = None) -> ImageSet:
 
 
 def partition(images: ImageSet, rank: int, world_size: int) -> ImageSet:
-    """Return the share of one process among `world_size`, in the order in which it uses it.
+    """The share of one process among `world_size`, in the order in which it uses it.
 
-    Dealt out like cards: image i of rank r is number `r + i * world_size` of the endlessly repeated set,
-    so that in each pass over the set every image is used by exactly one rank.
+    Round-robin: image i of rank r is number `r + i * world_size` of the endlessly repeated set, so that in each pass
+    over the set every image is used by exactly one rank.
     """
     if not 0 <= rank < world_size:
         raise DataError(f"rank {rank} is not one of {world_size} processes: expected 0..{world_size - 1}")
@@ -87,22 +87,22 @@ def partition(images: ImageSet, rank: int, world_size: int) -> ImageSet:
 def _image_names(folder: Path) -> list[str]:
     if not folder.exists():
         raise DataError(
-            f"{folder}: there is no such folder of images: run datasets/get_images.sh, "
-            "or name your own with --images DIR"
+            f"{folder}: no such folder of images: run datasets/get_images.sh, "
+            "or give your own with --images DIR"
         )
     if not folder.is_dir():
-        raise DataError(f"{folder}: a folder of images was expected, not a file: name one with --images DIR")
+        raise DataError(f"{folder}: expected a folder of images, not a file: give one with --images DIR")
     names = sorted(_walk(folder))
     if not names:
         raise DataError(
             f"{folder}: no image files ({', '.join(sorted(SUFFIXES))}) in it or below: run "
-            "datasets/get_images.sh, or name your own folder with --images DIR"
+            "datasets/get_images.sh, or give your own folder with --images DIR"
         )
     return names
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Yield relative paths of image files; links to folders are followed once, so that loops end."""
+    """Yields relative paths of image files; follows each link to a folder once, so that loops end."""
 
     def refuse(error: OSError) -> None:
         raise DataError(f"{error.filename}: {error.strerror}: make the folder readable") from error
@@ -121,9 +121,9 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _broken_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
-    """Return {relative path: `relative path (reason)`} of the files that cannot be decoded, in order."""
+    """`{relative path: "relative path (reason)"}` of the files that cannot be decoded, in order."""
 
-    def complaint(name: str) -> str | None:
+    def problem(name: str) -> str | None:
         try:
             decode_rgb(folder / name)
         except DecodeError as error:
@@ -132,15 +132,15 @@ def _broken_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
 
     checked = _within_check_limits(folder, names)
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        complaints = pool.map(complaint, checked)
-        return {name: found for name, found in zip(checked, complaints, strict=True) if found is not None}
+        problems = pool.map(problem, checked)
+        return {name: found for name, found in zip(checked, problems, strict=True) if found is not None}
 
 
 def _within_check_limits(folder: Path, names: Sequence[str]) -> list[str]:
     checked: list[str] = []
     total_bytes = 0
     for name in names[:CHECKED_FILES]:
-        with suppress(OSError):  # A dangling link, say: decoding it tells the reason.
+        with suppress(OSError):  # such as a dangling link: decoding it reports the reason
             total_bytes += (folder / name).stat().st_size
         if checked and total_bytes > CHECKED_BYTES:
             break
@@ -157,12 +157,12 @@ def _labels(
     if labels_csv is None:
         return labels_from_folders(names)
     by_name = labels_from_csv(labels_csv)
-    strangers = [name for name in by_name if name not in known]
+    absent = [name for name in by_name if name not in known]
     warnings: tuple[str, ...] = ()
-    if strangers:
+    if absent:
         warnings = (
-            f"{labels_csv}: {len(strangers)} of its {len(by_name)} files are not in {folder}: "
-            f"{_first_few(strangers)}",
+            f"{labels_csv}: {len(absent)} of its {len(by_name)} files are not in {folder}: "
+            f"{_first_few(absent)}",
         )
     return tuple(by_name.get(name) for name in names), warnings
 

@@ -1,4 +1,4 @@
-"""The classes of images: from a table, or from the names of their folders."""
+"""The classes of images, from a table or from the names of their folders."""
 
 import csv
 import re
@@ -12,19 +12,19 @@ IMAGENET_CLASSES = 1000
 
 
 def labels_from_csv(labels_csv: Path) -> dict[str, int | None]:
-    """Read a table with the columns file, index and name into {file: class index, None where empty}.
+    """Reads a table with the columns file, index and name as `{file: class index, or None if empty}`.
 
     `file` is a path relative to the folder of images. The name is for people and not used.
-    Raises DataError naming file and line.
+    Raises `DataError`, naming file and line.
     """
     try:
         text = labels_csv.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(
-            f"{labels_csv}: {error.strerror or error}: name a readable table with --labels FILE"
+            f"{labels_csv}: {error.strerror or error}: give a readable table with --labels FILE"
         ) from error
     except UnicodeDecodeError as error:
-        raise DataError(f"{labels_csv}: not text in UTF-8: save it as a CSV file in UTF-8") from error
+        raise DataError(f"{labels_csv}: not UTF-8 text: save it as a CSV file in UTF-8") from error
 
     rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
     missing = [column for column in COLUMNS[:2] if column not in (rows.fieldnames or ())]
@@ -37,16 +37,16 @@ def labels_from_csv(labels_csv: Path) -> dict[str, int | None]:
         where = f"{labels_csv}:{rows.line_num}"
         name = PurePosixPath((row["file"] or "").strip()).as_posix()
         if name in labels:
-            raise DataError(f"{where}: {name} has a line already: keep one of them")
+            raise DataError(f"{where}: duplicate line for {name}: keep one of them")
         labels[name] = _class_index((row["index"] or "").strip(), where)
     return labels
 
 
 def labels_from_folders(names: Sequence[str]) -> tuple[tuple[int | None, ...], tuple[str, ...]]:
-    """Return the labels and warnings of images that lie in class folders, from their relative paths.
+    """The labels of images in class folders, from their relative paths, and warnings.
 
-    Class folders are named by WordNet id (`n02124075`, ImageNet's validation layout) or by class index
-    (0..999). If any image lies elsewhere, the layout is not that one and no image has a label.
+    Class folders are named by WordNet id (`n02124075`, ImageNet's validation layout) or by class index (0..999). If any
+    image is elsewhere, no image gets a label.
     """
     folders = [PurePosixPath(name).parent.name for name in names]
     distinct = sorted(set(folders))
@@ -71,7 +71,7 @@ def _labels_from_wordnet_ids(
     if unknown:
         warnings = (
             f"{len(unknown)} class folders are not among ImageNet's 1000 classes, so their images have no "
-            f"label: {', '.join(unknown[:3])}{', ...' if len(unknown) > 3 else ''}",
+            f"label: {', '.join(unknown[:3])}{', …' if len(unknown) > 3 else ''}",
         )
     return tuple(index_of.get(folder) for folder in folders), warnings
 
@@ -81,7 +81,7 @@ def _imagenet_index(distinct: Sequence[str]) -> dict[str, int] | None:
     if len(distinct) == IMAGENET_CLASSES:
         return {wordnet_id: index for index, wordnet_id in enumerate(distinct)}
     try:
-        # Imported only here: it takes seconds, and no other layout needs it.
+        # Imported here, as it takes seconds and no other layout needs it.
         from timm.data.imagenet_info import ImageNetInfo
     except ImportError:
         return None

@@ -1,4 +1,4 @@
-"""Images are decoded by the worker processes of an engine's own data loader, while the device computes."""
+"""A source of images that the worker processes of an engine's own data loader decode while the device computes."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,19 +9,19 @@ import numpy as np
 import torch
 
 from datasets.errors import DataError
-from datasets.filling import image_filler
 from datasets.host_batch import HostBatch, Source, in_one_block
+from datasets.image_filler import image_filler
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 
 AS_ASKED, REPLACED, NONE_LEFT = range(3)
-"""What became of an image: numbers, because loaders hand over tensors, and exceptions each in its own way."""
+"""The status of an image: a number, as loaders pass tensors, and each passes exceptions in its own way."""
 
 Item = tuple[torch.Tensor, int, int]
 
 
 class Loader(Protocol):
-    """What an engine makes of a dataset: host calls of (pixels, labels, what became of each image)."""
+    """An engine's loader of a dataset: host calls of (pixels, labels, status of each image)."""
 
     def __iter__(self) -> Iterator[Sequence[torch.Tensor]]: ...
 
@@ -42,11 +42,11 @@ def loaded(
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
-    """Return a source of what `loader` loads, which must be host calls of all their images in one tensor.
+    """Returns a source of the host calls of `loader`, each of which has all its images in one tensor.
 
-    The dataset it is given is this rank's share of the images, filled up from its beginning to whole host
-    calls, so that loaders that drop incomplete ones drop none. It is loaded again and again.
-    Raises DataError for arguments that cannot be met.
+    The dataset of the loader is this rank's share of the images, filled up from its beginning to whole host calls, so
+    that loaders that drop incomplete ones drop none. It is loaded repeatedly.
+    Raises `DataError` for arguments that cannot be met.
     """
     dataset = ImageDataset(
         partition(images, rank, world_size),
@@ -61,7 +61,7 @@ def loaded(
 
 
 class ImageDataset(torch.utils.data.Dataset[Item]):
-    """Decoded images (channels, H, W) with their label (-1: none) and what became of them."""
+    """Decoded images `(channels, H, W)` with their label (-1: none) and status."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class ImageDataset(torch.utils.data.Dataset[Item]):
         if not 0 <= index < self._length:
             raise IndexError(index)
         place = np.zeros(self._shape, self._dtype)
-        # Made anew each time, for microseconds: a dataset is sent to worker processes, and closures are not.
+        # Created each time, which takes microseconds: a dataset is sent to worker processes, and closures cannot be.
         fill = image_filler(
             self._images,
             image_size=self._shape[-1],
@@ -112,10 +112,10 @@ class _Loaded:
 
     def next(self) -> HostBatch:
         began_ns = time.perf_counter_ns()
-        pixels, labels, fates = self._next_host_call()
+        pixels, labels, statuses = self._next_host_call()
         waited_ns = time.perf_counter_ns() - began_ns
-        self.decode_errors += int(torch.count_nonzero(fates == REPLACED))
-        if bool((fates == NONE_LEFT).any()):
+        self.decode_errors += int(torch.count_nonzero(statuses == REPLACED))
+        if bool((statuses == NONE_LEFT).any()):
             raise DataError(
                 "none of the images can be decoded any more: were they moved or deleted during the run? "
                 "Run datasets/get_images.sh, or give a folder with --images DIR"
@@ -140,5 +140,5 @@ class _Loaded:
     def _next_host_call(self) -> Sequence[torch.Tensor]:
         with suppress(StopIteration):
             return next(self._host_calls)
-        self._host_calls = iter(self._loader)  # the images from the beginning
+        self._host_calls = iter(self._loader)  # restart at the first image
         return next(self._host_calls)

@@ -1,4 +1,4 @@
-"""The user's own images: copied from a folder, or unpacked from an archive, which may have to be fetched."""
+"""Copies the user's own images from a folder or an archive, which is downloaded if needed."""
 
 import io
 import shutil
@@ -23,21 +23,21 @@ TIMEOUT_S = 30
 
 @dataclass(frozen=True)
 class Member:
-    """A file of an archive or a folder: its relative path, and how to open it."""
+    """A file in an archive or a folder: its relative path, and a function that opens it."""
 
     path: PurePosixPath
     open: Callable[[], IO[bytes] | None]
 
 
 def copy_own_images(source: str, folder: Path) -> int:
-    """Copy images and labels.csv from a folder, an archive or the address of an archive into `folder`.
+    """Copies images and labels.csv from a folder, an archive or the address of an archive into `folder`.
 
-    Paths are kept, but for a single folder around everything. Returns the number of images.
-    Raises DataError if the source cannot be had, holds no images, or would write outside of `folder`.
+    Keeps relative paths, without a single top-level folder. Returns the number of images.
+    Raises `DataError` if the source is not available, contains no images, or would write outside `folder`.
     """
     with ExitStack() as stack:
         if "://" in source:
-            # In the folder to be filled, since that is surely large enough and is cleaned up.
+            # In the target folder, which has enough space and is cleaned up.
             download = stack.enter_context(tempfile.NamedTemporaryFile(dir=folder, prefix=".download-"))
             _fetch(source, download)
             members = _archive_members(Path(download.name), source, stack)
@@ -46,23 +46,23 @@ def copy_own_images(source: str, folder: Path) -> int:
         elif Path(source).is_file():
             members = _archive_members(Path(source), source, stack)
         else:
-            raise DataError(f"--from {source}: there is no such folder or file")
-        return _copy(_wanted(members, source), folder, source)
+            raise DataError(f"--from {source}: no such folder or file")
+        return _copy(_images_and_labels(members, source), folder, source)
 
 
 def _fetch(url: str, target: IO[bytes]) -> None:
     if not url.startswith(("http://", "https://")):
-        raise DataError(f"--from {url}: only http:// and https:// addresses can be fetched")
+        raise DataError(f"--from {url}: only http:// and https:// addresses can be downloaded")
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response:
             shutil.copyfileobj(response, target)
             expected = response.headers.get("Content-Length")
     except (OSError, HTTPException, ValueError) as error:
-        # Of a URLError only the reason is for people, but an HTTPError (a kind of it) also tells the status.
+        # Only the reason of a URLError is readable, but the text of an HTTPError (a subclass) includes the status.
         reason = error.reason if type(error) is urllib.error.URLError else error
         raise DataError(
-            f"--from {url}: cannot be fetched: {reason}: check the address and the network, "
-            "or fetch the archive yourself and give its path"
+            f"--from {url}: download failed: {reason}: check the address and the network, "
+            "or download the archive yourself and give its path"
         ) from error
     target.flush()
     if expected is not None and target.tell() != int(expected):
@@ -82,7 +82,7 @@ def _archive_members(archive: Path, source: str, stack: ExitStack) -> list[Membe
             ]
         if tarfile.is_tarfile(archive):
             untarred = stack.enter_context(tarfile.open(archive))  # noqa: SIM115
-            # Links are left out, since they may point anywhere; isfile() is true of regular files alone.
+            # Links are left out, as they may point anywhere; isfile() is true only for regular files.
             return [
                 Member(_inside(info.name, source), partial(untarred.extractfile, info))
                 for info in untarred
@@ -97,8 +97,8 @@ def _inside(name: str, source: str) -> PurePosixPath:
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or ".." in path.parts:
         raise DataError(
-            f"--from {source}: refused, since its member {name!r} would be written outside of the folder: "
-            "pack the archive anew, with relative paths"
+            f"--from {source}: refused, as its member {name!r} would be written outside the folder: "
+            "recreate the archive with relative paths"
         )
     return path
 
@@ -111,8 +111,8 @@ def _folder_members(source: Path) -> list[Member]:
     ]
 
 
-def _wanted(members: Iterable[Member], source: str) -> list[Member]:
-    """Return images and labels.csv, without hidden files and without a folder that surrounds them all."""
+def _images_and_labels(members: Iterable[Member], source: str) -> list[Member]:
+    """The images and labels.csv, without hidden files and without a single top-level folder."""
     visible = [
         member
         for member in members
@@ -120,7 +120,7 @@ def _wanted(members: Iterable[Member], source: str) -> list[Member]:
         and not any(part.startswith((".", "__MACOSX")) for part in member.path.parts)
     ]
     if not any(is_image_name(member.path.name) for member in visible):
-        raise DataError(f"--from {source}: holds no image files (.jpg, .jpeg, .png, ...)")
+        raise DataError(f"--from {source}: contains no image files (.jpg, .jpeg, .png, …)")
     if all(len(member.path.parts) > 1 for member in visible) and (
         len({member.path.parts[0] for member in visible}) == 1
     ):
@@ -134,10 +134,10 @@ def _copy(members: Iterable[Member], folder: Path, source: str) -> int:
         target = folder / member.path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            # tarfile returns None for what is not a regular file, and such members were left out.
+            # tarfile returns None for anything but a regular file, and such members were left out.
             with member.open() or io.BytesIO() as stream, target.open("wb") as out:
                 shutil.copyfileobj(stream, out)
-        # RuntimeError is how zipfile reports an encrypted member.
+        # zipfile reports an encrypted member as RuntimeError.
         except (zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
             raise DataError(f"--from {source}: {member.path} cannot be unpacked: {error}") from error
         images += is_image_name(member.path.name)

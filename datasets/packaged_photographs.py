@@ -14,7 +14,7 @@ JPEG_QUALITY = 95
 
 @dataclass(frozen=True)
 class Photograph:
-    """One photograph: the package it comes with, its path there, and its ImageNet class where one fits."""
+    """One photograph: its package, its path there, and its ImageNet class if one fits."""
 
     package: str
     path: str
@@ -51,17 +51,17 @@ PHOTOGRAPHS = (
 
 
 def copy_packaged_photographs(folder: Path) -> int:
-    """Put the photographs, as JPEG files, and labels.csv into `folder`; return how many there are.
+    """Writes the photographs, as JPEG files, and labels.csv to `folder`. Returns the number of photographs.
 
-    JPEG files are copied as they are, others are encoded. Which ones a package ships differs a little from
-    version to version: what is missing is left out. Raises DataError if fewer than FEWEST are left.
+    Copies JPEG files unchanged, and encodes others. Leaves out those that the installed version of a package does not
+    ship. Raises `DataError` if fewer than FEWEST are left.
     """
     found = [(photograph, path) for photograph in PHOTOGRAPHS if (path := _locate(photograph)) is not None]
     if len(found) < FEWEST:
         raise DataError(
             f"only {len(found)} of the {len(PHOTOGRAPHS)} photographs that scikit-image and scikit-learn "
             f"ship were found, and {FEWEST} are needed: pip install scikit-image scikit-learn "
-            "(make setup does), or give your own with --from URL-or-folder"
+            "(make setup does), or give your own images with --from URL-or-folder"
         )
     for photograph, path in found:
         if path.suffix == ".jpg":
@@ -84,7 +84,7 @@ def _locate(photograph: Photograph) -> Path | None:
 
 def _encode(path: Path, target: Path) -> None:
     try:
-        # Imported only here, so that its absence is told like every other thing that is missing.
+        # Imported here, so that its absence is reported like any other error.
         from PIL import Image
     except ImportError as error:
         raise DataError("Pillow is missing: pip install Pillow (make setup does)") from error

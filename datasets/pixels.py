@@ -1,4 +1,4 @@
-"""Pixels become numbers of the data type that a model is fed. Loads torch for 16-bit floats only."""
+"""Converts pixels to the input data type of a model. Loads torch for 16-bit floats only."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ from datasets.errors import DataError
 
 Pixels = NDArray[np.uint8]
 Normalization = tuple[Sequence[float], Sequence[float]]
-"""Mean and standard deviation of the three channels, of pixels scaled to 0..1."""
+"""Mean and standard deviation of the three channels, for pixels scaled to 0..1."""
 
 DTYPES = (np.dtype(np.uint8), np.dtype(np.float16), np.dtype(np.float32))
 
@@ -17,19 +17,19 @@ DTYPES = (np.dtype(np.uint8), np.dtype(np.float16), np.dtype(np.float32))
 def pixel_writer(
     image_size: int, dtype: np.dtype[np.generic], normalize: Normalization | None
 ) -> Callable[[Pixels, NDArray[np.generic]], None]:
-    """Return `write(pixels, out)`, which converts (3, H, W) pixels into `out`, an array of `dtype`.
+    """Returns `write(pixels, out)`, which converts pixels `(3, H, W)` into `out`, an array of `dtype`.
 
     uint8 keeps the pixels 0..255; a float type scales them to 0..1 and, with `normalize`, computes
-    `(pixels / 255 - mean) / std` in float32. Nothing is allocated per call, so each thread needs its own
-    writer. Raises DataError for another dtype, or for normalisation of 8-bit output.
+    `(pixels / 255 - mean) / std` in float32. Calls allocate nothing, so each thread needs its own writer. Raises
+    `DataError` for another dtype, or for normalisation of 8-bit output.
     """
     dtype = np.dtype(dtype)
     if dtype not in DTYPES:
-        raise DataError(f"images of data type {dtype} cannot be made: expected uint8, float16 or float32")
+        raise DataError(f"images of data type {dtype} are not supported: expected uint8, float16 or float32")
     if dtype == np.uint8:
         if normalize is not None:
             raise DataError(
-                "--eight-bit-io keeps pixels as they are, so the host cannot normalise them: "
+                "--eight-bit-io leaves pixels unchanged, so the host cannot normalise them: "
                 "use --normalization-location ipu or none, or drop --eight-bit-io"
             )
         return _write_as_is
@@ -53,7 +53,7 @@ def pixel_writer(
 
     def write_float16(pixels: Pixels, out: NDArray[np.generic]) -> None:
         write_float32(pixels, scratch)
-        # torch's conversion is vectorised; numpy's takes forty times as long (0.4 against 0.01 ms).
+        # torch's conversion is vectorised; numpy's takes forty times as long (0.4 ms instead of 0.01 ms).
         torch.from_numpy(out).copy_(torch.from_numpy(scratch))
 
     return write_float16

@@ -1,4 +1,4 @@
-"""Images are decoded by threads while the device computes."""
+"""A source of images that threads decode while the device computes."""
 
 import atexit
 import threading
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from datasets.errors import DataError
-from datasets.filling import Fill, image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.host_batch import NO_LABEL, Array, HostBatch, Source, allocate
+from datasets.image_filler import Fill, image_filler, intra_op_threads_kept, use_one_intra_op_thread
 from datasets.images import ImageSet, partition
 from datasets.pixels import Normalization
 
@@ -31,16 +31,15 @@ def streaming(
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
-    """Return a source that decodes the images in `workers` threads, ahead of their use.
+    """Returns a source that decodes the images in `workers` threads, ahead of their use.
 
-    A worker takes `images_at_a_time` successive images: more of them means fewer meetings at the lock, and
-    host calls that are complete later.
+    A worker takes `images_at_a_time` successive images: more of them mean less contention for the lock, but host calls
+    that complete later.
 
-    Place i of the run gets image i of this rank's share, the set being repeated endlessly, so the host
-    calls are the same whatever the number of workers. Images are written straight into a ring of
-    `prefetch_host_calls + 1` host calls (more if those hold fewer than two images per worker), which is all
-    the memory used, however many images there are.
-    Raises DataError for arguments that cannot be met, among them a ring larger than the free memory.
+    Place i of the run gets image i of this rank's endlessly repeated share, so the host calls do not depend on the
+    number of workers. Workers write images directly into a ring of `prefetch_host_calls + 1` host calls (more if those
+    contain fewer than two images per worker), which is all the memory used, however many images there are.
+    Raises `DataError` for arguments that cannot be met, such as a ring larger than the free memory.
     """
     if workers < 1:
         raise DataError(f"--dataloader-worker {workers}: at least 1 worker is needed to decode images")
@@ -68,12 +67,11 @@ def streaming(
 
 
 class _Ring:
-    """Slots of one host call each; threads fill their places in order, the caller empties slot by slot.
+    """Slots of one host call each; threads fill their places in order, and the caller consumes them slot by slot.
 
-    Threads, not processes: decoding, resizing and copying all release the GIL, so that two threads take no
-    more processor time per image (2.2 ms, over the packaged photographs) than a plain loop does, while
-    torch's DataLoader takes 3.2 ms with two processes, which hand their arrays over. Any processor time that
-    decoding takes is taken from the model.
+    Threads, not processes: decoding, resizing and copying all release the GIL, so that two threads take no more CPU
+    time per image (2.2 ms, over the packaged photographs) than a plain loop. torch's DataLoader takes 3.2 ms with two
+    processes, which pass their arrays on. Any CPU time that decoding takes is taken from the model.
     """
 
     works_ahead = True
@@ -90,11 +88,11 @@ class _Ring:
         self._images_at_a_time = images_at_a_time
         self._micro_batches = tuple(tuple(slot) for slot in pixels)
 
-        # All below is read and written under the lock, which both conditions share.
+        # Everything below is read and written under the lock, which both conditions share.
         lock = threading.Lock()
         self._slot_freed = threading.Condition(lock)
         self._slot_filled = threading.Condition(lock)
-        self._next_place = 0  # Counted over the whole run, as are the calls.
+        self._next_place = 0  # counted over the whole run, as are the calls
         self._calls_taken = 0
         self._calls_released = 0
         self._unfilled = [self._call_size] * slots
@@ -110,7 +108,7 @@ class _Ring:
             for thread in self._threads:
                 thread.start()
             self._started.wait()
-        # A thread that is inside torch while the interpreter goes down would crash it.
+        # A thread that is inside torch while the interpreter shuts down would crash it.
         atexit.register(self.close)
 
     def next(self) -> HostBatch:
@@ -122,7 +120,7 @@ class _Ring:
             while self._unfilled[slot] and self._failure is None and not self._closed:
                 self._slot_filled.wait()
             if self._closed:
-                raise RuntimeError("next() was called on a source of images that is closed")
+                raise RuntimeError("next() was called on a closed source of images")
             if self._unfilled[slot] and self._failure is not None:
                 raise self._failure
             self._calls_taken += 1
@@ -162,14 +160,14 @@ class _Ring:
                     label, replaced = fill(place, self._places[slot, position])
                     self._flat_labels[slot, position] = label
                     self._finish_place(slot, replaced)
-        # Whatever it is, a thread that died silently would leave next() waiting for ever.
+        # Whatever it is: a thread that ended silently would leave next() waiting forever.
         except BaseException as error:
             with self._slot_filled:
                 self._failure = error
                 self._slot_filled.notify_all()
 
     def _take_places(self) -> range | None:
-        """Return the next places to fill, once their slots are free; None when the source is closed."""
+        """Waits for the next places to fill, until their slots are free; None after `close`."""
         with self._slot_freed:
             while not self._closed and self._next_place + self._images_at_a_time > self._free_until():
                 self._slot_freed.wait()

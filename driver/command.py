@@ -17,15 +17,15 @@ from backends.model_cache import open_cache
 from backends.profiling.profile import profile_folder
 from driver.choice import resolved
 from driver.crashes import forget
-from driver.data import example_batch, micro_batch_bytes, open_source, photographs
+from driver.data import example_batch, images_of, micro_batch_bytes, open_source
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances.errors import InstanceLost
 from driver.instances.group import Group, joined, line_prefix
 from driver.instances.unsupported import refuse_what_cannot_be_shared
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
-from driver.outcome import Found, Made
 from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
+from driver.process_result import BuildInfo, InstanceResult
 from driver.replicated import measured_by_replicas
 from driver.supervisor import INTERRUPTED
 from driver.telemetry import switch_off
@@ -98,7 +98,7 @@ def run(flags: Mapping[str, object], group: Group) -> None:
     if settings.profile:
         settings = replace(settings, profile_path=profile_folder(settings))
     # One list of images, however the folder may look to others: only then is every image one instance's.
-    images = group.gather(photographs(settings) if speaks and not settings.compile_only else None)[0]
+    images = group.gather(images_of(settings) if speaks and not settings.compile_only else None)[0]
     weights = weights_of(settings)
     warn(*weights_warnings(settings, weights) if speaks else ())
     if speaks and settings.backend_requested == "auto":
@@ -117,7 +117,7 @@ def measured_here(
 ) -> None:
     """A model compiled, measured and reported in this process; with `--compile-only`, compiled and reported."""
     compiled = compiled_model(settings, pixels, weights)
-    made = Made.of(compiled, settle())
+    made = BuildInfo.of(compiled, settle())
     announce(settings, weights, [made], group)
     with closing(compiled.executable) as executable:
         if settings.compile_only:
@@ -125,14 +125,14 @@ def measured_here(
             leave_breadcrumb(phase="closing")
             return
         with (
-            engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError, InstanceLost)),
+            engine_errors(settings, micro_batch_bytes(settings, pixels), unwrapped=(OSError, InstanceLost)),
             open_source(settings, pixels, images, weights.kind, group.index, group.count) as source,
             live_output(settings, line_prefix(group)) as on_call,
         ):
             leave_breadcrumb(engine=settings.backend, phase="running")
             measurement = measure(executable, source, settings, on_call, others=group)
-        found = Found(measurement, source.decode_errors, peak_mib())
-        made = Made.of(compiled)  # some engines know more of themselves once they ran
+        found = InstanceResult(measurement, source.decode_errors, peak_mib())
+        made = BuildInfo.of(compiled)  # some engines know more of themselves once they ran
         report(settings, weights, made, found, group)
         if settings.profile_path and settings.profile and settings.device != "ipu":
             print(profiled(executable, example_batch(settings, pixels), settings, settings.profile_path))

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LABELLED_CLASSES = 1000
 
 
-def photographs(settings: Settings) -> ImageSet | None:
+def images_of(settings: Settings) -> ImageSet | None:
     """The images of a run on real data, found before anything costly is done."""
     if settings.data != "real":
         return None

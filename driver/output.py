@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from backends.base import BackendError, Batch, Effective, Executable, ProfilingExecutable, engine_errors
 from backends.profiling.profile import PROFILED_MICRO_BATCHES, table, write_trace
 from driver.instances.group import Group
-from driver.outcome import Found, Made
+from driver.process_result import BuildInfo, InstanceResult
 from measurement.cpu_time import disturbance
 from measurement.machine import available_cores, cpu_model
 from measurement.report import Facts, compile_summary, summary
@@ -29,7 +29,7 @@ def warn(*lines: str) -> None:
         print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
-def announce(settings: Settings, weights: Weights, made: Sequence[Made], group: Group) -> None:
+def announce(settings: Settings, weights: Weights, made: Sequence[BuildInfo], group: Group) -> None:
     """What really runs, before the figures; replicas and instances are all made alike, and so are their warnings.
 
     To be called by all instances; the first one speaks.
@@ -62,9 +62,9 @@ def _differences(engines: Sequence[Effective], weights: Sequence[str]) -> list[s
     ]
 
 
-def report(settings: Settings, weights: Weights, made: Made, own: Found, group: Group) -> None:
+def report(settings: Settings, weights: Weights, made: BuildInfo, own: InstanceResult, group: Group) -> None:
     """The results of all instances, which the first one prints. To be called by all of them."""
-    found = Found.by_all(group.gather(own))
+    found = InstanceResult.by_all(group.gather(own))
     cores = group.gather(available_cores())
     if group.index > 0:
         return
@@ -81,7 +81,7 @@ def report(settings: Settings, weights: Weights, made: Made, own: Found, group: 
     print(summary(settings, found.measurement, lines), flush=True)
 
 
-def report_compiled(settings: Settings, weights: Weights, made: Made, group: Group) -> None:
+def report_compiled(settings: Settings, weights: Weights, made: BuildInfo, group: Group) -> None:
     """What compiling gave. To be called by all instances; the first one prints."""
     memory_mib, cores = group.gather(peak_mib()), group.gather(available_cores())
     if group.index == 0:
@@ -129,7 +129,7 @@ def peak_mib() -> float:
 
 
 def facts(
-    settings: Settings, made: Made, weights: str, memory_mib: float, group: Group, cores: Sequence[int]
+    settings: Settings, made: BuildInfo, weights: str, memory_mib: float, group: Group, cores: Sequence[int]
 ) -> Facts:
     """Of all instances: `memory_mib` is their sum, `cores` what each may use."""
     engine, several = made.effective, settings.replica_processes > 1

@@ -14,8 +14,8 @@ from driver.data import micro_batch_bytes, open_source
 from driver.instances.group import Group, line_prefix
 from driver.memory import memory_needed
 from driver.model import compiled_model
-from driver.outcome import Found, Made
 from driver.output import announce, peak_mib
+from driver.process_result import BuildInfo, InstanceResult
 from driver.telemetry import switch_off
 from measurement.loop import measure
 from measurement.machine import core_shares, cores_in_use
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 
 def measured_by_replicas(
     settings: Settings, images: ImageSet | None, weights: Weights, group: Group
-) -> tuple[Made, Found]:
+) -> tuple[BuildInfo, InstanceResult]:
     """What the replicas found in the window in which all were running, and how the first was made."""
-    made: list[Made] = []
+    made: list[BuildInfo] = []
     with ExitStack() as live:
 
-        def ready(parts: Sequence[Made]) -> Callable[..., None]:
+        def ready(parts: Sequence[BuildInfo]) -> Callable[..., None]:
             made.extend(parts)
             announce(settings, weights, parts, group)
             on_call = live.enter_context(live_output(settings, line_prefix(group)))
             group.barrier()
             return on_call
 
-        found: list[Found] = run_replicas(
+        found: list[InstanceResult] = run_replicas(
             partial(replica, settings, images, weights, group.index, group.count),
             core_shares(cores_in_use(), settings.replicas),
             settings,
@@ -55,7 +55,7 @@ def measured_by_replicas(
         )
     together = within_window([part.measurement for part in found], settings.iterations)
     errors, memory = sum(part.decode_errors for part in found), sum(part.peak_mib for part in found)
-    return made[0], Found(together, errors, memory)
+    return made[0], InstanceResult(together, errors, memory)
 
 
 def _crashed(pid: int, number: int) -> str:
@@ -66,7 +66,7 @@ def _crashed(pid: int, number: int) -> str:
 
 def replica(
     settings: Settings, images: ImageSet | None, weights: Weights, instance: int, instances: int, link: Link
-) -> Found:
+) -> InstanceResult:
     """One replica's process, from its own model to its own figures."""
     switch_off()
     rank, world_size = instance * link.world_size + link.rank, instances * link.world_size
@@ -78,16 +78,16 @@ def replica(
 
 def _measured(
     settings: Settings, images: ImageSet | None, weights: Weights, link: Link, rank: int, world_size: int
-) -> Found:
+) -> InstanceResult:
     pixels = input_spec(settings.model)
     compiled = compiled_model(settings, pixels, weights)
-    made = Made.of(compiled, settle())
+    made = BuildInfo.of(compiled, settle())
     with (
         closing(compiled.executable) as executable,
-        engine_errors(settings, micro_batch_bytes(settings, pixels), beside=(OSError,)),
+        engine_errors(settings, micro_batch_bytes(settings, pixels), unwrapped=(OSError,)),
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
             link.begin(made)
             leave_breadcrumb(engine=settings.backend, phase="running")
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
-        return Found(measurement, source.decode_errors, peak_mib())
+        return InstanceResult(measurement, source.decode_errors, peak_mib())

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from measurement.configs import Config
+from measurement.core_budget import check_core_budget
 from measurement.errors import SettingsError
 from measurement.ipu import LaunchedReplicas, check_ipu_options, ipu_warnings, replicas_of_launcher
 from measurement.machine import available_cores
 from measurement.no_effect import without_effect
 from measurement.options import BY_KEY, OPTIONS
-from measurement.sharing import side_by_side
 
 DROPPED_HOST_CALLS = 2
 """Host calls that are never in the figures, whatever `--warmup` says: engines still allocate in them."""
@@ -150,7 +150,7 @@ def resolve(
     if launched is not None:
         warnings += replicas_of_launcher(values, launched)
         values["replicas"], origin["replicas"] = launched.local, "launcher"
-    warnings += side_by_side(values, device_kind, available_cores())
+    warnings += check_core_budget(values, device_kind, available_cores())
     if device_kind == "ipu":
         check_ipu_options(values)
         warnings += ipu_warnings(values)

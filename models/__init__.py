@@ -1,6 +1,6 @@
-"""What runs: image classification models by name, with the weights and the surgery asked for.
+"""WHAT runs: image classification models by name, with the requested weights and surgery.
 
-Importing this package loads neither torch nor timm. Changes to a built model are in ``models.surgery``.
+Importing this package loads neither torch nor timm. Changes to a built model are in `models.surgery`.
 """
 
 from models.build import BuiltModel, build_model, build_with

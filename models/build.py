@@ -1,4 +1,4 @@
-"""A model from its name: architecture, norms, weights."""
+"""Builds a model from its name: architecture, norms, weights."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class BuiltModel:
     """A model ready for surgery or compilation.
 
-    ``module`` is float32, in evaluation mode, and takes (N, 3, H, W) normalised pictures, giving
-    (N, num_classes) logits. ``weights`` is what was really loaded: ``pretrained``, ``random`` or
-    ``file:<name>``. ``warnings`` are single lines to print.
+    `module` is float32, in evaluation mode, takes normalised images `(N, 3, H, W)`, and returns logits
+    `(N, num_classes)`. `weights` is what was actually loaded: `pretrained`, `random` or `file:<name>`. `warnings` are
+    single lines to print.
     """
 
     module: nn.Module
@@ -40,11 +40,11 @@ def build_model(
     efficientnet: EfficientNetOptions = EfficientNetOptions(),  # noqa: B008 (frozen)
     seed: int = 0,
 ) -> BuiltModel:
-    """The model ``name`` with its architecture, norms and weights as asked for.
+    """The model `name` with the requested architecture, norms and weights.
 
-    ``weights`` is ``auto`` (pretrained where they can be had, else random with a warning),
-    ``pretrained`` (insists), ``random``, or the path of a state dict. ``seed`` fixes random weights.
-    Raises ModelError, naming the option, for whatever cannot be had.
+    `weights` is `auto` (pretrained if available, else random with a warning), `pretrained` (or an error), `random`, or
+    the path of a state dict. `seed` determines random weights.
+    Raises `ModelError`, naming the option, for a request that cannot be met.
     """
     found = find_weights(name, weights, norm, efficientnet)
     built = build_with(found, name, norm=norm, efficientnet=efficientnet, seed=seed)
@@ -59,9 +59,9 @@ def build_with(
     efficientnet: EfficientNetOptions = EfficientNetOptions(),  # noqa: B008 (frozen)
     seed: int = 0,
 ) -> BuiltModel:
-    """The model ``name`` with weights that were found before (``find_weights``, same options).
+    """The model `name` with weights from `find_weights`, called with the same options.
 
-    The warnings of the finding are not repeated. Raises ModelError for weights that do not fit.
+    Does not repeat the warnings of `weights`. Raises `ModelError` for weights that do not fit.
     """
     with _quiet_timm():
         if weights.file is None:
@@ -102,11 +102,11 @@ def _finished(name: str, module: nn.Module, weights: str, warnings: tuple[str, .
 
 
 def architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> nn.Module:
-    """timm's model ``name``, changed as asked for, with the weights that timm draws with ``seed``."""
+    """timm's model `name` with the requested changes, and the weights that timm draws with `seed`."""
     import timm
     import torch
 
-    # timm draws its weights from torch's global generator: seeded here, and put back afterwards.
+    # timm draws its weights from torch's global generator: seeded here, and restored afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if efficientnet == EfficientNetOptions():
@@ -119,7 +119,7 @@ def architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions
 def _with_norms(module: nn.Module, norm: NormOptions) -> nn.Module:
     from models.surgery.norms import replace_norms
 
-    # A model without batch normalisation is fine as long as nobody asks for another kind.
+    # A model without batch normalisation is accepted unless another kind is requested.
     return module if norm == NormOptions() else replace_norms(module, norm)
 
 
@@ -130,12 +130,12 @@ def _eps_warning(name: str, module: nn.Module, eps: float) -> tuple[str, ...]:
     if not trained:
         return ()
     own = ", ".join(f"{value:g}" for value in sorted(trained))
-    return (f"--norm-eps {eps:g}: the weights of {name} were trained with {own}, so its classes may differ.",)
+    return (f"--norm-eps {eps:g}: the weights of {name} were trained with {own}, so predictions may differ.",)
 
 
 @contextmanager
 def _quiet_timm() -> Iterator[None]:
-    """Keeps timm's progress notes out of a benchmark's output."""
+    """Keeps timm's progress messages out of a benchmark's output."""
     logger = logging.getLogger("timm")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
-"""The models by name, and what each wants as input.
+"""The models by name, and the input that each expects.
 
-A plain table, so that help texts and checks of names need neither torch nor timm; a test holds it
-against timm's own configurations.
+A plain table, so that help texts and checks of names need neither torch nor timm; a test compares it with timm's own
+configurations.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What a model wants to see: square pictures of ``image_size`` pixels, (pixel - mean) / std.
+    """The input that a model expects: square images of `image_size` pixels, (pixel - mean) / std.
 
-    ``mean`` and ``std`` are per RGB channel, for pixels in 0..1. ``interpolation`` is the resize
-    filter, ``bilinear`` or ``bicubic``.
+    `mean` and `std` are per RGB channel, for pixels in 0..1. `interpolation` is the resize
+    filter, `bilinear` or `bicubic`.
     """
 
     image_size: int
@@ -33,7 +33,7 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One of our names: timm's name for its architecture, and its input."""
+    """A model: timm's name for its architecture, and its input."""
 
     timm_name: str
     input_spec: InputSpec
@@ -63,21 +63,21 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "mobilenet-v3-small": _entry("mobilenetv3_small_100"),
     "mobilenet-v3-large": _entry("mobilenetv3_large_100"),
     "efficientnet-b0": _entry("efficientnet_b0"),
-    # The paper's resolution for B4; timm's own weights were trained at 320 and are tested at 384.
+    # The resolution of the paper for B4; timm's own weights were trained at 320 and are tested at 384.
     "efficientnet-b4": _entry("efficientnet_b4", image_size=380),
-    # The weights were trained and published with bilinear resizing; timm's bicubic stands in for TensorFlow's
-    # way of it. With torchvision's antialiased bilinear all labelled photographs of data/images are right.
+    # The weights were trained and published with bilinear resizing; timm's bicubic replaces TensorFlow's variant of it.
+    # With torchvision's antialiased bilinear all labelled photographs in data/images are classified correctly.
     "efficientnet-lite0": _entry("tf_efficientnet_lite0", mean=_HALF, std=_HALF, interpolation="bilinear"),
 }
 
 
 def model_names() -> tuple[str, ...]:
-    """Every name ``--model`` takes, beside ``timm/NAME``."""
+    """The names that `--model` takes, in addition to `timm/NAME`."""
     return tuple(CATALOGUE)
 
 
 def timm_name(name: str) -> str:
-    """timm's name for ``name``: looked up, or what follows ``timm/``. Raises ModelError if unknown."""
+    """timm's name for `name`: looked up, or the part after `timm/`. Raises `ModelError` if unknown."""
     if name.startswith(TIMM_PREFIX):
         return _known_to_timm(name.removeprefix(TIMM_PREFIX))
     if name in CATALOGUE:
@@ -89,7 +89,7 @@ def timm_name(name: str) -> str:
 
 
 def input_spec(name: str) -> InputSpec:
-    """What the data side must deliver for ``name``; builds no model. Raises ModelError if unknown."""
+    """The input of the model `name`; builds no model. Raises `ModelError` if unknown."""
     if name in CATALOGUE:
         return CATALOGUE[name].input_spec
     return _input_spec_from_timm(timm_name(name))
@@ -119,13 +119,13 @@ def _input_spec_from_timm(name: str) -> InputSpec:
     config = get_pretrained_cfg(name)
     if config is None:
         raise ModelError(
-            f"--model {TIMM_PREFIX}{name}: timm does not say what input it wants. Choose another model."
+            f"--model {TIMM_PREFIX}{name}: timm does not specify its input. Choose another model."
         )
     channels, height, width = config.input_size
     if channels != 3 or height != width:
         raise ModelError(
-            f"--model {TIMM_PREFIX}{name}: it wants {channels}x{height}x{width} input, but only square RGB "
-            "pictures are supported. Choose another model."
+            f"--model {TIMM_PREFIX}{name}: it expects {channels}x{height}x{width} input, but only square RGB "
+            "images are supported. Choose another model."
         )
     red, green, blue = config.mean
     std_red, std_green, std_blue = config.std

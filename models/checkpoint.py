@@ -1,4 +1,4 @@
-"""State dicts in files: recognised, and loaded into a model."""
+"""Loads state dicts from files, in any of the common namings and wrappings, into a model."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from models.errors import ModelError
 _WRAPPER_KEYS = ("state_dict", "state_dict_ema", "model_state_dict", "model", "model_ema")
 _NAME_PREFIXES = ("module.", "_orig_mod.")
 
-# A key that only one foreign naming has, with the name of that naming. Their tensors stand in the
-# order of timm's, as both follow the order of computation.
+# A key that only one foreign naming has, and the name of that naming. Their tensors are in the same order as timm's, as
+# both follow the order of computation.
 _FOREIGN_MARKS = {"features.0.0.weight": "torchvision", "_conv_stem.weight": "efficientnet-pytorch"}
 
-# torchvision's MobileNetV3 was trained with another epsilon in its batch norms than timm's.
+# torchvision's MobileNetV3 was trained with a different epsilon in its batch norms than timm's.
 _TORCHVISION_EPS = {"mobilenetv3_small_100": 1e-3, "mobilenetv3_large_100": 1e-3}
 
 _LISTED_KEYS = 8
 
 
 def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: bool = True) -> None:
-    """Loads the state dict in ``file`` into ``module``, of timm's architecture ``timm_name``, in place.
+    """Loads the state dict in `file` into `module`, of timm's architecture `timm_name`, in place.
 
-    The names may be timm's, torchvision's or efficientnet-pytorch's. With ``own_eps``, batch norms
-    get the epsilon that torchvision's weights were trained with. Raises ModelError for a file that
-    is no checkpoint, and for one that does not fit, listing the keys.
+    The names may be timm's, torchvision's or efficientnet-pytorch's. With `own_eps`, batch norms get the epsilon that
+    torchvision's weights were trained with. Raises `ModelError` for a file that is not a checkpoint or does not fit,
+    listing the keys.
     """
     weights = _unwrapped(read_checkpoint(file), file)
     target = module.state_dict()
@@ -40,12 +40,12 @@ def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: b
         if own_eps and naming == "torchvision" and timm_name in _TORCHVISION_EPS:
             _set_eps(module, _TORCHVISION_EPS[timm_name])
     _require_fit(weights, target, file)
-    # strict=False only for batch norms' counters, which older files lack and inference never reads.
+    # strict=False only for the counters of batch norms, which older files lack and inference never reads.
     module.load_state_dict(dict(weights), strict=False)
 
 
 def _unwrapped(content: object, file: Path) -> dict[str, torch.Tensor]:
-    """The state dict in ``content``, out of a training script's wrapping."""
+    """The state dict in `content`, without the wrapping of a training script."""
     found: object = content
     while not _is_state_dict(found):
         inner = _wrapped(found)
@@ -65,7 +65,7 @@ def _unwrapped(content: object, file: Path) -> dict[str, torch.Tensor]:
 
 
 def _wrapped(content: object) -> object:
-    """What lies under one of the usual keys, or else the only state dict under any key; None where nothing does."""
+    """The value under one of the usual keys, else the only state dict under any key, else None."""
     if not isinstance(content, Mapping):
         return None
     usual = [content[key] for key in _WRAPPER_KEYS if isinstance(content.get(key), Mapping)]
@@ -101,19 +101,19 @@ def _renamed_by_order(
     weights: Mapping[str, torch.Tensor], target: Mapping[str, torch.Tensor], file: Path, naming: str
 ) -> dict[str, torch.Tensor]:
     given = [(key, tensor) for key, tensor in weights.items() if not _is_counter(key)]
-    wanted = [(key, tensor) for key, tensor in target.items() if not _is_counter(key)]
-    if len(given) != len(wanted):
+    expected = [(key, tensor) for key, tensor in target.items() if not _is_counter(key)]
+    if len(given) != len(expected):
         raise ModelError(
             f"--weights {file}: {len(given)} tensors in the naming of {naming}, but the model has "
-            f"{len(wanted)}. Choose the file's model with --model."
+            f"{len(expected)}. Choose the file's model with --model."
         )
     renamed: dict[str, torch.Tensor] = {}
-    for (given_key, tensor), (key, place) in zip(given, wanted, strict=True):
-        # torchvision's MobileNetV3 has linear layers where timm has convolutions of one pixel.
+    for (given_key, tensor), (key, place) in zip(given, expected, strict=True):
+        # torchvision's MobileNetV3 has linear layers where timm has 1x1 convolutions.
         if _without_single_pixels(tensor.shape) != _without_single_pixels(place.shape):
             raise ModelError(
                 f"--weights {file}: {given_key} ({naming}) has the shape {tuple(tensor.shape)}, but "
-                f"{key} of the model, in its place, has {tuple(place.shape)}. Choose the file's model "
+                f"the corresponding {key} of the model has {tuple(place.shape)}. Choose the file's model "
                 "with --model."
             )
         renamed[key] = tensor.reshape(place.shape)

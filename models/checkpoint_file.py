@@ -1,4 +1,4 @@
-"""What is in a checkpoint's file: recognised by its first bytes, and read without running anything in it."""
+"""Reads checkpoint files: recognised by their first bytes, and without running any code in them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _EXPECTED = (
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
 _NAMED = 4
 
-# What training scripts put beside the weights: their arguments, and a metric. None of them does anything
-# when it is loaded. The last is where numpy's scalars say which number they are.
+# What training scripts store next to the weights: their arguments, and a metric. None of them runs code when it is
+# loaded. The last are the types of numpy's scalars.
 _HARMLESS: Sequence[Any] = (
     argparse.Namespace,
     np.dtype,
@@ -35,9 +35,9 @@ _HARMLESS: Sequence[Any] = (
 
 
 def read_checkpoint(file: Path) -> object:
-    """The object in ``file``: tensors in containers, on the CPU. No code in the file is run.
+    """The object in `file`: tensors in containers, on the CPU. Runs no code in the file.
 
-    A file of safetensors or of ``torch.save``, whatever its name ends in. Raises ModelError for all else.
+    Reads files of safetensors and of `torch.save`, whatever their suffix. Raises `ModelError` for any other.
     """
     try:
         with file.open("rb") as content:
@@ -46,14 +46,14 @@ def read_checkpoint(file: Path) -> object:
     except OSError as error:
         raise ModelError(f"--weights {file}: cannot be read ({error.strerror or error}).") from error
     if not beginning:
-        raise _not_a_checkpoint(file, "it is empty")
+        raise _not_a_checkpoint(file, "the file is empty")
     if _is_safetensors(beginning, size):
         return _read_safetensors(file)
     if beginning.startswith(_ZIP) and _is_torchscript(file):
         raise _not_a_checkpoint(file, "it is a TorchScript program")
     if beginning.startswith((_ZIP, _PICKLE)):
         return _read_torch(file)
-    raise _not_a_checkpoint(file, f"it begins with {beginning!r}, as no checkpoint does")
+    raise _not_a_checkpoint(file, f"it begins with {beginning!r}, unlike any checkpoint")
 
 
 def _is_safetensors(beginning: bytes, size: int) -> bool:
@@ -67,43 +67,41 @@ def _is_safetensors(beginning: bytes, size: int) -> bool:
 def _read_safetensors(file: Path) -> object:
     try:
         return load_file(file)
-    # A damaged file makes the readers raise nearly anything; whatever it is, the file is to blame.
+    # For a damaged file the reader may raise nearly anything.
     except Exception as error:
-        raise _not_a_checkpoint(
-            file, f"it is a safetensors file that is damaged or cut off: {error}"
-        ) from error
+        raise _not_a_checkpoint(file, f"the safetensors file is damaged or truncated: {error}") from error
 
 
 def _is_torchscript(file: Path) -> bool:
     try:
         with zipfile.ZipFile(file) as archive:
             return any(name.endswith("/constants.pkl") for name in archive.namelist())
-    # Of a damaged directory zipfile raises nearly anything; reading the file then says that it is damaged.
+    # For a damaged directory zipfile may raise nearly anything; reading the file then reports the damage.
     except Exception:
         return False
 
 
 def _read_torch(file: Path) -> object:
     try:
-        # Opened here, as torch would go by the end of the name.
+        # Opened here, as torch would go by the suffix.
         with file.open("rb") as content, safe_globals(list(_HARMLESS)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return torch.load(content, map_location="cpu", weights_only=True)
-    # torch's own words advise to load the file unsafely, so they are not quoted.
+    # torch's own message, which suggests to load the file unsafely, is not quoted.
     except Exception as error:
         if objects := _objects(file):
             raise _not_a_checkpoint(
                 file,
-                f"it holds objects that are no tensors ({objects}), such as a whole pickled model, "
-                "and loading these could run any code",
+                f"it contains objects that are not tensors ({objects}), such as a whole pickled model, "
+                "and loading these could run arbitrary code",
             ) from error
         raise _not_a_checkpoint(
-            file, "it is damaged, cut off, or holds objects that are no tensors"
+            file, "it is damaged, truncated, or contains objects that are not tensors"
         ) from error
 
 
 def _objects(file: Path) -> str:
-    """Classes and functions that the file would load, by name; empty where it does not tell."""
+    """Names of the classes and functions that the file would load; empty if they are unknown."""
     try:
         with safe_globals(list(_HARMLESS)):
             names = sorted(get_unsafe_globals_in_checkpoint(str(file)))

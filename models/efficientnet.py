@@ -1,9 +1,9 @@
-"""EfficientNets with other bottlenecks: another expansion, and grouped instead of depthwise convolutions.
+"""EfficientNets with modified bottlenecks: a different expansion, and grouped instead of depthwise convolutions.
 
-The stages are table 1 of Tan and Le, "EfficientNet" (arXiv:1905.11946), and for lite0 the same
-without squeeze-and-excitation, written in timm's block language: ir = inverted residual, ds =
-depthwise separable, r = repeats, k = kernel, s = stride, e = expansion, c = channels before scaling,
-se = squeeze ratio. A test holds them against timm's own models at the default options.
+The stages are table 1 of Tan and Le, "EfficientNet" (arXiv:1905.11946), and for lite0 the same without
+squeeze-and-excitation, in timm's block notation: ir = inverted residual, ds = depthwise separable, r = repeats, k =
+kernel, s = stride, e = expansion, c = channels before scaling, se = squeeze ratio. A test compares them with timm's own
+models at the default options.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from models.options import EfficientNetOptions
 
 @dataclass(frozen=True)
 class _Scaling:
-    """How a member of the family is grown from B0."""
+    """How a member of the family is scaled up from B0."""
 
     width: float
     depth: float
@@ -49,9 +49,9 @@ _STAGES = (
 
 
 def build_efficientnet(timm_name: str, options: EfficientNetOptions) -> torch.nn.Module:
-    """The EfficientNet ``timm_name`` with its blocks built after ``options``; random weights.
+    """The EfficientNet `timm_name` with blocks built according to `options`, and random weights.
 
-    Raises ModelError for a model that is not of the family, and for numbers that cannot be built.
+    Raises `ModelError` for a model outside the family, and for values that cannot be built.
     """
     if timm_name not in _FAMILY:
         flag, value, usual = _changed_flag(options)
@@ -84,7 +84,7 @@ def build_efficientnet(timm_name: str, options: EfficientNetOptions) -> torch.nn
 
 
 def _changed_flag(options: EfficientNetOptions) -> tuple[str, int, int]:
-    """A flag that differs from the usual blocks, its value and the usual one."""
+    """A flag that differs from its default, its value and the default."""
     usual = EfficientNetOptions()
     if options.group_dim != usual.group_dim:
         return "--efficientnet-group-dim", options.group_dim, usual.group_dim
@@ -121,8 +121,8 @@ def _block_arguments(
 
 
 def _group_size(options: EfficientNetOptions, block_channels: int, *, expanded: bool, block: str) -> int:
-    # The first stage is not expanded, so its width is not a multiple of the usual group sizes (24 in
-    # B4): there the largest size that divides both is taken.
+    # The first stage is not expanded, so its width is not a multiple of the usual group sizes (24 in B4): it takes the
+    # largest size that divides both.
     if not expanded:
         return math.gcd(block_channels, options.group_dim)
     inner_channels = block_channels * options.expand_ratio

@@ -1,4 +1,4 @@
-"""The one error of this package: a request that no model can answer."""
+"""The exception of this package: a request that no model can meet."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ class ModelError(ValueError):
 
 
 def near_names(wanted: str, known: Iterable[str], *, count: int = 3) -> str:
-    """`` Did you mean a, b?``, or the empty string when nothing in ``known`` is near ``wanted``."""
+    """` Did you mean a, b?`, or an empty string if nothing in `known` is close to `wanted`."""
     found = difflib.get_close_matches(wanted, sorted(known), n=count, cutoff=0.5)
     return f" Did you mean {', '.join(found)}?" if found else ""

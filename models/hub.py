@@ -1,4 +1,4 @@
-"""Files of timm's hub: from the local caches, or fetched where the hub can be reached."""
+"""Files of timm's hub: from the local caches, or downloaded."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-# The whole probe, name resolution included, ends within this time, so an unreachable hub is reported within 5 s. The
-# client alone has no such limit: it retries a 503 for 23 s, and waits for a name server as long as the system does.
+# The whole probe, including name resolution, ends within this time, so an unreachable hub is reported within 5 s. The
+# client itself has no such limit: it retries a 503 for 23 s, and waits for a name server as long as the system does.
 PROBE_TIMEOUT_S = 3.5
 
 _WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 
 
 class WeightsUnavailable(Exception):
-    """There are no weights to be had: the message is the reason, ``remedy`` what to do about it."""
+    """Pretrained weights are not available: the message is the reason, `remedy` what to do about it."""
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(reason)
@@ -29,11 +29,10 @@ class WeightsUnavailable(Exception):
 
 
 def hub_file(timm_name: str) -> Path:
-    """The file of pretrained weights for ``timm_name``, fetched if no cache holds it.
+    """The file of pretrained weights for `timm_name`, downloaded if no cache contains it.
 
-    Looks into the Hugging Face cache and torch.hub's, and asks the network only if it must and
-    may (``HF_HUB_OFFLINE``, ``HF_ENDPOINT``). Raises WeightsUnavailable, within 5 s when the hub
-    does not answer.
+    Searches the Hugging Face cache and torch.hub's, and uses the network only if necessary and allowed
+    (`HF_HUB_OFFLINE`, `HF_ENDPOINT`). Raises `WeightsUnavailable`, within 5 s if the hub does not answer.
     """
     from timm.models import get_pretrained_cfg
 
@@ -87,7 +86,7 @@ def _require_online() -> None:
 
     if constants.HF_HUB_OFFLINE:
         raise WeightsUnavailable(
-            "HF_HUB_OFFLINE is set and no cache holds them",
+            "HF_HUB_OFFLINE is set and no cache contains them",
             "Unset HF_HUB_OFFLINE, or give --weights random or a file.",
         )
 
@@ -101,16 +100,16 @@ def _fetch_from_hugging_face(config: Any) -> Path:
         _require_answer(hf_hub_url(repository, file, revision=revision))
         try:
             return Path(hf_hub_download(repository, file, revision=revision, etag_timeout=PROBE_TIMEOUT_S))
-        # The client's word for "the hub did not give it, and no cache holds it": not the same as a 404.
+        # The client's error if neither the hub nor a cache has the file: not the same as a 404.
         except LocalEntryNotFoundError as error:
             raise _fetch_failed(constants.ENDPOINT, error) from error
         except EntryNotFoundError:
             continue
-        # The client raises its own, httpx's and the file system's errors; none of them is ours to fix.
+        # The client raises its own errors, httpx's and the file system's.
         except Exception as error:
             raise _fetch_failed(constants.ENDPOINT, error) from error
     raise WeightsUnavailable(
-        f"{repository} on {constants.ENDPOINT} holds none of {', '.join(_file_names(config))}",
+        f"{repository} on {constants.ENDPOINT} contains none of {', '.join(_file_names(config))}",
         "Use --weights random or a file.",
     )
 
@@ -131,14 +130,14 @@ def _fetch_by_url(config: Any) -> Path:
 def _fetch_failed(place: str, error: Exception) -> WeightsUnavailable:
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return WeightsUnavailable(
-        f"fetching them from {place} failed: {reason}", "Try again, or use --weights random or a file."
+        f"downloading them from {place} failed: {reason}", "Try again, or use --weights random or a file."
     )
 
 
 def _require_answer(url: str) -> None:
-    """Raises WeightsUnavailable unless ``url``'s server answers at all within PROBE_TIMEOUT_S."""
+    """Raises `WeightsUnavailable` unless the server of `url` answers within PROBE_TIMEOUT_S."""
     problems: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    # In a thread, because a name server that never answers cannot be given a time limit.
+    # In a thread, because name resolution takes no timeout.
     threading.Thread(target=lambda: problems.put(_probe(url)), daemon=True).start()
     try:
         problem = problems.get(timeout=PROBE_TIMEOUT_S)
@@ -154,14 +153,14 @@ def _require_answer(url: str) -> None:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect is an answer: following it would only cost time."""
+    """A redirect is an answer: following it would only take time."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 
 def _probe(url: str) -> str | None:
-    """What is wrong with ``url``'s server, or None if it answers. Honours the proxy variables."""
+    """The problem with the server of `url`, or None if it answers. Honours the proxy variables."""
     opener = urllib.request.build_opener(_NoRedirect)
     try:
         opener.open(urllib.request.Request(url, method="HEAD"), timeout=PROBE_TIMEOUT_S).close()

@@ -1,4 +1,4 @@
-"""How much memory a model's tensors take, found without making any of them."""
+"""The memory of a model's tensors, computed without allocating them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.options import EfficientNetOptions, NormOptions
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes in float32: all weights; and of an image, input and output of the largest layer, and the logits."""
+    """Bytes in float32: all weights; and per image, input and output of the largest layer, and the logits."""
 
     weights_bytes: int
     largest_layer_bytes: int
@@ -18,11 +18,11 @@ class MemoryNeed:
 
 
 def memory_of(name: str, norm: NormOptions, efficientnet: EfficientNetOptions) -> MemoryNeed:
-    """What the model ``name`` needs at least, whatever engine runs it.
+    """The least memory that the model `name` needs in any engine.
 
-    Engines merge norms and activations into the layer before them, yet none computes a convolution or a pooling
-    without its whole input and output. The model is built and run on torch's meta device, where tensors have
-    shapes and no content.
+    Engines fuse norms and activations with the layer before them, but none computes a convolution or a pooling without
+    its whole input and output. Builds and runs the model on torch's meta device, where tensors have shapes and no
+    content.
     """
     import torch
     from torch import nn
@@ -32,7 +32,7 @@ def memory_of(name: str, norm: NormOptions, efficientnet: EfficientNetOptions) -
     whole_layers = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AvgPool2d)
     layer_bytes = [0]
 
-    def look(_: nn.Module, given: tuple[object, ...], output: object) -> None:
+    def record(_: nn.Module, given: tuple[object, ...], output: object) -> None:
         tensors = [value for value in (*given, output) if isinstance(value, torch.Tensor)]
         layer_bytes.append(sum(tensor.nbytes for tensor in tensors))
 
@@ -41,7 +41,7 @@ def memory_of(name: str, norm: NormOptions, efficientnet: EfficientNetOptions) -
         module = architecture(timm_name(name), norm, efficientnet, seed=0).eval()
         for layer in module.modules():
             if isinstance(layer, whole_layers):
-                layer.register_forward_hook(look)
+                layer.register_forward_hook(record)
         outputs = module(torch.zeros(1, 3, size, size))
     weights_bytes = sum(tensor.nbytes for tensor in module.state_dict().values())
     return MemoryNeed(weights_bytes, max(layer_bytes), outputs.nbytes)

@@ -1,4 +1,4 @@
-"""The choices that change a model's architecture."""
+"""Options that change the architecture of a model."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ NormKind = Literal["batch", "group", "none"]
 
 @dataclass(frozen=True)
 class NormOptions:
-    """Which normalisation the convolutions are followed by.
+    """The normalisation after the convolutions.
 
-    ``eps`` and ``momentum`` are the model's own when None: pretrained weights were trained with a
-    certain epsilon (1e-3 for efficientnet-lite0), and another one costs accuracy. ``num_groups``
-    counts only for kind ``group``, ``momentum`` only for kind ``batch`` (and only in training: no
-    inference result depends on it).
+    None in `eps` and `momentum` means the model's own: pretrained weights were trained with a certain epsilon (1e-3 for
+    efficientnet-lite0), and another one reduces accuracy. `num_groups` applies only to kind `group`, `momentum` only to
+    kind `batch` (and only in training: no inference result depends on it).
     """
 
     kind: NormKind = "batch"
@@ -28,8 +27,8 @@ class NormOptions:
 class EfficientNetOptions:
     """How the inverted bottlenecks of an EfficientNet are built.
 
-    ``expand_ratio`` is the widening of a block's inner channels, ``group_dim`` the number of
-    channels in each group of its spatial convolution (1: depthwise).
+    `expand_ratio` is the ratio of a block's inner channels to its input, `group_dim` the number of channels per group
+    of its spatial convolution (1: depthwise).
     """
 
     expand_ratio: int = 6

@@ -1,4 +1,4 @@
-"""Pretrained weights: where they come from, and a model that has them."""
+"""Pretrained weights: their files, and models built from them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _PACKAGED = {
 
 
 def pretrained_file(timm_name: str) -> Path:
-    """The file of pretrained weights for timm's model ``timm_name``: packaged, cached, or from timm's hub.
+    """The file of pretrained weights for timm's model `timm_name`: packaged, cached, or from timm's hub.
 
-    Raises WeightsUnavailable, within 5 s when the hub cannot be reached.
+    Raises `WeightsUnavailable`, within 5 s if the hub cannot be reached.
     """
     return _packaged_file(timm_name) or hub_file(timm_name)
 
 
 def pretrained_model(timm_name: str, file: Path) -> nn.Module:
-    """timm's model ``timm_name`` with the weights in ``file``, which ``pretrained_file`` gave.
+    """timm's model `timm_name` with the weights in `file`, from `pretrained_file`.
 
-    Raises ModelError if they do not fit the model.
+    Raises `ModelError` if they do not fit the model.
     """
     import timm
 
@@ -44,8 +44,8 @@ def pretrained_model(timm_name: str, file: Path) -> nn.Module:
         return timm.create_model(timm_name, pretrained=True, pretrained_cfg_overlay={"file": str(file)})
     except Exception as error:
         raise ModelError(
-            f"--weights pretrained: {file} does not hold weights for {timm_name} ({error}). "
-            "Delete the file, so that it is fetched again, or use --weights random."
+            f"--weights pretrained: {file} does not contain weights for {timm_name} ({error}). "
+            "Delete the file, so that it is downloaded again, or use --weights random."
         ) from error
 
 

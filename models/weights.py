@@ -1,4 +1,4 @@
-"""Which weights a model gets: found before anything is built."""
+"""Finds the weights of a model, before anything is built."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _READ_BYTES = 2**20
 
 @dataclass(frozen=True)
 class Weights:
-    """``kind`` is ``pretrained``, ``random`` or ``file:<name>``; ``file`` holds them (None: random).
+    """`kind` is `pretrained`, `random` or `file:<name>`; `file` contains them (None: random).
 
-    ``warnings`` are single lines to print.
+    `warnings` are single lines to print.
     """
 
     kind: str
@@ -32,11 +32,10 @@ def find_weights(
     norm: NormOptions = NormOptions(),  # noqa: B008 (frozen)
     efficientnet: EfficientNetOptions = EfficientNetOptions(),  # noqa: B008 (frozen)
 ) -> Weights:
-    """The weights of the model ``name`` that ``request`` asks for; fetched, but not read.
+    """The weights of the model `name` that `request` asks for; downloaded, but not read.
 
-    ``request`` is ``auto`` (pretrained where they can be had, else random with a warning),
-    ``pretrained`` (insists), ``random``, or the path of a state dict. Raises ModelError, naming the
-    option, for what cannot be had.
+    `request` is `auto` (pretrained if available, else random with a warning), `pretrained` (or an error), `random`, or
+    the path of a state dict. Raises `ModelError`, naming the option, for a request that cannot be met.
     """
     architecture = timm_name(name)
     if request == "random":
@@ -52,14 +51,14 @@ def find_weights(
         if request == "pretrained":
             raise ModelError(f"--weights pretrained: {unavailable}. {unavailable.remedy}") from unavailable
         return Weights(
-            "random", warnings=(f"{name}: no pretrained weights ({unavailable}), so they are random.",)
+            "random", warnings=(f"{name}: no pretrained weights ({unavailable}); using random weights.",)
         )
 
 
 def weights_digest(weights: Weights) -> str:
-    """SHA-256 of the file's content in hexadecimal; ``random`` where there is no file.
+    """SHA-256 of the file's content in hexadecimal; `random` without a file.
 
-    Raises ModelError where the file cannot be read.
+    Raises `ModelError` if the file cannot be read.
     """
     if weights.file is None:
         return "random"
@@ -79,7 +78,7 @@ def _own_file(request: str) -> Weights:
         return Weights(f"file:{file.name}", file)
     raise ModelError(
         f"--weights {request}: neither auto, pretrained nor random, nor a file. "
-        "Give one of these words, or the path of a .pth or .safetensors file."
+        "Give one of these, or the path of a .pth or .safetensors file."
     )
 
 

@@ -17,7 +17,7 @@ from measurement.replica_link import Link
 from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
 from serving.repository import VERSION
-from serving.served import Served
+from serving.served_model import ServedModel
 from serving.shared_images import Region, attached
 
 Logits = NDArray[np.float32]
@@ -48,7 +48,7 @@ def answers(client: Client, spans: Sequence[Span], link: Link) -> list[Logits]:
         return _together(connection, spans, client.in_flight)
 
 
-def in_process(served: Served, region: Region, repository: Path) -> Logits:
+def in_process(served: ServedModel, region: Region, repository: Path) -> Logits:
     """The logits `(images, classes)` that the driver's engine computes here, from the same export."""
     batch = served.settings.micro_batch_size
     settings = replace(served.settings, threads=None, model_cache_path=repository / served.name / VERSION)

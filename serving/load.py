@@ -17,7 +17,7 @@ from measurement.window import within_window
 from serving.closed_loop import closed_loop
 from serving.connection import Client, RequestType
 from serving.errors import ServingError
-from serving.served import Served
+from serving.served_model import ServedModel
 from serving.server import Server
 from serving.shared_images import Region
 from serving.statistics import Counters, counters
@@ -39,7 +39,7 @@ class Load:
         """
         return 1 if self.request_type is RequestType.SYNC else max(2, -(-2 * instances // self.clients))
 
-    def client(self, server: Server, served: Served, region: Region, batch: int) -> Client:
+    def client(self, server: Server, served: ServedModel, region: Region, batch: int) -> Client:
         return Client(
             server.address,
             served.name,
@@ -61,7 +61,7 @@ class Loaded:
 
 def under_load(
     server: Server,
-    served: Served,
+    served: ServedModel,
     region: Region,
     load: Load,
     duration_s: float,
@@ -87,7 +87,7 @@ def under_load(
 
 def in_clients(
     server: Server,
-    served: Served,
+    served: ServedModel,
     job: Callable[[Link], Any],
     clients: int,
     duration_s: float | None = None,

@@ -14,14 +14,14 @@ from driver.data import pixel_dtype
 from measurement.settings import Settings
 
 if TYPE_CHECKING:
-    from serving.served import Served
+    from serving.served_model import ServedModel
 
 INPUT, OUTPUT = "pixels", "logits"
 _TYPES = {np.dtype(np.uint8): "TYPE_UINT8", np.dtype(np.float32): "TYPE_FP32"}
 _PATHS = ("images", "labels", "model_cache_path", "profile_path")
 
 
-def model_config(served: Served, exports: Mapping[int, str], source: Path) -> str:
+def model_config(served: ServedModel, exports: Mapping[int, str], source: Path) -> str:
     """The text of config.pbtxt. `exports` are the cache's keys by batch size; `source` holds our packages."""
     from google.protobuf import text_format
     from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
@@ -38,7 +38,7 @@ def model_config(served: Served, exports: Mapping[int, str], source: Path) -> st
     return str(text_format.MessageToString(config))
 
 
-def parameters(served: Served, exports: Mapping[int, str], source: Path) -> dict[str, str]:
+def parameters(served: ServedModel, exports: Mapping[int, str], source: Path) -> dict[str, str]:
     """What an instance must know beside its input and output."""
     return {
         "source": str(source),

@@ -16,12 +16,12 @@ from measurement.report import Facts, figures, results
 from measurement.statistics import Latency, Throughput, latency, throughput
 from serving.load import Load, Loaded
 from serving.request_rates import AtRate
-from serving.served import Served
+from serving.served_model import ServedModel
 from serving.server import Server
 
 
 def load_results(
-    server: Server, served: Served, said: Sequence[Mapping[str, Any]], load: Load, loaded: Loaded
+    server: Server, served: ServedModel, said: Sequence[Mapping[str, Any]], load: Load, loaded: Loaded
 ) -> str:
     """The lines that end a closed loop."""
     found = loaded.measurement
@@ -44,7 +44,7 @@ def load_results(
 
 def rate_results(
     server: Server,
-    served: Served,
+    served: ServedModel,
     said: Sequence[Mapping[str, Any]],
     shared_memory: bool,
     found: AtRate,
@@ -68,7 +68,7 @@ def rate_results(
 
 def _with_facts(
     server: Server,
-    served: Served,
+    served: ServedModel,
     said: Sequence[Mapping[str, Any]],
     shared_memory: bool,
     rate: Throughput,

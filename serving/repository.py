@@ -15,7 +15,7 @@ from backends.model_cache import ModelCache, open_cache
 from driver.model import compiled_model
 from serving.errors import ServingError, ServingRefused
 from serving.model_config import model_config
-from serving.served import ROOT, Served
+from serving.served_model import ROOT, ServedModel
 
 VERSION = "1"
 MODEL = Path(__file__).with_name("triton_model.py")
@@ -33,7 +33,7 @@ def open_repository(folder: Path) -> Path:
     return folder
 
 
-def write_model(repository: Path, served: Served) -> tuple[str, ...]:
+def write_model(repository: Path, served: ServedModel) -> tuple[str, ...]:
     """Makes the model's folder agree with `served`; gives single lines to print.
 
     An export that was made for the same settings, weights, code, packages and CPU is used as it is; others
@@ -55,7 +55,7 @@ def write_model(repository: Path, served: Served) -> tuple[str, ...]:
     return warnings
 
 
-def _exported(folder: Path, served: Served) -> tuple[dict[int, str], tuple[str, ...]]:
+def _exported(folder: Path, served: ServedModel) -> tuple[dict[int, str], tuple[str, ...]]:
     keys, warnings = {}, list(served.weights.warnings)
     for size in served.batch_sizes:
         settings = replace(served.of_batch(size), model_cache_path=folder)
@@ -71,7 +71,7 @@ def _exported(folder: Path, served: Served) -> tuple[dict[int, str], tuple[str, 
     return keys, tuple(dict.fromkeys(warnings))
 
 
-def _remove_others(folder: Path, served: Served, keys: Mapping[int, str]) -> None:
+def _remove_others(folder: Path, served: ServedModel, keys: Mapping[int, str]) -> None:
     cache = ModelCache(folder)
     current = {cache.path(cache_name(served.settings), key) for key in keys.values()}
     for path in folder.glob("*.zip"):

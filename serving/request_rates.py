@@ -14,7 +14,7 @@ from measurement.statistics import Latency, Throughput, latency_of, samples_need
 from serving.connection import Client, RequestType
 from serving.load import in_clients
 from serving.open_loop import Answered, dealt, open_loop, poisson_arrivals
-from serving.served import Served
+from serving.served_model import ServedModel
 from serving.server import Server
 from serving.shared_images import Region
 from serving.statistics import Counters, counters
@@ -117,7 +117,7 @@ class AtRate:
 
 def at_rate(
     server: Server,
-    served: Served,
+    served: ServedModel,
     region: Region,
     rate: float,
     duration_s: float,

@@ -21,10 +21,10 @@ from serving.server import POLL_S, Server
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
-    from serving.served import Served
+    from serving.served_model import ServedModel
 
 LARGEST_BATCHES, FEWEST_IMAGES = 8, 64
-"""Of a large folder so many photographs are used: more would not change what is measured, and take memory."""
+"""Of a large folder so many images are used: more would not change what is measured, and take memory."""
 
 RELEASE_S = 30.0
 """How long requests of clients that failed may still be computed, and their images be read."""
@@ -48,7 +48,7 @@ class Region:
 
 
 @contextmanager
-def shared_photographs(served: Served, images: ImageSet) -> Iterator[Region]:
+def shared_images(served: ServedModel, images: ImageSet) -> Iterator[Region]:
     """Decodes the first images as the model wants them, repeated until its largest batch is filled up.
 
     Raises `ServingRefused` where they do not fit into shared memory.
@@ -124,9 +124,9 @@ def _allocate(memory: SharedMemory) -> None:
             os.posix_fallocate(file.fileno(), 0, memory.size)
     except OSError as error:
         raise ServingRefused(
-            f"{SHARED_MEMORY} has no room for {memory.size / 2**20:.0f} MiB of photographs "
+            f"{SHARED_MEMORY} has no room for {memory.size / 2**20:.0f} MiB of images "
             f"({error.strerror or error}): make it larger (of a container: --shm-size), or give a folder with fewer "
-            "photographs with --images"
+            "images with --images"
         ) from None
 
 

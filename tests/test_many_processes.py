@@ -62,13 +62,13 @@ IMPATIENT = """
 import driver.instances.group as group
 group.JOIN_TIMEOUT_S = 2.0
 """
-TELLING_OF_IMAGES = """
-import sys, datasets.filling as filling
-original = filling.preprocess
-def told(path, *rest):
+REPORTING_IMAGES = """
+import sys, datasets.image_filler as image_filler
+original = image_filler.preprocess
+def reported(path, *rest):
     sys.stderr.write(f"decoded {path.name}\\n")  # at once: threads share it
     return original(path, *rest)
-filling.preprocess = told
+image_filler.preprocess = reported
 """
 
 
@@ -239,7 +239,7 @@ class TestLaunchers:
 
     def test_no_photograph_is_decoded_by_two_of_them_in_one_pass(self, photographs: Path) -> None:
         argv = [*MODEL, "--data", "real", "--images", str(photographs), "--iterations", "1", "--cache-images"]
-        with instances(by_hand(), *argv, before=TELLING_OF_IMAGES) as processes:
+        with instances(by_hand(), *argv, before=REPORTING_IMAGES) as processes:
             decoded = []
             for process in processes:
                 code, _, err = ended(process)

@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from benchmark_parsers.driver import DriverParser
-from driver.data import open_source
-from driver.data import photographs as photographs_of
+from driver.data import images_of, open_source
 from driver.model import build, compiled_model, example_batch, weights_of
 from measurement.options import OPTIONS, parse_flags
 from measurement.settings import Settings, resolve
@@ -46,8 +45,8 @@ EFFECTS = {
     "dataloader_rebatch_size": "tests/test_option_effects.py::test_a_worker_takes_so_many_successive_images",
     "normalization_location": "tests/test_option_effects.py::test_pixels_are_normalised_where_it_is_asked_for",
     "eight_bit_io": "tests/test_option_effects.py::test_pixels_are_normalised_where_it_is_asked_for",
-    "micro_batch_size": "tests/test_run_benchmark.py::test_no_photographs_are_needed_for_made_up_data",
-    "device_iterations": "tests/test_run_benchmark.py::test_no_photographs_are_needed_for_made_up_data",
+    "micro_batch_size": "tests/test_run_benchmark.py::test_no_images_are_needed_for_generated_data",
+    "device_iterations": "tests/test_run_benchmark.py::test_no_images_are_needed_for_generated_data",
     "replicas": "tests/test_parallel_runs.py::test_their_host_calls_are_told_as_they_come_and_their_figures_together",
     "pipeline_splits": "tests/test_parallel_runs.py::test_the_stages_and_their_settings_are_in_the_report",
     "iterations": "tests/measurement/test_loop_and_report.py::"
@@ -180,23 +179,23 @@ class TestModel:
 @pytest.fixture
 def decoded(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Who decodes which file: thread and name, in order."""
-    from datasets import filling
+    from datasets import image_filler
 
     seen: list[tuple[str, str]] = []
-    decode = filling.preprocess
+    decode = image_filler.preprocess
 
     def watched(path: Path, *rest: Any) -> Any:
         seen.append((threading.current_thread().name, path.name))
         return decode(path, *rest)
 
-    monkeypatch.setattr(filling, "preprocess", watched)
+    monkeypatch.setattr(image_filler, "preprocess", watched)
     return seen
 
 
 class TestData:
     def source(self, *argv: str) -> Any:
         settings = settings_of("--model", SMALL[1], *argv)
-        return open_source(settings, input_spec(settings.model), photographs_of(settings), "pretrained")
+        return open_source(settings, input_spec(settings.model), images_of(settings), "pretrained")
 
     def test_the_kind_of_data_says_what_is_handed_over(self, photographs: Path) -> None:
         with self.source("--images", str(photographs), "--micro-batch-size", "2") as real:
@@ -230,7 +229,7 @@ class TestData:
     def test_labels_are_not_held_against_a_model_of_other_classes(self, photographs: Path) -> None:
         settings = settings_of("--model", SMALL[1], "--images", str(photographs))
         others = replace(input_spec(settings.model), num_classes=11821)
-        with open_source(settings, others, photographs_of(settings), "pretrained") as source:
+        with open_source(settings, others, images_of(settings), "pretrained") as source:
             assert source.next().labels is None
 
     @pytest.mark.parametrize("workers", [1, 3])
@@ -289,7 +288,7 @@ class TestEngine:
             compiled = compiled_model(settings, pixels, weights)
             with (
                 closing(compiled.executable) as executable,
-                open_source(settings, pixels, photographs_of(settings), weights.kind) as source,
+                open_source(settings, pixels, images_of(settings), weights.kind) as source,
             ):
                 outputs = executable.run(source.next().micro_batches).outputs
                 return outputs.argmax(axis=-1).ravel().tolist()

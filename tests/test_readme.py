@@ -95,7 +95,7 @@ def test_the_example_entry_runs_and_its_figures_are_read(tmp_path: Path) -> None
     assert [variant["results"]["rate"]["mean"] for variant in results] == [1.0, 4.0]
 
 
-def test_the_pictured_table_has_the_seven_configurations() -> None:
+def test_the_results_table_has_the_seven_configurations() -> None:
     spec = yaml.safe_load((ROOT / "benchmarks.yml").read_text())
     quick = [
         name for name, entry in spec.items() if "quick" in entry.get("tags", []) and "options" not in name

@@ -15,7 +15,7 @@ import pytest
 
 from driver.instances.errors import InstanceLost
 from driver.instances.group import Alone
-from driver.outcome import Found
+from driver.process_result import InstanceResult
 from driver.replicated import replica
 from measurement.options import parse_flags
 from measurement.replica_link import Link
@@ -59,7 +59,7 @@ class TestData:
         assert "between_host_calls" not in out
 
     @pytest.mark.parametrize("data", ["generated", "synthetic"])
-    def test_no_photographs_are_needed_for_made_up_data(self, driver, data: str) -> None:
+    def test_no_images_are_needed_for_generated_data(self, driver, data: str) -> None:
         argv = [
             "--data",
             data,
@@ -174,7 +174,7 @@ class TestRefusals:
         shutil.copy(photographs / "coffee.jpg", tmp_path)
         (tmp_path / "truncated.jpg").write_bytes(whole[: len(whole) // 2])
         with Image.open(photographs / "flower.jpg") as image:
-            image.save(tmp_path / "picture.png")
+            image.save(tmp_path / "image.png")
             image.convert("CMYK").save(tmp_path / "cmyk.jpg")
             image.convert("L").save(tmp_path / "grey.jpg")
         code, out, err = driver(
@@ -251,7 +251,7 @@ class TestRefusals:
                     raise InstanceLost("instance 2/2 is gone")
 
             def gather(self, value: Any) -> list[Any]:
-                if at == "gather" and isinstance(value, Found):
+                if at == "gather" and isinstance(value, InstanceResult):
                     raise InstanceLost("instance 2/2 is gone")
                 return [value]
 

@@ -1,1 +1,1 @@
-"""What each layer costs, as the engines' own profilers tell it."""
+"""The time of each layer, from the engines' own profilers."""

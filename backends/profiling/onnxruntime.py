@@ -1,4 +1,4 @@
-"""ONNX Runtime's profile: the JSON that a session writes when it ends."""
+"""ONNX Runtime's profiler: the JSON file that a session writes when it ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KERNEL_SUFFIX = "_kernel_time"
 
 
 def read_profile(events: Sequence[TraceEvent], micro_batches: int) -> Profile:
-    """The profile of the last `micro_batches` runs; the events before them are left out.
+    """The profile of the last `micro_batches` runs, without earlier events.
 
     `events` is the content of the file, a list in the Trace Event Format.
     """

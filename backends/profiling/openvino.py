@@ -1,4 +1,4 @@
-"""OpenVINO's performance counters: durations of layers, laid end to end from the start of each inference."""
+"""OpenVINO's performance counters: durations of layers, placed end to end from the start of each inference."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 def profile_requests(
     compiled: ov.CompiledModel, tensors: Sequence[ov.Tensor], host_calls: int, in_flight: int
 ) -> Profile:
-    """Runs host calls of one inference for each of `tensors` on a model compiled with `PERF_COUNT`.
+    """Runs host calls of one inference per tensor on a model compiled with `PERF_COUNT`.
 
-    As many requests run at once as in the measured host calls, so that layers share the machine with
-    the same neighbours.
+    As many requests run at once as in the measured host calls, so that layers compete for the machine in the same way.
     """
     import openvino as ov
 
@@ -48,7 +47,7 @@ def _profile(inferences: Sequence[tuple[int, float, list[Any]]]) -> Profile:
         at_us = started_us - origin_us
         for layer in layers:
             time_us = layer.real_time.total_seconds() * 1e6
-            if time_us == 0:  # fused into another layer, or done once when the model was compiled
+            if time_us == 0:  # fused into another layer, or computed once at compilation
                 continue
             times.append(LayerTime(layer.node_name, layer.node_type, time_us))
             events.append(

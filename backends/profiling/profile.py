@@ -1,4 +1,4 @@
-"""A per-layer profile: its table and its trace, whichever engine it comes from."""
+"""A per-layer profile of any engine: its table and its trace."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ SHOWN_LAYERS = 10
 LONGEST_NAME = 60
 
 PROFILED_MICRO_BATCHES = 10
-"""Enough for layers that differ by a tenth to keep their order; a profiler costs memory for each."""
+"""Enough to order layers that differ by a tenth; a profiler takes memory for each."""
 
 
 @dataclass(frozen=True)
 class LayerTime:
-    """Time of one layer over all profiled micro-batches, without that of layers inside it."""
+    """Time of one layer over all profiled micro-batches, without the layers inside it."""
 
     layer: str
     kind: str
@@ -36,7 +36,7 @@ class LayerTime:
 
 @dataclass(frozen=True)
 class Profile:
-    """`layers` in the order of their cost; `events` for a trace viewer."""
+    """`layers`, the most expensive first; `events` for a trace viewer."""
 
     layers: tuple[LayerTime, ...]
     micro_batches: int
@@ -44,7 +44,7 @@ class Profile:
 
 
 def profile_of(times: Iterable[LayerTime], micro_batches: int, events: Sequence[TraceEvent]) -> Profile:
-    """Adds the times of each layer up over the `micro_batches` that were profiled."""
+    """Sums the times of each layer over the profiled micro-batches."""
     total_us: dict[tuple[str, str], float] = {}
     for found in times:
         total_us[found.layer, found.kind] = total_us.get((found.layer, found.kind), 0.0) + found.time_us
@@ -53,9 +53,9 @@ def profile_of(times: Iterable[LayerTime], micro_batches: int, events: Sequence[
 
 
 def profile_folder(settings: Settings) -> Path:
-    """The folder for the files of a profile, made now, before anything costly is done.
+    """The folder for the files of a profile, created now, before anything costly is done.
 
-    Raises `BackendError`, naming the flag, where the folder cannot be made or written to.
+    Raises `BackendError`, naming the flag, if the folder cannot be created or written to.
     """
     run = f"{settings.model.replace('/', '-')}-{settings.backend}-{time.strftime('%Y-%m-%d-%H.%M.%S')}"
     folder = settings.profile_path or Path("profile") / run
@@ -75,13 +75,13 @@ def write_trace(profile: Profile, folder: Path) -> Path:
     path = folder / "trace.json"
     try:
         path.write_text(json.dumps(trace), encoding="utf-8")
-    except OSError as error:  # a full disk does not say of which file
+    except OSError as error:  # the error of a full disk does not name the file
         raise OSError(error.errno, error.strerror, str(path)) from error
     return path
 
 
 def table(profile: Profile) -> str:
-    """The most expensive layers, with their time per micro-batch and their share of all layers' time."""
+    """The most expensive layers, with their time per micro-batch and their share of the total."""
     whole_us = sum(layer.time_us for layer in profile.layers) or 1.0
     shown = profile.layers[:SHOWN_LAYERS]
     rows = [

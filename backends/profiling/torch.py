@@ -1,4 +1,4 @@
-"""torch.profiler: times of modules for eager models, of kernels for those that inductor compiled."""
+"""torch.profiler: times of modules for eager models, of kernels for models compiled by inductor."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def profile_model(
     host_calls: int,
     device: str,
 ) -> Profile:
-    """Runs host calls of `model`, eager or compiled, on the micro-batches that `inputs` hands to the device."""
+    """Runs host calls of `model`, eager or compiled, on the micro-batches that `inputs` copies to the device."""
     import torch
     from torch.profiler import ProfilerActivity, profile
 
-    # Kineto complains on stderr of a missing GPU, whichever activities are asked for.
+    # Kineto prints to stderr that there is no GPU, whichever activities are requested.
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     compiled = hasattr(model, "_orig_mod")
     run = _with_kernel_names(model) if compiled else model
@@ -50,7 +50,7 @@ def profile_model(
 
 
 def _with_kernel_names(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The same model compiled once more, with code that tells the profiler of each kernel."""
+    """The same model compiled again, with code that reports each kernel to the profiler."""
     import torch
 
     options: dict[str, Any] = {"freezing": True, "cpp.enable_kernel_profile": True}
@@ -62,7 +62,7 @@ def _with_kernel_names(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
 
 @contextmanager
 def _marked_modules(model: Any) -> Iterator[None]:
-    """Lets the profiler see where each module's `forward` begins and ends."""
+    """Marks the begin and end of each module's `forward` for the profiler."""
     from torch.profiler import record_function
 
     open_marks: list[record_function] = []
@@ -89,7 +89,7 @@ def _marked_modules(model: Any) -> Iterator[None]:
 
 
 def module_times(events: Sequence[Any], device: str) -> Iterator[LayerTime]:
-    """Time of each module without that of the modules inside it."""
+    """Time of each module, without the modules inside it."""
     own_us: dict[int, float] = {}
     marked = [event for event in events if event.name.startswith(MARK) and _is_on_cpu(event)]
     for event in marked:
@@ -113,12 +113,12 @@ def _kernel_times(events: Sequence[Any], device: str) -> Iterator[LayerTime]:
 
 
 def _time_us(event: Any, device: str) -> float:
-    """Time of the device with everything inside; on CUDA that of the kernels started inside."""
+    """Total time on the device; on CUDA, that of the kernels launched inside."""
     return float(event.device_time_total if device == "cuda" else event.time_range.elapsed_us())
 
 
 def _is_on_cpu(event: Any) -> bool:
-    """CUDA's kernels are counted with the operator that started them."""
+    """Excludes CUDA's kernels, which are counted with the operator that launched them."""
     return str(event.device_type).endswith(".CPU")
 
 

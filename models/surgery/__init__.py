@@ -1,4 +1,4 @@
-"""Changes to a model that keep what it is: module in, module out, the given one untouched.
+"""Modifications of a model: module in, module out; the original stays unchanged.
 
 The new module shares the weights of the old one, so that nothing large is copied.
 """

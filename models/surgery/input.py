@@ -1,4 +1,4 @@
-"""What stands before the first layer: normalisation of pixels, and a fourth channel."""
+"""Changes before the first layer: normalisation of pixels, and a fourth channel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PADDED_CHANNELS = 4
 
 
 class NormalizedInput(nn.Module):
-    """``model`` behind (pixels - shift) * scale, so that raw pixels can be handed to a device.
+    """`model` applied to (pixels - shift) * scale, so that raw pixels can be passed to a device.
 
-    Input (N, channels, H, W), uint8 or floating point. The buffers follow ``.to(dtype)``, and
-    the pixels are converted to their type (whole numbers up to 255 are exact in bfloat16).
+    Input `(N, channels, H, W)`, uint8 or floating point. The buffers follow `.to(dtype)`, and the pixels are converted
+    to their type (integers up to 255 are exact in bfloat16).
     """
 
     shift: torch.Tensor
@@ -30,8 +30,8 @@ class NormalizedInput(nn.Module):
         self.model = model
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        # OpenVINO makes one kernel of conversion, subtraction and multiplication. None of it can go into
-        # the convolution's weights: it pads with zeros, which stand for the mean only after the shift.
+        # OpenVINO fuses conversion, subtraction and multiplication into one kernel. They cannot be folded into the
+        # convolution's weights: it pads with zeros, which represent the mean only after the shift.
         normalized: torch.Tensor = self.model((pixels.to(self.scale.dtype) - self.shift) * self.scale)
         return normalized
 
@@ -39,10 +39,10 @@ class NormalizedInput(nn.Module):
 def normalize_in_model(
     module: nn.Module, mean: Sequence[float], std: Sequence[float], *, eight_bit: bool
 ) -> nn.Module:
-    """``module`` that takes raw pixels (N, 3 or 4, H, W) and normalises them itself.
+    """`module` with normalisation of raw pixels `(N, 3 or 4, H, W)` before it.
 
-    ``mean`` and ``std`` are per RGB channel for pixels in 0..1. The input is uint8 in 0..255 if
-    ``eight_bit``, else floating point in 0..1. A padded fourth channel is neither shifted nor scaled.
+    `mean` and `std` are per RGB channel for pixels in 0..1. The input is uint8 in 0..255 if `eight_bit`, else floating
+    point in 0..1. A padded fourth channel is neither shifted nor scaled.
     """
     full_scale = 255.0 if eight_bit else 1.0
     padding = input_channels(module) - len(mean)
@@ -53,10 +53,10 @@ def normalize_in_model(
 
 
 def pad_input_channels(module: nn.Module) -> nn.Module:
-    """``module`` for input of 4 channels, of which the fourth has no influence; outputs stay the same.
+    """`module` for input with 4 channels, of which the fourth has no influence on the output.
 
-    The first convolution gets zero weights for the new channel. Raises ModelError where the first
-    layer is not a plain convolution over 3 channels.
+    The first convolution gets zero weights for the new channel. Raises `ModelError` unless it is a plain convolution
+    over 3 channels.
     """
     copied = with_shared_weights(module)
     if isinstance(copied, NormalizedInput):
@@ -82,7 +82,7 @@ def pad_input_channels(module: nn.Module) -> nn.Module:
 
 
 def input_channels(module: nn.Module) -> int:
-    """How many channels ``module`` takes: those of its first convolution."""
+    """The number of input channels of `module`: those of its first convolution."""
     return _first_convolution(module)[1].in_channels
 
 

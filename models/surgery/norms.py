@@ -1,4 +1,4 @@
-"""Batch normalisation exchanged for group normalisation, or taken away."""
+"""Replaces batch normalisation with group normalisation, or removes it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _KINDS = ("batch", "group", "none")
 
 
 def replace_norms(module: nn.Module, options: NormOptions) -> nn.Module:
-    """``module`` with every BatchNorm2d as ``options`` says; names of the other layers stay.
+    """`module` with every BatchNorm2d changed according to `options`; other layers keep their names.
 
-    ``batch`` sets only epsilon and momentum, ``group`` puts a fresh GroupNorm (scale 1, offset 0) in
-    its place, ``none`` nothing but the activation that timm fuses with it. Raises ModelError for a
-    group count that does not divide a layer's channels, and for a model without batch normalisation.
+    `batch` sets only epsilon and momentum; `group` replaces it with a new GroupNorm (scale 1, offset 0); `none` leaves
+    only the activation that timm fuses with it. Raises `ModelError` for a group count that does not divide a layer's
+    channels, and for a model without batch normalisation.
     """
     _check(options)
     copied = with_shared_weights(module)
@@ -85,7 +85,7 @@ def _group_norm(norm: nn.BatchNorm2d, num_groups: int, eps: float) -> nn.Module:
         return nn.GroupNorm(num_groups, norm.num_features, eps=eps).train(norm.training)
     from timm.layers.norm_act import GroupNormAct
 
-    # timm's own class: the keys of its state dict are those of timm's group-norm models.
+    # timm's own class, so that the keys of the state dict are those of timm's group-norm models.
     fused = GroupNormAct(norm.num_features, num_groups=num_groups, eps=eps, apply_act=False)
     fused.drop, fused.act = norm.get_submodule("drop"), norm.get_submodule("act")
     return fused.train(norm.training)
@@ -98,5 +98,5 @@ def _activation_only(norm: nn.BatchNorm2d) -> nn.Module:
 
 
 def _has_activation(norm: nn.BatchNorm2d) -> bool:
-    """True for timm's BatchNormAct2d and its kin, which apply dropout and an activation as well."""
+    """True for timm's BatchNormAct2d and similar layers, which also apply dropout and an activation."""
     return hasattr(norm, "drop") and hasattr(norm, "act")

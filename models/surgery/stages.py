@@ -1,4 +1,4 @@
-"""A model cut into a pipeline of stages."""
+"""Splits a model into a pipeline of stages."""
 
 from __future__ import annotations
 
@@ -15,19 +15,18 @@ _HOW_TO_LIST = "--list-layers prints every name."
 
 
 def list_layers(module: nn.Module) -> list[str]:
-    """The names before which ``module`` can be cut, in order of execution, as ``layer3/0/conv1``."""
+    """The layers before which `module` can be cut, in order of execution, such as `layer3/0/conv1`."""
     cuts = _cut_positions(_trace(module), module)
     return [name for name, position in sorted(cuts.items(), key=lambda item: item[1]) if position > 0]
 
 
 def split(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
-    """``module`` cut before each of the layers ``names`` into ``len(names) + 1`` stages.
+    """`module` cut before each of the layers `names` into `len(names) + 1` stages.
 
-    Stages share the weights of ``module`` and, called one after the other, compute what it does:
-    the first takes the module's input; each returns one tensor, or a tuple where several values
-    cross the cut, and the next takes these as positional arguments. A value that is used several
-    stages later is handed through those between. Raises ModelError for a name that is unknown or
-    leaves a stage empty, and for a module that torch.fx cannot trace.
+    The stages share the weights of `module` and, called one after the other, compute the same. The first takes the
+    module's input; each returns one tensor, or a tuple if several values cross the cut, and the next takes these as
+    positional arguments. A value that is used several stages later is passed through those in between. Raises
+    `ModelError` for a name that is unknown or leaves a stage empty, and for a module that torch.fx cannot trace.
     """
     traced = _trace(module)
     bounds = _bounds(_cut_positions(traced, module), names)
@@ -44,9 +43,9 @@ def split(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 
 
 def stage_starts(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
-    """The layers ``names`` of ``module`` in the order of ``names``, for engines that cut a model themselves.
+    """The layers `names` of `module`, in the order of `names`, for engines that split a model themselves.
 
-    Raises ModelError for whatever ``split`` refuses.
+    Raises `ModelError` for whatever `split` refuses.
     """
     _bounds(_cut_positions(_trace(module), module), names)
     prefix = _prefix(module)
@@ -54,10 +53,10 @@ def stage_starts(module: nn.Module, names: Sequence[str]) -> list[nn.Module]:
 
 
 class _Tracer(fx.Tracer):
-    """Looks inside everything but torch's own layers and those that timm says cannot be traced."""
+    """Traces into everything but torch's own layers and those that timm lists as untraceable."""
 
-    # Normalisation asks its buffers for their type: recorded as a question, the answer is that of the type
-    # which a backend converts the stage to, and not the one at the time of tracing.
+    # Normalisation reads the dtype of its buffers. As a proxy it is read at run time, after a backend has converted the
+    # stage to another dtype, and not at the time of tracing.
     proxy_buffer_attributes = True
 
     def __init__(self) -> None:
@@ -69,8 +68,8 @@ class _Tracer(fx.Tracer):
     def create_args_for_root(
         self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
     ) -> tuple[Any, list[Any]]:
-        # Pixels are all that comes in. A stand-in for an optional parameter, such as vision transformers have
-        # for a mask, would be taken for one that is given.
+        # Pixels are the only input. A proxy for an optional parameter, such as the mask of vision transformers, would
+        # count as given.
         def pixels_alone(module: nn.Module, pixels: Any) -> Any:
             return root_fn(module, pixels)
 
@@ -87,10 +86,10 @@ def _trace(module: nn.Module) -> fx.GraphModule:
     tracer = _Tracer()
     try:
         graph = tracer.trace(module)
-    # Tracing runs the model's own code on stand-ins: anything may be raised by it.
+    # Tracing runs the model's own code on proxies, which may raise anything.
     except Exception as error:
         raise ModelError(
-            f"--pipeline-splits: this model cannot be traced, so it cannot be cut ({error}). "
+            f"--pipeline-splits: this model cannot be traced, so it cannot be split ({error}). "
             "Leave the option out, or choose another model."
         ) from error
     return fx.GraphModule(tracer.root, graph)
@@ -116,7 +115,7 @@ def _cut_positions(traced: fx.GraphModule, module: nn.Module) -> dict[str, int]:
 
 
 def _prefix(module: nn.Module) -> str:
-    """Names are the model's own, whether or not normalisation was put before it."""
+    """Keeps the names the model's own, with or without normalisation before it."""
     return "model." if isinstance(module, NormalizedInput) else ""
 
 
@@ -135,7 +134,7 @@ def _bounds(positions: dict[str, int], names: Sequence[str]) -> list[int]:
             )
         if position in taken:
             raise ModelError(
-                f"--pipeline-splits {name}: starts where {taken[position]} does, so the stage between them "
+                f"--pipeline-splits {name}: starts at the same place as {taken[position]}, so the stage between them "
                 f"would be empty. Name each place once. {_HOW_TO_LIST}"
             )
         taken[position] = name
@@ -145,7 +144,7 @@ def _bounds(positions: dict[str, int], names: Sequence[str]) -> list[int]:
 def _live_at(
     bound: int, nodes: Sequence[fx.Node], inputs: Sequence[fx.Node], output: fx.Node
 ) -> list[fx.Node]:
-    """What was made before ``bound`` (or given) and is used from there on."""
+    """The inputs, and the values computed before `bound`, that are used from there on."""
     later = {*nodes[bound:], output}
     return [node for node in (*inputs, *nodes[:bound]) if any(user in later for user in node.users)]
 

@@ -210,7 +210,7 @@ def test_any_failure_of_a_worker_reaches_the_caller(
     def out_of_memory(*_arguments: object) -> None:
         raise MemoryError("no more")
 
-    monkeypatch.setattr("datasets.filling.preprocess", out_of_memory)
+    monkeypatch.setattr("datasets.image_filler.preprocess", out_of_memory)
     with small(images) as source, pytest.raises(MemoryError, match="no more"):
         source.next()
 
@@ -234,7 +234,7 @@ def test_close_wakes_a_caller_that_waits(images: ImageSet, monkeypatch: pytest.M
         go_on.wait(30)
         return preprocess(*arguments)
 
-    monkeypatch.setattr("datasets.filling.preprocess", slow)
+    monkeypatch.setattr("datasets.image_filler.preprocess", slow)
     source = small(images)
     outcome: list[str] = []
 

@@ -16,7 +16,7 @@ GENERATED = [*SMALL, "--data", "generated", "--iterations", "1", "--warmup", "0"
 COMPILED = [*SMALL, "--data", "generated", "--compile-only"]
 
 CONFIGURATIONS = {
-    # name -> micro-batch size, device iterations, model's side of the picture
+    # name -> micro-batch size, device iterations, model's side of the image
     "resnet50": (90, 128, 224),
     "efficientnet-b0": (49, 128, 224),
     "efficientnet-b4": (12, 128, 380),

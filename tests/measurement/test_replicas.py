@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from measurement.core_budget import check_core_budget
 from measurement.errors import ReplicaError, SettingsError
 from measurement.loop import Measurement, TimedCall
 from measurement.machine import core_shares, cores_in_use
 from measurement.replicas import run_replicas
 from measurement.report import call_line
 from measurement.settings import resolve
-from measurement.sharing import side_by_side
 from measurement.statistics import throughput
 from measurement.window import long_enough, within_window
 from tests.cores import two_cores
@@ -215,23 +215,23 @@ class TestCores:
         self, values: dict[str, Any], cores: int, complaint: str
     ) -> None:
         with pytest.raises(SettingsError, match=complaint):
-            side_by_side(asked(**values), "cpu", cores)
+            check_core_budget(asked(**values), "cpu", cores)
 
     @pytest.mark.parametrize("values", [{"replicas": 2}, {"splits": ("a",)}])
     def test_other_devices_than_the_cpu_refuse_what_they_cannot_do(self, values: dict[str, Any]) -> None:
         with pytest.raises(SettingsError, match="on the CPU alone; give --device cpu"):
-            side_by_side(asked(**values), "cuda", 8)
-        assert side_by_side(asked(**values), "ipu", 1) == []
+            check_core_budget(asked(**values), "cuda", 8)
+        assert check_core_budget(asked(**values), "ipu", 1) == []
 
     def test_cores_that_are_left_over_are_told(self) -> None:
-        assert side_by_side(asked(replicas=2), "cpu", 5) == [
+        assert check_core_budget(asked(replicas=2), "cpu", 5) == [
             "--replicas 2: cores are shared evenly, so 1 of the 5 stays idle"
         ]
 
     def test_a_pipeline_without_overlap_is_told_in_one_line(self) -> None:
-        (warning,) = side_by_side(asked(splits=("a",), device_iterations=1), "cpu", 2)
+        (warning,) = check_core_budget(asked(splits=("a",), device_iterations=1), "cpu", 2)
         assert "nothing overlaps; give --device-iterations 8" in warning
-        assert side_by_side(asked(splits=("a",)), "cpu", 2) == []
+        assert check_core_budget(asked(splits=("a",)), "cpu", 2) == []
 
 
 def asked(

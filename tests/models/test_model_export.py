@@ -46,24 +46,22 @@ def _padded_in_model(module: nn.Module) -> nn.Module:
     return pad_input_channels(_in_model(module))
 
 
-def _pictures(channels: int, dtype: torch.dtype) -> torch.Tensor:
+def _images(channels: int, dtype: torch.dtype) -> torch.Tensor:
     generator = torch.Generator().manual_seed(3)
-    pictures = torch.randint(0, 256, (2, channels, SIZE, SIZE), dtype=torch.uint8, generator=generator)
-    return pictures if dtype == torch.uint8 else pictures.to(dtype) / 255
+    images = torch.randint(0, 256, (2, channels, SIZE, SIZE), dtype=torch.uint8, generator=generator)
+    return images if dtype == torch.uint8 else images.to(dtype) / 255
 
 
-EIGHT_BIT = _pictures(3, torch.uint8)
+EIGHT_BIT = _images(3, torch.uint8)
 CASES = [
-    pytest.param(_small_without_norms, _pictures(3, torch.float32), id="mobilenet-v3-small-no-norm"),
-    pytest.param(
-        lambda: _padded_in_model(_g16_gn()), _pictures(4, torch.uint8), id="g16-gn-padded-eight-bit"
-    ),
+    pytest.param(_small_without_norms, _images(3, torch.float32), id="mobilenet-v3-small-no-norm"),
+    pytest.param(lambda: _padded_in_model(_g16_gn()), _images(4, torch.uint8), id="g16-gn-padded-eight-bit"),
 ]
 
 
-def _expected(module: nn.Module, pictures: torch.Tensor) -> np.ndarray:
+def _expected(module: nn.Module, images: torch.Tensor) -> np.ndarray:
     with torch.inference_mode():
-        return module(pictures).numpy()
+        return module(images).numpy()
 
 
 def _assert_equal(actual: np.ndarray, expected: np.ndarray) -> None:
@@ -71,16 +69,16 @@ def _assert_equal(actual: np.ndarray, expected: np.ndarray) -> None:
 
 
 # The exporter takes seconds a model; the others reach ONNX Runtime in stages below.
-@pytest.mark.parametrize(("build", "pictures"), CASES[-1:])
-def test_onnx_runtime_computes_the_same(build: Callable[[], nn.Module], pictures: torch.Tensor) -> None:
+@pytest.mark.parametrize(("build", "images"), CASES[-1:])
+def test_onnx_runtime_computes_the_same(build: Callable[[], nn.Module], images: torch.Tensor) -> None:
     module = build()
-    _assert_equal(_on_onnx_runtime(module, (pictures,))[0], _expected(module, pictures))
+    _assert_equal(_on_onnx_runtime(module, (images,))[0], _expected(module, images))
 
 
-@pytest.mark.parametrize(("build", "pictures"), CASES)
-def test_openvino_computes_the_same(build: Callable[[], nn.Module], pictures: torch.Tensor) -> None:
+@pytest.mark.parametrize(("build", "images"), CASES)
+def test_openvino_computes_the_same(build: Callable[[], nn.Module], images: torch.Tensor) -> None:
     module = build()
-    _assert_equal(_on_openvino(module, (pictures,))[0], _expected(module, pictures))
+    _assert_equal(_on_openvino(module, (images,))[0], _expected(module, images))
 
 
 # That stages reach ONNX Runtime is in tests/backends/test_pipeline.py, too.

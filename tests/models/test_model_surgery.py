@@ -33,14 +33,14 @@ def _group_model(name: str, group_dim: int = 1, expand_ratio: int = 6) -> nn.Mod
     ).module
 
 
-def _eight_bit_pictures(size: int = 64, channels: int = 3) -> torch.Tensor:
+def _eight_bit_images(size: int = 64, channels: int = 3) -> torch.Tensor:
     generator = torch.Generator().manual_seed(2)
     return torch.randint(0, 256, (2, channels, size, size), dtype=torch.uint8, generator=generator)
 
 
-def _normalized(pictures: torch.Tensor) -> torch.Tensor:
+def _normalized(images: torch.Tensor) -> torch.Tensor:
     mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
-    return (pictures / 255 - mean) / std
+    return (images / 255 - mean) / std
 
 
 def _run(module: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
@@ -48,8 +48,8 @@ def _run(module: nn.Module, *inputs: torch.Tensor) -> torch.Tensor:
         return module(*inputs)
 
 
-def _through(stages: list[nn.Module], pictures: torch.Tensor) -> torch.Tensor:
-    values: tuple[torch.Tensor, ...] = (pictures,)
+def _through(stages: list[nn.Module], images: torch.Tensor) -> torch.Tensor:
+    values: tuple[torch.Tensor, ...] = (images,)
     for stage in stages:
         with torch.inference_mode():
             result = stage(*values)
@@ -68,13 +68,13 @@ def _assert_equal(actual: torch.Tensor, expected: torch.Tensor, relative: float 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_normalising_in_the_model_equals_normalising_before_it(name: str) -> None:
-    pictures = _eight_bit_pictures()
-    expected = _run(_model(name), _normalized(pictures))
+    images = _eight_bit_images()
+    expected = _run(_model(name), _normalized(images))
     _assert_equal(
-        _run(normalize_in_model(_model(name), MEAN, STD, eight_bit=True), pictures), expected, REORDERED
+        _run(normalize_in_model(_model(name), MEAN, STD, eight_bit=True), images), expected, REORDERED
     )
     _assert_equal(
-        _run(normalize_in_model(_model(name), MEAN, STD, eight_bit=False), pictures / 255),
+        _run(normalize_in_model(_model(name), MEAN, STD, eight_bit=False), images / 255),
         expected,
         REORDERED,
     )
@@ -82,9 +82,9 @@ def test_normalising_in_the_model_equals_normalising_before_it(name: str) -> Non
 
 def test_a_normalising_model_computes_in_the_type_it_is_moved_to() -> None:
     module = normalize_in_model(_model("resnet18"), MEAN, STD, eight_bit=True)
-    expected = _run(module, _eight_bit_pictures())
-    assert _run(module.double(), _eight_bit_pictures()).dtype == torch.float64
-    logits = _run(module.bfloat16(), _eight_bit_pictures())
+    expected = _run(module, _eight_bit_images())
+    assert _run(module.double(), _eight_bit_images()).dtype == torch.float64
+    logits = _run(module.bfloat16(), _eight_bit_images())
     module.float()
     assert logits.dtype == torch.bfloat16
     _assert_equal(logits.float(), expected, relative=0.1)
@@ -92,20 +92,20 @@ def test_a_normalising_model_computes_in_the_type_it_is_moved_to() -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_fourth_channel_has_no_influence(name: str) -> None:
-    pictures = _normalized(_eight_bit_pictures())
-    expected = _run(_model(name), pictures)
+    images = _normalized(_eight_bit_images())
+    expected = _run(_model(name), images)
     padded = pad_input_channels(_model(name))
-    fourth = torch.full_like(pictures[:, :1], 7.0)
-    _assert_equal(_run(padded, torch.cat([pictures, fourth], dim=1)), expected, REORDERED)
+    fourth = torch.full_like(images[:, :1], 7.0)
+    _assert_equal(_run(padded, torch.cat([images, fourth], dim=1)), expected, REORDERED)
 
 
 def test_padding_and_normalising_can_be_done_in_either_order() -> None:
-    pictures = _eight_bit_pictures(channels=4)
-    expected = _run(_model("resnet18"), _normalized(pictures[:, :3]))
+    images = _eight_bit_images(channels=4)
+    expected = _run(_model("resnet18"), _normalized(images[:, :3]))
     normalized = normalize_in_model(_model("resnet18"), MEAN, STD, eight_bit=True)
-    _assert_equal(_run(pad_input_channels(normalized), pictures), expected, REORDERED)
+    _assert_equal(_run(pad_input_channels(normalized), images), expected, REORDERED)
     padded = pad_input_channels(_model("resnet18"))
-    _assert_equal(_run(normalize_in_model(padded, MEAN, STD, eight_bit=True), pictures), expected, REORDERED)
+    _assert_equal(_run(normalize_in_model(padded, MEAN, STD, eight_bit=True), images), expected, REORDERED)
 
 
 def test_padding_twice_is_refused() -> None:
@@ -127,11 +127,11 @@ def test_the_given_model_is_left_alone_and_its_weights_are_shared(
     operation: Callable[[nn.Module], nn.Module],
 ) -> None:
     module = _model("resnet18")
-    pictures = _normalized(_eight_bit_pictures())
-    names, expected = list(module.state_dict()), _run(module, pictures)
+    images = _normalized(_eight_bit_images())
+    names, expected = list(module.state_dict()), _run(module, images)
     changed = operation(module)
     assert list(module.state_dict()) == names
-    assert torch.equal(_run(module, pictures), expected)
+    assert torch.equal(_run(module, images), expected)
     weights = {parameter.data_ptr() for parameter in module.parameters()}
     assert any(parameter.data_ptr() in weights for parameter in changed.parameters())
 
@@ -144,7 +144,7 @@ def test_group_norms_stand_where_batch_norms_stood(name: str) -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in module.modules())
     assert [layer.num_channels for layer in group] == [layer.num_features for layer in batch]
     assert {(layer.num_groups, layer.eps) for layer in group} == {(8, 0.01)}
-    assert torch.isfinite(_run(module, _normalized(_eight_bit_pictures()))).all()
+    assert torch.isfinite(_run(module, _normalized(_eight_bit_images()))).all()
 
 
 def test_a_fused_activation_survives_every_kind_of_norm() -> None:
@@ -159,7 +159,7 @@ def test_a_fused_activation_survives_every_kind_of_norm() -> None:
 def test_a_model_without_norms_computes_ordinary_numbers(name: str) -> None:
     module = build_model(name, weights="random", norm=NormOptions("none")).module
     assert not any(isinstance(layer, nn.BatchNorm2d | nn.GroupNorm) for layer in module.modules())
-    logits = _run(module.bfloat16(), _normalized(_eight_bit_pictures()).bfloat16())
+    logits = _run(module.bfloat16(), _normalized(_eight_bit_images()).bfloat16())
     assert 1e-4 < logits.std() < 1e3
 
 
@@ -227,8 +227,8 @@ def test_our_efficientnet_stages_are_timms_at_the_default_options(name: str) -> 
         (k, v.shape) for k, v in theirs.state_dict().items()
     ]
     ours.load_state_dict(theirs.state_dict())
-    pictures = _normalized(_eight_bit_pictures())
-    _assert_equal(_run(ours, pictures), _run(theirs, pictures))
+    images = _normalized(_eight_bit_images())
+    _assert_equal(_run(ours, images), _run(theirs, images))
 
 
 @pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-b4"])
@@ -267,13 +267,13 @@ def test_efficientnet_options_that_cannot_be_built_are_refused(
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_model_cut_anywhere_computes_the_same(name: str) -> None:
     layers = list_layers(_model(name))
-    pictures = _normalized(_eight_bit_pictures(32))
-    expected = _run(_model(name), pictures)
+    images = _normalized(_eight_bit_images(32))
+    expected = _run(_model(name), images)
     # Cuts at depths that fall inside residual blocks too, so that values are handed through stages.
     names = [layers[len(layers) * part // 5] for part in (1, 2, 3, 4)]
     stages = split(_model(name), names)
     assert len(stages) == 5
-    _assert_equal(_through(stages, pictures), expected)
+    _assert_equal(_through(stages, images), expected)
 
 
 @pytest.mark.parametrize(
@@ -286,21 +286,21 @@ def test_a_model_cut_anywhere_computes_the_same(name: str) -> None:
 )
 def test_transformers_are_cut_too(name: str, cut: str) -> None:
     built = build_model(name, weights="random")
-    pictures = torch.rand(1, 3, built.input_spec.image_size, built.input_spec.image_size)
-    _assert_equal(_through(split(built.module, [cut]), pictures), _run(built.module, pictures))
+    images = torch.rand(1, 3, built.input_spec.image_size, built.input_spec.image_size)
+    _assert_equal(_through(split(built.module, [cut]), images), _run(built.module, images))
 
 
 @cache
 def _cut_subject() -> tuple[nn.Module, list[str], torch.Tensor, torch.Tensor]:
     module = normalize_in_model(_model("mobilenet-v3-small"), MEAN, STD, eight_bit=True)
-    pictures = _eight_bit_pictures(32)
-    return module, list_layers(module), pictures, _run(module, pictures)
+    images = _eight_bit_images(32)
+    return module, list_layers(module), images, _run(module, images)
 
 
 @given(data=st.data())
 @settings(max_examples=15)
 def test_any_set_of_cuts_keeps_the_outputs_or_is_refused(data: st.DataObject) -> None:
-    module, layers, pictures, expected = _cut_subject()
+    module, layers, images, expected = _cut_subject()
     names = data.draw(st.lists(st.sampled_from(layers), min_size=1, max_size=6))
     try:
         stages = split(module, names)
@@ -308,7 +308,7 @@ def test_any_set_of_cuts_keeps_the_outputs_or_is_refused(data: st.DataObject) ->
         assert "the stage between them would be empty" in str(error)  # noqa: PT017
         return
     assert len(stages) == len(names) + 1
-    _assert_equal(_through(stages, pictures), expected)
+    _assert_equal(_through(stages, images), expected)
 
 
 def test_a_cut_begins_a_stage_with_the_named_layer() -> None:

@@ -25,9 +25,9 @@ SMALL = "mobilenet-v3-small"
 
 
 def _logits(module: nn.Module, size: int = 64, batch: int = 2) -> torch.Tensor:
-    pictures = torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(1))
+    images = torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
-        return module(pictures)
+        return module(images)
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +86,9 @@ def test_packaged_weights_are_found_without_a_hub_and_know_an_espresso() -> None
             v2.Normalize(spec.mean, spec.std),
         ]
     )
-    picture = prepare(torch.from_numpy(data.coffee()).permute(2, 0, 1))
+    image = prepare(torch.from_numpy(data.coffee()).permute(2, 0, 1))
     assert (built.weights, built.warnings) == ("pretrained", ())
-    assert built.module(picture[None]).argmax().item() == 967
+    assert built.module(image[None]).argmax().item() == 967
 
 
 @pytest.mark.parametrize(

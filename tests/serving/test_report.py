@@ -15,7 +15,7 @@ from serving import report
 from serving.connection import RequestType
 from serving.load import Load, Loaded
 from serving.request_rates import AtRate
-from serving.served import served
+from serving.served_model import served_model
 from serving.statistics import Counters
 
 PAGE = Path(__file__).parents[2] / "docs/serving.md"
@@ -44,7 +44,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(report, "server_mib", lambda server: 100.0)
     control = SimpleNamespace(get_server_metadata=lambda: SimpleNamespace(version="2.50.0"))
     server = SimpleNamespace(control=control, ask=lambda call: call())
-    return server, served("a", {"model": "mobilenet-v3-small", "weights": "random"}), SAID
+    return server, served_model("a", {"model": "mobilenet-v3-small", "weights": "random"}), SAID
 
 
 def closed(made_up) -> str:

@@ -21,7 +21,7 @@ from serving.errors import ServingRefused
 from serving.instance import own_cores
 from serving.load import Load
 from serving.model_config import settings_as_text, settings_from_text
-from serving.served import Served, served
+from serving.served_model import ServedModel, served_model
 from serving.shared_images import Region
 from serving.statistics import Counters
 
@@ -29,13 +29,13 @@ TINY = {"model": "mobilenet-v3-small", "weights": "random"}
 
 
 def test_settings_reach_an_instance_unchanged() -> None:
-    settings = served("a", TINY, "efficientnet-b0-g16-gn").settings
+    settings = served_model("a", TINY, "efficientnet-b0-g16-gn").settings
     assert settings_from_text(settings_as_text(settings)) == settings
 
 
 class TestServed:
     def test_a_configuration_is_served_with_its_batch_and_an_instance_a_core(self) -> None:
-        found = served("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
+        found = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
         assert found.settings.micro_batch_size == 16
         assert found.settings.config == "mobilenet-v3-small"
         assert found.settings.eight_bit_io
@@ -44,7 +44,7 @@ class TestServed:
         assert found.image_bytes == 3 * 224 * 224
 
     def test_fewer_instances_have_more_threads(self) -> None:
-        found = served("a", TINY, instances=1)
+        found = served_model("a", TINY, instances=1)
         assert found.settings.threads == len(cores_in_use())
 
     @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ class TestServed:
     )
     def test_what_cannot_be_served_is_refused_with_the_remedy(self, flags, more, words: str) -> None:
         with pytest.raises(ServingRefused, match=words):
-            served("a", {**TINY, **flags}, **more)
+            served_model("a", {**TINY, **flags}, **more)
 
 
 class TestCoresOfInstances:
@@ -67,13 +67,13 @@ class TestCoresOfInstances:
     @pytest.fixture
     def configured(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
         """`configured(values)`: as it is served with these values in its configuration."""
-        for module in ("serving.served", "measurement.settings"):
+        for module in ("serving.served_model", "measurement.settings"):
             monkeypatch.setattr(f"{module}.available_cores", lambda: 4)
-        monkeypatch.setattr("serving.served.ROOT", tmp_path)
+        monkeypatch.setattr("serving.served_model.ROOT", tmp_path)
 
-        def serve(values: dict[str, object], instances: int | None = None) -> Served:
+        def serve(values: dict[str, object], instances: int | None = None) -> ServedModel:
             (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own": {**TINY, **values}}))
-            return served("own", {}, "own", instances=instances)
+            return served_model("own", {}, "own", instances=instances)
 
         return serve
 
@@ -180,7 +180,7 @@ def test_asynchronous_clients_keep_every_instance_busy_and_no_more(clients: int,
 
 def test_the_servers_counts_are_figures_and_no_settings() -> None:
     """Settings must be the same for two runs to be compared; counts never are."""
-    settings = served("a", TINY).settings
+    settings = served_model("a", TINY).settings
     took_ns = np.full(200, 2_000_000)
     nothing = np.zeros(200, np.int64)
     found = Measurement(1, nothing, took_ns, nothing, None, took_ns, False, 2, 0, 0, 0)

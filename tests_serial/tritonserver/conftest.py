@@ -18,9 +18,9 @@ from serving.errors import ServingError, ServingRefused
 from serving.load import Load
 from serving.loading import loaded
 from serving.repository import open_repository, write_model
-from serving.served import ROOT, Served, served
+from serving.served_model import ROOT, ServedModel, served_model
 from serving.server import Server, port_is_free, running_server
-from serving.shared_images import Region, registered, shared_photographs
+from serving.shared_images import Region, registered, shared_images
 from tests_serial.tritonserver import options
 from tests_serial.tritonserver.options import REPOSITORY, model_of
 
@@ -109,7 +109,7 @@ class AtServer:
     """A configuration that the server has loaded, with photographs for requests; `said` is by its instances."""
 
     server: Server
-    served: Served
+    served: ServedModel
     region: Region
     said: list[dict[str, Any]]
     shared_memory: bool
@@ -152,7 +152,7 @@ def serve(
     def serving(
         name: str, flags: dict[str, object] | None = None, configuration: str | None = None, **more: Any
     ) -> Iterator[AtServer]:
-        made = served(
+        made = served_model(
             name,
             {**({"backend": given.backend} if given.backend else {}), **(flags or {})},
             configuration,
@@ -162,7 +162,7 @@ def serve(
             print(f"warning: {line}")
         shared_memory = given.shared_memory == "system"
         with ExitStack() as stack:
-            region = stack.enter_context(shared_photographs(made, images))
+            region = stack.enter_context(shared_images(made, images))
             said = stack.enter_context(loaded(server, name))
             if shared_memory:
                 stack.enter_context(registered(server, region))

@@ -15,7 +15,7 @@ import pytest
 
 from measurement.configs import read_config
 from measurement.options import count, count_or_zero, positive
-from serving.served import ENGINES, ROOT
+from serving.served_model import ENGINES, ROOT
 
 CONFIGURATIONS = (
     "resnet50",

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from measurement.machine import cores_in_use
-from serving import served as served_module
+from serving import served_model
 from serving.answers import differences, in_process, spans_of
 from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
@@ -126,7 +126,7 @@ def test_a_configuration_may_name_its_engine(
     serve, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own": {**TINY, "backend": "onnxruntime"}}))
-    monkeypatch.setattr(served_module, "ROOT", tmp_path)
+    monkeypatch.setattr(served_model, "ROOT", tmp_path)
     for option, engine in ((None, "onnxruntime"), ("openvino", "openvino")):
         monkeypatch.setattr(request.config.option, "backend", option)
         with serve("own", None, "own") as found:
@@ -137,7 +137,7 @@ def test_an_instance_computes_with_its_configurations_threads(
     serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own-threads": {**TINY, "threads": 1}}))
-    monkeypatch.setattr(served_module, "ROOT", tmp_path)
+    monkeypatch.setattr(served_model, "ROOT", tmp_path)
     with serve("own-threads", None, "own-threads", instances=1) as found:
         (instance,) = found.said
         assert instance["effective"]["threads"] == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from serving.served import ROOT
+from serving.served_model import ROOT
 
 TESTS = Path(__file__).parent
 WRAPPER = ROOT / "run_benchmark_with_triton_server.py"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.served import ROOT
+from serving.served_model import ROOT
 
 
 @pytest.mark.parametrize(

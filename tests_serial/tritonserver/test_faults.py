@@ -27,9 +27,9 @@ from serving.load import Load, under_load
 from serving.loading import loaded
 from serving.own_folder import SHARED_MEMORY, own_folder
 from serving.repository import write_model
-from serving.served import ROOT, served
+from serving.served_model import ROOT, served_model
 from serving.server import HOST, Server, free_port, running_server
-from serving.shared_images import registered, shared_photographs
+from serving.shared_images import registered, shared_images
 from serving.statistics import counters
 from tests_serial.tritonserver.tiny import TINY
 
@@ -43,7 +43,7 @@ LEFT_S = 15.0
 
 @pytest.fixture(scope="module")
 def tiny_served():
-    return served("tiny", TINY)
+    return served_model("tiny", TINY)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ class TestServer:
         with (
             running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server,
             loaded(server, "tiny"),
-            shared_photographs(tiny_served, images) as region,
+            shared_images(tiny_served, images) as region,
             registered(server, region),
             Connection(Client(server.address, "tiny", region, 4, RequestType.SYNC, 1, True)) as connection,
         ):
@@ -228,7 +228,7 @@ class TestLoad:
 
         with (
             loaded(own_server, "tiny"),
-            shared_photographs(tiny_served, images) as region,
+            shared_images(tiny_served, images) as region,
             registered(own_server, region),
         ):
             processes = processes_of(own_server)
@@ -253,7 +253,7 @@ class TestLoad:
 
         with (
             loaded(own_server, "tiny") as said,
-            shared_photographs(tiny_served, images) as region,
+            shared_images(tiny_served, images) as region,
             registered(own_server, region),
         ):
             with pytest.raises(ServingError, match=r"client \d/4 was killed by SIGKILL"):
@@ -307,7 +307,7 @@ class TestRepository:
         assert exports() == before
         assert len(before) == 2  # of one image, and of the most
 
-        write_model(tiny_repository, served("tiny", {**TINY, "micro_batch_size": 2}))
+        write_model(tiny_repository, served_model("tiny", {**TINY, "micro_batch_size": 2}))
         after = exports()
         assert len(after) == 2
         assert len(set(after) & set(before)) == 1  # that of one image

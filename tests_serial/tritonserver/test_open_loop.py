@@ -29,7 +29,7 @@ from serving.loading import loaded
 from serving.open_loop import Answered, open_loop
 from serving.report import rate_results
 from serving.request_rates import TOLERANCE, AtRate, at_rate
-from serving.served import ROOT
+from serving.served_model import ROOT
 from serving.server import running_server
 from serving.shared_images import registered
 from serving.statistics import counters

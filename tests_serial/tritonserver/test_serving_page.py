@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.served import ROOT
+from serving.served_model import ROOT
 
 PAGE = (ROOT / "docs/serving.md").read_text()
 COMMANDS = [

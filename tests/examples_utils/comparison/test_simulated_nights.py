@@ -1,9 +1,11 @@
-"""The simulation behind docs/comparison-statistics.md draws what the page describes."""
+"""The simulation behind docs/comparison-statistics.md draws the nights that the page describes."""
 
 import numpy as np
 import pytest
 
-from bench.statistics import BASELINE, BENCHMARKS, KEYS, KINDS, Nights, dated, slower_night, unchanged_night
+from bench.statistics.nights import BASELINE, BENCHMARKS, KEYS, Nights
+from bench.statistics.noise import KINDS
+from bench.statistics.trials import dated, slower_night, unchanged_night
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

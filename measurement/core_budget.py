@@ -8,7 +8,7 @@ from typing import Any
 from measurement.errors import SettingsError
 
 
-def side_by_side(values: Mapping[str, Any], device_kind: str, cores: int) -> list[str]:
+def check_core_budget(values: Mapping[str, Any], device_kind: str, cores: int) -> list[str]:
     """Warnings about `--replicas` and `--pipeline-splits` on a machine with so many `cores`.
 
     Raises `SettingsError` where there are fewer cores than there would be stages or threads. More

@@ -28,7 +28,7 @@ _COLOURS = 224  # the page has few, and a palette makes the file less than half 
 
 
 def main() -> int:
-    """Writes ``docs/report.png``; 2 where there is no browser."""
+    """Writes `docs/report.png`. Exit code 2 without a browser."""
     chromium = shutil.which("chromium")
     if chromium is None:
         print("error: chromium was not found; install it: apt-get install chromium", file=sys.stderr)
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _report(folder: Path) -> Path:
-    """The page as the command writes it from a history of these nights."""
+    """The page that the command writes from a history of these nights."""
     url = f"sqlite:///{folder / 'history.db'}"
     with open_history(url, create=True) as history:
         for run in simulated_runs(_NIGHTS, _BENCHMARKS, _BATCH_SIZES, slower=_TIMES_AS_LONG, noise=0.01):

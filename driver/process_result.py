@@ -12,7 +12,7 @@ from measurement.loop import Measurement
 
 
 @dataclass(frozen=True)
-class Made:
+class BuildInfo:
     """How a process came to its executable: plain values, which a replica sends to its parent."""
 
     effective: Effective
@@ -22,8 +22,8 @@ class Made:
     warnings: tuple[str, ...]
 
     @staticmethod
-    def of(compiled: Compilation, more_warnings: tuple[str, ...] = ()) -> Made:
-        return Made(
+    def of(compiled: Compilation, more_warnings: tuple[str, ...] = ()) -> BuildInfo:
+        return BuildInfo(
             compiled.executable.effective,
             compiled.model_cache,
             compiled.build_s,
@@ -33,7 +33,7 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Found:
+class InstanceResult:
     """What a process found out with it; of replicas and of instances, what they found together."""
 
     measurement: Measurement
@@ -41,8 +41,8 @@ class Found:
     peak_mib: float
 
     @staticmethod
-    def by_all(instances: Sequence[Found]) -> Found:
-        return Found(
+    def by_all(instances: Sequence[InstanceResult]) -> InstanceResult:
+        return InstanceResult(
             together([part.measurement for part in instances]),
             sum(part.decode_errors for part in instances),
             sum(part.peak_mib for part in instances),

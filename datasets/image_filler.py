@@ -1,4 +1,4 @@
-"""One place of a micro-batch is filled with one image, whatever has become of the image's file."""
+"""Fills places of a micro-batch with images, and replaces those that can no longer be decoded."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,11 +25,11 @@ def image_filler(
     dtype: np.dtype[Any],
     normalize: Normalization | None,
 ) -> Fill:
-    """Return `fill(i, place) -> (label, replaced)` for one thread.
+    """Returns `fill(i, place) -> (label, replaced)` for one thread.
 
-    It writes image number i of the endlessly repeated set into `place`, of shape (channels, H, W), of which
-    it touches the first three channels. A file that cannot be decoded any more is replaced by the next one
-    in order that can, and so is its label. Raises DataError if there is none.
+    It writes image number i of the endlessly repeated set into the first three channels of `place`
+    `(channels, H, W)`. If the file can no longer be decoded, it takes the next one that can, with its label. Raises
+    `DataError` if there is none.
     """
     write = pixel_writer(image_size, dtype, normalize)
 
@@ -46,7 +46,7 @@ def image_filler(
             label = images.labels[chosen]
             return (NO_LABEL if label is None else label), attempt > 0
         raise DataError(
-            f"none of the {total} images can be decoded any more (at last: {failure}): were they moved or "
+            f"none of the {total} images can be decoded any more (last error: {failure}): were they moved or "
             "deleted during the run? Run datasets/get_images.sh, or give a folder with --images DIR"
         )
 
@@ -54,19 +54,19 @@ def image_filler(
 
 
 def use_one_intra_op_thread() -> None:
-    """Keep torch's operators in the calling thread to it alone.
+    """Makes torch's operators in the calling thread run on this thread only.
 
-    Otherwise each decoding thread would bring along a team of OpenMP threads, which fight over the cores.
+    Otherwise each decoding thread would start its own OpenMP threads, which compete for the cores.
     """
     torch.set_num_threads(1)
 
 
 @contextmanager
 def intra_op_threads_kept() -> Iterator[None]:
-    """Start decoding threads within this, so that the rest of the process keeps its number of threads.
+    """Preserves the process's number of torch threads; to be used around the start of decoding threads.
 
-    `torch.set_num_threads` sets two numbers: that of the calling thread, and one for all threads that ask
-    for the first time later. A decoding thread wants the former alone, so the latter is put back here.
+    `torch.set_num_threads` sets two numbers: that of the calling thread, and the default of threads that use torch for
+    the first time later. A decoding thread needs only the former, so this restores the latter.
     """
     before = torch.get_num_threads()
     try:

@@ -30,7 +30,7 @@ HANDED_OVER: Mapping[str, object] = {"data": "generated", "warmup": 0}
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     """A configuration under its name at the server.
 
     `settings` are those of one instance; their micro-batch is the largest batch of a request. With
@@ -66,14 +66,14 @@ class Served:
         return replace(self.settings, micro_batch_size=size)
 
 
-def served(
+def served_model(
     name: str,
     flags: Mapping[str, object],
     configuration: str | None = None,
     *,
     instances: int | None = None,
     dynamic_batching_us: int | None = None,
-) -> Served:
+) -> ServedModel:
     """What the driver would run for `flags` on top of a `configuration` of configs.yml, made ready to be served.
 
     `instances` share the cores evenly; without it there is one a core, or one for as many cores as the configuration
@@ -110,7 +110,9 @@ def served(
     backend.check(settings)
     weights = weights_of(settings)
     told = (*_without_effect(name, asked), *warnings, *weights_warnings(settings, weights))
-    return Served(name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told)
+    return ServedModel(
+        name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told
+    )
 
 
 def _require_cores(name: str, instances: int, threads: int | None, cores: int) -> None:

@@ -1,0 +1,1 @@
+"""False alarms and power of the comparison, on simulated nights (`make bench-statistics`)."""

@@ -1,0 +1,154 @@
+"""The tables of docs/comparison-statistics.md: shares of many trials, with their confidence intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+
+import numpy as np
+from scipy import stats  # type: ignore[import-untyped]
+
+from bench.statistics.nights import BASELINE, BENCHMARKS, CORRELATION, OPTIONS, REPETITIONS, SLOW_SHARE
+from bench.statistics.noise import KINDS
+from bench.statistics.trials import (
+    FIXED,
+    HISTORY,
+    WELCH,
+    Outcome,
+    dated,
+    interleaved,
+    slower_night,
+    unchanged_night,
+)
+
+KINDS_EXPLAINED = (
+    "",
+    "## The kinds of noise",
+    "",
+    "All sizes are shares of the metric's value. Half of the benchmarks have throughputs (higher is better), half "
+    "latencies.",
+    "",
+    "- Gaussian. Log-normal: with a skewness of 3.7 (never faster than a bound, occasionally much slower). "
+    "Heavy-tailed: Student's t with 3 degrees of freedom. Bimodal: 10 to 50% of the repetitions of a benchmark "
+    "are in a slow mode.",
+    "- Drift: in addition to Gaussian noise, levels move by 2% (standard deviation) from night to night, with a "
+    f"correlation of {CORRELATION:g}: each benchmark on its own, or all together, which the canary shows. If each "
+    "drifts on its own, a step of 5% in one night is 2.5 standard deviations of the usual change between nights: "
+    "no method can report it and also stay silent in 99 of 100 nights without a change. (A z-test that knows the "
+    "standard deviation, at the level that 50 benchmarks need, detects 15%.) Change points of such a benchmark "
+    "cannot be dated either. That table does not use the canary.",
+    f"- Slow machine: every night after the baseline, and {SLOW_SHARE:.0%} of the nights in it, are 3 to 8% slower as "
+    "a whole, and the canary shows it. Unevenly: each benchmark is slower by 1 ± 0.15 (standard deviation) times "
+    "that.",
+    "- The fixed threshold and Welch's test see the first 5 repetitions of the same nights and the same baseline.",
+)
+
+
+def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
+    """The lines of the page, from so many nights and trials of each kind of noise."""
+    yield "# False alarms and power of the nightly comparison"
+    yield ""
+    yield (
+        "Written by `make bench-statistics`, with the code that `nightly` runs and its default options for every kind "
+        f"of noise. A night has {BENCHMARKS} benchmarks × {REPETITIONS} repetitions, each with 1 to 5% of noise, a "
+        f"baseline of {BASELINE} nights, and {OPTIONS.confirmations} more repetitions of what looks slower. In "
+        "brackets: the 95% confidence interval of each share (Clopper and Pearson). See also "
+        "[the method](comparison-method.md)."
+    )
+    yield from _false_alarms(pool, nights)
+    yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, reported the same night")
+    yield from _power(
+        pool, trials, 0.03, 3, "## Power: one benchmark 3% slower, reported within three nights"
+    )
+    yield from _interleaved(pool, trials)
+    yield from _dates(pool, trials)
+    yield from KINDS_EXPLAINED
+
+
+def _false_alarms(pool: ProcessPoolExecutor, nights: int) -> Iterator[str]:
+    yield ""
+    yield f"## False alarms: share of nights without a change that raise any, of {nights} nights for each kind"
+    yield ""
+    yield "Target: at most 1% of the nights. The last column is the coverage of the 95% intervals."
+    yield ""
+    yield f"| noise | this suite | means, {FIXED:.0%} threshold | Welch's t-test, p < {WELCH:g} | intervals |"
+    yield "| --- | --- | --- | --- | --- |"
+    for kind in KINDS:
+        outcomes = list(pool.map(partial(unchanged_night, kind), range(nights), chunksize=20))
+        coverage = np.mean([one.coverage for one in outcomes])
+        yield f"| {kind.name} | {_three_shares(outcomes)} | {coverage:.1%} |"
+
+
+def _power(pool: ProcessPoolExecutor, trials: int, share: float, within: int, title: str) -> Iterator[str]:
+    yield ""
+    yield title
+    yield ""
+    yield f"The benchmark has 2% of noise. There are {trials} trials for each kind."
+    yield ""
+    yield f"| noise | this suite | means, {FIXED:.0%} threshold | Welch's t-test, p < {WELCH:g} |"
+    yield "| --- | --- | --- | --- |"
+    for kind in KINDS:
+        outcomes = list(pool.map(partial(slower_night, kind, share, within), range(trials), chunksize=10))
+        yield f"| {kind.name} | {_three_shares(outcomes)} |"
+
+
+def _three_shares(outcomes: list[Outcome]) -> str:
+    methods = ([getattr(one, method) for one in outcomes] for method in ("ours", "fixed", "welch"))
+    return " | ".join(_share(happened) for happened in methods)
+
+
+def _interleaved(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
+    yield ""
+    yield "## `ab`: two interleaved sides"
+    yield ""
+    yield (
+        f"The significance level is 5% for increases and decreases together. There are {trials} trials of each. "
+        "False: a regression is reported although there is none. Detected: one benchmark with 2% of noise that is 5% "
+        "slower is reported."
+    )
+    yield ""
+    yield "| noise | repetitions | false | detected | Welch's t-test: false | detected |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for kind in KINDS:
+        if kind.own_drift or kind.machine_drift or kind.slow_nights:
+            continue
+        for repetitions in (5, 10, 20):
+            false, called = (
+                list(pool.map(partial(interleaved, kind, repetitions, share), range(trials), chunksize=20))
+                for share in (0.0, 0.05)
+            )
+            cells = [
+                _share([getattr(one, way) for one in side])
+                for way in ("ours", "welch")
+                for side in (false, called)
+            ]
+            yield f"| {kind.name} | {repetitions} | {' | '.join(cells)} |"
+
+
+def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
+    yield ""
+    yield f"## Change points in {HISTORY} nights, one benchmark with 2% of noise"
+    yield ""
+    yield (
+        "Target: dated to within one night in at least 90% of the histories. In range: the reported range contains "
+        "the true night. False: a change point is reported in a history without a change. There are "
+        f"{trials} trials for each kind and size."
+    )
+    yield ""
+    yield "| noise | 5% step within one night | in range | 3% step within one night | in range | false |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for kind in KINDS:
+        if kind.uneven:
+            continue
+        cells = []
+        for share in (0.05, 0.03):
+            found = list(pool.map(partial(dated, kind, share), range(trials), chunksize=20))
+            cells += [_share([one.within_one for one in found]), _share([one.in_range for one in found])]
+        without = list(pool.map(partial(dated, kind, 0.0), range(trials), chunksize=20))
+        yield f"| {kind.name} | {' | '.join(cells)} | {_share([bool(one.others) for one in without])} |"
+
+
+def _share(happened: list[bool]) -> str:
+    interval = stats.binomtest(sum(happened), len(happened)).proportion_ci()
+    return f"{np.mean(happened):.1%} ({interval.low:.1%} to {interval.high:.1%})"
