@@ -10,7 +10,7 @@ from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
 from examples_utils.comparison.onset import Regression
 from examples_utils.comparison.text import BY_URGENCY, head_lines, since_text, title_of
 from examples_utils.comparison.verdicts import Comparison, Verdict
-from examples_utils.report import wording
+from examples_utils.report import page_text
 from examples_utils.report.sections import Row, rows_by_urgency
 from examples_utils.results.record import FAILED
 from examples_utils.results.tables import plain_table
@@ -36,7 +36,7 @@ def report_comment(
     are shown, and the number of hidden ones.
     """
     rows = rows_by_urgency(comparison, changes, regressions)
-    text = f"### {_escaped(wording.headline(comparison))}\n\n"
+    text = f"### {_escaped(page_text.headline(comparison))}\n\n"
     text += "".join(f"- {_escaped(line)}\n" for line in head_lines(comparison))
     for verdict in BY_URGENCY:
         of_verdict = [row for row in rows if row.one.verdict is verdict]
@@ -80,7 +80,7 @@ def _logs_of_failures(run: Run) -> list[str]:
     for key, facts in run.variants.items():
         if facts.status != FAILED or not facts.log_tail:
             continue
-        lines = wording.printable(facts.log_tail)[-_MAX_LOG_CHARACTERS:].strip().splitlines()
+        lines = page_text.printable(facts.log_tail)[-_MAX_LOG_CHARACTERS:].strip().splitlines()
         log = "\n".join(map(_as_html, lines))
         title = _as_html(title_of(key))
         logs.append(
@@ -90,7 +90,7 @@ def _logs_of_failures(run: Run) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    return escaped(wording.printable(text))
+    return escaped(page_text.printable(text))
 
 
 def _as_html(line: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from examples_utils.comparison.text import commit, moment
-from examples_utils.report.wording import differences
+from examples_utils.report.page_text import differences
 from examples_utils.results.record import FAILED
 from examples_utils.run_model import Run, VariantFacts, VariantKey
 

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 from examples_utils.comparison import text
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
-from examples_utils.report import wording
+from examples_utils.report import page_text
 from examples_utils.report.batch_sizes import front
 from examples_utils.results.metric_text import format_metric
 from examples_utils.run_model import Run
@@ -35,26 +35,26 @@ def page_template(runs: Sequence[Run]) -> Template:
         "change": lambda one: _minus(text.change_text(one)),
         "counted": text.counted,
         "date": text.date,
-        "evidence": wording.evidence,
+        "evidence": page_text.evidence,
         "figure": format_metric,
         "first_upper": _first_upper,
         "front": front,
         "glyph": _glyph,
         "interval": lambda one: _minus(text.interval_text(one)),
         "log_tail": log_tail,
-        "machine": wording.machine_line,
+        "machine": page_text.machine_line,
         "moment": text.moment,
         "number": _number,
         "title_of": text.title_of,
         "relative": lambda one: _minus(text.relative(one)),
         "since": lambda row: text.since_text(row.regression) if row.regression else "",
         "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {text.step_text(change, runs)}",
-        "small": wording.small,
+        "small": page_text.small,
         "slug": lambda verdict: verdict.value.replace(" ", "-"),
     }
     environment.globals |= {
         "commit": text.commit,
-        "headline": wording.headline,
+        "headline": page_text.headline,
         "movement_line": lambda comparison: _minus(text.movement_line(comparison)),
         "Verdict": Verdict,
     }
@@ -64,17 +64,17 @@ def page_template(runs: Sequence[Run]) -> Template:
 
 def log_tail(text: str) -> str:
     """Returns the last lines of a log, up to the maximum for each variant."""
-    lines = wording.printable(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
+    lines = page_text.printable(text).rstrip().splitlines()[-_MAX_LOG_LINES:]
     return "\n".join(lines)[-_MAX_LOG_CHARACTERS:]
 
 
 def _printable(value: object) -> object:
-    return wording.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return page_text.printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _broken_after(title: str, benchmark: str) -> Markup:
     """Allows a line break in a long name between its benchmark's name and the rest."""
-    title, benchmark = wording.printable(title), wording.printable(benchmark)
+    title, benchmark = page_text.printable(title), page_text.printable(benchmark)
     added = title.removeprefix(f"{benchmark}_")
     return escape(title) if added == title else escape(f"{benchmark}_") + Markup("<wbr>") + escape(added)
 
