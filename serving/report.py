@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 
 from measurement.machine import available_cores, cpu_model
-from measurement.report import Facts, figures, results
+from measurement.report import Facts, metrics, results
 from measurement.statistics import Latency, Throughput, latency, throughput
 from serving.load import Load, Loaded
 from serving.request_rates import AtRate
@@ -28,7 +28,7 @@ def load_results(
     rate = throughput(found.samples_per_host_call, *found.by_replica)
     trip = latency(found)
     measured = {
-        **figures(rate, trip),
+        **metrics(rate, trip),
         "samples": str(found.samples),
         "host_calls": str(len(found.host_call_ns)),
         "duration": f"{found.duration_s:.3f} s",
@@ -53,7 +53,7 @@ def rate_results(
     """The lines that end an open loop: of the one rate, the last one, or the highest under the limit."""
     searched = limit_ms is not None
     measured = {
-        **figures(found.throughput, found.latency),
+        **metrics(found.throughput, found.latency),
         **({"highest_rate": f"{found.rate * found.batch:.2f} samples/sec"} if searched else {}),
         "samples": str(len(found.latency_ns) * found.batch),
         "duration": f"{found.seconds:.3f} s",

@@ -110,7 +110,9 @@ def served_model(
     backend.check(settings)
     weights = weights_of(settings)
     told = (*_without_effect(name, asked), *warnings, *weights_warnings(settings, weights))
-    return ServedModel(name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told)
+    return ServedModel(
+        name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told
+    )
 
 
 def _require_cores(name: str, instances: int, threads: int | None, cores: int) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmark_parsers.driver import DriverParser
 from measurement.loop import Measurement
 from measurement.machine import cores_in_use
-from measurement.report import Facts, figures, results
+from measurement.report import Facts, metrics, results
 from measurement.statistics import latency, throughput
 from serving.answers import differences, spans_of
 from serving.connection import RequestType
@@ -192,7 +192,7 @@ def test_the_servers_counts_are_figures_and_no_settings() -> None:
         rate,
         trip,
         Facts("float32", 0, 2, {}),
-        {**figures(rate, trip), **counted.lines(), "clients": "4"},
+        {**metrics(rate, trip), **counted.lines(), "clients": "4"},
     )
     parser = DriverParser()
     parser.feed(text + "\n")
