@@ -19,12 +19,12 @@ NOTHING = Counters(*[0] * 8)
 MS = 1_000_000
 
 
-def at_rate(latency_ms, due_ms=None, lag_ms=0.0, broke_off: bool = False) -> AtRate:
+def at_rate(latency_ms, due_ms=None, lag_ms=0.0, stopped_early: bool = False) -> AtRate:
     latency = np.asarray(latency_ms, float)
     due = np.arange(len(latency)) * 10.0 if due_ms is None else np.asarray(due_ms, float)
     answered_ns = ((due + latency) * MS).astype(np.int64)
     lag_ns = np.full(len(latency), int(lag_ms * MS))
-    return AtRate(100.0, 4, (latency * MS).astype(np.int64), lag_ns, answered_ns, 0, broke_off, NOTHING)
+    return AtRate(100.0, 4, (latency * MS).astype(np.int64), lag_ns, answered_ns, 0, stopped_early, NOTHING)
 
 
 @settings(deadline=None)  # of a machine that is busy with other tests
@@ -80,7 +80,7 @@ class TestVerdict:
         assert "p99 n/a (99 answers)" in found.line(1000.0)
 
     def test_a_rate_that_was_broken_off_is_over_the_limit_whatever_came_before(self) -> None:
-        found = at_rate([1.0] * 200, broke_off=True)
+        found = at_rate([1.0] * 200, stopped_early=True)
         assert not found.under(10.0)
         assert "over 10 ms (broken off" in found.line(10.0)
 
@@ -203,7 +203,7 @@ class TestSearchOfAServer:
         too_high = [rate for rate in found if rate > highest]
         assert min(too_high) <= highest * TOLERANCE
         assert all("; over 500 ms" in found[rate].line(500.0) for rate in too_high)
-        assert found[max(too_high)].broke_off
+        assert found[max(too_high)].stopped_early
         assert end_warning(highest, found) is None
 
     def test_a_limit_that_leaves_no_time_to_wait_is_kept_at_low_rates_alone(self, search) -> None:

@@ -118,7 +118,7 @@ def test_two_models_are_served_at_once(serve, tiny, expected_of_tiny: np.ndarray
 
 def test_onnxruntime_answers_alike(serve, repository: Path) -> None:
     with serve("tiny-onnxruntime", {**TINY, "backend": "onnxruntime"}) as found:
-        assert found.said[0]["effective"]["engine"] == "onnxruntime"
+        assert found.instances[0]["effective"]["engine"] == "onnxruntime"
         assert_right(found, in_process(found.served, found.region, repository))
 
 
@@ -130,7 +130,7 @@ def test_a_configuration_may_name_its_engine(
     for option, engine in ((None, "onnxruntime"), ("openvino", "openvino")):
         monkeypatch.setattr(request.config.option, "backend", option)
         with serve("own", None, "own") as found:
-            assert found.said[0]["effective"]["engine"] == engine
+            assert found.instances[0]["effective"]["engine"] == engine
 
 
 def test_an_instance_computes_with_its_configurations_threads(
@@ -139,7 +139,7 @@ def test_an_instance_computes_with_its_configurations_threads(
     (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own-threads": {**TINY, "threads": 1}}))
     monkeypatch.setattr(served_model, "ROOT", tmp_path)
     with serve("own-threads", None, "own-threads", instances=1) as found:
-        (instance,) = found.said
+        (instance,) = found.instances
         assert instance["effective"]["threads"] == 1
         assert instance["cores"] == sorted(cores_in_use())
 
@@ -185,9 +185,9 @@ def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its
 
 
 def test_every_instance_has_cores_of_its_own_and_says_what_it_computes_in(tiny) -> None:
-    cores = [core for instance in tiny.said for core in instance["cores"]]
-    assert len(tiny.said) == tiny.served.instances
+    cores = [core for instance in tiny.instances for core in instance["cores"]]
+    assert len(tiny.instances) == tiny.served.instances
     assert len(set(cores)) == len(cores)
-    for instance in tiny.said:
+    for instance in tiny.instances:
         assert instance["effective"]["threads"] == tiny.served.settings.threads
         assert instance["effective"]["dtype"] in ("float32", "bfloat16")

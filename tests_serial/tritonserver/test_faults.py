@@ -146,9 +146,9 @@ class TestServer:
         assert (found.program, found.backends) == (program, None)
         with (
             running_server(found, tiny_repository, tmp_path / "server.log") as server,
-            loaded(server, "tiny") as said,
+            loaded(server, "tiny") as instances,
         ):
-            assert said
+            assert instances
 
     def test_all_its_processes_end_with_it(self, tiny_repository: Path, tmp_path: Path) -> None:
         with running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server:
@@ -252,7 +252,7 @@ class TestLoad:
                 killed.append(child.pid or 0)
 
         with (
-            loaded(own_server, "tiny") as said,
+            loaded(own_server, "tiny") as instances,
             shared_images(tiny_served, images) as region,
             registered(own_server, region),
         ):
@@ -262,7 +262,7 @@ class TestLoad:
             client = Client(own_server.address, "tiny", region, 4, RequestType.SYNC, 1, True)
             with Connection(client) as connection:
                 expected = in_process(tiny_served, region, tiny_repository)[:4]
-                assert not differences(connection.ask(0, 4), expected, said[0]["effective"]["dtype"])
+                assert not differences(connection.ask(0, 4), expected, instances[0]["effective"]["dtype"])
 
 
 class TestModels:

@@ -59,12 +59,12 @@ def under_rate(found, rate: float, duration_s: float, limit_ms: float | None = N
 def test_all_requests_are_answered_and_the_results_are_read_by_the_drivers_parser(tiny) -> None:
     found = under_rate(tiny, 40.0, 3.0)
     assert len(found.latency_ns) == 120
-    assert (found.counted.failed, found.broke_off) == (0, False)
+    assert (found.counted.failed, found.stopped_early) == (0, False)
     assert (found.latency_ns > 0).all()
     assert (found.lag_ns <= found.latency_ns).all()
 
     parser = DriverParser()
-    parser.feed(rate_results(tiny.server, tiny.served, tiny.said, True, found, None) + "\n")
+    parser.feed(rate_results(tiny.server, tiny.served, tiny.instances, True, found, None) + "\n")
     parsed = parser.parsed()
     assert parsed.problems == ()
     assert parsed.metrics["latency_p99"].value == pytest.approx(found.p99_ms, abs=0.001)
@@ -101,7 +101,7 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
 
 def test_a_rate_that_is_far_too_high_is_broken_off(tiny) -> None:
     found = under_rate(tiny, 5000.0, 5.0, limit_ms=20.0)
-    assert found.broke_off
+    assert found.stopped_early
     assert not found.under(20.0)
     assert len(found.latency_ns) < 25_000
     assert found.counted.failed == 0
@@ -156,14 +156,14 @@ class TestOneClient:
 
     def test_a_rate_is_broken_off_though_the_next_request_is_not_yet_due(self, tiny) -> None:
         found = of_first_client(tiny, [[0, HOUR_NS]], limit_ns=1)
-        assert (len(found.due_ns), found.broke_off) == (1, True)
+        assert (len(found.due_ns), found.stopped_early) == (1, True)
 
     def test_a_hundredth_of_the_requests_of_all_clients_may_be_late(self, tiny) -> None:
         own, others = [0] * 10, [0] * 990
         found = of_first_client(tiny, [own, others], limit_ns=1)
-        assert (len(found.due_ns), found.broke_off) == (10, False)
+        assert (len(found.due_ns), found.stopped_early) == (10, False)
         found = of_first_client(tiny, [[*own, HOUR_NS], others[:-2]], limit_ns=1)
-        assert (len(found.due_ns), found.broke_off) == (10, True)
+        assert (len(found.due_ns), found.stopped_early) == (10, True)
 
     def test_a_server_that_ends_while_nothing_is_due_is_told(
         self, tiny, repository: Path, tmp_path: Path

@@ -35,6 +35,6 @@ def test_single_model(at_server, load: Load, duration_s: float, request: pytest.
 
     print(flush=True)  # pytest leaves its line unfinished
     loaded = under_load(server, served, region, load, duration_s, partial(print, flush=True))
-    print(load_results(server, served, at_server.said, load, loaded), flush=True)
+    print(load_results(server, served, at_server.instances, load, loaded), flush=True)
     assert loaded.counted.failed == 0
     assert loaded.measurement.not_finite == 0
