@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-# Tests run side by side: OpenMP threads that spin while they wait for each other would stop them all.
+# Tests run in parallel: OpenMP threads that spin while they wait for each other would block them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from collections.abc import Iterator

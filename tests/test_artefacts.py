@@ -113,7 +113,7 @@ class TestModelCache:
         code, out, err = driver(*argv)
         assert code == 0
         assert figure(out, "model_cache") == "miss"
-        assert err.count(f"warning: {path} is ignored and written anew") == 1
+        assert err.count(f"warning: {path} is ignored and rewritten") == 1
         assert figure(driver(*argv)[1], "model_cache") == "hit"
 
     def test_a_folder_that_cannot_be_written_to_is_refused(self, driver, tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ class TestProfile:
         argv = [*RANDOM, "--backend", backend, "--profile", "--profile-path", str(tmp_path / "profile")]
         code, out, _ = driver(*argv)
         assert code == 0
-        report, line, after = out.partition("\nProfile of 10 micro-batches in host calls of their own")
+        report, line, after = out.partition("\nProfile of 10 micro-batches in separate host calls")
         assert line
         assert figure(report, "samples") == "2"  # the profiled host calls are not among the measured ones
         assert report.count("Throughput: ") == 2
@@ -191,7 +191,7 @@ class TestProfile:
 @pytest.mark.parametrize(
     ("argv", "complaint"),
     [
-        (["--profile", "--compile-only"], "--profile and --compile-only exclude each other"),
+        (["--profile", "--compile-only"], "--profile and --compile-only are mutually exclusive"),
         (["--profile", "--replicas", "2"], "--profile with --replicas 2"),
         (["--profile", "--pipeline-splits", "blocks/2"], "--profile with --pipeline-splits blocks/2"),
         (

@@ -301,7 +301,7 @@ class TestEngine:
         code, out, err = driver(*argv, "--device", "cpu")
         assert code == 0, err
         assert out.startswith(
-            "--backend auto: the first that is usable of openvino, onnxruntime, torch (cpu)\nRunning "
+            "--backend auto: the first usable of openvino, onnxruntime, torch (cpu)\nRunning "
         )
         assert figure(out, "backend").startswith("openvino ")
         report = DriverParser()

@@ -78,7 +78,7 @@ class TestFolder:
         cache, other = ModelCache(tmp_path), KEY[:-1] + "0"
         cache.write(NAME, other, Entry({}, ()))
         assert cache.path(NAME, other) == cache.path(NAME, KEY)  # the name holds the beginning of the key
-        with pytest.raises(UnusableEntry, match="belongs to something else"):
+        with pytest.raises(UnusableEntry, match="belongs to another model or format"):
             cache.read(NAME, KEY)
 
     def test_readers_see_whole_files_while_two_processes_write(self, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ class TestCompilation:
         cache.folder.rmdir()
         found = self.compiled(small_model, settings(), cache)
         assert found.model_cache == "miss"
-        assert "could not be kept in --model-cache-path" in found.warnings[-1]
+        assert "could not be cached in --model-cache-path" in found.warnings[-1]
 
     def test_an_engine_that_exports_nothing_says_that_the_cache_has_no_effect(
         self, small_model: nn.Module, tmp_path: Path

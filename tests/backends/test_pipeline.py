@@ -1,4 +1,4 @@
-"""A model in stages computes what the whole model computes, and its stages really run side by side."""
+"""A model in stages computes what the whole model computes, and its stages run concurrently."""
 
 import copy
 import threading
@@ -283,7 +283,7 @@ class TestFailures:
             def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, int]:
                 return pixels, pixels.shape[0]
 
-        with pytest.raises(BackendError, match="--pipeline-splits second: a value that is no tensor"):
+        with pytest.raises(BackendError, match="--pipeline-splits second: a value that is not a tensor"):
             compile_pipeline(
                 FakeBackend(lambda *_: None),
                 [Counts(), nn.Identity()],

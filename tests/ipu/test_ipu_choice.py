@@ -16,7 +16,7 @@ def test_auto_takes_an_ipu_where_there_is_one(ipus: Ipus) -> None:
 def test_auto_passes_over_poptorch_where_there_is_no_ipu(ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
     assert registry.choose("auto").name == "openvino"
-    with pytest.raises(BackendError, match="poptorch on ipu: no IPU is here"):
+    with pytest.raises(BackendError, match="poptorch on ipu: no IPU was found"):
         registry.choose("auto", "ipu")
 
 

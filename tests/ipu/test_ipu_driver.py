@@ -101,7 +101,7 @@ def test_percentiles_are_not_made_up_from_a_range(driver, ipus: Ipus) -> None:
     code, out, _ = driver(*GENERATED, "--device-iterations", "2")
     assert code == 0
     assert (
-        figure(out, "latency_p50") == "n/a (the device tells only minimum, maximum and mean of a host call)"
+        figure(out, "latency_p50") == "n/a (the device reports only minimum, maximum and mean of a host call)"
     )
     low, high, mean = ipus.events("latency")[-1]["seconds"]
     expected = f"{mean * 1e3:.3f} ms (mean) (min: {low * 1e3:.3f}, max: {high * 1e3:.3f})"
@@ -151,7 +151,7 @@ def test_a_profile_is_in_a_folder_that_the_report_names(driver, ipus: Ipus, tmp_
     folder = tmp_path / "profile"
     code, out, err = driver(*GENERATED, "--profile", "--profile-path", str(folder))
     assert code == 0
-    assert "take no figures from this run" in err
+    assert "do not use the results of this run" in err
     assert figure(out, "profile").startswith(str(folder))
     assert ipus.the("compile")["options"]["engineOptions"]["autoReport.directory"] == str(folder)
     assert folder.is_dir()

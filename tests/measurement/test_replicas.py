@@ -217,18 +217,18 @@ class TestCores:
 
     @pytest.mark.parametrize("values", [{"replicas": 2}, {"splits": ("a",)}])
     def test_other_devices_than_the_cpu_refuse_what_they_cannot_do(self, values: dict[str, Any]) -> None:
-        with pytest.raises(SettingsError, match="on the CPU alone; give --device cpu"):
+        with pytest.raises(SettingsError, match="on the CPU only; give --device cpu"):
             check_core_budget(asked(**values), "cuda", 8)
         assert check_core_budget(asked(**values), "ipu", 1) == []
 
     def test_cores_that_are_left_over_are_told(self) -> None:
         assert check_core_budget(asked(replicas=2), "cpu", 5) == [
-            "--replicas 2: cores are shared evenly, so 1 of the 5 stays idle"
+            "--replicas 2: cores are shared equally, so 1 of the 5 stays idle"
         ]
 
     def test_a_pipeline_without_overlap_is_told_in_one_line(self) -> None:
         (warning,) = check_core_budget(asked(splits=("a",), device_iterations=1), "cpu", 2)
-        assert "nothing overlaps; give --device-iterations 8" in warning
+        assert "without overlap; give --device-iterations 8" in warning
         assert check_core_budget(asked(splits=("a",)), "cpu", 2) == []
 
 

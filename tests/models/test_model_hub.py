@@ -124,7 +124,7 @@ def test_weights_are_fetched_once_and_then_used_offline(tmp_path: Path) -> None:
 def test_a_spoilt_file_from_the_hub_is_named(tmp_path: Path) -> None:
     with _hub(b"an error page instead of weights") as (endpoint, _):
         report = _build(tmp_path, "pretrained", HF_ENDPOINT=endpoint)
-    assert "model.safetensors does not hold weights" in str(report["error"])
+    assert "model.safetensors does not contain weights" in str(report["error"])
 
 
 def _closed_port() -> int:

@@ -35,7 +35,7 @@ class SimulatedServer:
     fails: Callable[[int], bool] = lambda number: False
     now_ns: int = 0
     asked: list[int] = field(default_factory=list)
-    on_their_way: list[tuple[int, int, Done]] = field(default_factory=list)
+    in_flight: list[tuple[int, int, Done]] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     waited_with: list[int] = field(default_factory=list)
 
@@ -49,14 +49,14 @@ class SimulatedServer:
 
     def send(self, first: int, count: int, done: Done) -> None:
         number = self._accepted(first, count)
-        self.on_their_way.append((self.now_ns + self._takes_ns(number), number, done))
+        self.in_flight.append((self.now_ns + self._takes_ns(number), number, done))
 
     def pass_time(self) -> None:
         """Until the next answer, which need not be that to the oldest request."""
-        assert self.on_their_way, "the client waits for an answer, and has asked nothing"
-        self.waited_with.append(len(self.on_their_way))
-        next_one = min(self.on_their_way, key=lambda request: request[:2])
-        self.on_their_way.remove(next_one)
+        assert self.in_flight, "the client waits for an answer, and has asked nothing"
+        self.waited_with.append(len(self.in_flight))
+        next_one = min(self.in_flight, key=lambda request: request[:2])
+        self.in_flight.remove(next_one)
         due_ns, number, done = next_one
         self.now_ns = max(self.now_ns, due_ns)
         self.answered.append(number)
@@ -71,7 +71,7 @@ class SimulatedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert not self.on_their_way, "the connection is closed while requests are on their way"
+        assert not self.in_flight, "the connection is closed while requests are in flight"
 
     def _accepted(self, first: int, count: int) -> int:
         assert count == BATCH
@@ -163,7 +163,7 @@ def test_each_client_has_had_an_answer_before_all_begin_together(run, request_ty
 
 
 @pytest.mark.parametrize("in_flight", [2, 5])
-def test_as_many_requests_are_on_their_way_as_the_client_may_have_and_no_more(run, in_flight: int) -> None:
+def test_as_many_requests_are_in_flight_as_the_client_may_have_and_no_more(run, in_flight: int) -> None:
     server = SimulatedServer([50, 10, 90, 30, 20, 70, 40])
     found, _ = run(server, RequestType.ASYNC, in_flight, calls=6)
     during, at_the_end = server.waited_with[: -in_flight + 1], server.waited_with[-in_flight + 1 :]
@@ -236,4 +236,4 @@ def test_a_request_that_fails_ends_the_client_once_the_others_are_answered(run) 
     server = SimulatedServer([7], fails=lambda number: number == 9)
     with pytest.raises(ServingError, match="request 9 failed"):
         run(server, RequestType.ASYNC, 3, calls=100)
-    assert not server.on_their_way
+    assert not server.in_flight

@@ -101,7 +101,7 @@ def test_clients_that_are_late_themselves_are_told() -> None:
     assert at_rate([10.0] * 100, lag_ms=0.5).lag_warning() is None
     warning = at_rate([10.0] * 100, lag_ms=5.0).lag_warning()
     assert warning is not None
-    assert warning.startswith("warning: at 100.00 requests/s the clients sent late themselves, p99 5.000 ms")
+    assert warning.startswith("warning: at 100.00 requests/s the clients themselves sent late, p99 5.000 ms")
 
 
 @settings(deadline=None)  # of a machine that is busy with other tests
@@ -219,7 +219,7 @@ class TestSearchOfAServer:
         highest, found = search([4.0], limit_ms=500.0, duration_s=0.01, one_by_one=False)
         assert len(found) == MOST_PROBES
         assert highest == max(found) == 4.0 * 2 ** (MOST_PROBES - 1)
-        assert "the server may take more; start from --request-rate 131072.00" in end_warning(highest, found)
+        assert "the server may sustain more; start from --request-rate 131072.00" in end_warning(highest, found)
 
 
 def simulated_clients(server, served, job, clients: int, *, one_by_one: bool) -> list[Answered]:

@@ -50,10 +50,10 @@ class TestServed:
     @pytest.mark.parametrize(
         ("flags", "more", "words"),
         [
-            ({"backend": "torch"}, {}, "--backend torch: it exports nothing .*openvino, onnxruntime"),
-            ({"device": "cuda"}, {}, "device cuda is not served here"),
-            ({"pipeline_splits": ("blocks/2",)}, {}, "pipeline_splits are not served"),
-            ({}, {"instances": 4096}, "--instances 4096: each computes on cores of its own"),
+            ({"backend": "torch"}, {}, "--backend torch: exports nothing .*openvino, onnxruntime"),
+            ({"device": "cuda"}, {}, "device cuda is not supported for serving"),
+            ({"pipeline_splits": ("blocks/2",)}, {}, "pipeline_splits are not supported for serving"),
+            ({}, {"instances": 4096}, "--instances 4096: each needs a core of its own"),
         ],
     )
     def test_what_cannot_be_served_is_refused_with_the_remedy(self, flags, more, words: str) -> None:
@@ -118,8 +118,8 @@ class TestCoresOfInstances:
 
     def test_what_an_instance_does_not_do_side_by_side_is_told_in_one_line(self, configured) -> None:
         found = configured({"replicas": 2, "cpu": {"device_iterations": 8, "streams": 3}})
-        assert [line for line in found.warnings if "no effect at a server" in line] == [
-            "own: no effect at a server, whose instances (--instances) each compute one request at a time: "
+        assert [line for line in found.warnings if "no effect in a server" in line] == [
+            "own: no effect in a server, whose instances (--instances) each compute one request at a time: "
             "replicas 2, device_iterations 8, streams 3"
         ]
         assert not any("--device-iterations" in line for line in found.warnings)
@@ -128,12 +128,12 @@ class TestCoresOfInstances:
 
     def test_one_of_each_is_what_an_instance_has_and_is_not_told(self, configured) -> None:
         found = configured({"replicas": 1, "device_iterations": 1, "streams": 1})
-        assert not any("no effect at a server" in line for line in found.warnings)
+        assert not any("no effect in a server" in line for line in found.warnings)
 
     def test_stages_are_refused_in_words_of_the_configuration_whatever_the_instances(
         self, configured
     ) -> None:
-        with pytest.raises(ServingRefused, match="own: pipeline_splits are not served"):
+        with pytest.raises(ServingRefused, match="own: pipeline_splits are not supported for serving"):
             configured({"pipeline_splits": ["blocks/2"]}, 1)
 
 

@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     port = config.option.grpc_port
     if port is not None and not port_is_free(port):
         raise pytest.UsageError(
-            f"--grpc-port {port}: another program has this port; give another one, or leave the option out"
+            f"--grpc-port {port}: another program uses this port; give another one, or leave the option out"
         )
 
 
@@ -106,7 +106,7 @@ def repository_of(config: pytest.Config) -> Path:
 
 @dataclass(frozen=True)
 class AtServer:
-    """A configuration that the server has loaded, with photographs for requests; `instances` is what they report."""
+    """A configuration that the server has loaded, with images for requests; `instances` is what they report."""
 
     server: Server
     served: ServedModel

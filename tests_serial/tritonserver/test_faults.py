@@ -88,7 +88,7 @@ class TestServer:
             port = other.getsockname()[1]
             done = wrapper("--grpc-port", str(port), "--model-repository", str(tmp_path))
         assert done.returncode == 2
-        assert f"--grpc-port {port}: another program has this port; give another one" in done.stderr
+        assert f"--grpc-port {port}: another program uses this port; give another one" in done.stderr
         assert "Traceback" not in done.stdout + done.stderr
 
     def test_a_port_that_is_taken_meanwhile_is_told_with_the_log(
@@ -317,7 +317,7 @@ class TestRepository:
         export = next(tiny_repository.glob("tiny/1/*.zip"))
         export.write_bytes(b"no archive")
         warnings = write_model(tiny_repository, tiny_served)
-        assert any("is ignored and written anew" in line for line in warnings)
+        assert any("is ignored and rewritten" in line for line in warnings)
         assert export.stat().st_size > 1000
 
     @pytest.mark.skipif(shutil.which("setpriv") is None, reason="root may write anywhere without setpriv")

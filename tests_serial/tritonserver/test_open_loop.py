@@ -195,7 +195,7 @@ class TestOneClient:
         monkeypatch.setattr(open_loop_module, "SILENT_S", 0.5)
         process = tiny.server.process
         try:
-            with pytest.raises(ServingError, match=r"answered none of the requests on their way for 0\.5 s"):
+            with pytest.raises(ServingError, match=r"answered none of the requests in flight for 0\.5 s"):
                 of_first_client(tiny, [[0]], before_start=lambda: process.send_signal(signal.SIGSTOP))
         finally:
             process.send_signal(signal.SIGCONT)
