@@ -69,7 +69,7 @@ class TestModelCache:
         assert started(done.stdout) == ("hit", "0.00 s")
         assert "loaded: set()" in done.stdout
 
-    def test_the_content_of_a_weights_file_tells_models_apart_and_its_name_does_not(
+    def test_the_content_of_a_weights_file_distinguishes_models_and_its_name_does_not(
         self, driver, tmp_path: Path
     ) -> None:
         from safetensors.torch import save_file
@@ -125,7 +125,7 @@ class TestModelCache:
 
 
 class TestCompileOnly:
-    def test_the_compile_time_and_the_effective_settings_are_told_and_no_figures(self, driver) -> None:
+    def test_the_compile_time_and_the_effective_settings_are_reported_and_no_figures(self, driver) -> None:
         code, out, _ = driver(*RANDOM, "--compile-only", "--backend", "onnxruntime")
         assert code == 0
         assert float(figure(out, "compile_time").removesuffix(" s")) > 0
@@ -182,7 +182,7 @@ class TestProfile:
         assert f"error: {tmp_path / 'trace.json'}: Is a directory" in err.splitlines()
         assert figure(out, "samples") == "2"  # the measurement is not lost
 
-    def test_a_path_without_profile_is_told_to_have_no_effect(self, driver, tmp_path: Path) -> None:
+    def test_a_path_without_profile_is_reported_to_have_no_effect(self, driver, tmp_path: Path) -> None:
         _, _, err = driver(*RANDOM, "--backend", "torch", "--profile-path", str(tmp_path / "profile"))
         assert "warning: no effect without --profile: --profile-path" in err
         assert not (tmp_path / "profile").exists()

@@ -68,7 +68,7 @@ class TestFolder:
             assert found.artefact == entry.artefact
 
     @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"not ours at all" * 1000])
-    def test_a_foreign_file_is_told_from_ours(self, content: bytes, tmp_path: Path) -> None:
+    def test_a_foreign_file_is_distinguished_from_ours(self, content: bytes, tmp_path: Path) -> None:
         cache = ModelCache(tmp_path)
         cache.path(NAME, KEY).write_bytes(content)
         with pytest.raises(UnusableEntry):
@@ -258,7 +258,7 @@ class TestCompilation:
         assert found.model_cache == "miss"
         assert "could not be cached in --model-cache-path" in found.warnings[-1]
 
-    def test_an_engine_that_exports_nothing_says_that_the_cache_has_no_effect(
+    def test_an_engine_that_exports_nothing_reports_that_the_cache_has_no_effect(
         self, small_model: nn.Module, tmp_path: Path
     ) -> None:
         found = self.compiled(small_model, settings("torch"), open_cache(tmp_path))

@@ -140,7 +140,7 @@ class TestOutputs:
 
 
 class TestEffect:
-    def test_settings_of_every_stage_are_told(
+    def test_settings_of_every_stage_are_reported(
         self, backend: str, model: nn.Module, splits: list[str]
     ) -> None:
         with pipeline(backend, model, splits, random_pixels()[0]) as executable:
@@ -162,7 +162,7 @@ class TestEffect:
 
 
 class FakeBackend:
-    """Stages that pass their input on and tell `observe(stage, micro_batch, begins)` what they do."""
+    """Stages that pass their input on and report to `observe(stage, micro_batch, begins)`."""
 
     name, device_kind = "fake", "cpu"
 

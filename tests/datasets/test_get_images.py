@@ -126,7 +126,7 @@ def test_it_fills_the_checkout_from_wherever_it_is_called(tmp_path: Path) -> Non
     first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
     assert first.returncode == 0, first.stderr
     assert len(list((checkout / "data" / "images").glob("*.jpg"))) >= 12
-    python.unlink()  # What is there already is told without Python.
+    python.unlink()  # Images that are already present are reported without Python.
     second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
     assert (second.returncode, "there already" in second.stdout) == (0, True)
 
@@ -300,7 +300,7 @@ def test_other_images_in_the_folder_are_never_overwritten(own: Path, tmp_path: P
     assert contents(tmp_path / "mine") == before
 
 
-def test_help_tells_the_options() -> None:
+def test_help_lists_the_options() -> None:
     done = get_images("--help")
     assert done.returncode == 0
     assert "--from" in done.stdout

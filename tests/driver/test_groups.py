@@ -19,7 +19,7 @@ from measurement.settings import resolve
 
 @dataclass(frozen=True)
 class Two(Alone):
-    """A group whose other instance says `others`, or else the same as this one."""
+    """A group whose other instance gathers `others`, or else the same as this one."""
 
     count: int = 2
     others: Any = None
@@ -53,7 +53,7 @@ def test_instances_that_do_not_do_the_same_are_refused() -> None:
         refuse_unsupported(chosen(micro_batch_size=2), Two(others=others))
 
 
-def test_lines_say_whose_they_are_only_where_there_are_several() -> None:
+def test_lines_name_their_instance_only_if_there_are_several() -> None:
     assert line_prefix(Two(index=1)) == "[instance2/2] "
     assert line_prefix(Alone()) == ""
 

@@ -75,7 +75,7 @@ def test_replicas_are_in_one_process_and_stages_on_ipus_of_their_own(driver, ipu
     assert "[replica" not in out
 
 
-def test_stages_begin_where_the_names_say_whatever_stands_before_the_model(driver, ipus: Ipus) -> None:
+def test_stages_begin_at_the_named_layers_whatever_precedes_the_model(driver, ipus: Ipus) -> None:
     argv = ["--pipeline-splits", "blocks/2", "blocks/4/1", "--device-iterations", "3", "--eight-bit-io"]
     code, out, _ = driver(*GENERATED, *argv)
     assert code == 0

@@ -83,7 +83,7 @@ class TestRefusalsAndWarnings:
         with pytest.raises(SettingsError, match=r"--random-weights and --weights w\.pth"):
             settings({"random_weights": True, "weights": "w.pth"})
 
-    def test_eight_bit_pixels_move_the_normalisation_into_the_model_and_say_so(self) -> None:
+    def test_eight_bit_pixels_move_the_normalisation_into_the_model_and_report_it(self) -> None:
         found, warnings = resolve({"eight_bit_io": True}, None, "cpu", "torch")
         assert found.normalization_location == "ipu"
         assert "--normalization-location" in warnings[0]

@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("request_type", list(RequestType), ids=str)
 class SimulatedServer:
     """Answers the n-th request after `takes_ns[n]`, the last of them holding for all further ones.
 
-    Its time passes only while somebody waits for an answer, and where a test says so.
+    Its time passes only while a client waits for an answer, and where a test advances it.
     """
 
     takes_ns: Sequence[int]
@@ -88,10 +88,10 @@ class SimulatedServer:
 
 
 class OwnLink:
-    """Stops the client after `calls` timed host calls; the parent's ear takes `telling_ns`."""
+    """Stops the client after `calls` timed host calls; the parent's ear takes `reporting_ns`."""
 
-    def __init__(self, server: SimulatedServer, calls: int, telling_ns: int) -> None:
-        self._server, self._most, self._telling_ns = server, calls, telling_ns
+    def __init__(self, server: SimulatedServer, calls: int, reporting_ns: int) -> None:
+        self._server, self._most, self._reporting_ns = server, calls, reporting_ns
         self.calls: list[TimedCall] = []
         self.told_ns: list[int] = []
         self.asked_before_start: int | None = None
@@ -102,7 +102,7 @@ class OwnLink:
     def on_call(self, call: TimedCall) -> None:
         self.calls.append(call)
         self.told_ns.append(self._server.now_ns)
-        self._server.now_ns += self._telling_ns
+        self._server.now_ns += self._reporting_ns
 
     def ended(self) -> bool:
         return len(self.calls) >= self._most
@@ -113,7 +113,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
     """`run(server, request_type, in_flight, calls)`: what a client measures, and its link."""
 
     def measured(
-        server: SimulatedServer, request_type: RequestType, in_flight: int, calls: int, telling_ns: int = 0
+        server: SimulatedServer, request_type: RequestType, in_flight: int, calls: int, reporting_ns: int = 0
     ) -> tuple[Measurement, OwnLink]:
         class Answers(SimpleQueue):
             """To wait for an answer is what lets time pass."""
@@ -129,7 +129,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(closed_loop_module, "Connection", lambda client: server)
         region = Region("nowhere", (IMAGES, 3, 2, 2), "uint8")
         client = Client("nobody", "a", region, BATCH, request_type, in_flight, shared_memory=True)
-        link = OwnLink(server, calls, telling_ns)
+        link = OwnLink(server, calls, reporting_ns)
         return closed_loop(client, link), link
 
     return measured
@@ -140,9 +140,7 @@ def in_flight_of(request_type: RequestType) -> int:
 
 
 @BOTH
-def test_the_first_two_host_calls_are_in_no_figure_and_nobody_is_told_of_them(
-    run, request_type: RequestType
-) -> None:
+def test_the_first_two_host_calls_are_neither_measured_nor_reported(run, request_type: RequestType) -> None:
     in_flight = in_flight_of(request_type)
     slow = WARMUP_REQUESTS + DROPPED_HOST_CALLS * in_flight
     server = SimulatedServer([LONG_NS] * slow + [7])
@@ -201,14 +199,14 @@ def test_a_synchronous_latency_is_that_of_one_request(run) -> None:
 def test_host_calls_cover_all_the_time_with_what_is_between_two_of_them(
     run, request_type: RequestType
 ) -> None:
-    """Telling the parent takes time in which the server is not asked: throughput without it would be too good."""
+    """Reporting to the parent takes time without requests: without it the throughput would be too high."""
     server = SimulatedServer([50, 10, 90, 30, 20, 70, 40])
-    found, link = run(server, request_type, in_flight_of(request_type), calls=6, telling_ns=11)
+    found, link = run(server, request_type, in_flight_of(request_type), calls=6, reporting_ns=11)
     ends_ns = found.start_ns + found.host_call_ns
     assert found.start_ns[1:].tolist() == ends_ns[:-1].tolist()
     assert ends_ns.tolist() == link.told_ns
     if request_type is RequestType.SYNC:
-        # The first one follows a host call that nobody was told of.
+        # The first one follows a host call that was not reported.
         assert (found.host_call_ns - found.round_trip_ns).tolist() == [0, *[11] * 5]
 
 
@@ -225,7 +223,7 @@ def test_outputs_that_are_not_finite_are_counted_but_for_those_of_dropped_host_c
 
 
 @BOTH
-def test_requests_go_over_all_images_in_turn(run, request_type: RequestType) -> None:
+def test_requests_cycle_over_all_images(run, request_type: RequestType) -> None:
     server = SimulatedServer([7])
     run(server, request_type, in_flight_of(request_type), calls=4)
     after_warmup = server.asked[WARMUP_REQUESTS:]

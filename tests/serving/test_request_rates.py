@@ -67,13 +67,13 @@ def test_all_clients_send_for_all_the_time_and_their_gaps_are_exponential() -> N
 
 
 class TestVerdict:
-    def test_p99_is_held_against_the_limit(self) -> None:
+    def test_p99_is_compared_with_the_limit(self) -> None:
         found = at_rate([10.0] * 99 + [500.0])
         assert found.p99_ms == pytest.approx(np.percentile([10.0] * 99 + [500.0], 99))
         assert at_rate([10.0] * 200).under(11.0)
         assert not at_rate([10.0] * 200).under(9.0)
 
-    def test_too_few_answers_cannot_tell(self) -> None:
+    def test_too_few_answers_are_inconclusive(self) -> None:
         found = at_rate([10.0] * 99)
         assert found.p99_ms is None
         assert not found.under(1000.0)
@@ -97,7 +97,7 @@ def test_throughput_is_over_all_the_time_and_its_spread_over_whole_seconds() -> 
     assert found.throughput.max == pytest.approx(400, abs=8)
 
 
-def test_clients_that_are_late_themselves_are_told() -> None:
+def test_clients_that_are_late_themselves_are_reported() -> None:
     assert at_rate([10.0] * 100, lag_ms=0.5).lag_warning() is None
     warning = at_rate([10.0] * 100, lag_ms=5.0).lag_warning()
     assert warning is not None
@@ -219,7 +219,9 @@ class TestSearchOfAServer:
         highest, found = search([4.0], limit_ms=500.0, duration_s=0.01, one_by_one=False)
         assert len(found) == MOST_PROBES
         assert highest == max(found) == 4.0 * 2 ** (MOST_PROBES - 1)
-        assert "the server may sustain more; start from --request-rate 131072.00" in end_warning(highest, found)
+        assert "the server may sustain more; start from --request-rate 131072.00" in end_warning(
+            highest, found
+        )
 
 
 def simulated_clients(server, served, job, clients: int, *, one_by_one: bool) -> list[Answered]:
@@ -242,7 +244,7 @@ def simulated_clients(server, served, job, clients: int, *, one_by_one: bool) ->
     return parts
 
 
-def test_a_search_that_met_no_rate_a_little_too_high_says_what_is_not_known() -> None:
+def test_a_search_that_met_no_rate_a_little_too_high_reports_what_is_not_known() -> None:
     assert end_warning(10.0, [5.0, 10.0, 10.4]) is None
     for tried in ([5.0, 10.0], [5.0, 10.0, 20.0]):
         warning = end_warning(10.0, tried)

@@ -62,7 +62,7 @@ class TestServed:
 
 
 class TestCoresOfInstances:
-    """What a configuration says of threads and of computing side by side, on a machine with four cores."""
+    """The threads and the concurrency of a configuration, on a machine with four cores."""
 
     @pytest.fixture
     def configured(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -116,7 +116,7 @@ class TestCoresOfInstances:
         with pytest.raises(ServingRefused, match=words):
             configured({"threads": threads}, instances)
 
-    def test_what_an_instance_does_not_do_side_by_side_is_told_in_one_line(self, configured) -> None:
+    def test_what_an_instance_does_not_do_concurrently_is_reported_in_one_line(self, configured) -> None:
         found = configured({"replicas": 2, "cpu": {"device_iterations": 8, "streams": 3}})
         assert [line for line in found.warnings if "no effect in a server" in line] == [
             "own: no effect in a server, whose instances (--instances) each compute one request at a time: "
@@ -126,7 +126,7 @@ class TestCoresOfInstances:
         settings = found.settings
         assert (settings.replicas, settings.device_iterations, settings.streams) == (1, 1, None)
 
-    def test_one_of_each_is_what_an_instance_has_and_is_not_told(self, configured) -> None:
+    def test_one_of_each_is_what_an_instance_has_and_is_not_reported(self, configured) -> None:
         found = configured({"replicas": 1, "device_iterations": 1, "streams": 1})
         assert not any("no effect in a server" in line for line in found.warnings)
 
@@ -165,7 +165,7 @@ class TestDifferences:
         assert not differences(self.expected * 1.02, self.expected, "bfloat16")
         assert "images [0]" in differences(self.expected[:, ::-1][:1], self.expected[:1], "bfloat16")
 
-    def test_of_two_classes_that_rounding_cannot_tell_apart_either_is_right(self) -> None:
+    def test_of_two_classes_that_rounding_cannot_distinguish_either_is_right(self) -> None:
         close = np.array([[1.0, 1.001]], np.float32)
         assert not differences(close[:, ::-1], close, "bfloat16")
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from datasets.images import ImageSet
 
 TESTS = Path(__file__).parent
-TOLD = (ServingError, ServingRefused, *FAILED, *REFUSED)
-"""Errors whose message says everything: a traceback would only hide it."""
+REPORTED = (ServingError, ServingRefused, *FAILED, *REFUSED)
+"""Errors whose message is complete: a traceback would only hide it."""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -94,7 +94,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def _told_in_words() -> Iterator[None]:
     try:
         yield
-    except TOLD as error:
+    except REPORTED as error:
         pytest.fail(str(error), pytrace=False)
 
 

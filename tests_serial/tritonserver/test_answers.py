@@ -1,4 +1,4 @@
-"""The server's answers, and what it says to requests that it cannot answer."""
+"""The server's answers, and its errors for requests that it cannot answer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def expected_of_tiny(tiny, repository: Path) -> np.ndarray:
 
 
 class TestRequestsThatCannotBeAnswered:
-    """Each is told by the server's own words, and the next request is answered."""
+    """Each error quotes the server, and the next request is answered."""
 
     @pytest.mark.parametrize(
         ("shape", "dtype", "model", "words"),
@@ -68,7 +68,7 @@ class TestRequestsThatCannotBeAnswered:
         ],
         ids=["too-many-images", "wrong-shape", "wrong-type", "unknown-model"],
     )
-    def test_the_servers_words_are_told(
+    def test_the_servers_message_is_quoted(
         self, tiny, expected_of_tiny: np.ndarray, shape, dtype, model: str | None, words: str
     ) -> None:
         from tritonclient.grpc import InferInput
@@ -144,13 +144,13 @@ def test_an_instance_computes_with_its_configurations_threads(
         assert instance["cores"] == sorted(cores_in_use())
 
 
-def test_without_shared_memory_the_server_is_told_of_none(
+def test_without_shared_memory_the_server_is_given_none(
     serve, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request.config.option, "shared_memory", "none")
     with serve("tiny-none", TINY) as found:
-        told = found.server.ask(found.server.control.get_system_shared_memory_status)
-        assert found.region.name not in told.regions
+        status = found.server.ask(found.server.control.get_system_shared_memory_status)
+        assert found.region.name not in status.regions
         with Connection(client_of(found)) as connection:
             connection.ask(0, 1)
 
@@ -184,7 +184,7 @@ def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its
         assert not differences(got, expected, found.dtype)
 
 
-def test_every_instance_has_cores_of_its_own_and_says_what_it_computes_in(tiny) -> None:
+def test_every_instance_has_cores_of_its_own_and_reports_what_it_computes_in(tiny) -> None:
     cores = [core for instance in tiny.instances for core in instance["cores"]]
     assert len(tiny.instances) == tiny.served.instances
     assert len(set(cores)) == len(cores)

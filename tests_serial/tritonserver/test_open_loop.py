@@ -121,13 +121,15 @@ def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(
     lines = dict(
         re.findall(r"^request rate (\d+\.\d\d)/s: .*; (under|over) 1000 ms", done.stdout, re.MULTILINE)
     )
-    (told,) = re.findall(
+    (highest,) = re.findall(
         r"^highest rate with p99 under 1000 ms: (\d+\.\d\d) requests/s$", done.stdout, re.MULTILINE
     )
-    assert lines[told] == "under"
-    assert [rate for rate, verdict in lines.items() if verdict == "under" and float(rate) > float(told)] == []
+    assert lines[highest] == "under"
+    assert [
+        rate for rate, verdict in lines.items() if verdict == "under" and float(rate) > float(highest)
+    ] == []
     too_high = [float(rate) for rate, verdict in lines.items() if verdict == "over"]
-    assert min(too_high) <= float(told) * TOLERANCE + 0.02  # both are rounded in print
+    assert min(too_high) <= float(highest) * TOLERANCE + 0.02  # both are rounded in print
     assert "warning: the search ended" not in done.stdout
 
     parser = DriverParser()
@@ -135,7 +137,7 @@ def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(
     parsed = parser.parsed()
     assert parsed.problems == ()
     batch = int(parsed.settings["micro_batch_size"])
-    assert parsed.metrics["highest_rate"].value == pytest.approx(float(told) * batch, abs=0.01 * batch)
+    assert parsed.metrics["highest_rate"].value == pytest.approx(float(highest) * batch, abs=0.01 * batch)
     assert parsed.metrics["latency_p99"].value <= 1000
     assert parsed.metrics["failed_requests"].value == 0
     assert parsed.settings["latency_limit"] == "p99 under 1000 ms"
@@ -165,7 +167,7 @@ class TestOneClient:
         found = of_first_client(tiny, [[*own, HOUR_NS], others[:-2]], limit_ns=1)
         assert (len(found.due_ns), found.stopped_early) == (10, True)
 
-    def test_a_server_that_ends_while_nothing_is_due_is_told(
+    def test_a_server_that_ends_while_nothing_is_due_is_reported(
         self, tiny, repository: Path, tmp_path: Path
     ) -> None:
         with (
@@ -189,7 +191,7 @@ class TestOneClient:
 
         assert len(of_first_client(tiny, [[0]], before_start=stall).due_ns) == 1
 
-    def test_a_server_that_answers_nothing_at_all_is_told(
+    def test_a_server_that_answers_nothing_at_all_is_reported(
         self, tiny, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(open_loop_module, "SILENT_S", 0.5)
