@@ -1,4 +1,4 @@
-"""Speed and memory as ratios, measured side by side in one run; writes its sections of docs/performance.md.
+"""Measures speed and memory as ratios; writes the sections of docs/performance.md.
 
 Exit code 1 if a value misses its target.
 """

@@ -1,1 +1,1 @@
-"""One run put together: the only folder that knows models, datasets, backends and measurement at once."""
+"""Assembles a run: the only folder that uses models, datasets, backends and measurement together."""

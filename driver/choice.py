@@ -1,4 +1,4 @@
-"""Which backend a run takes, and its settings there."""
+"""Selects the backend of a run, and resolves its settings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def resolved(flags: Mapping[str, object], config: Config | None) -> tuple[Settings, tuple[str, ...]]:
-    """The settings of the run and the warnings that go with them.
+    """The settings of the run, and their warnings.
 
     `--backend auto` passes over an engine that crashed on this model before, with a warning. Raises what
     `registry.choose` and `resolve` raise.
@@ -35,6 +35,6 @@ def resolved(flags: Mapping[str, object], config: Config | None) -> tuple[Settin
 
 
 def _launched_replicas(device_kind: str) -> LaunchedReplicas | None:
-    """The replicas that poprun gave this run and this process; None on other devices and without poprun."""
+    """The replicas that poprun assigned to this run and this process; None on other devices or without poprun."""
     instance = poprun_instance() if device_kind == "ipu" else None
     return LaunchedReplicas(instance.total_replicas, instance.local_replicas) if instance else None

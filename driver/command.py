@@ -21,7 +21,7 @@ from driver.data import example_batch, images_of, micro_batch_bytes, open_source
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances.errors import InstanceLost
 from driver.instances.group import Group, joined, line_prefix
-from driver.instances.unsupported import refuse_what_cannot_be_shared
+from driver.instances.unsupported import refuse_unsupported
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
 from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
@@ -46,9 +46,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main(argv: Sequence[str] | None, program: str, description: str) -> int:
-    """One run, from flags to report lines; one of many processes where a launcher started many.
+    """One run, from flags to report lines, in this process or as one of many that a launcher started.
 
-    Exit code 0; 1 where the engine failed; 2 where the request was wrong; 130 after Ctrl-C.
+    Exit code 0: success; 1: the engine failed; 2: the request was wrong; 130: Ctrl-C.
     """
     flags = parse_flags(argv, program, description)
     switch_off()
@@ -58,13 +58,14 @@ def main(argv: Sequence[str] | None, program: str, description: str) -> int:
     except (*FAILED, *REFUSED) as error:
         print(f"error: {error}{memory_needed(error)}", file=sys.stderr)
         return exit_code(error)
-    except (ImportError, MemoryError) as error:  # of packages, which are loaded when they are first needed
+    except (ImportError, MemoryError) as error:  # of packages, which are loaded on first use
         print(
-            f"error: {type(error).__name__}: {error}: free memory, or mend the installation", file=sys.stderr
+            f"error: {type(error).__name__}: {error}: free memory, or repair the installation",
+            file=sys.stderr,
         )
         return 1
     except BrokenPipeError:
-        abandon_output()  # whoever read it has seen enough, as `head` has
+        abandon_output()  # the reader has closed the pipe, as `head` does
         return 1
     except OSError as error:
         if error.filename:
@@ -80,30 +81,30 @@ def main(argv: Sequence[str] | None, program: str, description: str) -> int:
 
 
 def run(flags: Mapping[str, object], group: Group) -> None:
-    """Settings, then photographs, model and engine, then the measurement, then the report."""
+    """Settings, then images, model and engine, then the measurement, then the report."""
     config = read_config(ROOT / "configs.yml", str(flags["config"])) if "config" in flags else None
     settings, warnings = resolved(flags, config)
     backend_of(settings).check(settings)
     pixels = input_spec(settings.model)
-    refuse_what_cannot_be_shared(settings, group)
-    speaks = group.index == 0  # all instances would say the same
-    warn(*(*group.remarks, *warnings) if speaks else ())
+    refuse_unsupported(settings, group)
+    is_first = group.index == 0  # the instance that prints: all would print the same
+    warn(*(*group.remarks, *warnings) if is_first else ())
     if settings.list_layers:
-        if speaks:
+        if is_first:
             print(*layers(settings), sep="\n")
         return
 
     if settings.model_cache_path:
-        open_cache(settings.model_cache_path)  # refused before anything costly is done
+        open_cache(settings.model_cache_path)  # refuses a bad folder before anything costly is done
     if settings.profile:
         settings = replace(settings, profile_path=profile_folder(settings))
-    # One list of images, however the folder may look to others: only then is every image one instance's.
-    images = group.gather(images_of(settings) if speaks and not settings.compile_only else None)[0]
+    # All instances use the first one's list of images: only then does each image belong to exactly one of them.
+    images = group.gather(images_of(settings) if is_first and not settings.compile_only else None)[0]
     weights = weights_of(settings)
-    warn(*weights_warnings(settings, weights) if speaks else ())
-    if speaks and settings.backend_requested == "auto":
+    warn(*weights_warnings(settings, weights) if is_first else ())
+    if is_first and settings.backend_requested == "auto":
         order = registry.auto_order(requested("device", flags, config))
-        print(f"--backend auto: the first that is usable of {order}", flush=True)
+        print(f"--backend auto: the first usable of {order}", flush=True)
     if settings.replica_processes > 1 and not settings.compile_only:
         report(settings, weights, *measured_by_replicas(settings, images, weights, group), group)
         forget(settings)
@@ -115,13 +116,13 @@ def run(flags: Mapping[str, object], group: Group) -> None:
 def measured_here(
     settings: Settings, pixels: InputSpec, images: ImageSet | None, weights: Weights, group: Group
 ) -> None:
-    """A model compiled, measured and reported in this process; with `--compile-only`, compiled and reported."""
+    """Compiles, measures and reports in this process; with `--compile-only`, without measuring."""
     compiled = compiled_model(settings, pixels, weights)
-    made = BuildInfo.of(compiled, settle())
-    announce(settings, weights, [made], group)
+    build_info = BuildInfo.of(compiled, settle())
+    announce(settings, weights, [build_info], group)
     with closing(compiled.executable) as executable:
         if settings.compile_only:
-            report_compiled(settings, weights, made, group)
+            report_compiled(settings, weights, build_info, group)
             leave_breadcrumb(phase="closing")
             return
         with (
@@ -130,10 +131,10 @@ def measured_here(
             live_output(settings, line_prefix(group)) as on_call,
         ):
             leave_breadcrumb(engine=settings.backend, phase="running")
-            measurement = measure(executable, source, settings, on_call, others=group)
-        found = InstanceResult(measurement, source.decode_errors, peak_mib())
-        made = BuildInfo.of(compiled)  # some engines know more of themselves once they ran
-        report(settings, weights, made, found, group)
+            measurement = measure(executable, source, settings, on_call, peers=group)
+        result = InstanceResult(measurement, source.decode_errors, peak_mib())
+        build_info = BuildInfo.of(compiled)  # some engines report more of their settings after a run
+        report(settings, weights, build_info, result, group)
         if settings.profile_path and settings.profile and settings.device != "ipu":
             print(profiled(executable, example_batch(settings, pixels), settings, settings.profile_path))
         leave_breadcrumb(phase="closing")

@@ -1,4 +1,4 @@
-"""Engines that took a process down: what is reported of them, and what `--backend auto` remembers."""
+"""Crashes of engines: their error message, and the record by which `--backend auto` avoids them."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 REMEMBERED_PHASES = ("importing", "converting", "compiling", "running")
-"""Phases in which a crash is the engine's, and costs the figures."""
+"""Phases in which a crash is the engine's fault, and prevents the results."""
 
-AFTER_THE_FIGURES = ("closing", "ending")
+AFTER_THE_RESULTS = ("closing", "ending")
 
 _FROM_OUTSIDE = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ)
-"""Signals that the kernel sends where a resource runs out: they say nothing about the engine."""
+"""Signals that the kernel sends if a resource runs out: they are not the engine's fault."""
 
 _OF_THE_MODEL = (
     "model",
@@ -42,12 +42,12 @@ _OF_THE_MODEL = (
     "precision",
     "device",
 )
-"""Settings that decide which graph an engine gets, and in which precision."""
+"""Settings that determine the engine's graph and its precision."""
 
 
 @dataclass(frozen=True)
 class Crash:
-    """A process that a signal ended; the other fields are empty where no breadcrumb was left."""
+    """A process that a signal ended; the other fields are empty without a breadcrumb."""
 
     signal: int
     engine: str = ""
@@ -61,18 +61,20 @@ class Crash:
     def message(self) -> str:
         """What happened and what to do, for the end of an error line."""
         if not self.engine:
-            return f"the driver was ended by signal {self.signal} before an engine was loaded; report it"
+            return f"the driver was ended by signal {self.signal} before an engine was loaded; report this"
         happened = f"{self.engine} {self.version} ended with signal {self.signal} while {self.phase}"
         if self.signal == signal.SIGKILL:
-            return f"{happened}; the kernel does so where memory runs out: lower --replicas or --micro-batch-size"
-        if self.phase in AFTER_THE_FIGURES:
-            return f"{happened}, after the figures were printed; report it"
+            return (
+                f"{happened}; the kernel does so if memory runs out: lower --replicas or --micro-batch-size"
+            )
+        if self.phase in AFTER_THE_RESULTS:
+            return f"{happened}, after the results were printed; report this"
         other = alternative(self.engine, self.device)
-        return f"{happened}; {f'try --backend {other}, and ' if other else ''}report it"
+        return f"{happened}; {f'try --backend {other}, and ' if other else ''}report this"
 
 
 def crash_of(pid: int, number: int) -> Crash:
-    """What the process `pid`, ended by signal `number`, was doing by its breadcrumbs."""
+    """The crash of the process `pid`, ended by signal `number`, according to its breadcrumbs."""
     left = read_breadcrumb(pid)
     return Crash(
         number,
@@ -86,14 +88,14 @@ def crash_of(pid: int, number: int) -> Crash:
 
 
 def subject_of(settings: Settings) -> str:
-    """A key of the model, its precision and this CPU: an engine that crashed on it will crash on it again."""
+    """A key of the model, its precision and this CPU: an engine that crashed on it once will crash again."""
     known = {name: str(getattr(settings, name)) for name in _OF_THE_MODEL}
     known["cpu"] = f"{cpu_model()} {sorted(cpu_features())}"
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def remember(crash: Crash) -> None:
-    """Keeps an engine's crash for later runs with `--backend auto`, as far as the cache folder can be written to."""
+    """Records an engine's crash for later runs with `--backend auto`, if the cache folder is writable."""
     if crash.signal in _FROM_OUTSIDE or crash.phase not in REMEMBERED_PHASES or not crash.subject:
         return
     path = _path(crash.subject, crash.engine)
@@ -103,26 +105,26 @@ def remember(crash: Crash) -> None:
 
 
 def remembered(settings: Settings) -> Crash | None:
-    """The crash of `settings.backend`, in the version that is installed, on this model and CPU; None without one."""
+    """The recorded crash of the installed version of `settings.backend` on this model and CPU, or None."""
     path = _path(subject_of(settings), settings.backend)
     try:
         crash = Crash(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):  # there is none, or it is damaged
+    except (OSError, ValueError, TypeError):  # no record, or a damaged one
         return None
     return crash if crash.version == engine_version(settings.backend) else None
 
 
 def forget(settings: Settings) -> None:
-    """Removes what is remembered: the engine has just run this model to its end."""
+    """Removes the record: the engine has just completed a run of this model."""
     with suppress(OSError):
         _path(subject_of(settings), settings.backend).unlink(missing_ok=True)
 
 
 def avoided(settings: Settings, crash: Crash) -> str:
-    """The warning that `--backend auto` passes an engine over."""
+    """The warning that `--backend auto` passes over an engine."""
     return (
-        f"--backend auto: {crash.engine} {crash.version} is passed over, as it ended with signal {crash.signal} while "
-        f"{crash.phase} this model on {crash.at[:10]}; --backend {crash.engine} tries it again"
+        f"--backend auto: passing over {crash.engine} {crash.version}, which ended with signal {crash.signal} while "
+        f"{crash.phase} this model on {crash.at[:10]}; --backend {crash.engine} retries it"
     )
 
 

@@ -1,4 +1,4 @@
-"""The driver's data side: photographs and host calls as the settings ask for them."""
+"""The data of a run: images and sources of host calls according to the settings."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def images_of(settings: Settings) -> ImageSet | None:
 
 
 def example_batch(settings: Settings, pixels: InputSpec) -> Batch:
-    """A micro-batch of the right shape and dtype, with the pixels of generated data."""
+    """A micro-batch of generated data, with the shape and dtype of the run."""
     from datasets.generated import generated
 
     with generated(**input_format(settings, pixels)) as source:
@@ -54,7 +54,7 @@ def open_source(
     rank: int = 0,
     world_size: int = 1,
 ) -> Source:
-    """Where host calls come from. A model that has no top-1 is not given the labels."""
+    """The source of host calls. Without labels if the model has no top-1."""
     layout = input_format(settings, pixels)
     if images is None:
         from datasets.generated import generated
@@ -79,20 +79,20 @@ def open_source(
 
 
 def images_at_a_time(samples_per_host_call: int, workers: int) -> int:
-    """Up to four, so that workers meet seldom, but so that all of them have work in every host call.
+    """Up to four, for little contention between workers, but few enough that all have work in every host call.
 
-    Four against one, decoding beside mobilenet-v3-large on two cores: 1.05 times the throughput.
+    Four instead of one, decoding while mobilenet-v3-large computes on two cores: 1.05 times the throughput.
     """
     return max(1, min(4, samples_per_host_call // workers))
 
 
 def has_top1(pixels: InputSpec, weights: str) -> bool:
-    """Whether the classes that the model tells are those that labels count: ImageNet's 1000."""
+    """Whether the model's classes are those of the labels: ImageNet's 1000."""
     return weights != "random" and pixels.num_classes == LABELLED_CLASSES
 
 
 def input_format(settings: Settings, pixels: InputSpec) -> dict[str, Any]:
-    """Shape and dtype of the host calls, as the sources take them: with the micro-batches of all replicas in it."""
+    """Shape and dtype of the host calls, as arguments of the sources; includes the micro-batches of all replicas."""
     on_host = settings.normalization_location == "host"
     return {
         "image_size": pixels.image_size,
@@ -105,14 +105,14 @@ def input_format(settings: Settings, pixels: InputSpec) -> dict[str, Any]:
 
 
 def in_one_block(settings: Settings) -> bool:
-    """Whether the engine takes the micro-batches of a host call as one array; of synthetic data it takes none."""
+    """Whether the engine takes the micro-batches of a host call as one array; with synthetic data it takes none."""
     return settings.device == "ipu" and settings.data != "synthetic"
 
 
 def pixel_dtype(settings: Settings) -> np.dtype[Any]:
-    """8 bits where asked for; 16 where the device computes in float16, so that half is transferred; else 32.
+    """8 bits if requested; 16 if the device computes in float16, which halves the transfer; else 32.
 
-    numpy has no bfloat16: a CPU that computes in it is handed float32.
+    numpy has no bfloat16: a CPU that computes in it takes float32.
     """
     if settings.eight_bit_io:
         return np.dtype(np.uint8)
@@ -120,7 +120,7 @@ def pixel_dtype(settings: Settings) -> np.dtype[Any]:
 
 
 def micro_batch_bytes(settings: Settings, pixels: InputSpec) -> int:
-    """What the pixels of one micro-batch take in memory."""
+    """The memory of the pixels of one micro-batch."""
     layout = input_format(settings, pixels)
     values = settings.micro_batch_size * int(layout["channels"]) * pixels.image_size**2
     return values * int(layout["dtype"].itemsize)

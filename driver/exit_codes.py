@@ -1,4 +1,4 @@
-"""Which exit code goes with which end of a run."""
+"""Maps errors to exit codes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REFUSED = (SettingsError, ConfigError, BackendError, ModelError, DataError, Laun
 
 
 def exit_code(error: BaseException) -> int:
-    """1 where the run failed, 2 where the request was wrong, 130 after Ctrl-C."""
+    """1 if the run failed, 2 if the request was wrong, 130 after Ctrl-C."""
     if isinstance(error, KeyboardInterrupt):
         return 130
     return 2 if isinstance(error, REFUSED) and not isinstance(error, FAILED) else 1

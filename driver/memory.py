@@ -1,4 +1,4 @@
-"""How much memory a configuration needs: told where it ran out."""
+"""The memory that a configuration needs, for the message when it ran out."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def memory_needed(error: BaseException) -> str:
-    """A sentence for the end of an error's message; empty where memory is not the trouble, or the need unknown."""
+    """A sentence for the end of an error message; empty if memory is not the problem, or the need is unknown."""
     if isinstance(error, OutOfMemory):
-        with suppress(Exception):  # a guess at the need must not hide the error itself
+        with suppress(Exception):  # a failing estimate must not hide the error itself
             return _sentence(error.settings)
     return ""
 

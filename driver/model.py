@@ -1,4 +1,4 @@
-"""The driver's model side: from settings to a module ready for its input, and to an executable."""
+"""The model of a run: from settings to a module that is ready for its input, and to an executable."""
 
 from __future__ import annotations
 
@@ -43,26 +43,26 @@ def weights_of(settings: Settings) -> Weights:
 
 
 def weights_warnings(settings: Settings, weights: Weights) -> tuple[str, ...]:
-    """How the weights came to be, and what has no effect with them."""
+    """Warnings about how the weights were found, and about options without effect on them."""
     labels = _labels_without_effect(settings, weights) if settings.labels and settings.data == "real" else ()
     return (*weights.warnings, *labels)
 
 
 def _labels_without_effect(settings: Settings, weights: Weights) -> tuple[str, ...]:
     if weights.kind == "random":
-        # Where random weights were asked for, the settings have said so already.
-        told = settings.weights == "random"
-        return () if told else ("no effect with random weights, which have no top-1: --labels",)
+        # If random weights were requested, the settings have already warned.
+        warned = settings.weights == "random"
+        return () if warned else ("no effect with random weights, which have no top-1: --labels",)
     classes = input_spec(settings.model).num_classes
     if classes != LABELLED_CLASSES:
         return (
-            f"no effect with --model {settings.model} (it has {classes} classes and not {LABELLED_CLASSES}): --labels",
+            f"no effect with --model {settings.model} ({classes} classes instead of {LABELLED_CLASSES}): --labels",
         )
     return ()
 
 
 def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> Compilation:
-    """The executable of the run, by way of the model cache where there is one."""
+    """The executable of the run, from the model cache if possible."""
     leave_breadcrumb(device=settings.device, subject=subject_of(settings))
     cache = open_cache(settings.model_cache_path) if settings.model_cache_path else None
     backend = backend_of(settings)
@@ -86,7 +86,7 @@ def compiled_model(settings: Settings, pixels: InputSpec, weights: Weights) -> C
 
 
 def backend_of(settings: Settings) -> Backend:
-    """The engine, which runs the model whole or in stages."""
+    """The engine, which runs the model as a whole or in stages."""
     backend = registry.choose(settings.backend, settings.device)
     if not settings.pipeline_splits or isinstance(backend, AutonomousBackend):
         return backend
@@ -108,7 +108,7 @@ def build(settings: Settings, weights: Weights) -> tuple[torch.nn.Module, tuple[
 
 
 def with_input(built: BuiltModel, settings: Settings) -> torch.nn.Module:
-    """The module that takes what the source hands out: raw pixels are turned into numbers inside it."""
+    """The module that takes the output of the source: with conversion of raw pixels inside it, if needed."""
     from models.surgery import normalize_in_model, pad_input_channels
 
     module = pad_input_channels(built.module) if settings.input_image_padding else built.module
@@ -121,7 +121,7 @@ def with_input(built: BuiltModel, settings: Settings) -> torch.nn.Module:
 
 
 def layers(settings: Settings) -> Sequence[str]:
-    """The names that `--pipeline-splits` takes; they do not depend on the weights."""
+    """The names that `--pipeline-splits` accepts; they do not depend on the weights."""
     from models.surgery import list_layers
 
     return list_layers(build(settings, Weights("random"))[0])
@@ -141,7 +141,7 @@ def block_options(settings: Settings) -> EfficientNetOptions:
 
 
 def identity(weights: Weights) -> Callable[[], Mapping[str, str]]:
-    """What tells one model from another beside the settings; found out only if a cache asks."""
+    """What identifies the model in addition to the settings; computed only if a cache needs it."""
     return lambda: {
         "weights": f"{weights.kind.partition(':')[0]} {weights_digest(weights)}",
         "code": source_digest(ROOT / "models", ROOT / "backends", ROOT / "driver"),

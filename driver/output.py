@@ -1,4 +1,4 @@
-"""What the driver prints around the figures: warnings, what really runs, and the facts of the run."""
+"""The driver's output around the measurement: warnings, the effective settings, and the facts of the run."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ def warn(*lines: str) -> None:
         print(f"warning: {line}", file=sys.stderr, flush=True)
 
 
-def announce(settings: Settings, weights: Weights, made: Sequence[BuildInfo], group: Group) -> None:
-    """What really runs, before the figures; replicas and instances are all made alike, and so are their warnings.
+def announce(settings: Settings, weights: Weights, builds: Sequence[BuildInfo], group: Group) -> None:
+    """Prints the effective settings before the measurement, and the warnings of all replicas and instances once.
 
-    To be called by all instances; the first one speaks.
+    To be called by all instances; the first one prints.
     """
-    everyones = group.gather((tuple(made), weights.kind))
+    everyones = group.gather((tuple(builds), weights.kind))
     if group.index > 0:
         return
     processes = [part for parts, _ in everyones for part in parts]
     warn(*dict.fromkeys(line for part in processes for line in part.warnings))
     warn(*_differences([part.effective for part in processes], [kind for _, kind in everyones]))
-    engine = made[0].effective
+    engine = builds[0].effective
     if settings.precision == "16.16" and settings.origin["precision"] == "flag" and engine.dtype == "float32":
         warn(f"no effect with {engine.engine} on {engine.device} (it computes in float32): --precision 16.16")
     print(effective_line(engine, settings, weights.kind, group.count), flush=True)
 
 
 def _differences(engines: Sequence[Effective], weights: Sequence[str]) -> list[str]:
-    """Hosts may differ in what their CPUs compute natively, in their packages and in the weights they keep."""
+    """Warnings about hosts that differ: in the native formats of their CPUs, their packages or their weights."""
     found = {
         "engine": {f"{engine.engine} {engine.version}" for engine in engines},
         "device": {engine.device for engine in engines},
@@ -56,41 +56,43 @@ def _differences(engines: Sequence[Effective], weights: Sequence[str]) -> list[s
         "weights": set(weights),
     }
     return [
-        f"the instances differ in {what} ({', '.join(sorted(values))}): the slowest sets the pace of all"
+        f"the instances differ in {what} ({', '.join(sorted(values))}): the slowest one determines the results"
         for what, values in found.items()
         if len(values) > 1
     ]
 
 
-def report(settings: Settings, weights: Weights, made: BuildInfo, own: InstanceResult, group: Group) -> None:
-    """The results of all instances, which the first one prints. To be called by all of them."""
-    found = InstanceResult.by_all(group.gather(own))
+def report(
+    settings: Settings, weights: Weights, build_info: BuildInfo, own: InstanceResult, group: Group
+) -> None:
+    """Prints the results of all instances. To be called by all instances; the first one prints."""
+    result = InstanceResult.merged(group.gather(own))
     cores = group.gather(available_cores())
     if group.index > 0:
         return
-    if found.decode_errors:
-        warn(f"{found.decode_errors} images turned bad during the run; their successors took their place")
-    if found.measurement.not_finite:
+    if result.decode_errors:
+        warn(f"{result.decode_errors} images could not be decoded during the run and were replaced by others")
+    if result.measurement.not_finite:
         warn(
-            f"{found.measurement.not_finite} outputs are NaN or infinite: "
-            "the figures are of a model that does not work"
+            f"{result.measurement.not_finite} outputs are NaN or infinite: the model does not work, so its results are "
+            "meaningless"
         )
-    if settings.device == "cpu":  # elsewhere the host has cores to spare
-        warn(*disturbance(found.measurement.cpu_time))
-    lines = facts(settings, made, weights.kind, found.peak_mib, group, cores)
-    print(summary(settings, found.measurement, lines), flush=True)
+    if settings.device == "cpu":  # with other devices the host has idle cores
+        warn(*disturbance(result.measurement.cpu_time))
+    lines = facts(settings, build_info, weights.kind, result.peak_mib, group, cores)
+    print(summary(settings, result.measurement, lines), flush=True)
 
 
-def report_compiled(settings: Settings, weights: Weights, made: BuildInfo, group: Group) -> None:
-    """What compiling gave. To be called by all instances; the first one prints."""
+def report_compiled(settings: Settings, weights: Weights, build_info: BuildInfo, group: Group) -> None:
+    """Prints the result of `--compile-only`. To be called by all instances; the first one prints."""
     memory_mib, cores = group.gather(peak_mib()), group.gather(available_cores())
     if group.index == 0:
-        lines = facts(settings, made, weights.kind, sum(memory_mib), group, cores)
+        lines = facts(settings, build_info, weights.kind, sum(memory_mib), group, cores)
         print(compile_summary(settings, lines), flush=True)
 
 
 def effective_line(engine: Effective, settings: Settings, weights: str, instances: int) -> str:
-    """What really runs, in one line before the figures."""
+    """The effective settings in one line."""
     stages = [f"{settings.stages} stages"] if settings.stages > 1 else []
     threads = [f"{engine.threads} threads, {engine.streams} streams"] if engine.threads is not None else []
     shape = ", ".join([*stages, *threads])
@@ -105,7 +107,7 @@ def effective_line(engine: Effective, settings: Settings, weights: str, instance
 
 
 def profiled(executable: Executable, example: Batch, settings: Settings, folder: Path) -> str:
-    """The most expensive layers, from host calls of their own; all of them as a trace in `folder`."""
+    """Profiles extra host calls. Returns the most expensive layers as text; writes a trace of all to `folder`."""
     if not isinstance(executable, ProfilingExecutable):
         raise BackendError(f"--profile: {settings.backend} has no profiler; leave the option out")
     host_calls = -(-PROFILED_MICRO_BATCHES // settings.device_iterations)
@@ -113,26 +115,31 @@ def profiled(executable: Executable, example: Batch, settings: Settings, folder:
         profile = executable.profile([example] * settings.device_iterations, host_calls)
     trace = write_trace(profile, folder)
     return (
-        f"\nProfile of {profile.micro_batches} micro-batches in host calls of their own, after the measured ones "
-        f"(profiling costs time; the figures above are without it); trace: {trace}\n\n{table(profile)}"
+        f"\nProfile of {profile.micro_batches} micro-batches in separate host calls, after the measured ones "
+        f"(profiling takes time; the results above are without it); trace: {trace}\n\n{table(profile)}"
     )
 
 
 def abandon_output() -> None:
-    """Lets what is left in the buffer of stdout go nowhere: the interpreter would fail on it once more at its end."""
+    """Discards what is left in the buffer of stdout: the interpreter would fail on it again at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def peak_mib() -> float:
-    """The most memory that this process has used."""
+    """The peak memory of this process in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def facts(
-    settings: Settings, made: BuildInfo, weights: str, memory_mib: float, group: Group, cores: Sequence[int]
+    settings: Settings,
+    build_info: BuildInfo,
+    weights: str,
+    memory_mib: float,
+    group: Group,
+    cores: Sequence[int],
 ) -> Facts:
-    """Of all instances: `memory_mib` is their sum, `cores` what each may use."""
-    engine, several = made.effective, settings.replica_processes > 1
+    """The facts about all instances: `memory_mib` is their sum, `cores` the number that each may use."""
+    engine, several = build_info.effective, settings.replica_processes > 1
     devices = group.count * settings.replicas * settings.stages
     packages = {f"version_{name}": version(name) for name in ("torch", "torchvision", "timm", "numpy")}
     return Facts(
@@ -146,8 +153,8 @@ def facts(
             "device": engine.device,
             "precision_requested": settings.precision,
             "precision_effective": engine.dtype,
-            "threads": _or_not_there(engine.threads),
-            "streams": _or_not_there(engine.streams),
+            "threads": _or_not_available(engine.threads),
+            "streams": _or_not_available(engine.streams),
             "in_flight": f"{engine.in_flight} micro-batches",
             **_instances(group, cores),
             "stages": str(settings.stages),
@@ -157,9 +164,9 @@ def facts(
             "normalization_location": settings.normalization_location,
             "eight_bit_io": str(settings.eight_bit_io).lower(),
             **engine.details,
-            "build_time": f"{made.build_s:.2f} s",
-            "compile_time": f"{made.compile_s:.2f} s",
-            "model_cache": made.model_cache,
+            "build_time": f"{build_info.build_s:.2f} s",
+            "compile_time": f"{build_info.compile_s:.2f} s",
+            "model_cache": build_info.model_cache,
             "peak_memory": f"{memory_mib:.0f} MiB{_sum_of(settings, group)}",
             "cpu": f"{cpu_model()}, {sum(cores)} cores",
             "version_python": platform.python_version(),
@@ -168,7 +175,7 @@ def facts(
     )
 
 
-def _or_not_there(number: int | None) -> str:
+def _or_not_available(number: int | None) -> str:
     return "n/a" if number is None else str(number)
 
 

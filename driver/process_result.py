@@ -1,4 +1,4 @@
-"""What a process did: plain values, which a replica sends to its parent."""
+"""The results of a process: plain values, which a replica sends to its parent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from measurement.loop import Measurement
 
 @dataclass(frozen=True)
 class BuildInfo:
-    """How a process came to its executable: plain values, which a replica sends to its parent."""
+    """How the executable of a process was built."""
 
     effective: Effective
     model_cache: str
@@ -34,14 +34,15 @@ class BuildInfo:
 
 @dataclass(frozen=True)
 class InstanceResult:
-    """What a process found out with it; of replicas and of instances, what they found together."""
+    """The measurement of an instance, or of several merged."""
 
     measurement: Measurement
     decode_errors: int
     peak_mib: float
 
     @staticmethod
-    def by_all(instances: Sequence[InstanceResult]) -> InstanceResult:
+    def merged(instances: Sequence[InstanceResult]) -> InstanceResult:
+        """The result of all instances as one."""
         return InstanceResult(
             together([part.measurement for part in instances]),
             sum(part.decode_errors for part in instances),

@@ -1,4 +1,4 @@
-"""A run of several replicas, each in a process of its own."""
+"""Runs several replicas, each in its own process."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ if TYPE_CHECKING:
 def measured_by_replicas(
     settings: Settings, images: ImageSet | None, weights: Weights, group: Group
 ) -> tuple[BuildInfo, InstanceResult]:
-    """What the replicas found in the window in which all were running, and how the first was made."""
-    made: list[BuildInfo] = []
+    """How the first replica was built, and the merged result of all in the window in which all were running."""
+    builds: list[BuildInfo] = []
     with ExitStack() as live:
 
         def ready(parts: Sequence[BuildInfo]) -> Callable[..., None]:
-            made.extend(parts)
+            builds.extend(parts)
             announce(settings, weights, parts, group)
             on_call = live.enter_context(live_output(settings, line_prefix(group)))
             group.barrier()
             return on_call
 
-        found: list[InstanceResult] = run_replicas(
+        results: list[InstanceResult] = run_replicas(
             partial(replica, settings, images, weights, group.index, group.count),
             core_shares(cores_in_use(), settings.replicas),
             settings,
@@ -53,9 +53,9 @@ def measured_by_replicas(
             group.all_reached,
             crashed=_crashed,
         )
-    together = within_window([part.measurement for part in found], settings.iterations)
-    errors, memory = sum(part.decode_errors for part in found), sum(part.peak_mib for part in found)
-    return made[0], InstanceResult(together, errors, memory)
+    together = within_window([part.measurement for part in results], settings.iterations)
+    errors, memory = sum(part.decode_errors for part in results), sum(part.peak_mib for part in results)
+    return builds[0], InstanceResult(together, errors, memory)
 
 
 def _crashed(pid: int, number: int) -> str:
@@ -67,12 +67,12 @@ def _crashed(pid: int, number: int) -> str:
 def replica(
     settings: Settings, images: ImageSet | None, weights: Weights, instance: int, instances: int, link: Link
 ) -> InstanceResult:
-    """One replica's process, from its own model to its own figures."""
+    """The job of one replica's process: compiles its model and measures."""
     switch_off()
     rank, world_size = instance * link.world_size + link.rank, instances * link.world_size
     try:
         return _measured(settings, images, weights, link, rank, world_size)
-    except OutOfMemory as error:  # its settings do not go from process to process, so all is said here
+    except OutOfMemory as error:  # its settings are not sent to the parent, so the message is completed here
         raise EngineError(f"{error}{memory_needed(error)}") from error
 
 
@@ -81,13 +81,13 @@ def _measured(
 ) -> InstanceResult:
     pixels = input_spec(settings.model)
     compiled = compiled_model(settings, pixels, weights)
-    made = BuildInfo.of(compiled, settle())
+    build_info = BuildInfo.of(compiled, settle())
     with (
         closing(compiled.executable) as executable,
         engine_errors(settings, micro_batch_bytes(settings, pixels), unwrapped=(OSError,)),
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
-            link.begin(made)
+            link.begin(build_info)
             leave_breadcrumb(engine=settings.backend, phase="running")
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
         return InstanceResult(measurement, source.decode_errors, peak_mib())

@@ -1,7 +1,7 @@
-"""A thin parent process: it forwards signals to the driver, and names the engine that took the driver down.
+"""A thin parent process, which forwards signals to the driver, and names the engine if one crashes the driver.
 
-It must be entered before numpy or any engine is imported: forking a process with one thread is safe, and so small a
-parent costs next to nothing. While the driver runs, it waits in one system call and uses no CPU time.
+It must be entered before numpy or any engine is imported: forking a single-threaded process is safe, and a small parent
+costs next to nothing. While the driver runs, it waits in one system call and uses no CPU time.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-INTERRUPTED = "interrupted: the run is not complete, so there are no figures"
+INTERRUPTED = "interrupted: the run is incomplete, so there are no results"
 
 BREADCRUMBS_PREFIX = "benchmark-breadcrumbs-"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-_SI_KERNEL = 0x80  # sigaction(2): sent by the kernel, so by a terminal, which sends it to the driver as well
+_SI_KERNEL = 0x80  # sigaction(2): sent by the kernel, so from a terminal, which sends it to the driver too
 _SAME_CTRL_C_S = 0.5
 
 _REQUESTED = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
-"""Signals by which a user, a launcher or a terminal ends a run; 128 + N is what shells report of them."""
+"""Signals with which a user, a launcher or a terminal ends a run; shells report them as exit code 128 + N."""
 
 _NOT_FORWARDED = {
     signal.SIGKILL,
@@ -39,16 +39,16 @@ _NOT_FORWARDED = {
 
 
 def supervised(main: Callable[[], int]) -> int:
-    """Runs `main` in a child process and returns its exit code there; in this process, how the child ended.
+    """Runs `main` in a child process and returns its exit code there; in this process, the child's exit code.
 
-    The exit code is the child's own; 128 + N where signal N asked it to end (SIGHUP, SIGINT, SIGQUIT, SIGTERM); and 1,
-    with a message on stderr, where another signal did, as an engine's crash or the kernel does. Signals sent to this
-    process are forwarded. If this process is killed, so is the child. Where the system has no fork or
-    no sigwaitinfo (Windows, macOS), `main` runs in this process.
+    Returns 128 + N if signal N requested the end of the child (SIGHUP, SIGINT, SIGQUIT, SIGTERM); and 1, with a message
+    on stderr, if another signal ended it, from a crash of an engine or from the kernel. Forwards signals sent to this
+    process. If this process is killed, so is the child. Without fork or sigwaitinfo (Windows, macOS), runs `main` in
+    this process.
     """
     if not (hasattr(os, "fork") and hasattr(signal, "sigwaitinfo")):
         return main()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # where it is ignored, a child's end cannot be waited for
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the end of a child cannot be waited for
     watched = signal.valid_signals() - _NOT_FORWARDED | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     breadcrumbs, parent = _breadcrumbs(), os.getpid()
@@ -71,7 +71,7 @@ def supervised(main: Callable[[], int]) -> int:
 
 
 def _breadcrumbs() -> str | None:
-    """The path of a new file for breadcrumbs, which is in the environment from here on; None without a place for it."""
+    """Creates a file for breadcrumbs and sets its path in the environment; None if it cannot be created."""
     from backends.breadcrumbs import BREADCRUMBS
 
     try:
@@ -85,14 +85,14 @@ def _breadcrumbs() -> str | None:
 
 
 def _die_with(parent: int) -> None:
-    """Has the kernel kill this process when its parent ends without waiting for it."""
+    """Makes the kernel kill this process if its parent ends first."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)  # it ended before the kernel knew
 
 
 def _one_interrupt_for_each_ctrl_c() -> Callable[[int, FrameType | None], None]:
-    """A handler that raises KeyboardInterrupt, once where a signal to the process group comes in twice."""
+    """A handler that raises KeyboardInterrupt once, even if a signal to the process group arrives twice."""
     last_s = float("-inf")
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -124,9 +124,9 @@ def _exit_code(child: int, ended: int) -> int:
     number = -ended
     if number in _REQUESTED:
         name = signal.Signals(number).name
-        print(f"ended by {name}: the run is not complete, so there are no figures", file=sys.stderr)
+        print(f"ended by {name}: the run is incomplete, so there are no results", file=sys.stderr)
         return 128 + number
-    from driver.crashes import crash_of, remember  # not before: it loads what the driver alone needs
+    from driver.crashes import crash_of, remember  # not before: it loads modules that only the driver needs
 
     crash = crash_of(child, number)
     print(f"error: {crash.message}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""No library that a run loads reports it to anybody: what is measured here is its user's own business."""
+"""Switches off the telemetry of all libraries that a run loads."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ SWITCHES = {
     "HF_HUB_DISABLE_TELEMETRY": "1",  # huggingface_hub, and hf_xet, which reports transfers
     "ORT_DISABLE_TELEMETRY": "1",  # ONNX Runtime's Privacy.md: to be set before it is loaded
 }
-"""The switches that libraries document, as variables of the environment; child processes inherit them."""
+"""The documented switches, as environment variables; child processes inherit them."""
 
 
 def switch_off() -> None:
-    """To be called in each process before it loads an engine. What the user's environment sets stays.
+    """To be called in each process before it loads an engine. Variables that the user has set are kept.
 
-    OpenVINO has no such switch: it sends events whenever it is imported and whenever it converts a model, from
-    processes of its own, unless a file in the home folder forbids it. Where its package for that cannot be imported it
-    uses a stub that sends nothing. The file is the user's, so it is the import that is prevented.
+    OpenVINO has no such switch: it sends events on each import and each conversion of a model, from separate processes,
+    unless a file in the home folder forbids it. Without its telemetry package it uses a stub that sends nothing. The
+    file belongs to the user, so this prevents the import instead.
     """
     for name, value in SWITCHES.items():
         os.environ.setdefault(name, value)

@@ -1,4 +1,4 @@
-"""Named configurations: configs.yml, with line numbers in every complaint."""
+"""Reads the named configurations of configs.yml; every error names the line."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from measurement.options import BY_KEY, Option
 
 DEVICE_KINDS = ("ipu", "cpu", "cuda")
 
-CHOOSE_THE_OVERRIDES = ("backend", "device")
-"""Options that say which device's overrides hold."""
+SELECT_THE_OVERRIDES = ("backend", "device")
+"""Options that determine whose overrides apply."""
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be used; the message names the file, the line and the remedy."""
+    """An unusable configuration; the message names the file, the line and the remedy."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,15 @@ class Config:
     overrides: Mapping[str, Mapping[str, object]]
 
     def for_device(self, kind: str) -> dict[str, object]:
-        """The values that hold on devices of this kind (`ipu`, `cpu`, `cuda`)."""
+        """The values that apply to devices of this kind (`ipu`, `cpu`, `cuda`)."""
         return {**self.values, **self.overrides.get(kind, {})}
 
 
 def read_config(path: Path, name: str) -> Config:
-    """The configuration `name` of the file at `path`.
+    """The configuration `name` in the file at `path`.
 
-    Top-level names containing `options` are shared blocks, not configurations.
-    Raises `ConfigError` where the file, the name, a key or a value is wrong.
+    Top-level names that contain `options` are shared blocks, not configurations.
+    Raises `ConfigError` if the file, the name, a key or a value is wrong.
     """
     entries = _mapping(_document(path), path, "the file")
     names = [key for key in entries if "options" not in key]
@@ -71,7 +71,7 @@ _Located = tuple[yaml.SafeLoader, yaml.Node]
 
 
 def _mapping(located: _Located, path: Path, what: str) -> dict[str, tuple[int, _Located]]:
-    """`{key: (line, value)}` of a mapping node, merges resolved; a key given twice is an error."""
+    """`{key: (line, value)}` of a mapping node, with merges resolved; a duplicate key is an error."""
     loader, node = located
     if not isinstance(node, yaml.MappingNode):
         raise ConfigError(f"{path}:{node.start_mark.line + 1}: {what} must be a mapping of keys to values")
@@ -80,7 +80,7 @@ def _mapping(located: _Located, path: Path, what: str) -> dict[str, tuple[int, _
         line = key.start_mark.line + 1
         if key.tag != "tag:yaml.org,2002:merge" and key.value in seen:
             raise ConfigError(
-                f"{path}:{line}: {key.value} is given twice in {what} (first in line {seen[key.value]})"
+                f"{path}:{line}: duplicate key {key.value} in {what} (first in line {seen[key.value]})"
             )
         seen[key.value] = line
     try:
@@ -105,10 +105,10 @@ def _config(path: Path, name: str, located: _Located) -> Config:
 
 
 def _override(path: Path, line: int, device: str, key: str, located: _Located) -> object:
-    if key in CHOOSE_THE_OVERRIDES:
+    if key in SELECT_THE_OVERRIDES:
         raise ConfigError(
-            f"{path}:{line}: {key} has no place under {device}, as overrides are taken when backend and device are "
-            f"chosen: give it at the top level of the configuration, or {BY_KEY[key].flag} on the command line"
+            f"{path}:{line}: {key} is not allowed under {device}, as overrides apply only after backend and device are "
+            f"selected: give it at the top level of the configuration, or {BY_KEY[key].flag} on the command line"
         )
     return _value(path, line, key, located)
 
@@ -119,7 +119,7 @@ def _value(path: Path, line: int, key: str, located: _Located) -> object:
         raise ConfigError(f"{path}:{line}: unknown key {key}{_near_keys(key)}")
     if not option.in_config:
         raise ConfigError(
-            f"{path}:{line}: {key} does not belong in a configuration, which says what is measured: "
+            f"{path}:{line}: {key} is not allowed in a configuration, which defines only what is measured: "
             f"give {option.flag} on the command line"
         )
     loader, node = located

@@ -1,4 +1,4 @@
-"""Whether replicas and stages can have cores of their own."""
+"""Checks that replicas, stages and threads have enough cores."""
 
 from __future__ import annotations
 
@@ -9,26 +9,23 @@ from measurement.errors import SettingsError
 
 
 def check_core_budget(values: Mapping[str, Any], device_kind: str, cores: int) -> list[str]:
-    """Warnings about `--replicas` and `--pipeline-splits` on a machine with so many `cores`.
+    """Warnings about `--replicas` and `--pipeline-splits` on a machine with this number of `cores`.
 
-    Raises `SettingsError` where there are fewer cores than there would be stages or threads. More
-    of them than cores could run, yet in turns: that would measure the scheduler and not a pipeline.
-    An IPU has neither of these limits.
+    Raises `SettingsError` if there are fewer cores than stages or threads: they could run, but would share cores, which
+    would measure the scheduler instead of a pipeline. An IPU has neither limit.
     """
     replicas, splits, threads = values["replicas"], values["pipeline_splits"], values["threads"]
     engines = replicas * (len(splits) + 1)
     if engines == 1 and device_kind == "cpu" and threads is not None and threads > cores:
         raise SettingsError(
-            f"--threads {threads}: this process may use {cores} cores, and more threads than that would take turns; "
+            f"--threads {threads}: this process may use {cores} cores, and more threads than that would share cores; "
             f"give --threads {cores} or fewer, or leave it out"
         )
     if engines == 1 or device_kind == "ipu":
         return []
     asked = _asked(replicas, splits)
     if device_kind != "cpu":
-        raise SettingsError(
-            f"{asked}: side by side they run on the CPU alone; give --device cpu, or leave it out"
-        )
+        raise SettingsError(f"{asked}: supported on the CPU only; give --device cpu, or leave it out")
     if replicas > cores:
         raise SettingsError(
             f"--replicas {replicas}: each needs a core of its own, and this process may use {cores}; "
@@ -63,13 +60,13 @@ def _idle_cores(asked: str, engines: int, cores: int) -> list[str]:
     idle = cores % engines
     if not idle:
         return []
-    return [f"{asked}: cores are shared evenly, so {idle} of the {cores} stay{'s' * (idle == 1)} idle"]
+    return [f"{asked}: cores are shared equally, so {idle} of the {cores} stay{'s' * (idle == 1)} idle"]
 
 
 def _no_overlap(splits: tuple[str, ...], device_iterations: int) -> list[str]:
     if not splits or device_iterations > 1:
         return []
     return [
-        f"--pipeline-splits {' '.join(splits)} with --device-iterations 1: there is one micro-batch at a time, so the "
-        "stages take turns and nothing overlaps; give --device-iterations 8 or more"
+        f"--pipeline-splits {' '.join(splits)} with --device-iterations 1: with one micro-batch at a time the stages "
+        "run one after the other, without overlap; give --device-iterations 8 or more"
     ]

@@ -1,4 +1,4 @@
-"""The errors of measuring that the driver turns into exit codes."""
+"""The errors of a measurement, which the driver maps to exit codes."""
 
 
 class SettingsError(ValueError):
@@ -6,4 +6,4 @@ class SettingsError(ValueError):
 
 
 class ReplicaError(RuntimeError):
-    """A replica that ended before its time; the message names it and tells why."""
+    """A replica that ended prematurely; the message names it and the reason."""

@@ -1,4 +1,4 @@
-"""The figures of several instances, as those of one run."""
+"""Merges the measurements of several instances into that of one run."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from measurement.loop import Measurement, known_of_all
 
 
 def together(instances: Sequence[Measurement]) -> Measurement:
-    """One measurement, whose n-th host call is everybody's n-th one: the longest time, the samples of all.
+    """One measurement, whose n-th host call merges the n-th ones of all: the longest time, and the samples of all.
 
-    As far as all have host calls; replicas count as instances. Latency is of all round trips in them. Time
-    spent between host calls, waiting or transferring is that of the instance that took longest. Top-1, outputs
-    that are not finite and CPU time are counted over all timed host calls.
+    Covers the host calls that all have; replicas count as instances. Latency covers all their round trips. The times
+    between host calls, waiting and transferring are those of the slowest instance. Top-1, non-finite outputs and CPU
+    time are counted over all timed host calls.
     """
     if len(instances) == 1:
         return instances[0]
@@ -34,7 +34,7 @@ def together(instances: Sequence[Measurement]) -> Measurement:
     return replace(
         instances[0],
         samples_per_host_call=sum(part.samples_per_host_call for part in processes),
-        start_ns=processes[0].start_ns,  # clocks of several hosts have nothing in common
+        start_ns=processes[0].start_ns,  # clocks of different hosts are unrelated
         host_call_ns=took_ns[slowest],
         decode_wait_ns=np.stack([part.decode_wait_ns for part in processes])[slowest],
         transfer_ns=of_slowest([part.transfer_ns for part in processes]),

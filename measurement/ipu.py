@@ -1,4 +1,4 @@
-"""What options mean to an IPU that they do not mean elsewhere: combinations refused, and explained."""
+"""Checks of options on an IPU: combinations that are refused, and those with a warning."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from measurement.errors import SettingsError
 
 @dataclass(frozen=True)
 class LaunchedReplicas:
-    """Replicas as a launcher (poprun) spread them over its processes: all of them, and those of this one."""
+    """The replicas that a launcher (poprun) distributed over its processes: in all, and in this process."""
 
     total: int
     local: int
 
 
 def replicas_of_launcher(values: Mapping[str, Any], launched: LaunchedReplicas) -> list[str]:
-    """A warning where `--replicas` says something else than the launcher, which decides."""
+    """A warning if `--replicas` differs from the launcher, which takes precedence."""
     if values["replicas"] == launched.total:
         return []
     return [
         f"--replicas {values['replicas']}: poprun started this run with {launched.total} replicas in all, "
-        f"and it is poprun that decides; give --replicas {launched.total}, or poprun --num-replicas "
+        f"which takes precedence; give --replicas {launched.total}, or poprun --num-replicas "
         f"{values['replicas']}"
     ]
 
 
 def check_ipu_options(values: Mapping[str, Any]) -> None:
-    """Raises `SettingsError` where the options `values` cannot work together on an IPU."""
+    """Raises `SettingsError` if the options `values` cannot work together on an IPU."""
     version = values["offline_target_ipu_version"]
     if version and not values["compile_only"]:
         raise SettingsError(
-            f"--offline-target-ipu-version {version}: what is compiled for an absent IPU cannot be run; "
-            "add --compile-only, or leave it out"
+            f"--offline-target-ipu-version {version}: a model compiled for an absent IPU cannot be run; "
+            "add --compile-only, or leave the option out"
         )
     rebatch, combined = values["dataloader_rebatch_size"], _combined_batch_size(values)
     loads = values["data"] == "real" and not values["cache_images"]
@@ -46,28 +46,28 @@ def check_ipu_options(values: Mapping[str, Any]) -> None:
 
 
 def ipu_warnings(values: Mapping[str, Any]) -> list[str]:
-    """One line for each combination that works, yet not as one might think."""
+    """One line for each combination that works, but not as a user might expect."""
     warnings = []
     splits, stages = values["pipeline_splits"], len(values["pipeline_splits"]) + 1
     asked = f"--pipeline-splits {' '.join(splits)}"
     if splits and values["num_io_tiles"]:
         warnings.append(
-            f"{asked} with --num-io-tiles {values['num_io_tiles']}: I/O that overlaps with computing needs sharded "
-            "execution, in which the stages take turns; leave one of the two out for a pipeline"
+            f"{asked} with --num-io-tiles {values['num_io_tiles']}: overlapping I/O needs sharded execution, which "
+            "runs the stages one at a time; leave one of the two out for a pipeline"
         )
     elif splits and values["device_iterations"] < stages:
         warnings.append(
-            f"{asked} with --device-iterations {values['device_iterations']}: the {stages} stages of the pipeline are "
-            f"never all at work; give --device-iterations {8 * stages} or more"
+            f"{asked} with --device-iterations {values['device_iterations']}: the {stages} stages of the pipeline "
+            f"never all run at once; give --device-iterations {8 * stages} or more"
         )
     if values["profile"] and not values["compile_only"]:
         warnings.append(
-            "--profile: Poplar instruments the program that is measured, which costs time and memory on the IPU; "
-            "take no figures from this run"
+            "--profile: Poplar instruments the measured program, which takes time and memory on the IPU; "
+            "do not use the results of this run"
         )
     return warnings
 
 
 def _combined_batch_size(values: Mapping[str, Any]) -> int:
-    """Images of one host call, which PopTorch takes in one piece."""
+    """Images of one host call, which PopTorch takes as one array."""
     return int(values["micro_batch_size"] * values["device_iterations"] * values["replicas"])

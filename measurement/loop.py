@@ -1,4 +1,4 @@
-"""The timed loop: host calls one after the other, and nothing else between the two readings of the clock."""
+"""The timed loop: consecutive host calls, with nothing else between the two readings of the clock."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from measurement.settings import DROPPED_HOST_CALLS, Settings
 
 
 class HostBatch(Protocol):
-    """The images of one host call, as a source hands them out."""
+    """The images of one host call, as a source returns them."""
 
     @property
     def micro_batches(self) -> Sequence[NDArray[Any]]: ...
@@ -27,7 +27,7 @@ class HostBatch(Protocol):
 
 
 class Source(Protocol):
-    """Where host batches come from. `works_ahead`: images are decoded at any time, and not only while it is asked."""
+    """A source of host batches. `works_ahead`: images are decoded at any time, not only within `next`."""
 
     @property
     def works_ahead(self) -> bool: ...
@@ -35,7 +35,7 @@ class Source(Protocol):
 
 
 class HostCall(Protocol):
-    """What one host call gave."""
+    """The result of one host call."""
 
     @property
     def outputs(self) -> NDArray[np.float32] | NDArray[np.float16]: ...
@@ -53,19 +53,19 @@ class Executable(Protocol):
     def run(self, batches: Sequence[NDArray[Any]]) -> HostCall: ...
 
 
-class Others(Protocol):
-    """The other processes of a run of many, in whose company a measurement begins and ends."""
+class Peers(Protocol):
+    """The other processes of a run, with which a measurement begins and ends in step."""
 
     def barrier(self) -> None:
         """Returns when all have called it."""
 
     def all_reached(self) -> bool:
-        """Tells that this process has its figures, and says whether all have theirs."""
+        """Reports that this process has completed its measurement. Returns whether all have."""
 
 
 @dataclass(frozen=True)
 class TimedCall:
-    """One timed host call, while it is fresh: for live output between two host calls."""
+    """One timed host call, for live output before the next."""
 
     index: int
     start_ns: int
@@ -75,22 +75,22 @@ class TimedCall:
 
 @dataclass(frozen=True)
 class Measurement:
-    """The raw figures of one run; warm-up and dropped host calls are not in it.
+    """The raw values of one run, without warm-up and dropped host calls.
 
-    `start_ns`: int64 `(host_calls,)`, when each began, by the clock that all processes share.
-    `host_call_ns`: int64 `(host_calls,)`, from asking for the data to the last output on the host; with `between_ns`
-    from the end of the host call before.
+    `start_ns`: int64 `(host_calls,)`, the start of each, by the clock that all processes share.
+    `host_call_ns`: int64 `(host_calls,)`, from requesting the data to the last output on the host; with `between_ns`,
+    from the end of the previous host call.
     `decode_wait_ns`: int64 `(host_calls,)`, the part of it spent waiting for decoded images.
-    `transfer_ns`: int64 `(host_calls,)`, the part spent bringing inputs to the engine; None where that is no
-    step of its own.
+    `transfer_ns`: int64 `(host_calls,)`, the part spent copying inputs to the engine; None if that is not a separate
+    step.
     `round_trip_ns`: int64 `(host_calls × device_iterations,)`, one per micro-batch; with
     `round_trip_is_range`, `(host_calls × 3,)`: minimum, maximum and mean of each host call.
     `warmup_host_calls`: all host calls before the first timed one.
-    `between_ns`: int64 `(host_calls,)`, the part of it before the data was asked for, in which the host call before was
-    counted and told; None where that is in no figure, as nothing that counts went on in it.
-    `correct`, `labelled`: top-1 hits among the images that have a label.
+    `between_ns`: int64 `(host_calls,)`, the part before the data was requested, in which the previous host call was
+    counted and reported; None if no work that counts is done in it.
+    `correct`, `labelled`: top-1 hits, and the number of images with a label.
     `not_finite`: outputs that were NaN or infinite.
-    `cpu_time`: one for each process, of its timed host calls and what is between them; empty where it is not known.
+    `cpu_time`: one per process, of its timed host calls and the time between them; empty if unknown.
     `replica`: int64 `(host_calls,)`, the number of the replica that made each host call; None for one replica.
     """
 
@@ -116,7 +116,7 @@ class Measurement:
 
     @property
     def duration_s(self) -> float:
-        """Seconds of timed host calls; of several replicas, which share this time, their average."""
+        """Seconds of timed host calls; with several replicas, which run at the same time, their mean."""
         return float(self.host_call_ns.sum()) / 1e9 / len(self.by_replica)
 
     @property
@@ -127,7 +127,7 @@ class Measurement:
         return tuple(self.host_call_ns[self.replica == number] for number in np.unique(self.replica))
 
     def of_host_calls(self, chosen: NDArray[Any] | slice) -> Measurement:
-        """The same with the chosen host calls alone, by index, mask or slice; counts of outputs stay those of all."""
+        """The measurement of only the chosen host calls, by index, mask or slice; counts of outputs stay unchanged."""
 
         def some(values: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
             return None if values is None else values[chosen]
@@ -145,7 +145,7 @@ class Measurement:
 
 
 def known_of_all(parts: Sequence[NDArray[np.int64] | None]) -> list[NDArray[np.int64]] | None:
-    """The parts, or None if some measurement could not tell its own."""
+    """The parts, or None if one of them is None."""
     known = [part for part in parts if part is not None]
     return known if len(known) == len(parts) else None
 
@@ -157,27 +157,30 @@ def measure(
     on_call: Callable[[TimedCall], None] = lambda call: None,
     clock: Callable[[], int] = time.perf_counter_ns,
     ended: Callable[[], bool] | None = None,
-    others: Others | None = None,
+    peers: Peers | None = None,
 ) -> Measurement:
     """Runs warm-up and timed host calls until `iterations` or `duration_s` is reached.
 
-    `on_call` is told of each timed host call, outside the timed region. Only where the source works ahead does the
-    time between two host calls count: what is decoded in it would else cost nothing, and the throughput be more than
-    images come out of the machine. With `ended`, this alone says when to stop; it is asked after each timed host
-    call. `others` begin their timed host calls together, and go on with host calls that are not timed until the last
-    one has its figures.
+    The time between two host calls counts only if the source works ahead: images decoded in it would otherwise cost
+    nothing, and the throughput would exceed what the machine sustains.
+
+    Args:
+        on_call: Called after each timed host call, outside the timed region.
+        ended: If given, it alone decides when to stop; called after each timed host call.
+        peers: All begin their timed host calls together, and continue with untimed ones until the last has completed
+            its measurement.
     """
     cores = cores_in_use()
     for _ in range(settings.warmup):
         executable.run(source.next().micro_batches)
-    if others is not None:
-        others.barrier()  # so that nobody waits for long between the two readings
-    # Before the host calls that are dropped: images decoded while it is read are used up in them.
+    if peers is not None:
+        peers.barrier()  # so that no process waits for long between the two readings
+    # Before the dropped host calls, which consume the images that are decoded during the reading.
     before = read(cores, settings.replica_processes)
     for _ in range(DROPPED_HOST_CALLS):
         executable.run(source.next().micro_batches)
-    if others is not None:
-        others.barrier()
+    if peers is not None:
+        peers.barrier()
 
     start_ns: list[int] = []
     host_call_ns: list[int] = []
@@ -209,7 +212,7 @@ def measure(
         if ended() if ended is not None else _reached(settings, len(host_call_ns), elapsed_ns):
             break
     after = read(cores, settings.replica_processes)
-    while others is not None and not others.all_reached():
+    while peers is not None and not peers.all_reached():
         executable.run(source.next().micro_batches)
 
     return Measurement(

@@ -1,4 +1,4 @@
-"""What this machine is: the facts that figures are never compared without."""
+"""Facts about this machine, which any comparison of results needs."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def available_cores() -> int:
 
 
 def cores_in_use() -> tuple[int, ...]:
-    """Numbers of the cores that the calling thread may use, hyperthreads of one core side by side."""
+    """Numbers of the cores that the calling thread may use; hyperthreads of one core are adjacent."""
     if hasattr(os, "sched_getaffinity"):
         return tuple(sorted(os.sched_getaffinity(0), key=_place_of_core))
     return tuple(range(os.cpu_count() or 1))
 
 
 def core_shares(cores: Sequence[int], parts: int) -> list[tuple[int, ...]]:
-    """`cores` in `parts` even shares of neighbours; what is left over belongs to nobody.
+    """`cores` split into `parts` equal shares of adjacent cores; the remainder stays unused.
 
-    Raises `ValueError` where there are fewer cores than parts.
+    Raises `ValueError` if there are fewer cores than parts.
     """
     each = len(cores) // parts
     if each == 0:
@@ -33,7 +33,7 @@ def core_shares(cores: Sequence[int], parts: int) -> list[tuple[int, ...]]:
 
 
 def _place_of_core(core: int) -> tuple[int, int, int]:
-    """Package, physical core and number, so that sorting keeps hyperthreads together (Linux's sysfs)."""
+    """Package, physical core and number, so that sorting keeps hyperthreads adjacent (Linux's sysfs)."""
     topology = Path(f"/sys/devices/system/cpu/cpu{core}/topology")
     try:
         package = int((topology / "physical_package_id").read_text())
@@ -45,17 +45,17 @@ def _place_of_core(core: int) -> tuple[int, int, int]:
 
 @lru_cache(maxsize=1)
 def has_native_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 itself (AVX512-BF16, AMX-BF16, or Arm's BF16 extension)."""
+    """Whether the CPU multiplies bfloat16 natively (AVX512-BF16, AMX-BF16, or Arm's BF16 extension)."""
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpu_features())
 
 
 def cpu_model() -> str:
-    """The CPU's name as the kernel tells it."""
+    """The CPU's name, as the kernel reports it."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def cpu_features() -> frozenset[str]:
-    """The CPU's features as the kernel names them (`avx2`, `avx512_bf16`, …)."""
+    """The CPU's features, as the kernel names them (`avx2`, `avx512_bf16`, …)."""
     return frozenset((_cpuinfo("flags") or _cpuinfo("Features") or "").split())
 
 

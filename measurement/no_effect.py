@@ -1,4 +1,4 @@
-"""Options that were given, yet do nothing in this run: each is told, with all that share its reason in one line."""
+"""Warnings about given options that have no effect in this run, one line per reason."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REAL_DATA_OPTIONS = ("images", "labels", "cache_images", "dataloader_worker", "d
 BLOCK_OPTIONS = ("efficientnet_expand_ratio", "efficientnet_group_dim")
 IPU_OPTIONS = tuple(option.key for option in OPTIONS if option.ipu_only)
 
-# Whatever the names of a model's layers do not depend on. Normalisation in the model is a layer of its own.
+# The options that the names of a model's layers do not depend on. Normalisation in the model is a layer of its own.
 IDLE_FOR_LAYERS = (
     "weights",
     "norm_eps",
@@ -31,9 +31,9 @@ IDLE_FOR_LAYERS = (
 
 @dataclass(frozen=True)
 class Rule:
-    """`keys` do nothing where `holds`; `{…}` in `reason` is filled from the settings.
+    """`keys` have no effect if `holds`; `{…}` in `reason` is filled from the settings.
 
-    `cause` is the option that makes it so, None where it is the machine or nothing that could be changed.
+    `cause` is the option that causes this; None if it is the machine, or cannot be changed.
     """
 
     keys: tuple[str, ...]
@@ -42,7 +42,7 @@ class Rule:
     cause: str | None = None
 
 
-# The first rule that holds for an option is told, and no other.
+# Only the first rule that holds for an option is reported.
 RULES = (
     Rule(IPU_OPTIONS, "on {device} (IPU only)", lambda v: v["device"] != "ipu"),
     Rule(
@@ -60,7 +60,7 @@ RULES = (
     Rule(REAL_DATA_OPTIONS, "with --data {data} (real data only)", lambda v: v["data"] != "real", "data"),
     Rule(
         ("dataloader_worker", "dataloader_rebatch_size"),
-        "on the figures with --cache-images (photographs are decoded before timing)",
+        "on the results with --cache-images (images are decoded before timing)",
         lambda v: v["cache_images"],
         "cache_images",
     ),
@@ -86,7 +86,7 @@ RULES = (
     Rule(
         BLOCK_OPTIONS,
         "with --model {model} (EfficientNets only)",
-        # Other values than the model has anyway are refused where the model is built.
+        # Other values than the model's own are refused when it is built.
         lambda v: "efficientnet" not in v["model"] and _blocks_are_the_usual(v),
         "model",
     ),
@@ -97,12 +97,12 @@ RULES = (
 
 
 def without_effect(values: Values, origin: Mapping[str, str]) -> list[str]:
-    """A line for each reason, naming all options that have no effect for it.
+    """One line per reason, with all options that have no effect for it.
 
-    `origin` says where each value came from. A configuration's value that a flag has made idle is not told:
-    whoever gave that flag wanted it so.
+    `origin` is where each value came from. A configuration's value that a flag makes idle is not reported, as the user
+    gave that flag on purpose.
     """
-    told: dict[str, list[str]] = {}
+    reported: dict[str, list[str]] = {}
     idle: set[str] = set()
     for rule in RULES:
         given = [o for o in OPTIONS if o.key in rule.keys and o.key not in idle and _asks(o, values, origin)]
@@ -111,17 +111,17 @@ def without_effect(values: Values, origin: Mapping[str, str]) -> list[str]:
         idle |= {option.key for option in given}
         flags = [option.flag for option in given if not _overruled(option.key, rule.cause, origin)]
         if flags:
-            told[rule.reason.format_map(values)] = flags
-    return [f"no effect {reason}: {', '.join(flags)}" for reason, flags in told.items()]
+            reported[rule.reason.format_map(values)] = flags
+    return [f"no effect {reason}: {', '.join(flags)}" for reason, flags in reported.items()]
 
 
 def _asks(option: Option, values: Values, origin: Mapping[str, str]) -> bool:
-    """Whether somebody gave it, and not merely to say no."""
+    """Whether the option was given, other than to switch it off."""
     if origin.get(option.key, "default") == "default":
         return False
     value = values[option.key]
-    says_no = value is None or value is False or value == () or (option.ipu_only and value == 0)
-    return not says_no
+    off = value is None or value is False or value == () or (option.ipu_only and value == 0)
+    return not off
 
 
 def _overruled(key: str, cause: str | None, origin: Mapping[str, str]) -> bool:

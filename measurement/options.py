@@ -1,4 +1,4 @@
-"""The one table of the driver's options: flags, configuration keys, defaults, units and help come from it."""
+"""The table of the driver's options, from which flags, configuration keys, defaults and help texts are made."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from typing import NoReturn
 class Option:
     """One option: `--micro-batch-size` on the command line, `micro_batch_size` in configs.yml.
 
-    `parse` turns the text of either into the value and raises `ValueError` with what was expected.
-    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`). Without `in_config` it is for the command
-    line alone: it says what is done with a configuration, and not what is measured.
+    `parse` converts the text of either into the value, and raises `ValueError` with the expected form.
+    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`). An option without `in_config` is for the command
+    line only: it controls what is done with a configuration, not what is measured.
     """
 
     key: str
@@ -108,7 +108,7 @@ OPTIONS: tuple[Option, ...] = (
         default="auto",
         metavar="WHICH",
     ),
-    Option("random_weights", MODEL, "the same as --weights random", default=False, switch=True),
+    Option("random_weights", MODEL, "same as --weights random", default=False, switch=True),
     Option("norm_type", MODEL, "normalisation layers", default="batch", choices=("batch", "group", "none")),
     Option(
         "norm_eps",
@@ -152,7 +152,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "list_layers",
         MODEL,
-        "print the layers of this model that --pipeline-splits accepts, one per line, and exit",
+        "print the layers that --pipeline-splits accepts for this model, one per line, and exit",
         default=False,
         switch=True,
         in_config=False,
@@ -211,7 +211,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "pipeline_splits",
         RUN,
-        "layers before which the model is cut into stages that run concurrently, each on its own cores (or IPU), "
+        "layers before which the model is split into stages that run concurrently, each on its own cores (or IPU), "
         "such as layer2 layer3/0",
         metavar="NAME",
         many=True,
@@ -229,7 +229,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "compile_only",
         RUN,
-        "compile the model, report the time it took, run nothing",
+        "compile the model, report the compile time, and exit",
         default=False,
         switch=True,
         in_config=False,
@@ -282,7 +282,7 @@ OPTIONS: tuple[Option, ...] = (
         "streams",
         ENGINE,
         "micro-batches that the engine computes concurrently, each with its share of the threads "
-        "(default: the engine's choice for throughput with several device iterations, else 1)",
+        "(default: with several device iterations the engine's choice for throughput, else 1)",
         count,
         metavar="N",
     ),
@@ -304,7 +304,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "exchange_memory_target",
         IPU,
-        "what the exchange between tiles is optimised for (default: the compiler's choice)",
+        "optimisation target of the exchange between tiles (default: the compiler's choice)",
         choices=("cycles", "balanced", "memory"),
         ipu_only=True,
     ),
@@ -320,7 +320,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "offline_target_ipu_version",
         IPU,
-        "compile for this version of the IPU without an IPU (with --compile-only)",
+        "with --compile-only, compile for this version of the IPU, without an IPU",
         choices=("1", "2", "21"),
         ipu_only=True,
     ),
@@ -330,10 +330,10 @@ BY_KEY: Mapping[str, Option] = {option.key: option for option in OPTIONS}
 
 
 def parse_flags(argv: Sequence[str] | None, prog: str, description: str) -> dict[str, object]:
-    """The options given on the command line, as `{key: value}`; those not given are absent.
+    """The options given on the command line, as `{key: value}`; others are absent.
 
-    Prints usage and ends the process with exit code 2 on a flag that is unknown or badly valued
-    (argparse's own convention), and with 0 after `--help`.
+    Prints an error and exits with code 2 for an unknown flag or an invalid value (argparse's convention), and with 0
+    after `--help`.
     """
     parser = _Parser(prog=prog, description=description, argument_default=argparse.SUPPRESS)
     groups = {name: parser.add_argument_group(name) for name in dict.fromkeys(o.group for o in OPTIONS)}
@@ -347,15 +347,15 @@ def parse_flags(argv: Sequence[str] | None, prog: str, description: str) -> dict
 
 def _near_flags(unknown: Sequence[str]) -> str:
     flags = [option.flag for option in OPTIONS]
-    words = [word.partition("=")[0] for word in unknown if word.startswith("-")]
-    near = [difflib.get_close_matches(word, flags, n=1, cutoff=0.6) for word in words]
+    names = [argument.partition("=")[0] for argument in unknown if argument.startswith("-")]
+    near = [difflib.get_close_matches(name, flags, n=1, cutoff=0.6) for name in names]
     meant = list(dict.fromkeys(flag for found in near for flag in found))
     return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}\nhint: {self.prog} --help lists every option\n")
+        self.exit(2, f"error: {message}\nhint: {self.prog} --help lists all options\n")
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:

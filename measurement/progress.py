@@ -1,4 +1,4 @@
-"""Live output between two host calls: a line each, and a bar on a terminal."""
+"""Live output between host calls: one line each, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from measurement.settings import Settings
 
 @contextmanager
 def live_output(settings: Settings, instance: str = "") -> Iterator[Callable[..., None]]:
-    """Yields what is called after each timed host call, with who made it; the bar is cleared at the end.
+    """Yields a callback for each timed host call and its maker; clears the bar at the end.
 
-    Of many processes at one terminal, each says which `instance` it is, and none draws a bar.
+    If several processes share a terminal, each prefixes its lines with `instance`, and none draws a bar.
     """
     from tqdm import tqdm
 
-    tqdm.monitor_interval = 0  # no thread of the bar's own beside the measured ones
+    tqdm.monitor_interval = 0  # tqdm's own thread would run next to the measured ones
     in_seconds = settings.iterations is None
     with tqdm(
         total=settings.duration_s if in_seconds else settings.iterations,
@@ -34,8 +34,8 @@ def live_output(settings: Settings, instance: str = "") -> Iterator[Callable[...
         def on_call(call: TimedCall, maker: str = "") -> None:
             line = call_line(call, settings.samples_per_host_call, instance + maker)
             if bar.disable:
-                # As one piece: torchrun's processes are unbuffered, and print would give them the line's end apart,
-                # after which another process's line may have come.
+                # In one call: torchrun's processes are unbuffered, and print would write the newline separately, so
+                # that another process's line could come before it.
                 sys.stdout.write(f"{line}\n")
                 sys.stdout.flush()
             else:

@@ -1,4 +1,4 @@
-"""Copies of a job in pinned processes that start together, stop together, and end together whatever happens."""
+"""Runs copies of a job in pinned processes that start, stop and fail together."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from measurement.settings import Settings
 from measurement.window import long_enough
 
 GRACE_S = 5.0
-"""How long a replica that was told to end may take before it is killed."""
+"""How long a replica may take to end after SIGTERM before it is killed."""
 
 
 def run_replicas(
@@ -32,15 +32,22 @@ def run_replicas(
     if_memory_ran_out: str = "lower --replicas or --micro-batch-size",
     crashed: Callable[[int, int], str] = lambda pid, number: f"was killed by {signal.Signals(number).name}",
 ) -> list[Any]:
-    """What `job` returns in each of the processes, one for each share of `cores`.
+    """The results of `job` in each of the processes, one per share of `cores`.
 
-    `job` must be importable by name and its result be picklable. All wait for each other in
-    `link.begin`; `on_ready` gets what they said there, and gives what is then told of each timed host call
-    and of who made it. Once they have their figures they go on until `all_reached`, which is asked again and
-    again. Raises `ReplicaError` where a replica dies, and
-    the `ValueError` of a replica that refuses the request; none is left running then or after Ctrl-C.
-    `noun` is what the processes are called in lines and errors, `if_memory_ran_out` the remedy to name then;
-    `crashed` gives the words for the process of that number which that signal ended, other than SIGKILL.
+    The replicas wait for each other in `link.begin`. Once they have completed their measurements, they continue until
+    `all_reached`, which is polled. No replica is left running after an error or Ctrl-C.
+
+    Args:
+        job: Must be importable by name, and its result picklable.
+        on_ready: Takes the facts that the replicas passed to `link.begin`, and returns a callback for each timed host
+            call and its maker.
+        noun: The name of the processes in lines and errors.
+        if_memory_ran_out: The remedy if the kernel killed a process.
+        crashed: Takes the process id and the signal, other than SIGKILL, that ended a process; returns the message.
+
+    Raises:
+        ReplicaError: A replica ended prematurely.
+        ValueError: A replica refused the request.
     """
     replicas: list[_Replica] = []
     try:
@@ -54,7 +61,7 @@ def run_replicas(
 
 
 class _Lost(Exception):
-    """A process that ended without a word; `exit_code` is None where it only closed its connection."""
+    """A process that ended without a message; `exit_code` is None if it only closed its connection."""
 
     def __init__(self, name: str, pid: int, exit_code: int | None) -> None:
         super().__init__(name, pid, exit_code)
@@ -80,19 +87,19 @@ def _start(
     process = context.Process(target=replica_main, args=(job, Link(rank, world_size, theirs)))
     with _inherited(cores):
         process.start()
-    # With our copy closed, reading gives an end of file as soon as the replica is gone.
+    # With our copy closed, reading returns end of file as soon as the replica is gone.
     theirs.close()
     return _Replica(f"{noun} {rank + 1}/{world_size}", process, ours)
 
 
 @contextmanager
 def _inherited(cores: Sequence[int]) -> Iterator[None]:
-    """What a process started inside is born with, before any library in it counts cores or starts threads.
+    """Sets what a process started inside inherits, before any library in it counts cores or starts threads.
 
-    It may use `cores` alone, and does not feel Ctrl-C, which a terminal sends to all processes at once:
-    it is the parent that ends the replicas.
+    It may use only `cores`, and ignores Ctrl-C, which a terminal sends to all processes at once: the parent ends the
+    replicas.
     """
-    resource_tracker.ensure_running()  # it would be born with the same, and it unblocks the signals
+    resource_tracker.ensure_running()  # otherwise it would inherit the same, and it unblocks the signals
     before = os.sched_getaffinity(0)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.sched_setaffinity(0, cores)
@@ -111,7 +118,7 @@ def _attend(
 ) -> list[Any]:
     by_channel = {replica.channel: replica for replica in replicas}
     on_call: Callable[[TimedCall, str], None] | None = None
-    told_to_stop = False
+    stopping = False
     while any(replica.done is None for replica in replicas):
         waited_for = [replica.channel for replica in replicas if replica.done is None]
         for channel in connection.wait(waited_for):
@@ -122,20 +129,20 @@ def _attend(
                     replica.ready = ready
                     if all(other.ready for other in replicas):
                         on_call = on_ready([other.ready.facts for other in replicas if other.ready])
-                        _tell(replicas, go)
+                        _send_to_all(replicas, go)
                 case Calls(calls):
                     replica.starts_ns += [call.start_ns for call in calls]
                     replica.last_end_ns = calls[-1].start_ns + calls[-1].host_call_ns
-                    if on_call is not None and not told_to_stop:
+                    if on_call is not None and not stopping:
                         for call in calls:
                             on_call(call, f"[{replica.name}] ")
                 case Done() as done:
                     replica.done = done
                 case Failed(error):
                     raise error if isinstance(error, ValueError) else ReplicaError(f"{replica.name}: {error}")
-        if not told_to_stop and _may_stop(replicas, settings) and all_reached():
-            told_to_stop = True
-            _tell(replicas, stop)
+        if not stopping and _may_stop(replicas, settings) and all_reached():
+            stopping = True
+            _send_to_all(replicas, stop)
     return [replica.done.result for replica in replicas if replica.done]
 
 
@@ -159,24 +166,24 @@ def _received(replica: _Replica) -> Ready | Calls | Done | Failed:
 
 def _how_it_ended(lost: _Lost, if_memory_ran_out: str, crashed: Callable[[int, int], str]) -> str:
     if lost.exit_code is None:
-        return " closed its connection and does not end"
+        return " closed its connection but does not end"
     if lost.exit_code >= 0:
-        return f" ended with exit code {lost.exit_code} before it was done; its own words stand above"
+        return f" ended with exit code {lost.exit_code} before it was done; its own message is above"
     if lost.exit_code == -signal.SIGKILL:
-        return f" was killed by SIGKILL (the kernel does so where memory runs out: {if_memory_ran_out})"
+        return f" was killed by SIGKILL (the kernel does so if memory runs out: {if_memory_ran_out})"
     return f": {crashed(lost.pid, -lost.exit_code)}"
 
 
-def _tell(replicas: Sequence[_Replica], word: str) -> None:
+def _send_to_all(replicas: Sequence[_Replica], message: str) -> None:
     for replica in replicas:
         try:
-            replica.channel.send(word)
-        except OSError:  # it is dead: reading from it will tell how it died
+            replica.channel.send(message)
+        except OSError:  # it has ended: reading from its connection will report how
             continue
 
 
 def _end(replicas: Sequence[_Replica]) -> None:
-    """Replicas that are done end by themselves; all others are ended."""
+    """Waits for replicas that are done, and terminates all others."""
     for replica in replicas:
         if replica.done is None:
             replica.process.terminate()

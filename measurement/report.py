@@ -1,4 +1,4 @@
-"""The report lines: the driver's text contract, which specs in the field match with regular expressions."""
+"""The report lines: the driver's text interface, which existing specs match with regular expressions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from measurement.statistics import PERCENTILES, Latency, Throughput, latency, sa
 
 @dataclass(frozen=True)
 class Facts:
-    """What the driver knows of a run beside its settings and figures, as text for the report.
+    """Facts about a run, other than its settings and results, as text for the report.
 
     `details` follow as `key: value` lines in their order.
     """
@@ -32,11 +32,11 @@ def call_line(call: TimedCall, samples_per_host_call: int, maker: str = "") -> s
 
 
 def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
-    """The lines that end a run."""
+    """The lines at the end of a run."""
     rate = throughput(measurement.samples_per_host_call, *measurement.by_replica)
     trip = latency(measurement)
     more = {
-        **figures(rate, trip),
+        **metrics(rate, trip),
         "samples": str(measurement.samples),
         "host_calls": str(len(measurement.host_call_ns)),
         "device_iterations": str(settings.device_iterations),
@@ -53,7 +53,7 @@ def summary(settings: Settings, measurement: Measurement, facts: Facts) -> str:
 def results(
     settings: Settings, rate: Throughput, trip: Latency, facts: Facts, more: Mapping[str, str]
 ) -> str:
-    """The head of the results, which specs match, and `more` as `key: value` lines in their order."""
+    """The head of the results, which specs match, then `more` as `key: value` lines in their order."""
     head = [
         f"{settings.model} results:",
         f"\tmicro_batch_size: {settings.micro_batch_size}",
@@ -68,8 +68,8 @@ def results(
     return "\n\n".join(head) + "\n\n" + "\n".join(f"\t{key}: {value}" for key, value in more.items())
 
 
-def figures(rate: Throughput, trip: Latency) -> dict[str, str]:
-    """What the head does not say of both: the median, and the percentiles that the samples can tell."""
+def metrics(rate: Throughput, trip: Latency) -> dict[str, str]:
+    """The metrics that are not in the head: the median, and the percentiles for which there are enough samples."""
     return {
         "throughput_median": f"{rate.median:.2f} samples/sec",
         **_percentiles(trip),
@@ -78,7 +78,7 @@ def figures(rate: Throughput, trip: Latency) -> dict[str, str]:
 
 
 def compile_summary(settings: Settings, facts: Facts) -> str:
-    """The lines that end a run which compiled and did nothing else."""
+    """The lines at the end of a run with `--compile-only`."""
     head = {
         "micro_batch_size": settings.micro_batch_size,
         "data_mode": settings.data,
@@ -93,7 +93,7 @@ def compile_summary(settings: Settings, facts: Facts) -> str:
 
 def _percentiles(trip: Latency) -> dict[str, str]:
     if trip.percentiles_ms is None:
-        reason = "n/a (the device tells only minimum, maximum and mean of a host call)"
+        reason = "n/a (the device reports only minimum, maximum and mean of a host call)"
         return {f"latency_p{percentile:g}": reason for percentile in PERCENTILES}
     return {
         f"latency_p{percentile:g}": f"{value:.3f} ms"
@@ -111,7 +111,7 @@ def _time_shares(measurement: Measurement) -> dict[str, str]:
     return {
         **({} if between is None else {"time_share_between_host_calls": f"{between:.1%}"}),
         "time_share_decode_wait": f"{wait:.1%}",
-        "time_share_transfer": "n/a (no step of its own)" if transfer is None else f"{transfer:.1%}",
+        "time_share_transfer": "n/a (not a separate step)" if transfer is None else f"{transfer:.1%}",
         "time_share_compute": f"{1 - wait - (transfer or 0) - (between or 0):.1%}",
     }
 

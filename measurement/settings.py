@@ -1,4 +1,4 @@
-"""Settings: flags beat the configuration, which beats the default; frozen from here on."""
+"""Settings: flags override the configuration, which overrides the defaults; frozen from here on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from measurement.no_effect import without_effect
 from measurement.options import BY_KEY, OPTIONS
 
 DROPPED_HOST_CALLS = 2
-"""Host calls that are never in the figures, whatever `--warmup` says: engines still allocate in them."""
+"""Host calls that are never measured, whatever `--warmup` is: engines still allocate memory in them."""
 
 DEFAULT_ITERATIONS = 100
 
@@ -26,9 +26,8 @@ class Settings:
     """Every option of the driver after flags, configuration and defaults.
 
     At least one of `iterations` and `duration_s` is set. None in `threads`, `dataloader_worker`,
-    `norm_eps` and `batchnorm_momentum` means the default that depends on machine or model.
-    `origin` says of each key whether its value came from the command line, the configuration or the
-    default.
+    `norm_eps` and `batchnorm_momentum` means a default that depends on machine or model.
+    `origin` is where each value came from: the command line, the configuration or the default.
     """
 
     config: str | None
@@ -76,7 +75,7 @@ class Settings:
 
     @property
     def replica_processes(self) -> int:
-        """Replicas that are processes of their own; an IPU's are all in one."""
+        """The number of replica processes; on IPUs all replicas are in one."""
         return 1 if self.device == "ipu" else self.replicas
 
     @property
@@ -96,7 +95,7 @@ class Settings:
 
 
 def requested(key: str, flags: Mapping[str, object], config: Config | None) -> Any:
-    """The value of `key` before the device is known: flag, else the configuration's, else the default."""
+    """The value of `key` before the device is known: from the flag, else the configuration, else the default."""
     if key in flags:
         return flags[key]
     if config is not None and key in config.values:
@@ -111,10 +110,10 @@ def resolve(
     backend: str,
     launched: LaunchedReplicas | None = None,
 ) -> tuple[Settings, tuple[str, ...]]:
-    """The settings of a run on `backend`, and the one-line warnings that go with them.
+    """The settings of a run on `backend`, and their one-line warnings.
 
-    `device_kind` (`cpu`, `cuda`, `ipu`) selects the configuration's overrides; `launched` replicas beat
-    `--replicas`. Raises `SettingsError` where two options cannot work together.
+    `device_kind` (`cpu`, `cuda`, `ipu`) selects the configuration's overrides; `launched` replicas override
+    `--replicas`. Raises `SettingsError` if two options cannot work together.
     """
     layers: list[tuple[str, Mapping[str, object]]] = [("flag", flags)]
     if config is not None:
@@ -138,8 +137,8 @@ def resolve(
     if values["eight_bit_io"] and values["normalization_location"] == "host":
         values["normalization_location"] = "ipu"
         warnings.append(
-            "--eight-bit-io with --normalization-location host: pixels that are normalised on the host are no "
-            "longer 8-bit, so normalisation moves into the compiled model (--normalization-location ipu)"
+            "--eight-bit-io with --normalization-location host: pixels normalised on the host are no longer 8-bit, "
+            "so normalisation moves into the compiled model (--normalization-location ipu)"
         )
     values["pipeline_splits"] = tuple(values["pipeline_splits"] or ())
     if values["compile_only"] and values["replicas"] > 1 and device_kind != "ipu":
@@ -155,29 +154,29 @@ def resolve(
         check_ipu_options(values)
         warnings += ipu_warnings(values)
     else:
-        _refuse_artefacts_that_cannot_be(values)
+        _check_artefacts(values)
     warnings += without_effect({**values, "duration": values["duration_s"]}, origin)
     return Settings(**values, origin=origin), tuple(warnings)
 
 
-def _refuse_artefacts_that_cannot_be(values: Mapping[str, Any]) -> None:
-    """Profiles and kept models are of one whole model, in one process, where the driver makes them."""
+def _check_artefacts(values: Mapping[str, Any]) -> None:
+    """Raises `SettingsError` unless profiles and cached models are of one whole model in one process."""
     if values["profile"] and values["compile_only"]:
         raise SettingsError(
-            "--profile and --compile-only exclude each other: a profile is of host calls, and --compile-only "
-            "runs none; give one of the two"
+            "--profile and --compile-only are mutually exclusive: --profile needs host calls, and --compile-only runs "
+            "none; give one of the two"
         )
     if values["profile"] and values["replicas"] > 1:
         raise SettingsError(
-            f"--profile with --replicas {values['replicas']}: the profiles would be of processes that disturb "
-            "each other; give --replicas 1, or leave --profile out"
+            f"--profile with --replicas {values['replicas']}: replicas would disturb each other's profiles; "
+            "give --replicas 1, or leave --profile out"
         )
     splits = values.get("pipeline_splits")
     for key in ("profile", "model_cache_path"):
         if splits and values[key]:
             raise SettingsError(
                 f"{BY_KEY[key].flag} with --pipeline-splits {' '.join(splits)}: only whole models can be "
-                f"{'profiled' if key == 'profile' else 'kept'}; leave one of the two out"
+                f"{'profiled' if key == 'profile' else 'cached'}; leave one of the two out"
             )
 
 
@@ -186,11 +185,11 @@ def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
         named, random = given.get("weights"), given.get("random_weights")
         if random and named not in (None, "random"):
             raise SettingsError(
-                f"--random-weights and --weights {named} exclude each other: give one of the two"
+                f"--random-weights and --weights {named} are mutually exclusive: give one of the two"
             )
         if random is False and named == "random":
             raise SettingsError(
-                "--no-random-weights and --weights random exclude each other: give one of the two"
+                "--no-random-weights and --weights random are mutually exclusive: give one of the two"
             )
         if random:
             return "random", where
@@ -204,7 +203,7 @@ def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
 def _length(
     duration_s: float | None, iterations: int | None, layers: list[tuple[str, Mapping[str, object]]]
 ) -> tuple[float | None, int | None]:
-    """Which limit ends the run; a flag that sets one of the two replaces a configuration's other one."""
+    """The limits of the run; a flag for one of them replaces the configuration's other one."""
     flags = layers[0][1]
     if "iterations" in flags and "duration" not in flags:
         return None, iterations

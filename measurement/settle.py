@@ -1,4 +1,4 @@
-"""Waiting for what a library still does after it gave back control: it would be measured with the model."""
+"""Waits for background work of libraries to end, as it would otherwise be measured with the model."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import psutil
 
 POLL_S = 0.02
 QUIET_POLLS = 3
-"""So many in a row: the CPU time of children is counted in ticks of 10 ms."""
+"""Consecutive polls: the CPU time of children is counted in ticks of 10 ms."""
 
 BUSY_SHARE = 0.1
-"""Of one core: what wakes up now and then, as a watching thread does, is not worth waiting for."""
+"""Of one core: threads that wake up occasionally, such as a watchdog, are not worth waiting for."""
 
 BOUND_S = 3.0
-"""Threads that spin while they have no work do so for tenths of a second, unless they are told to spin forever."""
+"""Idle threads spin for tenths of a second, unless they are configured to spin forever."""
 
 
 def settle(bound_s: float = BOUND_S) -> tuple[str, ...]:
-    """Returns when this process's other threads and its children are idle; with a warning if they are not by then.
+    """Waits until this process's other threads and its children are idle. Returns a warning after `bound_s`.
 
-    Takes 60 ms where they are idle already.
+    Takes 60 ms if they are already idle.
     """
     ends_s, quiet, before = time.monotonic() + bound_s, 0, _Work()
     while quiet < QUIET_POLLS:
@@ -31,7 +31,7 @@ def settle(bound_s: float = BOUND_S) -> tuple[str, ...]:
         quiet = 0 if busy else quiet + 1
         if busy and time.monotonic() >= ends_s:
             return (
-                f"still at work {bound_s:g} s after the model was ready: {', '.join(busy)}; it takes CPU time from the "
+                f"still busy {bound_s:g} s after the model was ready: {', '.join(busy)}; this takes CPU time from the "
                 "measurement",
             )
         before = after
@@ -43,7 +43,7 @@ class _Work:
 
     def __init__(self) -> None:
         self.clock_s = time.monotonic()
-        # The kernel keeps these to the nanosecond, and those of single threads in ticks alone.
+        # The kernel counts these in nanoseconds, and those of single threads only in ticks.
         self.threads_s = time.process_time() - time.thread_time()
         self.children_s: dict[tuple[int, str], float] = {}
         for child in psutil.Process().children(recursive=True):
@@ -52,7 +52,7 @@ class _Work:
                 self.children_s[child.pid, child.name()] = used.user + used.system
 
     def busy_since(self, before: _Work) -> list[str]:
-        """What was busy, as words."""
+        """Descriptions of what was busy."""
         least_s = BUSY_SHARE * (self.clock_s - before.clock_s)
         threads = self.threads_s - before.threads_s > least_s
         children = [

@@ -1,4 +1,4 @@
-"""Figures from raw nanoseconds: pure functions on arrays."""
+"""Metrics from raw nanoseconds: pure functions on arrays."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
 @dataclass(frozen=True)
 class Throughput:
-    """Samples a second: `mean` is all samples over all time; the rest is over single host calls."""
+    """Samples per second: `mean` is all samples over all time; the rest is over single host calls."""
 
     mean: float
     median: float
@@ -25,7 +25,7 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Latency:
-    """Round trip of one micro-batch in milliseconds; `percentiles` is None where it is not to be had."""
+    """Round trip of one micro-batch in milliseconds; `percentiles_ms` is None if the device reports only a range."""
 
     mean_ms: float
     min_ms: float
@@ -35,10 +35,10 @@ class Latency:
 
 
 def throughput(samples_per_host_call: int, *host_call_ns: NDArray[np.int64]) -> Throughput:
-    """Figures of host calls `(host_calls,)` int64 ns, one array a replica; `std` is the sample's (n - 1).
+    """The throughput of host calls `(host_calls,)` int64 ns, one array per replica; `std` is that of a sample (n - 1).
 
-    Replicas compute side by side, so their rates add up: `mean` is the sum of their means; the rest is
-    over first host calls, second host calls and so on, as far as all replicas have them.
+    Replicas run concurrently, so their rates add up: `mean` is the sum of their means; the rest is over the first host
+    calls, the second ones and so on, as far as all replicas have them.
     """
     together = min(map(len, host_call_ns))
     per_call = np.sum([samples_per_host_call * 1e9 / own[:together] for own in host_call_ns], axis=0)
@@ -52,10 +52,10 @@ def throughput(samples_per_host_call: int, *host_call_ns: NDArray[np.int64]) -> 
 
 
 def latency(measurement: Measurement) -> Latency:
-    """Figures over all timed micro-batches; percentiles by numpy's method `linear`.
+    """The latency over all timed micro-batches; percentiles by numpy's method `linear`.
 
-    Where the device tells only a range for each host call, minimum of minima, maximum of maxima and
-    mean of means, without percentiles.
+    If the device reports only a range per host call: minimum of minima, maximum of maxima and mean of means, without
+    percentiles.
     """
     if measurement.round_trip_is_range:
         low, high, mean = (measurement.round_trip_ns / 1e6).reshape(-1, 3).T
@@ -64,7 +64,7 @@ def latency(measurement: Measurement) -> Latency:
 
 
 def latency_of(round_trip_ns: NDArray[np.int64]) -> Latency:
-    """Figures over single round trips `(n,)` int64 ns."""
+    """The latency over single round trips `(n,)` int64 ns."""
     round_trip_ms = round_trip_ns / 1e6
     values = np.percentile(round_trip_ms, PERCENTILES, method="linear")
     return Latency(
@@ -77,5 +77,5 @@ def latency_of(round_trip_ns: NDArray[np.int64]) -> Latency:
 
 
 def samples_needed(percentile: float) -> int:
-    """Samples below which a percentile is not reported: at least one must lie beyond it (p99: 100)."""
+    """The fewest samples for which a percentile is reported: at least one must lie beyond it (p99: 100)."""
     return round(100 / (100 - percentile))

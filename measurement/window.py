@@ -1,4 +1,4 @@
-"""The time in which all replicas were running: nothing outside it is in the figures."""
+"""The window in which all replicas were running, to which measurements are restricted."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def long_enough(
     iterations: int | None,
     duration_s: float | None,
 ) -> bool:
-    """Whether the replicas may stop, from when their host calls so far began and when the last one ended.
+    """Whether the replicas may stop, given the starts of their host calls so far and the ends of their last ones.
 
-    Every replica must have `iterations` host calls in the window, or the window be `duration_s` long,
-    with a host call of every replica in it. All go on until then, so that none idles in the window.
+    Every replica must have `iterations` host calls in the window, or the window must be `duration_s` long and contain a
+    host call of every replica. All continue until then, so that none is idle in the window.
     """
     if not all(starts_ns):
         return False
@@ -35,10 +35,10 @@ def long_enough(
 
 
 def within_window(replicas: Sequence[Measurement], iterations: int | None) -> Measurement:
-    """The host calls of all replicas that lie wholly inside [latest first start, earliest last end].
+    """The host calls of all replicas that lie entirely within [latest first start, earliest last end].
 
-    With `iterations`, the first so many of each replica: what came later only kept the others company.
-    Top-1, outputs that are not finite and CPU time are counted over all timed host calls.
+    With `iterations`, only that many of each replica: later ones only kept the load on the others. Top-1, non-finite
+    outputs and CPU time are counted over all timed host calls.
     """
     opened_ns = max(int(own.start_ns[0]) for own in replicas)
     closed_ns = min(int(own.start_ns[-1] + own.host_call_ns[-1]) for own in replicas)

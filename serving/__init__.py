@@ -1,1 +1,1 @@
-"""The driver's models behind a Triton Inference Server: repository, server, clients, load and report lines."""
+"""Serves the driver's models with a Triton Inference Server: repository, server, clients, load and report lines."""

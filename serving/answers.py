@@ -1,4 +1,4 @@
-"""Answers of a server to requests of several sizes, and those of the driver's own engine to the same images."""
+"""The answers of a server to requests of several sizes, compared with the driver's own engine on the same images."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from serving.shared_images import Region, attached
 
 Logits = NDArray[np.float32]
 Span = tuple[int, int]
-"""The images of one request: the first one, and how many."""
+"""The images of one request: the first one, and their number."""
 
 BFLOAT16_EPSILON = 2.0**-7
-"""Half the distance of neighbours above 1: what rounding once may do, relatively."""
+"""The relative distance of adjacent values above 1, which bounds the error of one rounding."""
 
 
 def spans_of(region: Region, largest: int) -> list[Span]:
-    """Requests of 1, 3 and `largest` images in turn, over all images of the region."""
+    """Requests of 1, 3 and `largest` images alternately, over all images of the region."""
     sizes = [size for size in (1, 3, largest) if size <= largest]
-    spans, first, turn = [], 0, 0
-    while first + sizes[turn % len(sizes)] <= region.shape[0]:
-        size = sizes[turn % len(sizes)]
+    spans, first, number = [], 0, 0
+    while first + sizes[number % len(sizes)] <= region.shape[0]:
+        size = sizes[number % len(sizes)]
         spans.append((first, size))
-        first, turn = first + size, turn + 1
+        first, number = first + size, number + 1
     return spans
 
 
 def answers(client: Client, spans: Sequence[Span], link: Link) -> list[Logits]:
-    """A client's job: the server's logits for each of the requests, which it sends SYNC or ASYNC."""
+    """A client's job: sends the requests, SYNC or ASYNC, and returns the server's logits for each."""
     with Connection(client) as connection:
         link.begin(None)
         if client.request_type is RequestType.SYNC:
@@ -49,7 +49,7 @@ def answers(client: Client, spans: Sequence[Span], link: Link) -> list[Logits]:
 
 
 def in_process(served: ServedModel, region: Region, repository: Path) -> Logits:
-    """The logits `(images, classes)` that the driver's engine computes here, from the same export."""
+    """The logits `(images, classes)` that the driver's engine computes in this process from the same export."""
     batch = served.settings.micro_batch_size
     settings = replace(served.settings, threads=None, model_cache_path=repository / served.name / VERSION)
     with (
@@ -63,14 +63,14 @@ def in_process(served: ServedModel, region: Region, repository: Path) -> Logits:
 
 
 def differences(got: Logits, expected: Logits, dtype: str) -> str:
-    """What tells the answers `(images, classes)` apart beyond rounding; empty where nothing does.
+    """The differences of the answers `(images, classes)` beyond rounding; empty if there are none.
 
-    float32 to 1e-4 of the image's largest output (with random weights they may be in the hundreds). In bfloat16,
-    whose rounding depends on the batch, the class that is told: it must be the expected one, or one that lies no
-    further below it than rounding takes it.
+    In float32: up to 1e-4 of the image's largest output (with random weights outputs may be in the hundreds). In
+    bfloat16, whose rounding depends on the batch, only the top-1 class is compared: it must be the expected one, or
+    one whose output differs from it by no more than rounding.
     """
     if got.shape != expected.shape:
-        return f"shape {got.shape} against {expected.shape}"
+        return f"shape {got.shape} instead of {expected.shape}"
     if dtype == "float32":
         scale = np.maximum(abs(expected).max(axis=1), 1.0)
         wrong = abs(got - expected).max(axis=1) > 1e-4 * scale
@@ -80,26 +80,26 @@ def differences(got: Logits, expected: Logits, dtype: str) -> str:
             if wrong.any()
             else ""
         )
-    told = np.take_along_axis(expected, got.argmax(axis=1)[:, None], axis=1)[:, 0]
-    wrong = told < expected.max(axis=1) - 4 * BFLOAT16_EPSILON * abs(expected).max(axis=1)
-    return f"images {np.flatnonzero(wrong).tolist()} are told as another class" if wrong.any() else ""
+    of_top1 = np.take_along_axis(expected, got.argmax(axis=1)[:, None], axis=1)[:, 0]
+    wrong = of_top1 < expected.max(axis=1) - 4 * BFLOAT16_EPSILON * abs(expected).max(axis=1)
+    return f"images {np.flatnonzero(wrong).tolist()} have another top-1 class" if wrong.any() else ""
 
 
 def _together(connection: Connection, spans: Sequence[Span], in_flight: int) -> list[Logits]:
     done: SimpleQueue[tuple[int, Logits | None, ServingError | None]] = SimpleQueue()
     found: dict[int, Logits] = {}
-    on_their_way = 0
+    in_progress = 0
 
     def note(number: int, logits: Logits | None, error: ServingError | None) -> None:
         done.put((number, logits, error))
 
     for number, span in enumerate(spans):
         connection.send(*span, partial(note, number))
-        on_their_way += 1
-        if on_their_way == in_flight:
+        in_progress += 1
+        if in_progress == in_flight:
             _take(done, found)
-            on_their_way -= 1
-    for _ in range(on_their_way):
+            in_progress -= 1
+    for _ in range(in_progress):
         _take(done, found)
     return [found[number] for number in range(len(spans))]
 

@@ -1,4 +1,4 @@
-"""Where the server's program is: on PATH, or in the package nvidia-pytriton."""
+"""Finds the server's program: on PATH, or in the package nvidia-pytriton."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pathlib import Path
 from serving.errors import TritonMissing
 
 STUB = "triton_python_backend_stub"
-REMEDY = "run `make setup-triton`, or start this inside NVIDIA's container of Triton"
+REMEDY = "run `make setup-triton`, or run this inside NVIDIA's Triton container"
 
 
 @dataclass(frozen=True)
 class Triton:
-    """A server's program; `backends` is the folder to link its Python backend from, None where it has its own.
+    """A server's program; `backends` is the folder to link its Python backend from, None if it has its own.
 
-    `environment` is set beside what this process has.
+    `environment` is added to the environment of this process.
     """
 
     program: Path
@@ -33,14 +33,14 @@ class Triton:
 
 
 def find_triton() -> Triton:
-    """The server that PATH names, else the package's.
+    """The server on PATH, else that of the package.
 
-    Raises `TritonMissing`, in one line, where there is none, or none for this Python.
+    Raises `TritonMissing`, with a one-line message, if there is none, or none for this Python.
     """
     if find_spec("tritonclient") is None:
         raise TritonMissing(f"the package tritonclient is not installed: {REMEDY}")
-    # The Python backend starts whichever `python3` is first on PATH: with this one's folder before all
-    # others, models see the packages that this process sees, those of a virtual environment too.
+    # The Python backend starts the first `python3` on PATH: with the folder of this one first, models see the packages
+    # of this process, including those of a virtual environment.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     if program := shutil.which("tritonserver"):
         _require_this_python(Path(program))
@@ -48,9 +48,7 @@ def find_triton() -> Triton:
     try:
         package = distribution("nvidia-pytriton")
     except PackageNotFoundError:
-        raise TritonMissing(
-            f"there is no tritonserver on PATH, and no package nvidia-pytriton: {REMEDY}"
-        ) from None
+        raise TritonMissing(f"no tritonserver on PATH, and no package nvidia-pytriton: {REMEDY}") from None
     root = Path(str(package.locate_file("pytriton/tritonserver")))
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     stub = root / "python_backend_stubs" / python / STUB
@@ -58,23 +56,23 @@ def find_triton() -> Triton:
         known = ", ".join(sorted(folder.name for folder in stub.parents[1].glob("3.*"))) or "none"
         raise TritonMissing(
             f"nvidia-pytriton {package.version} has no backend for Python {python} (it has: {known}): "
-            "make the virtual environment with one of these, `make PYTHON=python3.11 setup-triton`"
+            "create the virtual environment with one of these, `make PYTHON=python3.11 setup-triton`"
         )
     libraries = [folder_of_libpython(), Path(str(package.locate_file("nvidia_pytriton.libs")))]
-    known_already = os.environ.get("LD_LIBRARY_PATH", "")
+    inherited = os.environ.get("LD_LIBRARY_PATH", "")
     return Triton(
         root / "bin" / "tritonserver",
         root / "backends" / "python",
         stub,
         {
             "PATH": path,
-            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [*map(str, libraries), known_already])),
+            "LD_LIBRARY_PATH": os.pathsep.join(filter(None, [*map(str, libraries), inherited])),
         },
     )
 
 
 def link_python_backend(triton: Triton, folder: Path) -> list[str]:
-    """The server's arguments for its Python backend; `folder` gets links to the parts of a package's one."""
+    """The server's arguments for its Python backend; for the package's server, links its parts into `folder`."""
     if triton.backends is None or triton.stub is None:
         return []
     backend = folder / "python"
@@ -85,22 +83,22 @@ def link_python_backend(triton: Triton, folder: Path) -> list[str]:
 
 
 def _require_this_python(program: Path) -> None:
-    """Of a server with backends of its own, whose stub runs models in the one Python that it is linked with."""
+    """Checks a server with its own backends, whose stub runs models in the Python that it is linked with."""
     stub = program.resolve().parent.parent / "backends/python" / STUB
     linked = re.search(rb"libpython(\d+\.\d+)\.so", stub.read_bytes()) if stub.exists() else None
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     if linked is not None and (its := linked[1].decode()) != python:
         raise TritonMissing(
-            f"{program} runs models in Python {its}, which cannot load the packages of this Python {python}: make "
-            f"the virtual environment with `make PYTHON=python{its} setup-triton`, or take this server off PATH to use "
-            "nvidia-pytriton's"
+            f"{program} runs models in Python {its}, which cannot load the packages of this Python {python}: create "
+            f"the virtual environment with `make PYTHON=python{its} setup-triton`, or remove this server from PATH to "
+            "use nvidia-pytriton's"
         )
 
 
 def folder_of_libpython() -> Path:
-    """Where the shared library of this Python is, with which the stub is linked; not every Python comes with it.
+    """The folder of this Python's shared library, which the stub needs; not every Python comes with one.
 
-    Raises `TritonMissing` where there is none.
+    Raises `TritonMissing` if there is none.
     """
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     library = f"libpython{python}.so.1.0"
@@ -111,5 +109,5 @@ def folder_of_libpython() -> Path:
         if (folder / library).exists():
             return folder
     raise TritonMissing(
-        f"the server's Python backend needs {library}, which is not here: apt-get install libpython{python}"
+        f"the server's Python backend needs {library}, which was not found: apt-get install libpython{python}"
     )

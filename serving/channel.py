@@ -1,4 +1,4 @@
-"""A client's channel to the server, which is on this machine, and the status of what fails on it."""
+"""gRPC channels to the server on this machine, and the status of their errors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 _UNLIMITED = -1
 _OPTIONS = (
-    # gRPC would ask a proxy of the environment for 127.0.0.1 too, unless no_proxy says otherwise.
+    # gRPC would use a proxy from the environment for 127.0.0.1 too, unless no_proxy excludes it.
     ("grpc.enable_http_proxy", 0),
-    # The client sets these itself only where it is given no options.
+    # The client sets these itself only if it is given no options.
     ("grpc.max_send_message_length", _UNLIMITED),
     ("grpc.max_receive_message_length", _UNLIMITED),
 )
@@ -26,5 +26,5 @@ def connect(address: str) -> InferenceServerClient:
 
 
 def status_of(error: InferenceServerException) -> str:
-    """gRPC's name for the error, such as `UNAVAILABLE` or `DEADLINE_EXCEEDED`."""
+    """gRPC's name of the error: `UNAVAILABLE`, `DEADLINE_EXCEEDED`, …"""
     return str(error.status()).removeprefix("StatusCode.")

@@ -1,4 +1,4 @@
-"""A client of the closed loop: the next request goes out when an answer has come in."""
+"""A client of the closed loop: sends the next request when an answer has arrived."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
 
 WARMUP_REQUESTS = 1
-"""Requests of each client before all begin together: connections are made, and instances wake up."""
+"""Requests of each client before all begin together: they open connections, and wake up instances."""
 
 Answer = tuple[int, int]
-"""Round trip in ns, and how many of the outputs were NaN or infinite."""
+"""Round trip in ns, and the number of outputs that were NaN or infinite."""
 
 
 def closed_loop(client: Client, link: Link) -> Measurement:
-    """Sends requests until the link says stop. A host call is as many answers as the client has requests in flight.
+    """Sends requests until the link has ended. A host call consists of one answer per request in flight.
 
-    Its time is that from the end of the one before to its last answer, so that host calls cover all the time.
+    Its time is measured from the end of the previous one to its last answer, so that host calls cover all the time.
     """
     with Connection(client) as connection:
         for _ in range(WARMUP_REQUESTS):
@@ -79,10 +79,10 @@ def _one_by_one(connection: Connection, client: Client) -> Generator[Answer]:
 
 
 def _several(connection: Connection, client: Client) -> Generator[Answer]:
-    """Keeps `in_flight` requests on their way; at the end it waits for those that are."""
+    """Keeps `in_flight` requests in flight, and waits for them at the end."""
     answers: SimpleQueue[tuple[int, NDArray[np.float32] | None, ServingError | None]] = SimpleQueue()
     firsts = cycle(client.region.firsts(client.batch))
-    on_their_way = 0
+    in_progress = 0
 
     def send() -> None:
         began_ns = time.perf_counter_ns()
@@ -94,19 +94,19 @@ def _several(connection: Connection, client: Client) -> Generator[Answer]:
 
     try:
         while True:
-            while on_their_way < client.in_flight:
+            while in_progress < client.in_flight:
                 send()
-                on_their_way += 1
+                in_progress += 1
             round_trip_ns, logits, error = answers.get()
-            on_their_way -= 1
+            in_progress -= 1
             if error is not None or logits is None:
                 raise error or ServingError("an answer without logits")
             yield round_trip_ns, not_finite_in(logits)
     finally:
-        for _ in range(on_their_way):
+        for _ in range(in_progress):
             answers.get()
 
 
 def not_finite_in(logits: NDArray[np.float32]) -> int:
-    """How many of these outputs are NaN or infinite."""
+    """The number of these outputs that are NaN or infinite."""
     return logits.size - int(np.count_nonzero(np.isfinite(logits)))

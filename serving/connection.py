@@ -1,4 +1,4 @@
-"""A client's connection: requests of images that are already in shared memory, and their answers."""
+"""A client's connection: sends requests for images in shared memory, and receives the answers."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from tritonclient.utils import InferenceServerException
 
 REQUEST_S = 120.0
-"""How long an answer may take: 8 clients may have 16 large batches before one's own."""
+"""How long an answer may take: with 8 clients, 16 large batches may be queued before it."""
 
 Done = Callable[["NDArray[np.float32] | None", "ServingError | None"], None]
-"""Told of an answer, or of what went wrong, in a thread of gRPC's."""
+"""Called with an answer or an error, in a thread of gRPC."""
 
 
 class RequestType(Enum):
-    """SYNC: a client has one request in flight. ASYNC: several, bounded."""
+    """SYNC: a client has one request in flight. ASYNC: several, up to a limit."""
 
     SYNC = "SYNC"
     ASYNC = "ASYNC"
@@ -37,7 +37,7 @@ class RequestType(Enum):
 
 @dataclass(frozen=True)
 class Client:
-    """What a client process is told. With `shared_memory` requests name their images; without it they hold them."""
+    """The parameters of a client process. Requests refer to images in shared memory, or else contain them."""
 
     address: str
     model: str
@@ -49,7 +49,7 @@ class Client:
 
 
 class Connection:
-    """Requests are made once and sent again and again; use it in a `with` statement."""
+    """Prepares each request once and sends it repeatedly; use it in a `with` statement."""
 
     def __init__(self, client: Client) -> None:
         from tritonclient.grpc import InferRequestedOutput
@@ -78,7 +78,7 @@ class Connection:
         return _logits(result)
 
     def send(self, first: int, count: int, done: Done, within_s: float | None = REQUEST_S) -> None:
-        """Asks, and returns at once; `done` is called exactly once. None: the answer may take any time."""
+        """Sends a request, and returns at once; calls `done` exactly once. `within_s` None: without a time limit."""
 
         def answered(result: InferResult | None, error: InferenceServerException | None) -> None:
             if error is not None:
@@ -95,7 +95,7 @@ class Connection:
         )
 
     def require_server(self, within_s: float) -> None:
-        """Raises `ServingError` where the server is gone; one that is too busy to answer within `within_s` is not."""
+        """Raises `ServingError` if the server is gone, but not if it is too busy to answer within `within_s`."""
         from tritonclient.utils import InferenceServerException
 
         try:
@@ -134,8 +134,8 @@ class Connection:
 
     def _failed(self, error: InferenceServerException) -> ServingError:
         status = status_of(error)
-        gone = "the server is gone" if status == "UNAVAILABLE" else "a request failed"
-        return ServingError(f"{gone}: {self._client.address} says {status}: {error.message()}")
+        problem = "the server is gone" if status == "UNAVAILABLE" else "a request failed"
+        return ServingError(f"{problem}: {self._client.address} returned {status}: {error.message()}")
 
 
 def _logits(result: InferResult) -> NDArray[np.float32]:

@@ -1,12 +1,12 @@
-"""The ends of a serving run that are told in words."""
+"""The errors of a serving run."""
 
 
 class ServingError(RuntimeError):
-    """A server, a model or a client that failed on a request that is in order."""
+    """A server, a model or a client that failed on a valid request."""
 
 
 class NoAnswer(ServingError):
-    """A server that has ended, or that says nothing in the time it is given."""
+    """A server that has ended, or that does not answer in time."""
 
 
 class ServingRefused(ValueError):
@@ -14,4 +14,4 @@ class ServingRefused(ValueError):
 
 
 class TritonMissing(ServingRefused):
-    """There is no server here, or no client for it; the message says in one line how to get them."""
+    """The server or its client is not installed; the one-line message contains the remedy."""

@@ -1,4 +1,4 @@
-"""One instance of a served model, in a process of the server's Python backend: our backend on a kept export."""
+"""One instance of a served model, in a process of the server's Python backend: our backend on a cached export."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from serving.errors import ServingError
 from serving.model_config import settings_from_text
 
 READY = "serving instance ready: "
-"""What stands before the line, JSON, that an instance prints into the server's log."""
+"""The prefix of the JSON line that an instance prints to the server's log."""
 
 _DTYPES: dict[str, np.dtype[Any]] = {"TYPE_UINT8": np.dtype(np.uint8), "TYPE_FP32": np.dtype(np.float32)}
 
@@ -38,10 +38,10 @@ class _Compiled:
 
 
 class Instance:
-    """Answers requests of any size up to the largest, each with the smallest executable that takes it.
+    """Answers requests of any size up to the largest, with the smallest executable that is large enough.
 
-    Pixels are copied into an array that is always the same, which the engine then reads in place: it would
-    remember every array that it is handed, and the server's are new for each request.
+    Copies pixels into one fixed array, which the engine reads in place: executables cache each array that is passed to
+    them, and the server's arrays are new for each request.
     """
 
     def __init__(self, folder: Path, config: Mapping[str, Any], name: str) -> None:
@@ -61,24 +61,24 @@ class Instance:
             staging = np.zeros((size, *shape), dtype)
             executable = _restored(backend, folder, key, staging, replace(settings, micro_batch_size=size))
             self._compiled[size] = _Compiled(self._open.enter_context(closing(executable)), staging)
-            for _ in range(1 + DROPPED_HOST_CALLS):  # engines still allocate in their first runs
+            for _ in range(1 + DROPPED_HOST_CALLS):  # engines still allocate memory in their first runs
                 executable.run([staging])
         effective = asdict(executable.effective)
-        said = {"model": config["name"], "instance": name, "cores": sorted(cores), "effective": effective}
-        # In one piece: other instances write to the same log.
-        sys.stdout.write(f"{READY}{json.dumps(said)}\n")
+        facts = {"model": config["name"], "instance": name, "cores": sorted(cores), "effective": effective}
+        # In one call: other instances write to the same log.
+        sys.stdout.write(f"{READY}{json.dumps(facts)}\n")
         sys.stdout.flush()
 
     def answers(self, pixels: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
         """Logits `(images, classes)` of each request, `pixels[i]` being `(images, channels, height, width)`.
 
-        Requests that the server hands over together are computed as one batch.
+        Computes requests that the server passes together as one batch.
         """
         ends = np.cumsum([len(images) for images in pixels])
         total = int(ends[-1])
         size = min((size for size in self._compiled if size >= total), default=0)
         if not size:
-            raise ServingError(f"{total} images at once, and {max(self._compiled)} are the most")
+            raise ServingError(f"{total} images at once, but at most {max(self._compiled)} are supported")
         compiled = self._compiled[size]
         np.concatenate(pixels, out=compiled.staging[:total])
         outputs = compiled.executable.run([compiled.staging]).outputs[0, :total]
@@ -86,12 +86,12 @@ class Instance:
         return [part.astype(np.float32) for part in np.split(outputs, ends[:-1])]
 
     def close(self) -> None:
-        """Gives threads and memory of the engine back."""
+        """Releases threads and memory of the engine."""
         self._open.close()
 
 
 def own_cores(name: str, instances: int) -> tuple[int, ...]:
-    """The cores of the instance called `name` (`MODEL_GROUP_NUMBER`); all where there are too few to share."""
+    """The cores of the instance `name` (`MODEL_GROUP_NUMBER`); all if there are too few to share."""
     cores, number = cores_in_use(), re.search(r"_(\d+)$", name)
     if number is None or int(number[1]) >= instances or instances > len(cores):
         return cores
@@ -105,10 +105,10 @@ def _restored(
     entry = cache.read(cache_name(settings), key)
     if entry is None:
         raise ServingError(
-            f"{cache.path(cache_name(settings), key)} is missing: start the tests again, which export it"
+            f"{cache.path(cache_name(settings), key)} is missing: run the tests again, which export it"
         )
     return backend.restore(entry.artefact, _no_model, example, settings)
 
 
 def _no_model() -> NoReturn:
-    raise ServingError("an instance builds no model: it takes the export")
+    raise ServingError("an instance builds no model: it loads the export")

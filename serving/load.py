@@ -1,4 +1,4 @@
-"""Load on a served model: client processes that begin together, measured while all of them run."""
+"""Puts load on a served model: client processes that begin together, measured while all of them run."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ from serving.statistics import Counters, counters
 
 @dataclass(frozen=True)
 class Load:
-    """How a model is asked: by so many client processes, in which way, and whether by shared memory."""
+    """The load on a model: the kind of requests, the number of client processes, and the use of shared memory."""
 
     request_type: RequestType
     clients: int
     shared_memory: bool = True
 
     def in_flight(self, instances: int) -> int:
-        """Requests of one client that are on their way at once.
+        """The number of requests that each client keeps in flight.
 
-        ASYNC: together enough that each instance has one to compute and one waiting, and of each client at least
-        two; more would only wait in the server's queue.
+        ASYNC: together enough for each instance to compute one while another waits, and at least two per client; more
+        would only wait in the server's queue.
         """
         return 1 if self.request_type is RequestType.SYNC else max(2, -(-2 * instances // self.clients))
 
@@ -53,7 +53,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What the clients measured, and what the server counted meanwhile."""
+    """The measurement of the clients, and the server's counters for the same time."""
 
     measurement: Measurement
     counted: Counters
@@ -67,9 +67,9 @@ def under_load(
     duration_s: float,
     on_line: Callable[[str], None] = lambda line: None,
 ) -> Loaded:
-    """Requests of exactly the configuration's batch for `duration_s`, in which all clients run.
+    """Sends requests of exactly the configuration's batch for `duration_s`, in which all clients run.
 
-    `on_line` is told of each host call. Raises `ServingError` where a client or the server fails.
+    Calls `on_line` with a line for each host call. Raises `ServingError` if a client or the server fails.
     """
     before: list[Counters] = []
     batch = served.settings.micro_batch_size
@@ -95,9 +95,9 @@ def in_clients(
         lambda call, maker: None
     ),
 ) -> list[Any]:
-    """What `job` returns in each of `clients` processes, which share all cores with the server.
+    """The results of `job` in each of `clients` processes, which share all cores with the server.
 
-    Raises `ServingError`, with the end of the server's log where it is the server that ended.
+    Raises `ServingError`, with the end of the server's log if the server ended.
     """
     try:
         return run_replicas(

@@ -1,4 +1,4 @@
-"""What a server's log says when something went wrong: its end, and what most likely helps."""
+"""The server's log after an error: its last lines, and the likely remedy."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 LIKELY = (
     (
         r"already in use|Address already",
-        "another program has the port: give another --grpc-port, or leave it out",
+        "another program uses the port: give another --grpc-port, or leave it out",
     ),
-    (r"libpython[\d.]+so", "apt-get install libpython3.N, of the Python that runs this"),
+    (r"libpython[\d.]+so", "apt-get install libpython3.N, for the version of this Python"),
     (r"error while loading shared libraries: (\S+)", "a library of the server is missing: make setup-triton"),
     (
         r"No space left|shm_open|Unable to (?:initialize|increase) shared memory",
@@ -18,28 +18,26 @@ LIKELY = (
     ),
     (
         r"unable to find backend library",
-        "this server has no Python backend: use another one, or nvidia-pytriton's",
+        "this server has no Python backend: use another server, or nvidia-pytriton's",
     ),
     (r"Permission denied", "a folder or file of the repository or the backend cannot be read"),
     (r"bad_alloc|Cannot allocate memory", "memory ran out: give fewer --instances, or a smaller model"),
 )
-"""Patterns in order, with what helps where the log holds one."""
+"""Patterns, in order, and the remedy if the log contains one."""
 
 _NOISE = re.compile(r"^[+|]|CUDA|Cuda|pinned|^\s*$")
 
 
 def tail(log: Path, lines: int = 12) -> str:
-    """The last lines of the log, without tables and without what a machine without a GPU is warned of."""
+    """The last lines of the log, without tables and the warnings about a missing GPU."""
     kept = [line for line in _text(log).splitlines() if not _NOISE.search(line)]
     return "\n".join(kept[-lines:])
 
 
 def likely_remedy(log: Path) -> str:
-    """What most likely helps; where nothing is known, to read the log."""
+    """The likely remedy; if none is known, the path of the log."""
     text = _text(log)
-    return next(
-        (remedy for pattern, remedy in LIKELY if re.search(pattern, text)), f"the log tells more: {log}"
-    )
+    return next((remedy for pattern, remedy in LIKELY if re.search(pattern, text)), f"see the log: {log}")
 
 
 def _text(log: Path) -> str:

@@ -1,4 +1,4 @@
-"""A model's config.pbtxt, from the message type that the server itself reads."""
+"""Writes a model's config.pbtxt, with the message type that the server reads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PATHS = ("images", "labels", "model_cache_path", "profile_path")
 
 
 def model_config(served: ServedModel, exports: Mapping[int, str], source: Path) -> str:
-    """The text of config.pbtxt. `exports` are the cache's keys by batch size; `source` holds our packages."""
+    """The text of config.pbtxt. `exports` are the cache's keys by batch size; `source` is our packages' folder."""
     from google.protobuf import text_format
     from tritonclient.grpc.model_config_pb2 import ModelConfig, ModelInstanceGroup
 
@@ -39,7 +39,7 @@ def model_config(served: ServedModel, exports: Mapping[int, str], source: Path) 
 
 
 def parameters(served: ServedModel, exports: Mapping[int, str], source: Path) -> dict[str, str]:
-    """What an instance must know beside its input and output."""
+    """What an instance needs in addition to its input and output."""
     return {
         "source": str(source),
         "settings": settings_as_text(served.settings),

@@ -1,7 +1,7 @@
-"""A client of the open loop: requests go out when they are due, whether or not answers have come in.
+"""A client of the open loop: sends requests when they are due, whether or not answers have arrived.
 
-Latency counts from the time at which a request was due. So a server that stalls is charged for all that had to wait,
-and not only for the one request that met the stall (Gil Tene's "coordinated omission").
+Latency counts from the time at which a request was due. So a stall of the server counts for all requests that had to
+wait, and not only for the one in progress (Gil Tene's "coordinated omission").
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from serving.errors import ServingError
 BEYOND_P99 = 0.01
 
 LOOK_S = 1.0
-"""How often a client that waits for the next request to be due looks whether the server is still there."""
+"""How often a client checks that the server is alive while it waits for the next request to be due."""
 
 SILENT_S = 60.0
-"""How long the server may answer nothing while requests are on their way.
+"""How long the server may send no answer while requests are in flight.
 
-Each of them may take as long as it has to: at a rate that is far too high, hundreds wait before it.
+A single request may take longer: at a rate that is far too high, hundreds are queued before it.
 """
 
 
 @dataclass(frozen=True)
 class Answered:
-    """Requests of one client that were answered, all int64 ns by the clock that processes share.
+    """The answered requests of one client, all times in int64 ns by the clock that processes share.
 
-    `due_ns`: when each was to be sent; `sent_ns`: when it was; `answered_ns`: when its answer was there. `broke_off`:
-    so many were late that the rest, which would not have changed the verdict, was not sent.
+    `due_ns`: when each was due; `sent_ns`: when it was sent; `answered_ns`: when its answer arrived. `stopped_early`:
+    so many were late that the rest, which could not have changed the verdict, was not sent.
     """
 
     due_ns: NDArray[np.int64]
     sent_ns: NDArray[np.int64]
     answered_ns: NDArray[np.int64]
-    broke_off: bool
+    stopped_early: bool
 
 
 def poisson_arrivals(rate: float, requests: int, seed: int) -> NDArray[np.int64]:
-    """When each of `requests` arrives, ns after the start `(requests,)`: gaps are exponential with mean 1 / rate."""
+    """Arrival times `(requests,)` in ns after the start, with exponential gaps of mean 1 / rate."""
     gaps_s = np.random.default_rng(seed).exponential(1 / rate, requests)
     return np.asarray(np.cumsum(gaps_s) * 1e9, np.int64)
 
@@ -53,7 +53,7 @@ def poisson_arrivals(rate: float, requests: int, seed: int) -> NDArray[np.int64]
 def dealt(arrivals_ns: NDArray[np.int64], clients: int, seed: int) -> tuple[NDArray[np.int64], ...]:
     """Each client's share of the arrivals, in order.
 
-    Dealt by chance, a Poisson process gives Poisson processes that all last as long as it does.
+    Assigned at random, a Poisson process splits into Poisson processes of the same duration.
     """
     owner = np.random.default_rng((seed, clients)).integers(clients, size=len(arrivals_ns))
     return tuple(arrivals_ns[owner == client] for client in range(clients))
@@ -62,11 +62,11 @@ def dealt(arrivals_ns: NDArray[np.int64], clients: int, seed: int) -> tuple[NDAr
 def open_loop(
     client: Client, arrivals_ns: tuple[NDArray[np.int64], ...], limit_ns: int | None, link: Link
 ) -> Answered:
-    """Sends each request of this client when it is due; at most `in_flight` are on their way.
+    """Sends each request of this client when it is due, with at most `in_flight` in flight.
 
-    `arrivals_ns` are those of all clients. With `limit_ns`, breaks off once the requests of this client that took
-    longer are more than a hundredth of all clients'. Raises `ServingError`, also of a server that ends while none is
-    due.
+    `arrivals_ns` are those of all clients. With `limit_ns`, stops early once more than 1% of the requests of all
+    clients are requests of this client that took longer. Raises `ServingError`, also if the server ends while no
+    request is due.
     """
     own_ns = arrivals_ns[link.rank]
     may_be_late = BEYOND_P99 * sum(map(len, arrivals_ns))
@@ -83,7 +83,7 @@ class _Sender:
         self._connection, self._client = connection, client
         self._limit_ns, self._may_be_late = limit_ns, may_be_late
         self._free = threading.Semaphore(client.in_flight)
-        self._over = threading.Event()  # nothing more is to be sent
+        self._over = threading.Event()  # no more requests are sent
         self._answers: list[tuple[int, int, int]] = []
         self._late = 0
         self._error: ServingError | None = None
@@ -98,24 +98,24 @@ class _Sender:
                 break
             self._send(next(firsts), due)
         for _ in range(self._client.in_flight):
-            self._take_place()  # until the last answer is there
+            self._take_place()  # until the last answer has arrived
         if self._error is not None:
             raise self._error
         due, sent, answered = np.array(self._answers, np.int64).reshape(-1, 3).T
-        return Answered(due, sent, answered, broke_off=len(due) < len(due_ns))
+        return Answered(due, sent, answered, stopped_early=len(due) < len(due_ns))
 
     def _wait_until(self, due_ns: int) -> None:
-        """Until a request is due, or nothing more is to be sent."""
+        """Waits until a request is due, or no more requests are sent."""
         while not self._over.is_set() and _seconds_to(due_ns) > 2 * LOOK_S:
             self._over.wait(LOOK_S)
-            self._connection.require_server(LOOK_S)  # and there is still time when it has answered
+            self._connection.require_server(LOOK_S)  # takes at most the time that is left
         self._over.wait(max(_seconds_to(due_ns), 0.0))
 
     def _take_place(self) -> None:
-        """Waits until fewer than the most requests are on their way."""
+        """Waits until fewer than `in_flight` requests are in flight."""
         if not self._free.acquire(timeout=SILENT_S):
             raise ServingError(
-                f"the server at {self._client.address} answered none of the requests on their way for {SILENT_S:g} s"
+                f"the server at {self._client.address} answered none of the requests in flight for {SILENT_S:g} s"
             )
 
     def _send(self, first: int, due_ns: int) -> None:

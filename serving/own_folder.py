@@ -1,7 +1,7 @@
-"""A run's own folder in shared memory, whose name all shared memory of the run's server bears.
+"""A run's own folder in shared memory, whose name prefixes all shared memory of the run's server.
 
-A server that is killed leaves the regions of its Python backend in /dev/shm. By their names they are found again, and
-removed with the folder: at the end of the run or, of a run that was killed itself, when the next one begins.
+A server that is killed leaves the regions of its Python backend in /dev/shm. They are identified by that prefix, and
+removed with the folder: at the end of the run or, if the run itself was killed, at the start of the next one.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _BEFORE_REGION = "-"
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A new, empty folder. Raises `ServingError` where it cannot be made.
+    """A new, empty folder. Raises `ServingError` if it cannot be created.
 
-    This process has it locked: a lock tells whether a run still lives also where the number of its process says
-    nothing, as containers may share /dev/shm (`--ipc=host`).
+    This process holds a lock on it: containers may share /dev/shm (`--ipc=host`), where a process id does not show
+    whether a run is still alive, but a lock does.
     """
     with ExitStack() as held:
         try:
-            with _locked(SHARED_MEMORY):  # or another run would take a folder that is not yet locked for left
+            with _locked(SHARED_MEMORY):  # otherwise another run could remove a folder that is not locked yet
                 _remove_leftovers()
                 folder = Path(mkdtemp(prefix=PREFIX, dir=SHARED_MEMORY))
                 held.enter_context(_locked(folder))
         except OSError as error:
             raise ServingError(
-                f"{SHARED_MEMORY}: a server needs shared memory, and it cannot be used ({error.strerror or error}): "
+                f"{SHARED_MEMORY}: the server needs shared memory, which cannot be used ({error.strerror or error}): "
                 "make it writable, or free some of it"
             ) from None
         try:
@@ -46,7 +46,7 @@ def own_folder() -> Iterator[Path]:
 
 
 def region_prefix(folder: Path) -> str:
-    """What the names of shared memory begin with that is removed with the folder."""
+    """The name prefix of the shared memory that is removed with the folder."""
     return f"{folder.name}{_BEFORE_REGION}"
 
 
@@ -63,7 +63,7 @@ def _in_use(folder: Path) -> bool:
             return False
     except FileNotFoundError:
         return False
-    except OSError:  # it is locked, or another user's
+    except OSError:  # locked, or owned by another user
         return True
 
 

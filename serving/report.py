@@ -1,4 +1,4 @@
-"""The results of a load in the driver's text contract, so that specs, parser and history read them alike."""
+"""Reports the results of a load in the driver's report lines, so that specs, parser and history can read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 
 from measurement.machine import available_cores, cpu_model
-from measurement.report import Facts, figures, results
+from measurement.report import Facts, metrics, results
 from measurement.statistics import Latency, Throughput, latency, throughput
 from serving.load import Load, Loaded
 from serving.request_rates import AtRate
@@ -21,14 +21,14 @@ from serving.server import Server
 
 
 def load_results(
-    server: Server, served: ServedModel, said: Sequence[Mapping[str, Any]], load: Load, loaded: Loaded
+    server: Server, served: ServedModel, instances: Sequence[Mapping[str, Any]], load: Load, loaded: Loaded
 ) -> str:
-    """The lines that end a closed loop."""
+    """The report lines of a closed loop."""
     found = loaded.measurement
     rate = throughput(found.samples_per_host_call, *found.by_replica)
     trip = latency(found)
     measured = {
-        **figures(rate, trip),
+        **metrics(rate, trip),
         "samples": str(found.samples),
         "host_calls": str(len(found.host_call_ns)),
         "duration": f"{found.duration_s:.3f} s",
@@ -37,23 +37,23 @@ def load_results(
         **loaded.counted.lines(),
         "request_type": load.request_type.value,
         "clients": str(load.clients),
-        "in_flight": f"{load.in_flight(served.instances)} requests a client",
+        "in_flight": f"{load.in_flight(served.instances)} requests per client",
     }
-    return _with_facts(server, served, said, load.shared_memory, rate, trip, measured)
+    return _with_facts(server, served, instances, load.shared_memory, rate, trip, measured)
 
 
 def rate_results(
     server: Server,
     served: ServedModel,
-    said: Sequence[Mapping[str, Any]],
+    instances: Sequence[Mapping[str, Any]],
     shared_memory: bool,
     found: AtRate,
     limit_ms: float | None,
 ) -> str:
-    """The lines that end an open loop: of the one rate, the last one, or the highest under the limit."""
+    """The report lines of an open loop: for the single or last rate, or the highest one under the limit."""
     searched = limit_ms is not None
     measured = {
-        **figures(found.throughput, found.latency),
+        **metrics(found.throughput, found.latency),
         **({"highest_rate": f"{found.rate * found.batch:.2f} samples/sec"} if searched else {}),
         "samples": str(len(found.latency_ns) * found.batch),
         "duration": f"{found.seconds:.3f} s",
@@ -63,20 +63,20 @@ def rate_results(
         "request_rate": "searched" if searched else f"{found.rate:g} requests/s",
         **({"latency_limit": f"p99 under {limit_ms:g} ms"} if searched else {}),
     }
-    return _with_facts(server, served, said, shared_memory, found.throughput, found.latency, measured)
+    return _with_facts(server, served, instances, shared_memory, found.throughput, found.latency, measured)
 
 
 def _with_facts(
     server: Server,
     served: ServedModel,
-    said: Sequence[Mapping[str, Any]],
+    instances: Sequence[Mapping[str, Any]],
     shared_memory: bool,
     rate: Throughput,
     trip: Latency,
     measured: Mapping[str, str],
 ) -> str:
     engine = {
-        key: _of_all(said, key) for key in ("engine", "version", "device", "dtype", "threads", "streams")
+        key: _of_all(instances, key) for key in ("engine", "version", "device", "dtype", "threads", "streams")
     }
     about = server.ask(server.control.get_server_metadata)
     batching = served.dynamic_batching_us
@@ -95,7 +95,7 @@ def _with_facts(
         "precision_effective": engine["dtype"],
         "threads": engine["threads"],
         "streams": engine["streams"],
-        "cores_of_instances": "; ".join(sorted(",".join(map(str, one["cores"])) for one in said)),
+        "cores_of_instances": "; ".join(sorted(",".join(map(str, one["cores"])) for one in instances)),
         "weights": served.weights.kind,
         "normalization_location": served.settings.normalization_location,
         "eight_bit_io": str(served.settings.eight_bit_io).lower(),
@@ -105,17 +105,19 @@ def _with_facts(
         "version_tritonserver": about.version,
         **{f"version_{name}": version(name) for name in ("tritonclient", "torch", "timm", "numpy")},
     }
-    shown = replace(served.settings, data="real")  # photographs; `images` tells of their decoding
+    shown = replace(
+        served.settings, data="real"
+    )  # real images; the line `images` reports when they are decoded
     facts = Facts(engine["dtype"], num_ipus=0, num_devices=served.instances, details={})
     return results(shown, rate, trip, facts, details)
 
 
 def server_mib(server: Server) -> float:
-    """Memory of the server and its instances in MiB, shared pages counted once (Linux's PSS)."""
+    """Memory of the server and its instances in MiB, with shared pages counted once (Linux's PSS)."""
     processes = [psutil.Process(server.process.pid)]
     processes += processes[0].children(recursive=True)
     return float(np.sum([process.memory_full_info().pss for process in processes])) / 2**20
 
 
-def _of_all(said: Sequence[Mapping[str, Any]], key: str) -> str:
-    return ", ".join(sorted({str(one["effective"][key]) for one in said}))
+def _of_all(instances: Sequence[Mapping[str, Any]], key: str) -> str:
+    return ", ".join(sorted({str(one["effective"][key]) for one in instances}))

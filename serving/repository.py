@@ -1,4 +1,4 @@
-"""The model repository: a folder for each served configuration, with exports that are kept while they agree."""
+"""The model repository: a folder per served configuration, with exports that are reused while they are valid."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MODEL = Path(__file__).with_name("triton_model.py")
 
 
 def open_repository(folder: Path) -> Path:
-    """The folder, made if need be. Raises `ServingRefused` where it cannot be made or written to."""
+    """The folder, created if needed. Raises `ServingRefused` if it cannot be created or written to."""
     try:
         open_cache(folder)
     except BackendError:
@@ -34,10 +34,10 @@ def open_repository(folder: Path) -> Path:
 
 
 def write_model(repository: Path, served: ServedModel) -> tuple[str, ...]:
-    """Makes the model's folder agree with `served`; gives single lines to print.
+    """Updates the model's folder for `served`. Returns warnings, single lines to print.
 
-    An export that was made for the same settings, weights, code, packages and CPU is used as it is; others
-    are removed. Raises what building and compiling raise.
+    Reuses an export for the same settings, weights, code, packages and CPU, and removes others. Raises what building
+    and compiling raise.
     """
     folder = repository / served.name / VERSION
     try:
@@ -81,7 +81,7 @@ def _remove_others(folder: Path, served: ServedModel, keys: Mapping[int, str]) -
 
 
 def _write(path: Path, text: str) -> None:
-    """Puts the text there in one step: a server that reads meanwhile sees the old file or the new one."""
+    """Writes the text atomically: a server that reads meanwhile sees the old file or the new one."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
     unfinished = path.with_name(f".{path.name}.partial")
@@ -91,7 +91,7 @@ def _write(path: Path, text: str) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time writes a model: a second one waits, and then finds the export there."""
+    """Lets one process at a time write a model: a second one waits, and then finds the export."""
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

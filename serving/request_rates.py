@@ -1,4 +1,4 @@
-"""Which rates of requests a server keeps up with: p99 against the rate, and the highest rate under a limit."""
+"""Measures the request rates that a server sustains: p99 for given rates, and the highest rate under a limit."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from serving.statistics import Counters, counters
 
 MOST_CLIENTS = 4
 MOST_IN_FLIGHT = 256
-"""Of one client. Requests that are due beyond it wait, and their waiting counts."""
+"""Per client. Requests that are due beyond it wait, and their waiting counts."""
 
 TOLERANCE = 1.05
-"""The highest rate is known well enough when a rate so many times higher is too high."""
+"""A search ends when a rate that is higher by this factor is too high."""
 
 MOST_PROBES = 16
-"""Rates that a search tries at most, also where all of them hold: twice 15 times over is 32768 times the first."""
+"""The most rates that a search tries: doubling 15 times gives 32768 times the first."""
 
 
 @dataclass(frozen=True)
 class AtRate:
-    """What became of Poisson arrivals at `rate` requests a second.
+    """The result of Poisson arrivals at `rate` requests per second.
 
-    `latency_ns` `(answers,)` int64, from due to answered; `lag_ns` the part of it before the client sent the request.
+    `latency_ns` `(answers,)` int64, from due to answered; `lag_ns`, the part before the client sent the request.
     """
 
     rate: float
@@ -43,25 +43,25 @@ class AtRate:
     lag_ns: NDArray[np.int64]
     answered_ns: NDArray[np.int64]
     began_ns: int
-    broke_off: bool
+    stopped_early: bool
     counted: Counters
 
     @property
     def p99_ms(self) -> float | None:
-        """None where there are too few answers to tell."""
+        """None if there are too few answers."""
         if len(self.latency_ns) < samples_needed(99.0):
             return None
         return float(np.percentile(self.latency_ns, 99, method="linear")) / 1e6
 
     def under(self, limit_ms: float) -> bool:
-        """Whether p99 is under the limit: of all that were due, for the rest was not sent where too many were late."""
-        return not self.broke_off and self.p99_ms is not None and self.p99_ms <= limit_ms
+        """Whether p99 is under the limit; false if it stopped early, as then too many were late."""
+        return not self.stopped_early and self.p99_ms is not None and self.p99_ms <= limit_ms
 
     def lower_may_be_under(self, limit_ms: float, duration_s: float) -> bool:
-        """Whether, this rate being too high, a lower one is worth a try.
+        """Whether a lower rate is worth trying, if this one is too high.
 
-        Not where even the fastest answer was over the limit though requests hardly met (Little's law: rate times
-        latency, those at the server at once, is under 1), nor where none would be due in `duration_s`.
+        Not if even the fastest answer was over the limit although requests hardly overlapped (by Little's law, rate ×
+        latency, the number of requests at the server, is under 1), nor if none would be due in `duration_s`.
         """
         fastest_s = int(self.latency_ns.min()) / 1e9
         hopeless = self.rate * fastest_s < 1 and fastest_s * 1e3 > limit_ms
@@ -78,7 +78,7 @@ class AtRate:
 
     @property
     def throughput(self) -> Throughput:
-        """`mean` is over all the time; the rest is over whole seconds of it, or all of it where there is none."""
+        """`mean` is over the whole time; the rest is over its whole seconds, or the whole time if it is shorter."""
         whole = int(self.seconds)
         mean = len(self.latency_ns) * self.batch / self.seconds
         bins, _ = np.histogram(
@@ -89,20 +89,20 @@ class AtRate:
         return Throughput(mean, float(np.median(each)), float(each.min()), float(each.max()), std)
 
     def line(self, limit_ms: float | None) -> str:
-        """One line of the table of rates."""
+        """One line in the table of rates."""
         trip = self.latency.percentiles_ms or {}
         p99 = f"{self.p99_ms:.3f} ms" if self.p99_ms is not None else f"n/a ({len(self.latency_ns)} answers)"
         verdict = (
             "" if limit_ms is None else f"; {'under' if self.under(limit_ms) else 'over'} {limit_ms:g} ms"
         )
-        rest = " (broken off: too many were late)" if self.broke_off else ""
+        rest = " (stopped early: too many were late)" if self.stopped_early else ""
         return (
             f"request rate {self.rate:.2f}/s: {len(self.latency_ns)} answers, p50 {trip[50.0]:.3f} ms, p99 {p99}, "
             f"{self.throughput.mean:.2f} samples/s{verdict}{rest}"
         )
 
     def lag_warning(self) -> str | None:
-        """Where the clients were late themselves, the figures are also theirs."""
+        """A warning if the clients themselves were late, which affects the results."""
         lag_ms, p99_ms = (
             float(np.percentile(self.lag_ns, 99)) / 1e6,
             float(np.percentile(self.latency_ns, 99)) / 1e6,
@@ -110,8 +110,8 @@ class AtRate:
         if lag_ms <= 0.1 * p99_ms:
             return None
         return (
-            f"warning: at {self.rate:.2f} requests/s the clients sent late themselves, p99 {lag_ms:.3f} ms: "
-            "they had no core, or too many requests on their way"
+            f"warning: at {self.rate:.2f} requests/s the clients themselves sent late, p99 {lag_ms:.3f} ms: "
+            "they had no core, or too many requests in flight"
         )
 
 
@@ -126,9 +126,9 @@ def at_rate(
     limit_ms: float | None = None,
     seed: int = 0,
 ) -> AtRate:
-    """Requests of the configuration's batch at `rate` a second for `duration_s`, and of at least 100 requests.
+    """Sends requests of the configuration's batch at `rate` per second for `duration_s`, and at least 100 requests.
 
-    They are dealt to several clients. Raises `ServingError`.
+    Several clients share them. Raises `ServingError`.
     """
     clients = min(MOST_CLIENTS, available_cores())
     requests = max(round(rate * duration_s), samples_needed(99.0))
@@ -151,7 +151,7 @@ def at_rate(
         np.concatenate([part.sent_ns for part in found]) - due_ns,
         answered_ns,
         int(due_ns.min()),
-        any(part.broke_off for part in found),
+        any(part.stopped_early for part in found),
         counters(server, served.name) - before,
     )
 
@@ -161,11 +161,11 @@ def highest_rate(
     rates: Sequence[float],
     lower_may_be: Callable[[float], bool] = lambda rate: True,
 ) -> float | None:
-    """The highest rate that `is_under` was found true of, within `TOLERANCE` of one that it was false of.
+    """The highest rate for which `is_under` is true, within `TOLERANCE` of one for which it is false.
 
-    `rates` are tried first, then twice or half of them, then rates between: `MOST_PROBES` in all, after which
-    `end_warning` tells what is not known. None where it is never true; half of the lowest one is tried only if
-    `lower_may_be` under.
+    Tries `rates` first, then doubles or halves them, then bisects: at most `MOST_PROBES` in all, after which
+    `end_warning` reports what remains unknown. None if it is never true; tries half of the lowest rate only if
+    `lower_may_be` is true.
     """
     tried: dict[float, bool] = {}
 
@@ -194,11 +194,11 @@ def highest_rate(
 
 
 def end_warning(highest: float, tried: Collection[float]) -> str | None:
-    """What is not known where the search ended before it met a rate within `TOLERANCE` that is too high."""
+    """A warning if the search ended before it found a rate within `TOLERANCE` that is too high."""
     too_high = [rate for rate in tried if rate > highest]
     if too_high and min(too_high) <= highest * TOLERANCE:
         return None
     return (
-        f"warning: the search ended after {len(tried)} rates, and of none within {TOLERANCE - 1:.0%} of the highest "
-        f"is it known that it is too high: the server may take more; start from --request-rate {highest:.2f}"
+        f"warning: the search ended after {len(tried)} rates without finding one within {TOLERANCE - 1:.0%} of the "
+        f"highest that is too high: the server may sustain more; start from --request-rate {highest:.2f}"
     )

@@ -1,4 +1,4 @@
-"""A driver configuration as a server serves it."""
+"""A driver configuration, prepared for serving."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from serving.errors import ServingRefused
 ROOT = Path(__file__).resolve().parents[1]
 
 ENGINES = ("openvino", "onnxruntime")
-"""Engines whose exports run without torch, which an instance need then not load."""
+"""Engines whose exports run without torch, so that an instance need not load it."""
 
-SIDE_BY_SIDE: Mapping[str, object] = {"replicas": 1, "device_iterations": 1, "streams": None}
-"""A server's instances stand for replicas, and each computes one request at a time."""
+ONE_REQUEST: Mapping[str, object] = {"replicas": 1, "device_iterations": 1, "streams": None}
+"""A server's instances replace replicas, and each computes one request at a time."""
 
-HANDED_OVER: Mapping[str, object] = {"data": "generated", "warmup": 0}
-"""An instance is handed the data of each request."""
+FROM_REQUESTS: Mapping[str, object] = {"data": "generated", "warmup": 0}
+"""An instance gets its data from requests."""
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A configuration under its name at the server.
+    """A configuration and its name at the server.
 
     `settings` are those of one instance; their micro-batch is the largest batch of a request. With
-    `dynamic_batching_us`, the server waits so many microseconds for more requests to make one batch of.
+    `dynamic_batching_us`, the server waits that many microseconds for more requests to combine into one batch.
     """
 
     name: str
@@ -47,12 +47,12 @@ class ServedModel:
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:
-        """The sizes that the model is exported for: other batches are filled up to the next one."""
+        """The batch sizes for which the model is exported: others are padded to the next larger one."""
         return tuple(sorted({1, self.settings.micro_batch_size}))
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of what a request holds."""
+        """Channels, height and width of the images in a request."""
         size = self.pixels.image_size
         return int(input_format(self.settings, self.pixels)["channels"]), size, size
 
@@ -74,27 +74,29 @@ def served_model(
     instances: int | None = None,
     dynamic_batching_us: int | None = None,
 ) -> ServedModel:
-    """What the driver would run for `flags` on top of a `configuration` of configs.yml, made ready to be served.
+    """Prepares what the driver would run for `flags` on top of a `configuration` of configs.yml.
 
-    `instances` share the cores evenly; without it there is one a core, or one for as many cores as the configuration
-    has `threads`, which without it are as many as an instance has cores. (resnet50, batch 8, two cores: two instances
-    of one thread reach 0.97 to 1.0 of the driver, one with two threads and OpenVINO's throughput hint 0.5, as the
-    requests of one instance are computed one after the other.)
+    `instances` share the cores equally; the default is one per core, or one per `threads` cores if the configuration
+    sets them. The default for `threads` is the number of cores of an instance. (resnet50, batch 8, two cores: two
+    instances of one thread reach 0.97 to 1.0 of the driver's throughput, one with two threads and OpenVINO's throughput
+    hint 0.5, as an instance computes its requests one at a time.)
     Raises `ServingRefused`, and what `resolve` raises, for what cannot be served.
     """
     config = read_config(ROOT / "configs.yml", configuration) if configuration else None
     device = requested("device", flags, config)
     if device not in ("auto", "cpu"):
-        raise ServingRefused(f"{name}: device {device} is not served here: expected cpu; leave it out")
+        raise ServingRefused(
+            f"{name}: device {device} is not supported for serving: expected cpu; leave it out"
+        )
     backend = registry.choose(requested("backend", flags, config), "cpu")
     if backend.name not in ENGINES or not isinstance(backend, KeepingBackend):
         raise ServingRefused(
-            f"--backend {backend.name}: it exports nothing that a server could load; give one of {', '.join(ENGINES)}"
+            f"--backend {backend.name}: exports nothing that a server could load; give one of {', '.join(ENGINES)}"
         )
     asked: dict[str, Any] = {**(config.for_device("cpu") if config else {}), **flags}
     if asked.get("pipeline_splits"):
         raise ServingRefused(
-            f"{name}: pipeline_splits are not served: models are exported whole; leave them out"
+            f"{name}: pipeline_splits are not supported for serving: models are exported whole; leave them out"
         )
     cores, threads = available_cores(), asked.get("threads")
     instances = instances or max(1, cores // (threads or 1))
@@ -102,24 +104,24 @@ def served_model(
     given = {
         **flags,
         **({"config": configuration} if configuration else {}),
-        **SIDE_BY_SIDE,
-        **HANDED_OVER,
+        **ONE_REQUEST,
+        **FROM_REQUESTS,
         "threads": threads or cores // instances,
     }
     settings, warnings = resolve(given, config, "cpu", backend.name)
     backend.check(settings)
     weights = weights_of(settings)
-    told = (*_without_effect(name, asked), *warnings, *weights_warnings(settings, weights))
+    all_warnings = (*_without_effect(name, asked), *warnings, *weights_warnings(settings, weights))
     return ServedModel(
-        name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, told
+        name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, all_warnings
     )
 
 
 def _require_cores(name: str, instances: int, threads: int | None, cores: int) -> None:
-    """Raises `ServingRefused` where an instance, or one of its threads, would have no core of its own."""
+    """Raises `ServingRefused` if an instance, or one of its threads, would have no core of its own."""
     if instances > cores:
         raise ServingRefused(
-            f"--instances {instances}: each computes on cores of its own, and there are {cores}; "
+            f"--instances {instances}: each needs a core of its own, and there are {cores}; "
             f"give {cores} or fewer"
         )
     own = cores // instances
@@ -127,8 +129,8 @@ def _require_cores(name: str, instances: int, threads: int | None, cores: int) -
         return
     if threads > cores:
         raise ServingRefused(
-            f"{name}: threads {threads}: this process may use {cores} cores, and more threads than that would take "
-            f"turns; give threads {_at_most(cores)}, or leave them out"
+            f"{name}: threads {threads}: this process may use {cores} cores, and more threads than that would share "
+            f"cores; give threads {_at_most(cores)}, or leave them out"
         )
     raise ServingRefused(
         f"{name}: threads {threads} with --instances {instances}: each instance has {own} of the {cores} cores; "
@@ -141,10 +143,10 @@ def _at_most(number: int) -> str:
 
 
 def _without_effect(name: str, asked: Mapping[str, Any]) -> tuple[str, ...]:
-    idle = [f"{key} {asked[key]}" for key in SIDE_BY_SIDE if (asked.get(key) or 1) > 1]
+    idle = [f"{key} {asked[key]}" for key in ONE_REQUEST if (asked.get(key) or 1) > 1]
     if not idle:
         return ()
     return (
-        f"{name}: no effect at a server, whose instances (--instances) each compute one request at a time: "
+        f"{name}: no effect in a server, whose instances (--instances) each compute one request at a time: "
         f"{', '.join(idle)}",
     )

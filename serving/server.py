@@ -1,4 +1,4 @@
-"""The server's process: started on a free port of this machine, watched, and ended with all its children."""
+"""The server's process: started on a free port, monitored, and ended with all its children."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ START_S = 60.0
 """How long a server may take to answer; 2 s is usual."""
 
 STOP_S = 10.0
-"""How long a server that was told to end may take before it is killed; 3 s is usual."""
+"""How long a server may take to end after SIGTERM before it is killed; 3 s is usual."""
 
 DYING_S = 2.0
-"""Connections to a server that was killed are closed before its process is quite gone."""
+"""How long the process of a killed server may outlive its connections."""
 
 CONTROL_S = 10.0
-"""How long the server may take for a call that it answers in milliseconds."""
+"""How long the server may take for a call that usually takes milliseconds."""
 
 PORTS_TRIED = 3
-"""Another program may take a free port between our choice and the server's start."""
+"""Another program may take a free port before the server starts."""
 
 POLL_S = 0.05
 
@@ -53,10 +53,12 @@ class Server:
     control: InferenceServerClient
 
     def ask(self, call: Callable[..., Any], *about: object, within_s: float | None = None) -> Any:
-        """What `call`, a method of `control`, returns of `about`.
+        """The result of `call`, a method of `control`, with the arguments `about`.
 
-        Raises `NoAnswer`, with the end of the log where the server has ended, if it says nothing within `within_s`
-        (without it: `CONTROL_S`), and `ServingError`, in the server's words, if it says no.
+        Raises:
+            NoAnswer: No answer within `within_s` (default: `CONTROL_S`); with the end of the log if the server has
+                ended.
+            ServingError: The server returned an error, which is quoted.
         """
         from tritonclient.utils import InferenceServerException
 
@@ -67,9 +69,9 @@ class Server:
             raise self._failed(call.__name__, within_s, error) from None
 
     def end(self, wait_s: float = DYING_S) -> str:
-        """How the server ended, if it does so within `wait_s`, with the end of its log; empty where it runs.
+        """How the server ended, if it does within `wait_s`, with the end of its log; empty if it still runs.
 
-        Also ends what it left behind.
+        Also ends the processes that it left behind.
         """
         try:
             code = self.process.wait(wait_s)
@@ -84,8 +86,8 @@ class Server:
             return NoAnswer(ended)
         if status in ("UNAVAILABLE", "DEADLINE_EXCEEDED"):
             return NoAnswer(
-                f"tritonserver at {self.address} does not answer {call} within {within_s:g} s ({status}); "
-                f"the log: {self.log}"
+                f"tritonserver at {self.address} did not answer {call} within {within_s:g} s ({status}); "
+                f"see the log: {self.log}"
             )
         return ServingError(str(error.message()))
 
@@ -94,10 +96,10 @@ class Server:
 def running_server(
     triton: Triton, repository: Path, log: Path, grpc_port: int | None = None
 ) -> Iterator[Server]:
-    """A server without models, which are loaded by name; `grpc_port` None means a free one.
+    """Starts a server without models, which are loaded by name; `grpc_port` None means a free one.
 
-    What it prints is kept in `log`. Raises `ServingError`, with the end of the log and a remedy, where it does not
-    come up. It is ended, and all its children with it, however the block is left.
+    Its output goes to `log`. Raises `ServingError`, with the end of the log and a remedy, if it does not start. At the
+    end of the block it is stopped with all its children.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with own_folder() as folder:
@@ -115,16 +117,18 @@ def running_server(
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens at now."""
+    """A port of this machine on which nothing listens now."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen at this port of this machine."""
+    """Whether a server could listen on this port of this machine."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does, for ports just left
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as the server does, for ports just released
         try:
             probe.bind((HOST, port))
         except OSError:
@@ -133,7 +137,7 @@ def port_is_free(port: int) -> bool:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ends the server, and whatever of its process group is left."""
+    """Stops the server and its process group."""
     process.terminate()
     try:
         process.wait(STOP_S)
@@ -146,7 +150,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _started(triton: Triton, arguments: Sequence[str], log: Path, grpc_port: int | None) -> Server:
-    """A server that answers; at another free port where the first one was taken meanwhile."""
+    """Starts a server and waits until it answers; retries on another free port if the first was taken."""
     for attempt in range(1, PORTS_TRIED + 1):
         port = grpc_port or free_port()
         process = _start(triton, [*arguments, *_own_arguments(port)], log)
@@ -165,24 +169,24 @@ def _started(triton: Triton, arguments: Sequence[str], log: Path, grpc_port: int
 def _own_arguments(port: int) -> list[str]:
     return [
         f"--id={_identity(port)}",
-        "--model-control-mode=explicit",  # models are loaded when they are needed: idle ones take memory
+        "--model-control-mode=explicit",  # loads models only when needed: idle ones take memory
         "--exit-on-error=false",
         "--disable-auto-complete-config",
         f"--grpc-address={HOST}",
         f"--grpc-port={port}",
         "--allow-http=false",
-        "--allow-metrics=false",  # its figures come by gRPC, and collecting metrics costs time
+        "--allow-metrics=false",  # its statistics come by gRPC, and collecting metrics takes time
         "--exit-timeout-secs=3",
     ]
 
 
 def _identity(port: int) -> str:
-    """What the server calls itself, so that no other one is taken for it."""
+    """The server's id, so that no other server is mistaken for it."""
     return f"benchmark-{os.getpid()}-{port}"
 
 
 def _start(triton: Triton, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """The server's process, leader of a process group of its own, which Ctrl-C at a terminal does not reach."""
+    """The server's process, in its own process group, which Ctrl-C at a terminal does not reach."""
     lifeline = [sys.executable, "-I", str(Path(__file__).with_name("lifeline.py")), str(os.getpid())]
     with log.open("ab") as output:
         output.write(f"$ {triton.program} {' '.join(arguments)}\n".encode())

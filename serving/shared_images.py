@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from serving.served_model import ServedModel
 
 LARGEST_BATCHES, FEWEST_IMAGES = 8, 64
-"""Of a large folder so many images are used: more would not change what is measured, and take memory."""
+"""How many images of a large folder are used: more would not change the measurement, but take memory."""
 
 RELEASE_S = 30.0
-"""How long requests of clients that failed may still be computed, and their images be read."""
+"""How long the server may still compute requests of failed clients, and read their images."""
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where the images `(images, channels, height, width)` are; plain values, which go to client processes."""
+    """The location of the images `(images, channels, height, width)`; plain values, for client processes."""
 
     name: str
     shape: tuple[int, ...]
@@ -43,15 +43,15 @@ class Region:
         return prod(self.shape[1:]) * np.dtype(self.dtype).itemsize
 
     def firsts(self, batch: int) -> range:
-        """The first images of successive batches of this size, all of which are whole."""
+        """The first images of consecutive whole batches of this size."""
         return range(0, self.shape[0] - batch + 1, batch)
 
 
 @contextmanager
 def shared_images(served: ServedModel, images: ImageSet) -> Iterator[Region]:
-    """Decodes the first images as the model wants them, repeated until its largest batch is filled up.
+    """Decodes the first images for the model, repeated up to a multiple of its largest batch.
 
-    Raises `ServingRefused` where they do not fit into shared memory.
+    Raises `ServingRefused` if they do not fit into shared memory.
     """
     largest = served.settings.micro_batch_size
     images = _first(images, max(LARGEST_BATCHES * largest, FEWEST_IMAGES))
@@ -74,19 +74,19 @@ def shared_images(served: ServedModel, images: ImageSet) -> Iterator[Region]:
 
 @contextmanager
 def registered(server: Server, region: Region) -> Iterator[None]:
-    """Lets the server read the region, under its own name. Raises `ServingError`."""
+    """Registers the region with the server, under its own name. Raises `ServingError`."""
     size = region.shape[0] * region.image_bytes
     server.ask(server.control.register_system_shared_memory, region.name, f"/{region.name}", size)
     try:
         yield
     finally:
-        with suppress(NoAnswer):  # of a server that is gone
+        with suppress(NoAnswer):  # the server is gone
             _unregister(server, region)
 
 
 @contextmanager
 def attached(region: Region) -> Iterator[NDArray[Any]]:
-    """The images of the region `(images, channels, height, width)`; valid inside the block, to be read only."""
+    """The images of the region `(images, channels, height, width)`, read-only; valid inside the block."""
     memory = SharedMemory(name=region.name)
     pixels = _array(memory, region.shape, np.dtype(region.dtype))
     pixels.flags.writeable = False
@@ -94,12 +94,12 @@ def attached(region: Region) -> Iterator[NDArray[Any]]:
         yield pixels
     finally:
         del pixels
-        with suppress(BufferError):  # of a caller that still holds a view: the memory goes with the process
+        with suppress(BufferError):  # the caller still holds a view: the memory is freed with the process
             memory.close()
 
 
 def _unregister(server: Server, region: Region) -> None:
-    """For a moment after its last answer the server still holds the region, and says no."""
+    """Retries, as the server still holds the region for a moment after its last answer, and then refuses."""
     until_s = time.monotonic() + RELEASE_S
     while True:
         try:
@@ -118,14 +118,14 @@ def _first(images: ImageSet, most: int) -> ImageSet:
 
 
 def _allocate(memory: SharedMemory) -> None:
-    """Takes the memory now: where there is not enough, writing to it would end the process without a word."""
+    """Allocates the memory now: without enough of it, writing would kill the process without a message."""
     try:
         with (SHARED_MEMORY / memory.name).open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, memory.size)
     except OSError as error:
         raise ServingRefused(
             f"{SHARED_MEMORY} has no room for {memory.size / 2**20:.0f} MiB of images "
-            f"({error.strerror or error}): make it larger (of a container: --shm-size), or give a folder with fewer "
+            f"({error.strerror or error}): make it larger (in a container: --shm-size), or give a folder with fewer "
             "images with --images"
         ) from None
 

@@ -1,4 +1,4 @@
-"""What the server counts of a model by itself: requests, and where their time went."""
+"""The server's own counters of a model: requests, and where their time is spent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from serving.server import Server
 
 @dataclass(frozen=True)
 class Counters:
-    """Sums over requests that succeeded (and the number of those that failed); times in ns."""
+    """Sums over successful requests, and the number of failed ones; times in ns."""
 
     requests: int
     failed: int
@@ -41,7 +41,7 @@ class Counters:
 
 
 def counters(server: Server, model: str) -> Counters:
-    """What the server has counted of `model` since it was loaded. Raises `ServingError`."""
+    """The server's counters of `model` since it was loaded. Raises `ServingError`."""
     (found,) = server.ask(server.control.get_inference_statistics, model).model_stats
     parts = found.inference_stats
     return Counters(

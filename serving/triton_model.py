@@ -1,4 +1,4 @@
-"""The `model.py` of every served model: what Triton's Python backend calls."""
+"""The `model.py` of each served model, which Triton's Python backend calls."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ class TritonPythonModel:
 
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
-        # The backend's interpreter knows of the installed packages, but not of the folder that this one is from.
+        # The backend's interpreter finds the installed packages, but not the folder of this project.
         sys.path.append(config["parameters"]["source"]["string_value"])
         from serving.instance import Instance
 

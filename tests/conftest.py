@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# Tests run side by side: OpenMP threads that spin while they wait for each other would stop them all.
+# Tests run in parallel: OpenMP threads that spin while they wait for each other would block them all.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Nor do they, or the processes that they start, fetch weights: what a hub answers is tested in test_model_hub.py.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -53,7 +53,7 @@ class TestModelCache:
         assert started(done.stdout) == ("hit", "0.00 s")
         assert "loaded: set()" in done.stdout
 
-    def test_the_content_of_a_weights_file_tells_models_apart_and_its_name_does_not(
+    def test_the_content_of_a_weights_file_distinguishes_models_and_its_name_does_not(
         self, driver, tmp_path: Path
     ) -> None:
         from safetensors.torch import save_file
@@ -97,7 +97,7 @@ class TestModelCache:
         code, out, err = driver(*argv)
         assert code == 0
         assert figure(out, "model_cache") == "miss"
-        assert err.count(f"warning: {path} is ignored and written anew") == 1
+        assert err.count(f"warning: {path} is ignored and rewritten") == 1
         assert figure(driver(*argv)[1], "model_cache") == "hit"
 
     def test_a_folder_that_cannot_be_written_to_is_refused(self, driver, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ class TestModelCache:
 
 
 class TestCompileOnly:
-    def test_the_compile_time_and_the_effective_settings_are_told_and_no_figures(self, driver) -> None:
+    def test_the_compile_time_and_the_effective_settings_are_reported_and_no_figures(self, driver) -> None:
         code, out, _ = driver(*RANDOM, "--compile-only", "--backend", "onnxruntime")
         assert code == 0
         assert float(figure(out, "compile_time").removesuffix(" s")) > 0
@@ -137,7 +137,7 @@ class TestProfile:
         argv = [*RANDOM, "--backend", backend, "--profile", "--profile-path", str(tmp_path / "profile")]
         code, out, _ = driver(*argv)
         assert code == 0
-        report, line, after = out.partition("\nProfile of 10 micro-batches in host calls of their own")
+        report, line, after = out.partition("\nProfile of 10 micro-batches in separate host calls")
         assert line
         assert figure(report, "samples") == "2"  # the profiled host calls are not among the measured ones
         assert report.count("Throughput: ") == 2
@@ -166,7 +166,7 @@ class TestProfile:
         assert f"error: {tmp_path / 'trace.json'}: Is a directory" in err.splitlines()
         assert figure(out, "samples") == "2"  # the measurement is not lost
 
-    def test_a_path_without_profile_is_told_to_have_no_effect(self, driver, tmp_path: Path) -> None:
+    def test_a_path_without_profile_is_reported_to_have_no_effect(self, driver, tmp_path: Path) -> None:
         _, _, err = driver(*RANDOM, "--backend", "torch", "--profile-path", str(tmp_path / "profile"))
         assert "warning: no effect without --profile: --profile-path" in err
         assert not (tmp_path / "profile").exists()
@@ -175,7 +175,7 @@ class TestProfile:
 @pytest.mark.parametrize(
     ("argv", "complaint"),
     [
-        (["--profile", "--compile-only"], "--profile and --compile-only exclude each other"),
+        (["--profile", "--compile-only"], "--profile and --compile-only are mutually exclusive"),
         (["--profile", "--replicas", "2"], "--profile with --replicas 2"),
         (["--profile", "--pipeline-splits", "blocks/2"], "--profile with --pipeline-splits blocks/2"),
         (

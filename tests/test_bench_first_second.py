@@ -15,7 +15,7 @@ def test_several_processes_are_added_up() -> None:
     assert first_and_last([np.full(8, 0.5), np.full(16, 0.25)]) == pytest.approx((6, 6))
 
 
-def test_lines_are_told_apart_by_who_made_them() -> None:
+def test_lines_are_distinguished_by_who_made_them() -> None:
     output = (
         "[replica 1/2] Throughput: 40.00 imgs/sec; Latency range: 1.000..1.000 ms\n"
         "[replica 2/2] Throughput: 80.00 imgs/sec; Latency range: 1.000..1.000 ms\n"

@@ -64,7 +64,7 @@ def test_the_driver_understands_every_command(variants: list[dict[str, Any]]) ->
             input_spec(found["model"])
 
 
-def test_names_tell_the_kind_of_data(variants: list[dict[str, Any]]) -> None:
+def test_names_state_the_kind_of_data(variants: list[dict[str, Any]]) -> None:
     for variant in of_the_driver(variants):
         data = flags(variant["command"])["data"]
         name = variant["benchmark"]

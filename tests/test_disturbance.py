@@ -27,6 +27,6 @@ def test_a_busy_process_on_the_drivers_core_is_reported_and_warned_of(driver) ->
     assert code == 0, err
     assert float(figure(out, "cpu_time_of_others").split()[0]) > 0
     assert "of 1 core)" in figure(out, "cpu_time_of_others")
-    assert "warning: others took" in err
+    assert "warning: other processes took" in err
     assert float(figure(out, "cpu_time_own").split()[0]) > 0
     assert figure(out, "cpu_time_of_children") == "0.00 s"

@@ -1,4 +1,4 @@
-"""docs/driver.md says what is so. That its examples run: tests/test_readme.py."""
+"""docs/driver.md is correct. That its examples run: tests/test_readme.py."""
 
 import re
 from pathlib import Path

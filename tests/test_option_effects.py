@@ -37,7 +37,7 @@ EFFECTS = {
     "efficientnet_group_dim": "tests/test_option_effects.py::test_blocks_are_as_asked",
     "input_image_padding": "tests/test_option_effects.py::test_images_and_model_are_padded_to_four_channels",
     "list_layers": "tests/test_parallel_runs.py::test_layers_are_listed_one_a_line_and_nothing_else",
-    "data": "tests/test_option_effects.py::test_the_kind_of_data_says_what_is_handed_over",
+    "data": "tests/test_option_effects.py::test_the_kind_of_data_selects_what_is_handed_over",
     "images": "tests/test_option_effects.py::test_images_and_labels_are_those_that_are_named",
     "labels": "tests/test_option_effects.py::test_images_and_labels_are_those_that_are_named",
     "cache_images": "tests/test_option_effects.py::test_cached_images_are_decoded_before_and_by_nobody_later",
@@ -47,7 +47,7 @@ EFFECTS = {
     "eight_bit_io": "tests/test_option_effects.py::test_pixels_are_normalised_where_it_is_asked_for",
     "micro_batch_size": "tests/test_run_benchmark.py::test_no_images_are_needed_for_generated_data",
     "device_iterations": "tests/test_run_benchmark.py::test_no_images_are_needed_for_generated_data",
-    "replicas": "tests/test_parallel_runs.py::test_their_host_calls_are_told_as_they_come_and_their_figures_together",
+    "replicas": "tests/test_parallel_runs.py::test_their_host_calls_are_reported_live_and_their_metrics_together",
     "pipeline_splits": "tests/test_parallel_runs.py::test_the_stages_and_their_settings_are_in_the_report",
     "iterations": "tests/measurement/test_loop_and_report.py::"
     "test_warm_up_and_the_first_two_host_calls_are_in_no_figure",
@@ -56,7 +56,7 @@ EFFECTS = {
     "warmup": "tests/measurement/test_loop_and_report.py::"
     "test_warm_up_and_the_first_two_host_calls_are_in_no_figure",
     "compile_only": "tests/test_artefacts.py::"
-    "test_the_compile_time_and_the_effective_settings_are_told_and_no_figures",
+    "test_the_compile_time_and_the_effective_settings_are_reported_and_no_figures",
     "profile": "tests/test_artefacts.py::"
     "test_the_ten_most_expensive_layers_follow_the_report_and_a_trace_is_written",
     "profile_path": "tests/test_artefacts.py::"
@@ -65,7 +65,7 @@ EFFECTS = {
     "backend": "tests/test_option_effects.py::test_the_backend_that_is_named_runs",
     "device": "tests/backends/test_registry.py::test_auto_on_cuda_never_falls_back_to_the_cpu",
     "threads": "tests/backends/test_contract.py::test_threads_are_as_asked_and_one_a_core_else",
-    "streams": "tests/test_option_effects.py::test_so_many_streams_compute_side_by_side",
+    "streams": "tests/test_option_effects.py::test_so_many_streams_compute_concurrently",
     "model_cache_path": "tests/test_artefacts.py::"
     "test_a_second_start_takes_the_model_from_the_cache_and_builds_nothing",
 }
@@ -197,7 +197,7 @@ class TestData:
         settings = settings_of("--model", SMALL[1], *argv)
         return open_source(settings, input_spec(settings.model), images_of(settings), "pretrained")
 
-    def test_the_kind_of_data_says_what_is_handed_over(self, photographs: Path) -> None:
+    def test_the_kind_of_data_selects_what_is_handed_over(self, photographs: Path) -> None:
         with self.source("--images", str(photographs), "--micro-batch-size", "2") as real:
             first, second = (real.next().micro_batches[0].copy() for _ in range(2))
             assert not np.array_equal(first, second)
@@ -226,7 +226,7 @@ class TestData:
                 source.next()
             assert len(decoded) == before == len(list(photographs.glob("*.jpg")))
 
-    def test_labels_are_not_held_against_a_model_of_other_classes(self, photographs: Path) -> None:
+    def test_labels_are_not_compared_with_a_model_of_other_classes(self, photographs: Path) -> None:
         settings = settings_of("--model", SMALL[1], "--images", str(photographs))
         others = replace(input_spec(settings.model), num_classes=11821)
         with open_source(settings, others, images_of(settings), "pretrained") as source:
@@ -305,7 +305,7 @@ class TestEngine:
         code, out, err = driver(*argv, "--device", "cpu")
         assert code == 0, err
         assert out.startswith(
-            "--backend auto: the first that is usable of openvino, onnxruntime, torch (cpu)\nRunning "
+            "--backend auto: the first usable of openvino, onnxruntime, torch (cpu)\nRunning "
         )
         assert figure(out, "backend").startswith("openvino ")
         report = DriverParser()
@@ -316,7 +316,7 @@ class TestEngine:
         )  # as ever, for comparisons with older runs
         assert "--backend auto" not in driver(*argv, "--backend", "torch")[1]
 
-    def test_so_many_streams_compute_side_by_side(self, driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_so_many_streams_compute_concurrently(self, driver, monkeypatch: pytest.MonkeyPatch) -> None:
         # As if there were two cores, so that it can be run on one.
         monkeypatch.setattr("measurement.settings.available_cores", lambda: 2)
         monkeypatch.setattr("backends.openvino.available_cores", lambda: 2)
@@ -336,7 +336,7 @@ class TestEngine:
             assert code == 0, err
             assert figure(out, "streams") == streams
 
-    def test_sixteen_bits_that_are_asked_for_and_not_had_are_told(self, driver) -> None:
+    def test_requested_16_bits_that_are_not_available_are_reported(self, driver) -> None:
         argv = [*SMALL, "--iterations", "1", "--warmup", "0", "--threads", "1"]
         asked = driver(*argv, "--backend", "onnxruntime", "--precision", "16.16")
         assert figure(asked[1], "precision_effective") == "float32"
@@ -370,7 +370,7 @@ class TestOutput:
         assert figure(out, "not_finite_outputs") == "2000"
         assert "2000 outputs are NaN or infinite" in err
 
-    def test_labels_without_weights_to_judge_are_told(
+    def test_labels_without_weights_to_judge_are_reported(
         self, driver, photographs: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

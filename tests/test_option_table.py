@@ -1,4 +1,4 @@
-"""Every option with every backend on every kind of data: it works, or one line says why not, or it is refused.
+"""Every option with every backend on every kind of data: it works, or one line explains why not, or it is refused.
 
 That those which work have their effect is tested where the effect is: tests/test_option_effects.py lists where.
 """
@@ -32,16 +32,15 @@ DATA = ("real", "generated", "synthetic")
 
 @dataclass(frozen=True)
 class Row:
-    """One value of an option and what is expected of it.
+    """`value` of an option, given with the options `together_with`, and the `expected` outcome.
 
-    `value` is given together with the options `beside`; the engines, devices and kinds of data in `but` differ from
-    `expected`.
+    `but`: outcomes for engines, devices and kinds of data that differ.
     """
 
     value: object
     expected: str = WORKS
     but: Mapping[str, str] = field(default_factory=dict)
-    beside: Mapping[str, object] = field(default_factory=dict)
+    together_with: Mapping[str, object] = field(default_factory=dict)
 
 
 REAL_ONLY = {"generated": WARNED, "synthetic": WARNED}
@@ -51,100 +50,112 @@ CPU_OR_IPU = {"cuda": REFUSED, "ipu": WORKS}
 TABLE: dict[str, tuple[Row, ...]] = {
     "config": (Row("resnet50"),),
     "model": (Row("resnet34"),),
-    "weights": (Row("random"), Row("w.pth", REFUSED, beside={"random_weights": True})),
-    "random_weights": (Row(True), Row(False, REFUSED, beside={"weights": "random"})),
+    "weights": (Row("random"), Row("w.pth", REFUSED, together_with={"random_weights": True})),
+    "random_weights": (Row(True), Row(False, REFUSED, together_with={"weights": "random"})),
     "norm_type": (Row("group"), Row("none")),
     "norm_eps": (
         Row(1e-3),
-        Row(1e-3, beside={"norm_type": "group"}),
-        Row(1e-3, WARNED, beside={"norm_type": "none"}),
+        Row(1e-3, together_with={"norm_type": "group"}),
+        Row(1e-3, WARNED, together_with={"norm_type": "none"}),
     ),
     "norm_num_groups": (
-        Row(8, beside={"norm_type": "group"}),
+        Row(8, together_with={"norm_type": "group"}),
         Row(32, WARNED),  # the default, yet asked for
-        Row(8, WARNED, beside={"norm_type": "none"}),
+        Row(8, WARNED, together_with={"norm_type": "none"}),
     ),
-    "batchnorm_momentum": (Row(0.2, WARNED), Row(0.0, WARNED, beside={"norm_type": "group"})),
+    "batchnorm_momentum": (Row(0.2, WARNED), Row(0.0, WARNED, together_with={"norm_type": "group"})),
     "efficientnet_expand_ratio": (
-        Row(4, beside={"model": "efficientnet-b0"}),
-        Row(6, beside={"model": "timm/efficientnet_b0"}),
+        Row(4, together_with={"model": "efficientnet-b0"}),
+        Row(6, together_with={"model": "timm/efficientnet_b0"}),
         Row(6, WARNED),
     ),
-    "efficientnet_group_dim": (Row(16, beside={"model": "efficientnet-b4"}), Row(1, WARNED)),
+    "efficientnet_group_dim": (Row(16, together_with={"model": "efficientnet-b4"}), Row(1, WARNED)),
     "input_image_padding": (Row(True),),
     "list_layers": (
         Row(True, but=REAL_ONLY),  # --data is then named, too
-        Row(True, but=REAL_ONLY, beside={"normalization_location": "ipu", "norm_type": "none"}),
+        Row(True, but=REAL_ONLY, together_with={"normalization_location": "ipu", "norm_type": "none"}),
     ),
     "data": (Row("real"), Row("generated"), Row("synthetic")),
-    "images": (Row("photographs", but=REAL_ONLY), Row("photographs", WARNED, beside={"compile_only": True})),
+    "images": (
+        Row("photographs", but=REAL_ONLY),
+        Row("photographs", WARNED, together_with={"compile_only": True}),
+    ),
     "labels": (
         Row("labels.csv", but=REAL_ONLY),
-        Row("labels.csv", WARNED, beside={"random_weights": True}),
+        Row("labels.csv", WARNED, together_with={"random_weights": True}),
     ),
     "cache_images": (Row(True, but=REAL_ONLY), Row(False)),
-    "dataloader_worker": (Row(2, but=REAL_ONLY), Row(2, WARNED, beside={"cache_images": True})),
+    "dataloader_worker": (Row(2, but=REAL_ONLY), Row(2, WARNED, together_with={"cache_images": True})),
     "dataloader_rebatch_size": (
-        Row(4, but={**REAL_ONLY, "ipu": WORKS}, beside={"micro_batch_size": 4}),
+        Row(4, but={**REAL_ONLY, "ipu": WORKS}, together_with={"micro_batch_size": 4}),
         Row(4, but={**REAL_ONLY, "ipu": REFUSED}),  # more than a host call has
-        Row(4, WARNED, beside={"cache_images": True}),
+        Row(4, WARNED, together_with={"cache_images": True}),
     ),
     "normalization_location": (Row("ipu"), Row("none"), Row("host")),
     "eight_bit_io": (
-        Row(True, beside={"normalization_location": "ipu"}),
-        Row(True, beside={"normalization_location": "none"}),
-        Row(True, WARNED, beside={"normalization_location": "host"}),  # moves into the model
+        Row(True, together_with={"normalization_location": "ipu"}),
+        Row(True, together_with={"normalization_location": "none"}),
+        Row(True, WARNED, together_with={"normalization_location": "host"}),  # moves into the model
     ),
     "micro_batch_size": (Row(4),),
     "device_iterations": (Row(4),),
     "replicas": (
         Row(2, but=CPU_OR_IPU),
         Row(1000, REFUSED),
-        Row(2, WARNED, but={"ipu": WORKS}, beside={"compile_only": True}),
+        Row(2, WARNED, but={"ipu": WORKS}, together_with={"compile_only": True}),
     ),
     "pipeline_splits": (
-        Row(["layer3"], but=CPU_OR_IPU, beside={"device_iterations": 4}),
+        Row(["layer3"], but=CPU_OR_IPU, together_with={"device_iterations": 4}),
         Row(["layer3"], WARNED, but=CPU_ONLY),  # one micro-batch at a time: nothing overlaps
-        Row(["layer3"], REFUSED, but={"ipu": WARNED}, beside={"streams": 2, "device_iterations": 4}),
-        Row(["layer3"], REFUSED, but={"ipu": WARNED}, beside={"profile": True, "device_iterations": 4}),
+        Row(["layer3"], REFUSED, but={"ipu": WARNED}, together_with={"streams": 2, "device_iterations": 4}),
+        Row(
+            ["layer3"], REFUSED, but={"ipu": WARNED}, together_with={"profile": True, "device_iterations": 4}
+        ),
     ),
-    "iterations": (Row(3), Row(3, beside={"duration": 1.0}), Row(3, WARNED, beside={"compile_only": True})),
+    "iterations": (
+        Row(3),
+        Row(3, together_with={"duration": 1.0}),
+        Row(3, WARNED, together_with={"compile_only": True}),
+    ),
     "duration": (
         Row(1.0),
-        Row(1.0, beside={"iterations": 3}),  # whichever is reached first
-        Row(1.0, WARNED, beside={"compile_only": True}),
+        Row(1.0, together_with={"iterations": 3}),  # whichever is reached first
+        Row(1.0, WARNED, together_with={"compile_only": True}),
     ),
-    "warmup": (Row(3), Row(0), Row(0, WARNED, beside={"compile_only": True})),
-    "compile_only": (Row(True), Row(True, WARNED, beside={"list_layers": True})),
+    "warmup": (Row(3), Row(0), Row(0, WARNED, together_with={"compile_only": True})),
+    "compile_only": (Row(True), Row(True, WARNED, together_with={"list_layers": True})),
     "profile": (
         Row(True, but={"ipu": WARNED}),  # there, it is the measured run that is profiled
-        Row(True, REFUSED, but={"ipu": WORKS}, beside={"compile_only": True}),
-        Row(True, REFUSED, but={"ipu": WARNED}, beside={"replicas": 2}),
+        Row(True, REFUSED, but={"ipu": WORKS}, together_with={"compile_only": True}),
+        Row(True, REFUSED, but={"ipu": WARNED}, together_with={"replicas": 2}),
     ),
-    "profile_path": (Row("folder", but={"ipu": WARNED}, beside={"profile": True}), Row("folder", WARNED)),
+    "profile_path": (
+        Row("folder", but={"ipu": WARNED}, together_with={"profile": True}),
+        Row("folder", WARNED),
+    ),
     "precision": (Row("32.32"), Row("16.16")),
-    "backend": (Row("auto"), Row("torch", WARNED, beside={"list_layers": True, "threads": 1})),
+    "backend": (Row("auto"), Row("torch", WARNED, together_with={"list_layers": True, "threads": 1})),
     "device": (Row("auto"),),
     "threads": (
         Row(1, but={"cuda": WARNED, "ipu": WARNED}),
         Row(4, but={"cuda": WARNED, "ipu": WARNED}),
         Row(5, REFUSED, but={"cuda": WARNED, "ipu": WARNED}),  # more than the cores
-        Row(3, REFUSED, but={"ipu": WARNED}, beside={"replicas": 2}),
+        Row(3, REFUSED, but={"ipu": WARNED}, together_with={"replicas": 2}),
     ),
     "streams": (
         Row(1, but={"ipu": WARNED}),
         Row(2, REFUSED, but={"ipu": WARNED}),  # more than the one micro-batch of a host call
-        Row(2, REFUSED, but={"openvino": WORKS, "ipu": WARNED}, beside={"device_iterations": 4}),
-        Row(2, REFUSED, but={"ipu": WARNED}, beside={"device_iterations": 4, "threads": 1}),
+        Row(2, REFUSED, but={"openvino": WORKS, "ipu": WARNED}, together_with={"device_iterations": 4}),
+        Row(2, REFUSED, but={"ipu": WARNED}, together_with={"device_iterations": 4, "threads": 1}),
     ),
-    # Whether a backend can keep its models is told when it compiles: tests/backends/test_model_cache.py.
+    # Whether a backend can cache its models is reported when it compiles: tests/backends/test_model_cache.py.
     "model_cache_path": (
         Row("folder"),
         Row(
             "folder",
             REFUSED,
             but={"ipu": WORKS},
-            beside={"pipeline_splits": ["layer3"], "device_iterations": 4},
+            together_with={"pipeline_splits": ["layer3"], "device_iterations": 4},
         ),
     ),
     "half_partial": (Row(True, WARNED, but={"ipu": WORKS}), Row(False)),
@@ -153,11 +164,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
     "num_io_tiles": (
         Row(32, WARNED, but={"ipu": WORKS}),
         Row(0),
-        Row(32, WARNED, but=CPU_ONLY, beside={"pipeline_splits": ["layer3"], "device_iterations": 4}),
+        Row(32, WARNED, but=CPU_ONLY, together_with={"pipeline_splits": ["layer3"], "device_iterations": 4}),
     ),
     "offline_target_ipu_version": (
         Row("2", WARNED, but={"ipu": REFUSED}),  # what is compiled for an absent IPU cannot be run
-        Row("2", WARNED, but={"ipu": WORKS}, beside={"compile_only": True}),
+        Row("2", WARNED, but={"ipu": WORKS}, together_with={"compile_only": True}),
     ),
 }
 
@@ -183,17 +194,17 @@ def test_every_option_works_somewhere_but_those_that_are_for_other_devices_or_fo
     ("key", "row"), ROWS, ids=[f"{key}-{row.value}-{number}" for number, (key, row) in enumerate(ROWS)]
 )
 @pytest.mark.usefixtures("ipus")
-def test_an_option_works_or_says_why_not(key: str, row: Row) -> None:
+def test_an_option_works_or_explains_why_not(key: str, row: Row) -> None:
     for engine, device in ENGINES:
         for data in DATA:
             given = {} if data == "real" else {"data": data}
-            flags = {**given, **row.beside, key: row.value}
+            flags = {**given, **row.together_with, key: row.value}
             place = (data, engine, device)
             expected = next((row.but[name] for name in place if name in row.but), row.expected)
             outcome, words = met(flags, engine, device)
             assert outcome == expected, (engine, device, data, words)
             if outcome != WORKS:
-                flags = ["--" + name.replace("_", "-") for name in (key, *row.beside)]
+                flags = ["--" + name.replace("_", "-") for name in (key, *row.together_with)]
                 assert any(flag in line for line in words for flag in flags), words
             assert not any("\n" in line for line in words)
 
@@ -237,12 +248,12 @@ def test_two_options_that_cannot_work_together_are_refused_with_the_remedy(
 
 
 class TestLines:
-    """How options without effect are told."""
+    """How options without effect are reported."""
 
-    def told(self, flags: dict[str, object], config: dict[str, object] | None = None) -> tuple[str, ...]:
+    def warnings(self, flags: dict[str, object], config: dict[str, object] | None = None) -> tuple[str, ...]:
         return resolve(flags, Config("c", config, {}) if config else None, "cpu", "torch")[1]
 
-    def test_flags_that_share_a_reason_share_a_line_and_each_is_told_once(self) -> None:
+    def test_flags_that_share_a_reason_share_a_line_and_each_is_reported_once(self) -> None:
         flags = {
             "data": "generated",
             "images": "i",
@@ -250,7 +261,7 @@ class TestLines:
             "cache_images": True,
             "dataloader_worker": 2,
         }
-        assert self.told({**flags, "norm_num_groups": 8, "random_weights": True}) == (
+        assert self.warnings({**flags, "norm_num_groups": 8, "random_weights": True}) == (
             "no effect with --data generated (real data only): --images, --labels, --cache-images, --dataloader-worker",
             "no effect with --norm-type batch (group norms only): --norm-num-groups",
         )
@@ -264,14 +275,14 @@ class TestLines:
             "images": "i",
             "duration": 1.0,
         }
-        (line,) = self.told(flags)
+        (line,) = self.warnings(flags)
         assert line.endswith(": --weights, --images, --duration, --warmup, --threads")
 
-    def test_a_configurations_value_that_a_flag_makes_idle_is_not_told(self) -> None:
+    def test_a_configurations_value_that_a_flag_makes_idle_is_not_reported(self) -> None:
         group = {"norm_type": "group", "norm_num_groups": 4, "norm_eps": 1e-3, "duration": 8.0}
-        assert self.told({"norm_type": "none"}, group) == ()
-        assert self.told({"compile_only": True}, group) == ()
-        assert self.told({"norm_type": "none", "norm_eps": 1e-3}, group) != ()
+        assert self.warnings({"norm_type": "none"}, group) == ()
+        assert self.warnings({"compile_only": True}, group) == ()
+        assert self.warnings({"norm_type": "none", "norm_eps": 1e-3}, group) != ()
 
-    def test_a_configuration_that_contradicts_itself_is_told(self) -> None:
-        assert self.told({}, {"norm_num_groups": 4}) != ()
+    def test_a_configuration_that_contradicts_itself_is_reported(self) -> None:
+        assert self.warnings({}, {"norm_num_groups": 4}) != ()

@@ -44,7 +44,7 @@ PATIENCE_S = 120
 
 @two_cores
 class TestReplicas:
-    def test_their_host_calls_are_told_as_they_come_and_their_figures_together(self) -> None:
+    def test_their_host_calls_are_reported_live_and_their_metrics_together(self) -> None:
         argv = [sys.executable, "run_benchmark.py", *GENERATED, *TWO, "--iterations", "5", "--threads", "1"]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         for number in (1, 2):
@@ -100,7 +100,7 @@ class TestReplicas:
         assert np.array_equal(first, whole[0::2])
         assert np.array_equal(second, whole[1::2])
 
-    def test_what_all_refuse_is_told_once_and_as_one_replica_would(self, driver, tmp_path: Path) -> None:
+    def test_what_all_refuse_is_reported_once_and_as_one_replica_would(self, driver, tmp_path: Path) -> None:
         weights = tmp_path / "weights.pth"
         weights.write_bytes(b"no checkpoint")
         argv = [*GENERATED, "--no-random-weights", "--weights", str(weights)]
@@ -126,7 +126,7 @@ class TestEnds:
             replicas[1].send_signal(signal.SIGSEGV)
             _, err = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 1
-            crash = r"torch \S+ ended with signal 11 while running; try --backend openvino, and report it"
+            crash = r"torch \S+ ended with signal 11 while running; try --backend openvino, and report this"
             assert re.search(rf"^error: replica [12]/2: {crash}$", err, re.MULTILINE)
             assert all_gone(replicas)
 
@@ -207,7 +207,7 @@ class TestPipeline:
         assert "2 replicas, each with 2 stages, 2 threads" in out
 
     @two_cores
-    def test_an_unknown_layer_tells_the_near_names_and_how_to_list_them(self, driver) -> None:
+    def test_an_unknown_layer_reports_the_near_names_and_how_to_list_them(self, driver) -> None:
         code, _, err = driver(*GENERATED, "--pipeline-splits", "block/2")
         assert code == 2
         assert re.search(
@@ -245,7 +245,7 @@ class TestRefusals:
         assert complaint in err
 
     @two_cores
-    def test_compile_only_compiles_one_copy_and_says_so(self, driver) -> None:
+    def test_compile_only_compiles_one_copy_and_reports_it(self, driver) -> None:
         code, out, err = driver(*GENERATED, *TWO, "--compile-only")
         assert code == 0
         assert "no effect with --compile-only (one copy is compiled): --replicas 2" in err

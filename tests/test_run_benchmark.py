@@ -75,7 +75,9 @@ class TestData:
         assert figure(out, "samples") == "12"
         assert figure(out, "latency_samples") == "6"
 
-    def test_top1_is_told_for_labelled_photographs_and_real_weights(self, driver, photographs: Path) -> None:
+    def test_top1_is_reported_for_labelled_photographs_and_real_weights(
+        self, driver, photographs: Path
+    ) -> None:
         argv = ["--model", "efficientnet-lite0", "--images", str(photographs), "--micro-batch-size", "20"]
         code, out, _ = driver(
             *argv,
@@ -125,7 +127,7 @@ class TestSettings:
         assert figure(out, "device_iterations") == "8"  # the override's; the configuration has 128
         assert "no effect on cpu (IPU only): --half-partial, --enable-fast-groupnorm" in err
 
-    def test_help_is_grouped_and_tells_units(self, driver) -> None:
+    def test_help_is_grouped_and_names_units(self, driver) -> None:
         code, out, _ = driver("--help")
         assert code == 0
         assert "backend and engine:" in out
@@ -160,7 +162,7 @@ class TestRefusals:
         assert complaint in err
         assert "throughput:" not in out
 
-    def test_an_empty_folder_of_images_says_how_to_get_some(self, driver, tmp_path: Path) -> None:
+    def test_an_empty_folder_of_images_reports_how_to_get_some(self, driver, tmp_path: Path) -> None:
         code, _, err = driver("--images", str(tmp_path))
         assert code == 2
         assert "datasets/get_images.sh" in err
@@ -190,7 +192,7 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("micro_batch_size", "needed"), [("10000000", "5607.6 GiB"), ("12500", "7.0 GiB")]
     )
-    def test_a_lack_of_memory_says_how_much_is_needed_and_ends_with_1(
+    def test_a_lack_of_memory_reports_how_much_is_needed_and_ends_with_1(
         self, micro_batch_size: str, needed: str
     ) -> None:
         """More than is free, and more than a limit on the process allows."""
@@ -205,7 +207,7 @@ class TestRefusals:
         assert "Traceback" not in done.stderr
 
     @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
-    def test_what_a_configuration_needs_is_told_whichever_engine_ran_out_of_memory(
+    def test_what_a_configuration_needs_is_reported_whichever_engine_ran_out_of_memory(
         self, backend: str
     ) -> None:
         """A micro-batch of which the pixels fit, and what the layers hand on does not."""
@@ -304,7 +306,7 @@ class TestProcess:
         assert process.wait(timeout=60) == 1
         assert [line for line in process.stderr.read().splitlines() if not line.startswith("warning: ")] == []
 
-    def test_output_that_cannot_be_written_is_told(self) -> None:
+    def test_output_that_cannot_be_written_is_reported(self) -> None:
         with Path("/dev/full").open("w") as full:
             done = subprocess.run([*self.command], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 1

@@ -19,7 +19,7 @@ def test_eight_bit_synthetic_data_runs_and_is_profiled_kernel_by_kernel(driver, 
     flags = ["--data", "synthetic", "--eight-bit-io", "--profile", "--profile-path", str(tmp_path)]
     code, out, err = driver(*SHORT, *flags)
     assert code == 0, err
-    report, line, table = out.partition("\nProfile of 10 micro-batches in host calls of their own")
+    report, line, table = out.partition("\nProfile of 10 micro-batches in separate host calls")
     assert line
     assert figure(report, "backend").startswith("torch-compile ")
     assert figure(report, "backend_requested") == "torch-compile"

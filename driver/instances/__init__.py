@@ -1,1 +1,1 @@
-"""Runs of many processes: who started them, how they find each other, talk, and end together."""
+"""Runs of many processes: launchers, rendezvous, communication and failure detection."""

@@ -1,4 +1,4 @@
-"""The cores of a host, shared by the instances on it."""
+"""Shares the cores of a host between the instances on it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from measurement.machine import core_shares, cores_in_use
 
 @dataclass(frozen=True)
 class Place:
-    """Where an instance runs, and the cores that its launcher lets it use."""
+    """The host of an instance, and the cores that its launcher allows."""
 
     host: str
     cores: tuple[int, ...]
@@ -27,15 +27,15 @@ def place() -> Place:
 
 
 def host_name() -> str:
-    """A name that processes share if and only if they share cores, be it from two containers."""
+    """A name that processes share if and only if they share cores, even from different containers."""
     boot_id = Path("/proc/sys/kernel/random/boot_id")
     return boot_id.read_text().strip() if boot_id.exists() else platform.node()
 
 
 def own_cores(places: Sequence[Place], index: int) -> tuple[int, ...]:
-    """The cores for instance `index`: all that its launcher bound it to, shared with those bound to the same.
+    """The cores for instance `index`: its share of those that its launcher bound it and others to.
 
-    Raises `LaunchError` where there are fewer cores than instances.
+    Raises `LaunchError` if there are fewer cores than instances.
     """
     mine = places[index]
     sharers = [
@@ -44,28 +44,28 @@ def own_cores(places: Sequence[Place], index: int) -> tuple[int, ...]:
     if len(sharers) > len(mine.cores):
         raise LaunchError(
             f"{len(sharers)} instances share {len(mine.cores)} cores of this host, and each needs one of its own: "
-            f"start {len(mine.cores)} or fewer, or on more hosts"
+            f"start {len(mine.cores)} or fewer, or use more hosts"
         )
     return core_shares(mine.cores, len(sharers))[sharers.index(index)]
 
 
 def remarks(places: Sequence[Place]) -> tuple[str, ...]:
-    """Warnings about cores that instances leave idle or have in common with others, on any host."""
+    """Warnings about cores that stay idle, and about overlapping sets of cores, on any host."""
     alike = Counter((place.host, frozenset(place.cores)) for place in places)
     lines = [
-        f"{sharers} instances share {len(cores)} cores evenly, so {idle} of them stay{'s' * (idle == 1)} idle"
+        f"{sharers} instances share {len(cores)} cores equally, so {idle} of them stay{'s' * (idle == 1)} idle"
         for (_, cores), sharers in alike.items()
         if (idle := len(cores) % sharers)
     ]
     if any(host == other and cores & more for (host, cores), (other, more) in combinations(alike, 2)):
         lines.append(
             "the launcher bound instances to overlapping sets of cores, so they disturb each other: "
-            "have it bind none, or each to cores of its own"
+            "disable binding, or bind each to cores of its own"
         )
     return tuple(dict.fromkeys(lines))
 
 
 def use_only(cores: Sequence[int]) -> None:
-    """Binds this thread, and those that it starts from now on."""
+    """Binds this thread, and the threads that it starts later, to these cores."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, cores)

@@ -1,9 +1,9 @@
-"""The errors of runs of many processes that the driver turns into exit codes."""
+"""The errors of runs of many processes, which the driver maps to exit codes."""
 
 
 class LaunchError(ValueError):
-    """An environment that a run of many processes cannot start from; the message names the variable and the remedy."""
+    """An environment in which a run of many processes cannot start; the message names the variable and the remedy."""
 
 
 class InstanceLost(RuntimeError):
-    """An instance that did not join, or that ended before its time; the message names it."""
+    """An instance that did not join, or that ended prematurely; the message names it."""

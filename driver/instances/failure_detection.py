@@ -21,7 +21,7 @@ import torch
 import torch.distributed as dist
 
 GRACE_S = 3.0
-"""How long an instance may take to find the error of another one by itself: its own message is better."""
+"""How long an instance may take to report the error of another one itself: its own message is better."""
 
 SEND_TIMEOUT = timedelta(seconds=2)
 MESSAGE_BYTES = 4096
@@ -33,14 +33,14 @@ SILENT_HOST = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 25_000),
 )
-"""The kernel gives up a host that lost its power or network after 25 s, with data under way (ms) or without (s)."""
+"""The kernel gives up on a host without power or network after 25 s, with data in flight (ms) or without (s)."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """One thread per other instance, which ends this process if that instance ends before its time.
+    """One thread per other instance, which ends this process if that instance ends prematurely.
 
-    `names`: how messages name each instance. Needs torch.distributed's default process group.
+    `names`: the names of the instances in messages. Needs torch.distributed's default process group.
     """
 
     index: int
@@ -48,7 +48,7 @@ class Watch:
     threads: list[threading.Thread] = field(default_factory=list)
     leaving: threading.Event = field(default_factory=threading.Event)
     last_message: threading.Lock = field(default_factory=threading.Lock)
-    """Held by the thread that sends it, and never released."""
+    """Held by the thread that sends the last message, and never released."""
 
     @staticmethod
     def start(index: int, names: Sequence[str]) -> Watch:
@@ -60,7 +60,7 @@ class Watch:
         return watch
 
     def leave(self, error: str = "", code: int = 1) -> None:
-        """Ends the watch, with the error that ends this instance if there is one. To be called by all instances."""
+        """Ends the watch, and sends the error that ends this instance, if any. To be called by all instances."""
         self.leaving.set()
         self.last_message.acquire()
         self._send(f"{code} {self.names[self.index]} aborted: {error}" if error else "")
@@ -89,7 +89,7 @@ class Watch:
             self._stop(error, int(code))
 
     def _stop(self, error: str, code: int) -> None:
-        """The others are sent the error too: they could take the end of this process for its cause."""
+        """Forwards the error to the others, which could otherwise mistake the end of this process for the cause."""
         if self.last_message.acquire(blocking=False):
             self._send(f"{code} {error}")
             stop_process(error, code)
@@ -105,13 +105,13 @@ class Watch:
 
 def stop_process(error: str, code: int) -> None:
     """Ends this process from any thread: an engine may not react for minutes."""
-    sys.stderr.write(f"error: {error}\n")  # as one piece, whoever else writes
+    sys.stderr.write(f"error: {error}\n")  # in one call, as other processes write too
     sys.stderr.flush()
     os._exit(code)
 
 
 def notice_silent_hosts() -> None:
-    """Has the kernel close this process's connections to hosts that do not answer any more."""
+    """Makes the kernel close this process's connections to hosts that no longer respond."""
     for connection in psutil.Process().net_connections("tcp"):
         if connection.status == psutil.CONN_ESTABLISHED:
             with socket.socket(fileno=os.dup(connection.fd)) as own:

@@ -1,6 +1,6 @@
-"""Instances that torchrun, mpirun, srun or a person started, over torch.distributed's gloo.
+"""Instances started by torchrun, mpirun, srun or by hand, connected by torch.distributed's gloo.
 
-Gloo's own thread wakes up 100 times a second, during host calls too; that is about 0.2 % of one core.
+Gloo's own thread wakes up 100 times per second, during host calls too; that is about 0.2% of one core.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from driver.instances.rendezvous import all_joined, open_store
 T = TypeVar("T")
 
 AS_LONG_AS_IT_TAKES = timedelta(days=7)
-"""The watch ends a wait for an instance that is gone; one that compiles for an hour is waited for."""
+"""The watch ends a wait for an instance that is gone; an instance may compile for an hour."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class GlooGroup:
 
     @staticmethod
     def join(launch: Launch, timeout_s: float) -> GlooGroup:
-        """The group of this process, which from here on uses its share of the host's cores alone."""
+        """The group of this process, which from here on uses only its share of the host's cores."""
         watch = _connected(launch, timeout_s)
         try:
             places = _gathered(cores.place(), launch.count)
@@ -77,14 +77,14 @@ class GlooGroup:
 
     @cached_property
     def _reached(self) -> dist.Work:
-        """A barrier that this instance passes without waiting there."""
+        """A barrier that this instance enters without waiting."""
         return dist.barrier(async_op=True)
 
     def close(self, error: BaseException | None = None) -> None:
         if error is not None:
             _abort(self.watch, error)
             return
-        self.barrier()  # The store is instance 0's, so none may need it any more.
+        self.barrier()  # instance 0 serves the store until no instance needs it
         self.watch.leave()
         dist.destroy_process_group()
 
@@ -120,7 +120,7 @@ def _gathered(value: T, count: int) -> list[T]:
 
 @contextmanager
 def _watch_reports_first() -> Iterator[None]:
-    """A collective notices that a connection broke; the watch also knows whose, and ends this process."""
+    """Gives the watch time to end this process: a collective notices a broken connection, the watch knows whose."""
     try:
         yield
     except RuntimeError as error:

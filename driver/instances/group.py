@@ -1,4 +1,4 @@
-"""The instances of a run, as the driver sees them: one interface, whoever started them."""
+"""The instances of a run: one interface for all launchers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from driver.instances.launch import detect, under_poprun
 T = TypeVar("T")
 
 JOIN_TIMEOUT_S = 25.0
-"""Instances that are started together load torch and join in seconds; models are built later."""
+"""Instances load torch and join within seconds of each other; models are built later."""
 
 
 class Group(Protocol):
@@ -36,16 +36,16 @@ class Group(Protocol):
         """Warnings about how the instances were started."""
 
     def gather(self, value: T) -> list[T]:
-        """Everyone's `value`, which must be picklable, in the order of their indices, at every instance."""
+        """The picklable `value` of each instance, in the order of their indices, at all instances."""
 
     def barrier(self) -> None:
         """Returns when all have called it."""
 
     def all_reached(self) -> bool:
-        """Reports to the others that this instance has its figures. Whether all have theirs."""
+        """Reports that this instance has completed its measurement. Returns whether all have."""
 
     def close(self, error: BaseException | None = None) -> None:
-        """Leaves the others: after the last `gather`, or because of an `error`, which is sent to them."""
+        """Leaves the group: after the last `gather`, or because of an `error`, which is sent to the others."""
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ class Alone:
 
 
 def line_prefix(group: Group) -> str:
-    """What stands before the lines of each host call; nothing in an ordinary run."""
+    """The prefix of the lines of each host call; empty in an ordinary run."""
     return f"[instance{group.index + 1}/{group.count}] " if group.count > 1 else ""
 
 
 @contextmanager
 def joined(environment: Mapping[str, str]) -> Iterator[Group]:
-    """The group that this process belongs to, joined; left at the end, with the error if there is one.
+    """Joins the group of this process, and leaves it at the end, with the error if there is one.
 
-    Raises `LaunchError` for an environment that cannot work, `InstanceLost` where others do not come.
+    Raises `LaunchError` for an environment that cannot work, `InstanceLost` if others do not join.
     """
     group = _join(environment)
     try:
@@ -102,7 +102,7 @@ def _join(environment: Mapping[str, str]) -> Group:
     launch = detect(environment)
     if launch is None:
         return Alone()
-    # torch reads it when it is imported, and would log each time-out that becomes an error message here.
+    # torch reads it at import, and would log each timeout that becomes an error message here.
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from driver.instances.gloo import GlooGroup
 
@@ -110,11 +110,11 @@ def _join(environment: Mapping[str, str]) -> Group:
 
 
 def _popdist_is_asked(environment: Mapping[str, str]) -> bool:
-    """popdist alone knows its environment for certain; poprun starts processes by way of Open MPI."""
+    """Whether to ask popdist, which alone knows its environment: poprun starts processes through Open MPI."""
     installed = importlib.util.find_spec("popdist") is not None
     if under_poprun(environment) and not installed:
         raise LaunchError(
-            "poprun started this process (POPDIST_… is set), and there is no popdist to import: enable the Poplar SDK "
+            "poprun started this process (POPDIST_… is set), but popdist is not installed: enable the Poplar SDK "
             "(source SDK/enable) for IPUs; on the CPU use torchrun, mpirun or srun instead of poprun"
         )
     return installed and (under_poprun(environment) or "OMPI_COMM_WORLD_RANK" in environment)

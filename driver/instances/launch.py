@@ -1,4 +1,4 @@
-"""Which launcher started this process as one of many: read from the environment alone."""
+"""Detects, from the environment, the launcher that started this process as one of many."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from driver.instances.errors import LaunchError
 
 LOOPBACK = "127.0.0.1"
 DERIVED_PORTS = range(20_000, 30_000)
-"""Below the range from which Linux and others take ports for outgoing connections."""
+"""Below the range of ephemeral ports of Linux and other systems."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """This process among `count`, `index` counted from 0.
+    """This process among `count`, with `index` from 0.
 
-    `one_host`: all of them are known to run on this host. `job`: a name that all of them, and no others,
-    share; empty where the launcher gives none. `address`, `port`: where instance 0 is found.
-    `launcher_store`: the launcher itself serves a torch.distributed store there.
+    `one_host`: all are known to run on this host. `job`: a name that only they share; empty if the launcher gives none.
+    `address`, `port`: of instance 0. `launcher_store`: the launcher itself serves a torch.distributed store there.
     """
 
     launcher: str
@@ -34,17 +33,17 @@ class Launch:
 
 
 def detect(environment: Mapping[str, str]) -> Launch | None:
-    """The launch that `environment` describes; None for an ordinary run, and so for one process among one.
+    """The launch that `environment` describes; None for an ordinary run, and for a single process.
 
-    RANK and WORLD_SIZE, which torchrun and people set, beat what mpirun or srun set around them.
-    Raises `LaunchError` where the variables contradict each other or are no numbers.
+    RANK and WORLD_SIZE, set by torchrun or by hand, override the variables of mpirun or srun around them.
+    Raises `LaunchError` if the variables contradict each other or are not numbers.
     """
     launch = _torch(environment) or _open_mpi(environment) or _slurm(environment)
     return launch if launch and launch.count > 1 else None
 
 
 def under_poprun(environment: Mapping[str, str]) -> bool:
-    """Whether poprun started this process. popdist alone knows who and how many there are."""
+    """Whether poprun started this process. Only popdist knows its index and the count."""
     return any(name.startswith("POPDIST_") for name in environment)
 
 
@@ -105,7 +104,7 @@ def _open_mpi(environment: Mapping[str, str]) -> Launch | None:
 
 
 def _slurm(environment: Mapping[str, str]) -> Launch | None:
-    # The shells of sbatch and salloc have SLURM_PROCID and SLURM_NTASKS too, and are one process.
+    # The shells of sbatch and salloc also have SLURM_PROCID and SLURM_NTASKS, but are one process.
     if not _in_slurm_step(environment):
         return None
     tasks = "SLURM_STEP_NUM_TASKS" if "SLURM_STEP_NUM_TASKS" in environment else "SLURM_NTASKS"
@@ -136,7 +135,7 @@ def _reachable(
 
 
 def derived_port(job: str) -> int:
-    """A port that every process of `job` derives alike."""
+    """A port that all processes of `job` derive from its name."""
     digest = int.from_bytes(hashlib.sha256(job.encode()).digest()[:8], "big")
     return DERIVED_PORTS[digest % len(DERIVED_PORTS)]
 

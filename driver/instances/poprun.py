@@ -1,4 +1,4 @@
-"""Instances that poprun started, over popdist and Horovod of the Poplar SDK."""
+"""Instances started by poprun, connected by popdist and Horovod of the Poplar SDK."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class PopdistGroup:
-    """poprun binds the instances to cores itself, and ends all of them where one dies."""
+    """poprun itself binds the instances to cores, and ends all of them if one dies."""
 
     index: int
     count: int
@@ -29,16 +29,16 @@ class PopdistGroup:
     def join(certain: bool) -> PopdistGroup | None:
         """The group of this process; None where poprun did not start it, according to popdist.
 
-        Raises `LaunchError` where popdist does not import, and it is `certain` that it is needed.
+        Raises `LaunchError` if popdist cannot be imported and it is `certain` that it is needed.
         """
         try:
             import horovod.torch as hvd
-            import popdist  # noqa: F401 - says why, where it cannot be imported
+            import popdist  # noqa: F401 - its error is the reason in the message
         except (ImportError, AssertionError, OSError) as error:
             if not certain:
                 return None
             raise LaunchError(
-                f"poprun started this process, and popdist and horovod.torch do not import ({error}): enable the "
+                f"poprun started this process, but popdist and horovod.torch cannot be imported ({error}): enable the "
                 "Poplar SDK (source SDK/enable) and use its torch; on the CPU use torchrun, mpirun or srun"
             ) from error
         instance = poprun_instance()
@@ -60,7 +60,7 @@ class PopdistGroup:
         self.horovod.allreduce(torch.zeros(1), op=self.horovod.Sum)
 
     def all_reached(self) -> bool:
-        """Always: instances on IPUs of their own do not speed up where another one ends."""
+        """Always: instances on separate IPUs do not speed up when another one ends."""
         return True
 
     def close(self, error: BaseException | None = None) -> None:
@@ -68,7 +68,7 @@ class PopdistGroup:
 
 
 def _gathered(horovod: Any, index: int, value: T) -> list[T]:
-    """Objects travel as bytes. Horovod joins tensors of different lengths along the first dimension."""
+    """Gathers pickled objects. Horovod joins tensors of different lengths along the first dimension."""
     import torch
 
     content = torch.frombuffer(bytearray(pickle.dumps((index, value))), dtype=torch.uint8)

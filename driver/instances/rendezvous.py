@@ -1,4 +1,4 @@
-"""Where the instances meet first: a torch.distributed store, which instance 0 or the launcher serves."""
+"""The rendezvous of the instances: a torch.distributed store, served by instance 0 or by the launcher."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from driver.instances.launch import LOOPBACK, Launch
 
 
 def open_store(launch: Launch, until_s: float) -> dist.Store:
-    """The store, waited for until `until_s` by time.monotonic().
+    """Connects to the store, until `until_s` by time.monotonic().
 
-    Raises `LaunchError` where instance 0 cannot serve it at the port that was asked for, or its host does not exist;
-    `InstanceLost` where it does not come up.
+    Raises:
+        LaunchError: Instance 0 cannot serve it at the requested port, or its host does not exist.
+        InstanceLost: The store does not come up.
     """
     store = _served(launch) if launch.index == 0 and not launch.launcher_store else _reached(launch, until_s)
-    # torchrun's store outlives an attempt of its, and its keys with it.
+    # torchrun's store and its keys outlive a restart of the instances.
     return dist.PrefixStore(f"run_benchmark {launch.job}", store)
 
 
 def all_joined(store: dist.Store, launch: Launch, until_s: float) -> list[str]:
-    """The names of all instances, as soon as all are there, for messages.
+    """Waits for all instances, and returns their names, for messages.
 
-    Raises `InstanceLost`, at all that are there, for those that are not by `until_s`.
+    Raises `InstanceLost`, at all that have joined, for those that have not by `until_s`.
     """
     keys = [f"joined {index}" for index in range(launch.count)]
     store.set(keys[launch.index], f"process {os.getpid()} on {socket.gethostname()}")
@@ -50,13 +51,13 @@ def all_joined(store: dist.Store, launch: Launch, until_s: float) -> list[str]:
                 store.wait([f"read {n}" for n in present], timedelta(seconds=GRACE_S))
     except dist.DistError as error:
         reason = str(error).partition("\n")[0]
-        raise InstanceLost(f"{_name(0, launch)} ended, or cannot be reached any more ({reason})") from error
+        raise InstanceLost(f"{_name(0, launch)} ended, or is no longer reachable ({reason})") from error
     names = ", ".join(_name(n, launch) for n in missing)
     raise InstanceLost(f"{names} did not join in time: ended, or never started")
 
 
 def _served(launch: Launch) -> dist.Store:
-    """The store of this process; on one host, other hosts cannot reach it."""
+    """The store that this process serves; on the loopback interface if all run on one host."""
     try:
         listening = socket.create_server((LOOPBACK, launch.port)).detach() if launch.one_host else None
         return dist.TCPStore(

@@ -1,4 +1,4 @@
-"""What a run of many processes does not support: refused by all of them, before anything costly is done."""
+"""Refuses what a run of many processes does not support, before anything costly is done."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 
-def refuse_what_cannot_be_shared(settings: Settings, group: Group) -> None:
-    """Raises `SettingsError`; an ordinary run passes. To be called by all instances."""
+def refuse_unsupported(settings: Settings, group: Group) -> None:
+    """Raises `SettingsError` for unsupported settings of several instances. To be called by all instances."""
     if group.count == 1:
         return
     everyones = group.gather(settings)
@@ -27,11 +27,11 @@ def refuse_what_cannot_be_shared(settings: Settings, group: Group) -> None:
                 )
     if settings.device == "cuda":
         raise SettingsError(
-            f"--device cuda in {group.count} instances: several instances are supported on the CPU only; give "
+            f"--device cuda in {group.count} instances: several instances are not supported on CUDA; give "
             "--device cpu, or leave the launcher out"
         )
     if settings.device == "cpu" and settings.profile:
         raise SettingsError(
-            f"--profile in {group.count} instances: their profiles would include how they disturb each other; "
+            f"--profile in {group.count} instances: instances would disturb each other's profiles; "
             "leave the launcher out, or --profile"
         )

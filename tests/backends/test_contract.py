@@ -76,7 +76,7 @@ def test_synthetic_data_stays_on_the_device(
     np.testing.assert_allclose(outputs, np.broadcast_to(expected, outputs.shape), rtol=1e-4, atol=1e-5)
 
 
-def test_the_precision_really_used_is_told(backend: str, compiled: CompileFixture) -> None:
+def test_the_precision_really_used_is_reported(backend: str, compiled: CompileFixture) -> None:
     assert compiled(backend, precision="32.32").executable.effective.dtype == "float32"
     uses_bfloat16 = has_native_bfloat16() and backend != "onnxruntime"
     effective = compiled(backend, precision="16.16").executable.effective

@@ -1,4 +1,4 @@
-"""What the engines are told on CUDA; it takes no device to see it."""
+"""The settings that the engines get on CUDA; no device is needed to check them."""
 
 from collections.abc import Iterator
 
@@ -20,7 +20,7 @@ def settings_of(engine: str, device: str, precision: str) -> Settings:
     return resolve({"data": "generated", "precision": precision}, None, device, engine)[0]
 
 
-class Told(Exception):
+class Captured(Exception):
     """What was seen where the model would have gone to the device."""
 
 
@@ -42,9 +42,9 @@ class TestTorch:
     ) -> None:
         class Model(nn.Module):
             def to(self, *_: object, **__: object) -> "Model":
-                raise Told(torch.backends.cudnn.allow_tf32)
+                raise Captured(torch.backends.cudnn.allow_tf32)
 
-        with pytest.raises(Told) as placed:
+        with pytest.raises(Captured) as placed:
             registry.load(engine, "cuda").compile(Model(), PIXELS, settings_of(engine, "cuda", precision))
         assert placed.value.args == (allowed,)
 
@@ -71,14 +71,14 @@ class TestTorch:
         ("cpu", "32.32", ("CPUExecutionProvider", {})),
     ],
 )
-def test_onnx_runtime_is_told_to_leave_tf32_for_float32(
+def test_onnx_runtime_is_configured_without_tf32_for_float32(
     device: str, precision: str, provider: tuple[str, dict[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def session(*_: object, providers: object) -> None:
-        raise Told(providers)
+        raise Captured(providers)
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", session)
     settings = settings_of("onnxruntime", device, precision)
-    with pytest.raises(Told) as opened:
+    with pytest.raises(Captured) as opened:
         OnnxRuntimeBackend(device).restore({ONNX_FILE: b""}, nn.Identity, PIXELS, settings)
     assert opened.value.args == ([provider],)

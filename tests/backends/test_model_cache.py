@@ -68,7 +68,7 @@ class TestFolder:
             assert found.artefact == entry.artefact
 
     @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 nothing", b"not ours at all" * 1000])
-    def test_a_foreign_file_is_told_from_ours(self, content: bytes, tmp_path: Path) -> None:
+    def test_a_foreign_file_is_distinguished_from_ours(self, content: bytes, tmp_path: Path) -> None:
         cache = ModelCache(tmp_path)
         cache.path(NAME, KEY).write_bytes(content)
         with pytest.raises(UnusableEntry):
@@ -78,7 +78,7 @@ class TestFolder:
         cache, other = ModelCache(tmp_path), KEY[:-1] + "0"
         cache.write(NAME, other, Entry({}, ()))
         assert cache.path(NAME, other) == cache.path(NAME, KEY)  # the name holds the beginning of the key
-        with pytest.raises(UnusableEntry, match="belongs to something else"):
+        with pytest.raises(UnusableEntry, match="belongs to another model or format"):
             cache.read(NAME, KEY)
 
     @pytest.mark.processes
@@ -258,9 +258,9 @@ class TestCompilation:
         cache.folder.rmdir()
         found = self.compiled(small_model, settings(), cache)
         assert found.model_cache == "miss"
-        assert "could not be kept in --model-cache-path" in found.warnings[-1]
+        assert "could not be cached in --model-cache-path" in found.warnings[-1]
 
-    def test_an_engine_that_exports_nothing_says_that_the_cache_has_no_effect(
+    def test_an_engine_that_exports_nothing_reports_that_the_cache_has_no_effect(
         self, small_model: nn.Module, tmp_path: Path
     ) -> None:
         found = self.compiled(small_model, settings("torch"), open_cache(tmp_path))

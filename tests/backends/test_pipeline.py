@@ -1,4 +1,4 @@
-"""A model in stages computes what the whole model computes, and its stages really run side by side."""
+"""A model in stages computes what the whole model computes, and its stages run concurrently."""
 
 import copy
 import threading
@@ -144,7 +144,7 @@ class TestOutputs:
 
 class TestEffect:
     @pytest.mark.engine
-    def test_settings_of_every_stage_are_told(
+    def test_settings_of_every_stage_are_reported(
         self, backend: str, model: nn.Module, splits: list[str]
     ) -> None:
         with pipeline(backend, model, splits, random_pixels()[0]) as executable:
@@ -166,7 +166,7 @@ class TestEffect:
 
 
 class FakeBackend:
-    """Stages that pass their input on and tell `observe(stage, micro_batch, begins)` what they do."""
+    """Stages that pass their input on and report to `observe(stage, micro_batch, begins)`."""
 
     name, device_kind = "fake", "cpu"
 
@@ -287,7 +287,7 @@ class TestFailures:
             def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, int]:
                 return pixels, pixels.shape[0]
 
-        with pytest.raises(BackendError, match="--pipeline-splits second: a value that is no tensor"):
+        with pytest.raises(BackendError, match="--pipeline-splits second: a value that is not a tensor"):
             compile_pipeline(
                 FakeBackend(lambda *_: None),
                 [Counts(), nn.Identity()],

@@ -59,7 +59,7 @@ def test_photographs_are_turned_upright_by_their_exif_orientation(
     assert np.abs(pixels - as_pillow_decodes(path)).max() <= 1
 
 
-def test_a_name_that_tells_another_format_does_not_matter(saved: Callable[..., Path]) -> None:
+def test_a_name_that_suggests_another_format_does_not_matter(saved: Callable[..., Path]) -> None:
     png = saved("really.png")
     jpg = png.rename(png.with_suffix(".jpg"))
     assert decode_rgb(jpg).shape == (3, 300, 451)

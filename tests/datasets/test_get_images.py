@@ -126,7 +126,7 @@ def test_it_fills_the_checkout_from_wherever_it_is_called(tmp_path: Path) -> Non
     first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
     assert first.returncode == 0, first.stderr
     assert len(list((checkout / "data" / "images").glob("*.jpg"))) >= 12
-    python.unlink()  # What is there already is told without Python.
+    python.unlink()  # Images that are already present are reported without Python.
     second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
     assert (second.returncode, "there already" in second.stdout) == (0, True)
 
@@ -280,7 +280,7 @@ def test_a_damaged_archive_leaves_nothing_behind(own: Path, tmp_path: Path) -> N
 
 def test_a_source_that_is_missing_or_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for source, complaint in (("none", "no such folder"), ("empty", "holds no image files")):
+    for source, complaint in (("none", "no such folder"), ("empty", "contains no image files")):
         done = get_images("--from", tmp_path / source, "--to", tmp_path / "mine")
         assert done.returncode == 2
         assert complaint in done.stderr
@@ -294,13 +294,13 @@ def test_other_images_in_the_folder_are_never_overwritten(own: Path, tmp_path: P
     (tmp_path / "other" / "x.jpg").write_bytes((own / "a.jpg").read_bytes())
     done = get_images("--from", tmp_path / "other", "--to", tmp_path / "mine")
     assert done.returncode == 2
-    assert "filled already" in done.stderr
+    assert "already contains images" in done.stderr
     assert "--to" in done.stderr
     assert get_images("--to", tmp_path / "mine").returncode == 0
     assert contents(tmp_path / "mine") == before
 
 
-def test_help_tells_the_options() -> None:
+def test_help_lists_the_options() -> None:
     done = get_images("--help")
     assert done.returncode == 0
     assert "--from" in done.stdout

@@ -121,7 +121,7 @@ def test_labels_of_files_that_are_not_there_are_warned_of(few: Path) -> None:
     [
         ("file,index,name\na.jpg,cat,cat\n", r"labels\.csv:2: index 'cat' is not a class number"),
         ("file,index,name\na.jpg,1,x\nb.jpg,-3,x\n", r"labels\.csv:3: index '-3'"),
-        ("file,index,name\na.jpg,1,x\na.jpg,2,y\n", r"labels\.csv:3: a\.jpg has a line already"),
+        ("file,index,name\na.jpg,1,x\na.jpg,2,y\n", r"labels\.csv:3: duplicate line for a\.jpg"),
         ("a.jpg,1,x\n", r"labels\.csv:1: no column file and index: the first line must be file,index,name"),
         ("", r"labels\.csv:1: no column"),
     ],

@@ -252,7 +252,7 @@ def test_close_wakes_a_caller_that_waits(images: ImageSet, monkeypatch: pytest.M
     waiting.join(30)
     go_on.set()
     closing.join(30)
-    assert outcome == ["next() was called on a source of images that is closed"]
+    assert outcome == ["next() was called on a closed source of images"]
     assert not closing.is_alive()
 
 
@@ -303,7 +303,7 @@ def test_what_cannot_fit_into_the_memory_is_refused_with_its_size_and_the_flag(
 ) -> None:
     monkeypatch.setattr(datasets.host_batch, "_available_bytes", lambda: 3 * 2**30)
     options: dict[str, Any] = {"image_size": 1000, "micro_batch_size": 2000}
-    with pytest.raises(DataError, match=rf"need [\d.]+ GiB of memory and 3\.0 GiB are free.*{flag}"):
+    with pytest.raises(DataError, match=rf"need [\d.]+ GiB of memory, and 3\.0 GiB are free.*{flag}"):
         make(images, options)
 
 

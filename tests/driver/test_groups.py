@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from driver.instances.group import Alone, line_prefix
 from driver.instances.poprun import _gathered
-from driver.instances.unsupported import refuse_what_cannot_be_shared
+from driver.instances.unsupported import refuse_unsupported
 from measurement.errors import SettingsError
 from measurement.settings import resolve
 
 
 @dataclass(frozen=True)
 class Two(Alone):
-    """A group whose other instance says `others`, or else the same as this one."""
+    """A group whose other instance gathers `others`, or else the same as this one."""
 
     count: int = 2
     others: Any = None
@@ -43,17 +43,17 @@ def test_what_cannot_be_shared_is_refused_with_its_remedy(
     device: str, flags: dict[str, object], words: str
 ) -> None:
     with pytest.raises(SettingsError, match=words):
-        refuse_what_cannot_be_shared(chosen(device, **flags), Two())
-    refuse_what_cannot_be_shared(chosen(device, **flags), Alone())
+        refuse_unsupported(chosen(device, **flags), Two())
+    refuse_unsupported(chosen(device, **flags), Alone())
 
 
 def test_instances_that_do_not_do_the_same_are_refused() -> None:
     others = chosen(micro_batch_size=4)
     with pytest.raises(SettingsError, match="micro_batch_size: 2 and 4"):
-        refuse_what_cannot_be_shared(chosen(micro_batch_size=2), Two(others=others))
+        refuse_unsupported(chosen(micro_batch_size=2), Two(others=others))
 
 
-def test_lines_say_whose_they_are_only_where_there_are_several() -> None:
+def test_lines_name_their_instance_only_if_there_are_several() -> None:
     assert line_prefix(Two(index=1)) == "[instance2/2] "
     assert line_prefix(Alone()) == ""
 

@@ -105,7 +105,7 @@ class TestOrdinaryRuns:
             {"SLURM_JOB_ID": "77", "SLURM_NTASKS": "8"},  # salloc's shell
             # salloc's shell as a step of its own
             {**SBATCH_SHELL, "SLURM_STEP_ID": "4294967290", "SLURM_STEP_NUM_TASKS": "1"},
-            # one process of a job of several, which is told that it is alone
+            # one process of a job of several, whose environment describes a single process
             {**SRUN, "RANK": "0", "WORLD_SIZE": "1"},
         ],
     )

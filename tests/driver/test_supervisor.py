@@ -168,7 +168,7 @@ def test_a_crash_names_engine_version_signal_phase_and_what_to_do() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         f"error: openvino {engine_version('openvino')} ended with signal 11 while compiling; "
-        "try --backend onnxruntime, and report it\n"
+        "try --backend onnxruntime, and report this\n"
     )
 
 
@@ -230,11 +230,11 @@ class TestCrashesOfTheDriver:
         assert again.returncode == 0
         assert "backend: onnxruntime" in again.stdout
         assert "warning: --backend auto: openvino" in again.stderr
-        assert "--backend openvino tries it again" in again.stderr
+        assert "--backend openvino retries it" in again.stderr
 
         other = ["--model", "timm/test_resnet.r160_in1k", "--compile-only"]
         other_model = self.run(["--device", "cpu", *other], cache)
-        assert "passed over" not in other_model.stderr
+        assert "passing over" not in other_model.stderr
 
     def test_a_run_that_succeeds_clears_the_engine(self, cache: Path) -> None:
         kept = list(cache.rglob("*-openvino.json"))
@@ -251,4 +251,4 @@ class TestCrashesOfTheDriver:
         kept.write_text(content)
         done = self.run(["--device", "cpu", "--list-layers"], cache)
         assert done.returncode == 0
-        assert "passed over" not in done.stderr
+        assert "passing over" not in done.stderr

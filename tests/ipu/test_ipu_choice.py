@@ -1,4 +1,4 @@
-"""Whether PopTorch is chosen, and what is said where it cannot be."""
+"""Whether PopTorch is chosen, and the error if it cannot be."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def test_auto_takes_an_ipu_where_there_is_one(ipus: Ipus) -> None:
 def test_auto_passes_over_poptorch_where_there_is_no_ipu(ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
     assert registry.choose("auto").name == "openvino"
-    with pytest.raises(BackendError, match="poptorch on ipu: no IPU is here"):
+    with pytest.raises(BackendError, match="poptorch on ipu: no IPU was found"):
         registry.choose("auto", "ipu")
 
 
@@ -27,7 +27,7 @@ def test_auto_passes_over_poptorch_where_there_is_no_ipu(ipus: Ipus, monkeypatch
         ("torch", r"built for another version of torch than .*2\.0\.1.*pip install torch==2\.0\.1"),
     ],
 )
-def test_an_import_that_fails_says_why_and_what_to_do(
+def test_an_import_that_fails_reports_why_and_what_to_do(
     reason: str, words: str, driver, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("POPTORCH_DOUBLE_IMPORT", reason)

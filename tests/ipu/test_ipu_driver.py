@@ -77,7 +77,7 @@ def test_replicas_are_in_one_process_and_stages_on_ipus_of_their_own(driver, ipu
     assert "[replica" not in out
 
 
-def test_stages_begin_where_the_names_say_whatever_stands_before_the_model(driver, ipus: Ipus) -> None:
+def test_stages_begin_at_the_named_layers_whatever_precedes_the_model(driver, ipus: Ipus) -> None:
     argv = ["--pipeline-splits", "blocks/2", "blocks/4/1", "--device-iterations", "3", "--eight-bit-io"]
     code, out, _ = driver(*GENERATED, *argv)
     assert code == 0
@@ -103,7 +103,7 @@ def test_percentiles_are_not_made_up_from_a_range(driver, ipus: Ipus) -> None:
     code, out, _ = driver(*GENERATED, "--device-iterations", "2")
     assert code == 0
     assert (
-        figure(out, "latency_p50") == "n/a (the device tells only minimum, maximum and mean of a host call)"
+        figure(out, "latency_p50") == "n/a (the device reports only minimum, maximum and mean of a host call)"
     )
     low, high, mean = ipus.events("latency")[-1]["seconds"]
     expected = f"{mean * 1e3:.3f} ms (mean) (min: {low * 1e3:.3f}, max: {high * 1e3:.3f})"
@@ -153,7 +153,7 @@ def test_a_profile_is_in_a_folder_that_the_report_names(driver, ipus: Ipus, tmp_
     folder = tmp_path / "profile"
     code, out, err = driver(*GENERATED, "--profile", "--profile-path", str(folder))
     assert code == 0
-    assert "take no figures from this run" in err
+    assert "do not use the results of this run" in err
     assert figure(out, "profile").startswith(str(folder))
     assert ipus.the("compile")["options"]["engineOptions"]["autoReport.directory"] == str(folder)
     assert folder.is_dir()

@@ -158,11 +158,11 @@ def test_top1_of_a_run_on_photographs_is_that_of_a_cpu(driver, photographs: Path
     argv = ["--model", "efficientnet-lite0", "--images", str(photographs), "--micro-batch-size", "5"]
     argv += ["--device-iterations", "4", "--iterations", "1", "--warmup", "0", "--dataloader-worker", "1"]
     argv += ["--threads", "1"]
-    told = {}
+    reported = {}
     for backend in ("poptorch", "torch"):
         code, out, _ = driver(*argv, "--backend", backend)
         assert code == 0
-        told[backend] = figure(out, "top1")
-    assert told["poptorch"] == told["torch"]
+        reported[backend] = figure(out, "top1")
+    assert reported["poptorch"] == reported["torch"]
     assert ipus.the("loader")["combined_batch_size"] == 20
     assert len(ipus.events("terminate")) == 1

@@ -133,9 +133,9 @@ def test_what_cannot_work_on_an_ipu_is_refused_with_the_remedy(
     ("flags", "words"),
     [
         ({"threads": 2, "streams": 2}, "no effect on an IPU .*: --threads, --streams"),
-        ({"num_io_tiles": 32, "pipeline_splits": ["layer3"]}, "stages take turns"),
+        ({"num_io_tiles": 32, "pipeline_splits": ["layer3"]}, "runs the stages one at a time"),
         ({"pipeline_splits": ["layer2", "layer3"], "device_iterations": 2}, "--device-iterations 24 or more"),
-        ({"profile": True}, "take no figures from this run"),
+        ({"profile": True}, "do not use the results of this run"),
     ],
 )
 def test_what_works_in_another_way_than_one_might_think_is_explained(
@@ -163,4 +163,4 @@ def test_what_works_in_another_way_than_one_might_think_is_explained(
 )
 def test_what_an_ipu_does_needs_no_explanation(flags: dict[str, object]) -> None:
     warnings = resolve({"data": "generated", **flags}, None, "ipu", "poptorch")[1]
-    assert not [line for line in warnings if "take no figures" not in line]
+    assert not [line for line in warnings if "do not use the results" not in line]

@@ -1,4 +1,4 @@
-"""A process of poprun: popdist says what it is, and PopTorch's options come from popdist."""
+"""A process of poprun: popdist identifies it, and PopTorch's options come from popdist."""
 
 import os
 import subprocess
@@ -32,7 +32,7 @@ def test_outside_of_poprun_there_is_no_instance(ipus: Ipus) -> None:
 
 
 @pytest.mark.usefixtures("second_of_two")
-def test_popdist_tells_which_process_this_is() -> None:
+def test_popdist_identifies_this_process() -> None:
     assert poprun_instance() == PoprunInstance(index=1, count=2, local_replicas=2, total_replicas=4)
     assert poprun_instance() is not None  # popdist is initialised once
 

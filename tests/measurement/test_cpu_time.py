@@ -30,11 +30,11 @@ def test_ticks_that_are_counted_too_few_are_no_negative_time() -> None:
     assert spent(Reading(0, 0, 0, 0), Reading(1, 1, 0, 0.98), cores=1).others_s == 0
 
 
-def test_counters_that_stand_still_say_nothing_of_others() -> None:
+def test_counters_that_never_change_yield_no_time_of_others() -> None:
     found = spent(Reading(0, 0, 0, 7), Reading(5, 5, 0, 7), cores=1)
     assert (found.own_s, found.others_s) == (5, None)
     assert disturbance([found]) == ()
-    assert cpu_time_lines([found])["cpu_time_of_others"] == "n/a (the kernel does not tell)"
+    assert cpu_time_lines([found])["cpu_time_of_others"] == "n/a (not reported by the kernel)"
 
 
 def test_without_a_proc_file_system_others_are_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

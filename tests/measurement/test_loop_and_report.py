@@ -1,4 +1,4 @@
-"""What is timed, what is dropped, and what the lines say of it."""
+"""What is timed, what is dropped, and how the lines report it."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -108,16 +108,16 @@ def test_waiting_for_images_is_part_of_the_host_call() -> None:
 
 @pytest.mark.parametrize("works_ahead", [False, True])
 def test_the_time_between_host_calls_counts_only_where_images_are_decoded_in_it(works_ahead: bool) -> None:
-    clock, told = Clock(), []
+    clock, reported = Clock(), []
 
     def slow_terminal(call: TimedCall) -> None:
-        told.append(call.index)
+        reported.append(call.index)
         clock.now_ns += 1_000
 
     engine = Engine(clock, lambda n: 10, np.zeros((1, 2, 3), np.float32))
     source = Source(clock, works_ahead=works_ahead)
     found = measure(engine, source, settings(iterations=3), slow_terminal, clock)
-    assert told == [1, 2, 3]
+    assert reported == [1, 2, 3]
     if works_ahead:
         assert found.host_call_ns.tolist() == [10, 1_010, 1_010]
         assert found.between_ns is not None
@@ -174,7 +174,7 @@ def test_a_percentile_needs_a_sample_beyond_it() -> None:
     assert "\tlatency_p99: 99.010 ms" in enough
 
 
-def test_a_device_that_tells_only_a_range_has_no_percentiles() -> None:
+def test_a_device_that_reports_only_a_range_has_no_percentiles() -> None:
     trips = np.array([1, 5, 2, 3, 9, 4], np.int64) * 10**6  # min, max, mean of two host calls
     found = latency(a_measurement(round_trip_ns=trips, round_trip_is_range=True))
     assert (found.min_ms, found.max_ms, found.mean_ms, found.percentiles_ms) == (1.0, 9.0, 3.0, None)
@@ -203,7 +203,7 @@ def test_the_report_has_the_lines_of_the_contract_in_their_order() -> None:
     assert all(re.fullmatch(r"\t[^:]+: .+", line) for line in lines[1:])
 
 
-def test_time_shares_and_top1_are_told() -> None:
+def test_time_shares_and_top1_are_reported() -> None:
     found = a_measurement(
         host_call_ns=np.array([100, 100]),
         decode_wait_ns=np.array([30, 20]),

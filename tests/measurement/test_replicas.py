@@ -35,12 +35,12 @@ def run(job: Any, cores: Sequence[Sequence[int]] = (one_core, one_core), **flags
 @pytest.mark.processes
 class TestProcesses:
     def test_all_count_the_same_time_and_none_idles_in_it(self) -> None:
-        told: list[tuple[str, TimedCall]] = []
+        reported: list[tuple[str, TimedCall]] = []
         ready: list[str] = []
 
         def on_ready(facts: Sequence[str]) -> Callable[[TimedCall, str], None]:
             ready.extend(facts)
-            return lambda call, maker: told.append((maker, call))
+            return lambda call, maker: reported.append((maker, call))
 
         settings = resolve({"data": "generated", "iterations": 12}, None, "cpu", "torch")[0]
         found: list[Found] = run_replicas(
@@ -52,7 +52,7 @@ class TestProcesses:
         slow, fast = (part.measurement for part in found)
         assert ready == ["facts of 0", "facts of 1"]
         assert min(part.measurement.start_ns[0] for part in found) > max(part.ready_ns for part in found)
-        assert {maker for maker, _ in told} == {"[replica 1/2] ", "[replica 2/2] "}
+        assert {maker for maker, _ in reported} == {"[replica 1/2] ", "[replica 2/2] "}
 
         opened_ns = max(slow.start_ns[0], fast.start_ns[0])
         twelfth = np.flatnonzero(slow.start_ns >= opened_ns)[11]
@@ -168,7 +168,7 @@ class TestFigures:
             expected = replicas * getattr(one, figure)
             assert getattr(several, figure) == pytest.approx(expected, rel=1e-6, abs=1e-9 * several.max)
 
-    def test_a_line_says_which_replica_it_is_of_and_is_still_found_by_its_pattern(self) -> None:
+    def test_a_line_reports_which_replica_it_is_of_and_is_still_found_by_its_pattern(self) -> None:
         line = call_line(TimedCall(1, 0, 10**9, np.array([10**6, 2 * 10**6])), 8, "[replica 1/2] ")
         assert line == "[replica 1/2] Throughput: 8.00 imgs/sec; Latency range: 1.000..2.000 ms"
         assert not re.search(r"throughput: |latency avg: ", line)
@@ -219,18 +219,18 @@ class TestCores:
 
     @pytest.mark.parametrize("values", [{"replicas": 2}, {"splits": ("a",)}])
     def test_other_devices_than_the_cpu_refuse_what_they_cannot_do(self, values: dict[str, Any]) -> None:
-        with pytest.raises(SettingsError, match="on the CPU alone; give --device cpu"):
+        with pytest.raises(SettingsError, match="on the CPU only; give --device cpu"):
             check_core_budget(asked(**values), "cuda", 8)
         assert check_core_budget(asked(**values), "ipu", 1) == []
 
-    def test_cores_that_are_left_over_are_told(self) -> None:
+    def test_cores_that_are_left_over_are_reported(self) -> None:
         assert check_core_budget(asked(replicas=2), "cpu", 5) == [
-            "--replicas 2: cores are shared evenly, so 1 of the 5 stays idle"
+            "--replicas 2: cores are shared equally, so 1 of the 5 stays idle"
         ]
 
-    def test_a_pipeline_without_overlap_is_told_in_one_line(self) -> None:
+    def test_a_pipeline_without_overlap_is_reported_in_one_line(self) -> None:
         (warning,) = check_core_budget(asked(splits=("a",), device_iterations=1), "cpu", 2)
-        assert "nothing overlaps; give --device-iterations 8" in warning
+        assert "without overlap; give --device-iterations 8" in warning
         assert check_core_budget(asked(splits=("a",)), "cpu", 2) == []
 
 
@@ -249,7 +249,7 @@ def asked(
 
 
 def measurement(starts: Any, takes: Any) -> Measurement:
-    """Host calls of two micro-batches, whose round trips tell which host call they are of."""
+    """Host calls of two micro-batches, whose round trips identify their host call."""
     start_ns = np.array(starts, np.int64)
     return Measurement(
         samples_per_host_call=4,

@@ -83,7 +83,7 @@ class TestRefusalsAndWarnings:
         with pytest.raises(SettingsError, match=r"--random-weights and --weights w\.pth"):
             settings({"random_weights": True, "weights": "w.pth"})
 
-    def test_eight_bit_pixels_move_the_normalisation_into_the_model_and_say_so(self) -> None:
+    def test_eight_bit_pixels_move_the_normalisation_into_the_model_and_report_it(self) -> None:
         found, warnings = resolve({"eight_bit_io": True}, None, "cpu", "torch")
         assert found.normalization_location == "ipu"
         assert "--normalization-location" in warnings[0]
@@ -180,23 +180,23 @@ class TestConfigurations:
             ),
             ("a:\n  cpu:\n    modle: x\n", "3: unknown key modle: did you mean model"),
             ("a:\n  quux: 1\n", "2: unknown key quux .there are: model, weights, "),
-            ("a:\n  config: b\n", "2: config does not belong in a configuration.*--config"),
-            ("a:\n  list_layers: true\n", "2: list_layers does not belong in a configuration.*--list-layers"),
+            ("a:\n  config: b\n", "2: config is not allowed in a configuration.*--config"),
+            ("a:\n  list_layers: true\n", "2: list_layers is not allowed in a configuration.*--list-layers"),
             (
                 "a:\n  compile_only: true\n",
-                "2: compile_only does not belong in a configuration.*--compile-only",
+                "2: compile_only is not allowed in a configuration.*--compile-only",
             ),
-            ("a:\n  cpu: {profile: true}\n", "2: profile does not belong in a configuration.*--profile"),
+            ("a:\n  cpu: {profile: true}\n", "2: profile is not allowed in a configuration.*--profile"),
             (
                 "a:\n  model: x\n  cpu: {backend: onnxruntime}\n",
-                "3: backend has no place under cpu.*top level of the configuration, or --backend",
+                "3: backend is not allowed under cpu.*top level of the configuration, or --backend",
             ),
             (
                 "o_options: &o\n  device: cpu\na:\n  ipu: *o\n",
-                "2: device has no place under ipu.*top level of the configuration, or --device",
+                "2: device is not allowed under ipu.*top level of the configuration, or --device",
             ),
-            ("a:\n  model: x\n  model: y\n", "3: model is given twice in a .first in line 2"),
-            ("a: {}\na: {}\n", "2: a is given twice"),
+            ("a:\n  model: x\n  model: y\n", "3: duplicate key model in a .first in line 2"),
+            ("a: {}\na: {}\n", "2: duplicate key a "),
             ("a:\n  micro_batch_size: 0\n", "2: micro_batch_size: 0 is too small"),
             ("a:\n  micro_batch_size: [1, 2]\n", "2: micro_batch_size: .* is not a single value"),
             ("a:\n  half_partial: 'yes'\n", "2: half_partial: 'yes' is not true or false"),

@@ -57,7 +57,7 @@ def test_what_never_ends_is_named_in_a_warning() -> None:
         child.wait()
         ended.set()
         thread.join()
-    assert line.startswith("still at work 0.5 s after the model was ready: ")
+    assert line.startswith("still busy 0.5 s after the model was ready: ")
     assert "other threads of this process" in line
     assert f"process {child.pid} (python" in line
 

@@ -1,4 +1,4 @@
-"""timm's hub: fetched once, used from the cache, and told quickly when it is out of reach."""
+"""timm's hub: downloaded once, used from the cache, and reported quickly if unreachable."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _build(tmp_path: Path, *weights: str, before: str = "", **environment: str) 
     return report
 
 
-def test_a_hub_that_refuses_is_told_in_one_warning(tmp_path: Path) -> None:
+def test_a_hub_that_refuses_is_reported_in_one_warning(tmp_path: Path) -> None:
     report = _build(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{_closed_port()}")
     assert report["weights"] == "random"
     (warning,) = report["warnings"]  # type: ignore[misc]
@@ -80,7 +80,7 @@ def test_a_hub_that_refuses_is_told_in_one_warning(tmp_path: Path) -> None:
     assert "\n" not in warning
 
 
-def test_a_hub_that_never_answers_is_told_within_five_seconds(tmp_path: Path) -> None:
+def test_a_hub_that_never_answers_is_reported_within_five_seconds(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         report = _build(tmp_path, "pretrained", HF_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert "no answer" in str(report["error"]) or "timed out" in str(report["error"])
@@ -126,7 +126,7 @@ def test_weights_are_fetched_once_and_then_used_offline(tmp_path: Path) -> None:
 def test_a_spoilt_file_from_the_hub_is_named(tmp_path: Path) -> None:
     with _hub(b"an error page instead of weights") as (endpoint, _):
         report = _build(tmp_path, "pretrained", HF_ENDPOINT=endpoint)
-    assert "model.safetensors does not hold weights" in str(report["error"])
+    assert "model.safetensors does not contain weights" in str(report["error"])
 
 
 def _closed_port() -> int:

@@ -112,7 +112,7 @@ def test_a_changed_architecture_gets_random_weights_and_one_warning(
         build_model("efficientnet-lite0", weights="pretrained", **options)  # type: ignore[arg-type]
 
 
-def test_another_epsilon_than_the_weights_were_trained_with_is_told() -> None:
+def test_another_epsilon_than_the_weights_were_trained_with_is_reported() -> None:
     built = build_model("efficientnet-lite0", norm=NormOptions(eps=1e-5))
     assert built.weights == "pretrained"
     assert "--norm-eps 1e-05" in built.warnings[0]
@@ -211,7 +211,7 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, suffix: str, co
         build_model(SMALL, weights=str(file))
 
 
-def test_what_is_said_of_junk_is_our_own_advice(tmp_path: Path) -> None:
+def test_the_message_about_junk_is_our_own_advice(tmp_path: Path) -> None:
     file = tmp_path / "readme.pth"
     file.write_text("# A page about something\n")
     with pytest.raises(ModelError) as refused:

@@ -1,4 +1,4 @@
-"""docs/models.md says what is so."""
+"""docs/models.md is correct."""
 
 from __future__ import annotations
 

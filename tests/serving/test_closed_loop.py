@@ -27,7 +27,7 @@ BOTH = pytest.mark.parametrize("request_type", list(RequestType), ids=str)
 class SimulatedServer:
     """Answers the n-th request after `takes_ns[n]`, the last of them holding for all further ones.
 
-    Its time passes only while somebody waits for an answer, and where a test says so.
+    Its time passes only while a client waits for an answer, and where a test advances it.
     """
 
     takes_ns: Sequence[int]
@@ -35,7 +35,7 @@ class SimulatedServer:
     fails: Callable[[int], bool] = lambda number: False
     now_ns: int = 0
     asked: list[int] = field(default_factory=list)
-    on_their_way: list[tuple[int, int, Done]] = field(default_factory=list)
+    in_flight: list[tuple[int, int, Done]] = field(default_factory=list)
     answered: list[int] = field(default_factory=list)
     waited_with: list[int] = field(default_factory=list)
 
@@ -49,14 +49,14 @@ class SimulatedServer:
 
     def send(self, first: int, count: int, done: Done) -> None:
         number = self._accepted(first, count)
-        self.on_their_way.append((self.now_ns + self._takes_ns(number), number, done))
+        self.in_flight.append((self.now_ns + self._takes_ns(number), number, done))
 
     def pass_time(self) -> None:
         """Until the next answer, which need not be that to the oldest request."""
-        assert self.on_their_way, "the client waits for an answer, and has asked nothing"
-        self.waited_with.append(len(self.on_their_way))
-        next_one = min(self.on_their_way, key=lambda request: request[:2])
-        self.on_their_way.remove(next_one)
+        assert self.in_flight, "the client waits for an answer, and has asked nothing"
+        self.waited_with.append(len(self.in_flight))
+        next_one = min(self.in_flight, key=lambda request: request[:2])
+        self.in_flight.remove(next_one)
         due_ns, number, done = next_one
         self.now_ns = max(self.now_ns, due_ns)
         self.answered.append(number)
@@ -71,7 +71,7 @@ class SimulatedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert not self.on_their_way, "the connection is closed while requests are on their way"
+        assert not self.in_flight, "the connection is closed while requests are in flight"
 
     def _accepted(self, first: int, count: int) -> int:
         assert count == BATCH
@@ -88,10 +88,10 @@ class SimulatedServer:
 
 
 class OwnLink:
-    """Stops the client after `calls` timed host calls; the parent's ear takes `telling_ns`."""
+    """Stops the client after `calls` timed host calls; the parent's ear takes `reporting_ns`."""
 
-    def __init__(self, server: SimulatedServer, calls: int, telling_ns: int) -> None:
-        self._server, self._most, self._telling_ns = server, calls, telling_ns
+    def __init__(self, server: SimulatedServer, calls: int, reporting_ns: int) -> None:
+        self._server, self._most, self._reporting_ns = server, calls, reporting_ns
         self.calls: list[TimedCall] = []
         self.told_ns: list[int] = []
         self.asked_before_start: int | None = None
@@ -102,7 +102,7 @@ class OwnLink:
     def on_call(self, call: TimedCall) -> None:
         self.calls.append(call)
         self.told_ns.append(self._server.now_ns)
-        self._server.now_ns += self._telling_ns
+        self._server.now_ns += self._reporting_ns
 
     def ended(self) -> bool:
         return len(self.calls) >= self._most
@@ -113,7 +113,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
     """`run(server, request_type, in_flight, calls)`: what a client measures, and its link."""
 
     def measured(
-        server: SimulatedServer, request_type: RequestType, in_flight: int, calls: int, telling_ns: int = 0
+        server: SimulatedServer, request_type: RequestType, in_flight: int, calls: int, reporting_ns: int = 0
     ) -> tuple[Measurement, OwnLink]:
         class Answers(SimpleQueue):
             """To wait for an answer is what lets time pass."""
@@ -129,7 +129,7 @@ def run(monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(closed_loop_module, "Connection", lambda client: server)
         region = Region("nowhere", (IMAGES, 3, 2, 2), "uint8")
         client = Client("nobody", "a", region, BATCH, request_type, in_flight, shared_memory=True)
-        link = OwnLink(server, calls, telling_ns)
+        link = OwnLink(server, calls, reporting_ns)
         return closed_loop(client, link), link
 
     return measured
@@ -140,9 +140,7 @@ def in_flight_of(request_type: RequestType) -> int:
 
 
 @BOTH
-def test_the_first_two_host_calls_are_in_no_figure_and_nobody_is_told_of_them(
-    run, request_type: RequestType
-) -> None:
+def test_the_first_two_host_calls_are_neither_measured_nor_reported(run, request_type: RequestType) -> None:
     in_flight = in_flight_of(request_type)
     slow = WARMUP_REQUESTS + DROPPED_HOST_CALLS * in_flight
     server = SimulatedServer([LONG_NS] * slow + [7])
@@ -163,7 +161,7 @@ def test_each_client_has_had_an_answer_before_all_begin_together(run, request_ty
 
 
 @pytest.mark.parametrize("in_flight", [2, 5])
-def test_as_many_requests_are_on_their_way_as_the_client_may_have_and_no_more(run, in_flight: int) -> None:
+def test_as_many_requests_are_in_flight_as_the_client_may_have_and_no_more(run, in_flight: int) -> None:
     server = SimulatedServer([50, 10, 90, 30, 20, 70, 40])
     found, _ = run(server, RequestType.ASYNC, in_flight, calls=6)
     during, at_the_end = server.waited_with[: -in_flight + 1], server.waited_with[-in_flight + 1 :]
@@ -201,14 +199,14 @@ def test_a_synchronous_latency_is_that_of_one_request(run) -> None:
 def test_host_calls_cover_all_the_time_with_what_is_between_two_of_them(
     run, request_type: RequestType
 ) -> None:
-    """Telling the parent takes time in which the server is not asked: throughput without it would be too good."""
+    """Reporting to the parent takes time without requests: without it the throughput would be too high."""
     server = SimulatedServer([50, 10, 90, 30, 20, 70, 40])
-    found, link = run(server, request_type, in_flight_of(request_type), calls=6, telling_ns=11)
+    found, link = run(server, request_type, in_flight_of(request_type), calls=6, reporting_ns=11)
     ends_ns = found.start_ns + found.host_call_ns
     assert found.start_ns[1:].tolist() == ends_ns[:-1].tolist()
     assert ends_ns.tolist() == link.told_ns
     if request_type is RequestType.SYNC:
-        # The first one follows a host call that nobody was told of.
+        # The first one follows a host call that was not reported.
         assert (found.host_call_ns - found.round_trip_ns).tolist() == [0, *[11] * 5]
 
 
@@ -225,7 +223,7 @@ def test_outputs_that_are_not_finite_are_counted_but_for_those_of_dropped_host_c
 
 
 @BOTH
-def test_requests_go_over_all_images_in_turn(run, request_type: RequestType) -> None:
+def test_requests_cycle_over_all_images(run, request_type: RequestType) -> None:
     server = SimulatedServer([7])
     run(server, request_type, in_flight_of(request_type), calls=4)
     after_warmup = server.asked[WARMUP_REQUESTS:]
@@ -236,4 +234,4 @@ def test_a_request_that_fails_ends_the_client_once_the_others_are_answered(run) 
     server = SimulatedServer([7], fails=lambda number: number == 9)
     with pytest.raises(ServingError, match="request 9 failed"):
         run(server, RequestType.ASYNC, 3, calls=100)
-    assert not server.on_their_way
+    assert not server.in_flight

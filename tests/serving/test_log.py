@@ -39,10 +39,10 @@ def test_the_end_of_a_log_is_without_tables_and_without_what_machines_without_a_
         ("Failed to initialize Python stub: No space left on device", "make /dev/shm larger"),
         ("unable to find backend library for backend 'python'", "no Python backend"),
         ("std::bad_alloc", "memory ran out"),
-        ("something else", "the log tells more"),
+        ("something else", "see the log: "),
     ],
 )
-def test_the_likely_remedy_is_told(line: str, remedy: str, tmp_path: Path) -> None:
+def test_the_likely_remedy_is_reported(line: str, remedy: str, tmp_path: Path) -> None:
     (tmp_path / "log").write_text(line)
     assert remedy in likely_remedy(tmp_path / "log")
 

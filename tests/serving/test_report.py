@@ -21,7 +21,7 @@ from serving.statistics import Counters
 PAGE = Path(__file__).parents[2] / "docs/serving.md"
 MS = 1_000_000
 COUNTED = Counters(200, 0, 800, 200, 0, 0, 200 * MS, 0)
-SAID = [
+INSTANCES = [
     {
         "cores": [core],
         "effective": {
@@ -44,7 +44,7 @@ def made_up(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(report, "server_mib", lambda server: 100.0)
     control = SimpleNamespace(get_server_metadata=lambda: SimpleNamespace(version="2.50.0"))
     server = SimpleNamespace(control=control, ask=lambda call: call())
-    return server, served_model("a", {"model": "mobilenet-v3-small", "weights": "random"}), SAID
+    return server, served_model("a", {"model": "mobilenet-v3-small", "weights": "random"}), INSTANCES
 
 
 def closed(made_up) -> str:
@@ -68,7 +68,7 @@ def read(text: str) -> Parsed:
 
 
 @pytest.mark.parametrize("results", [closed, lambda made_up: opened(made_up, None)], ids=["closed", "open"])
-def test_photographs_are_real_data_and_that_decoding_is_in_no_figure_is_said(made_up, results) -> None:
+def test_photographs_are_real_data_and_that_decoding_is_not_measured_is_reported(made_up, results) -> None:
     """The driver calls data real whose decoding is in its figures."""
     settings = read(results(made_up)).settings
     assert settings["data_mode"] == "real"
@@ -76,7 +76,7 @@ def test_photographs_are_real_data_and_that_decoding_is_in_no_figure_is_said(mad
     assert f"`images: {settings['images']}`" in PAGE.read_text()
 
 
-def test_a_search_tells_the_highest_rate_as_a_figure_and_its_limit_as_a_setting(made_up) -> None:
+def test_a_search_reports_the_highest_rate_as_a_figure_and_its_limit_as_a_setting(made_up) -> None:
     parsed = read(opened(made_up, limit_ms=50.0))
     highest = parsed.metrics["highest_rate"]
     assert (highest.value, highest.unit, highest.direction) == (400.0, "samples/sec", "higher")

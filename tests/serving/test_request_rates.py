@@ -19,12 +19,12 @@ NOTHING = Counters(*[0] * 8)
 MS = 1_000_000
 
 
-def at_rate(latency_ms, due_ms=None, lag_ms=0.0, broke_off: bool = False) -> AtRate:
+def at_rate(latency_ms, due_ms=None, lag_ms=0.0, stopped_early: bool = False) -> AtRate:
     latency = np.asarray(latency_ms, float)
     due = np.arange(len(latency)) * 10.0 if due_ms is None else np.asarray(due_ms, float)
     answered_ns = ((due + latency) * MS).astype(np.int64)
     lag_ns = np.full(len(latency), int(lag_ms * MS))
-    return AtRate(100.0, 4, (latency * MS).astype(np.int64), lag_ns, answered_ns, 0, broke_off, NOTHING)
+    return AtRate(100.0, 4, (latency * MS).astype(np.int64), lag_ns, answered_ns, 0, stopped_early, NOTHING)
 
 
 @given(rate=st.floats(0.1, 1e4), requests=st.integers(1, 500), seed=st.integers(0, 2**32))
@@ -65,20 +65,20 @@ def test_all_clients_send_for_all_the_time_and_their_gaps_are_exponential() -> N
 
 
 class TestVerdict:
-    def test_p99_is_held_against_the_limit(self) -> None:
+    def test_p99_is_compared_with_the_limit(self) -> None:
         found = at_rate([10.0] * 99 + [500.0])
         assert found.p99_ms == pytest.approx(np.percentile([10.0] * 99 + [500.0], 99))
         assert at_rate([10.0] * 200).under(11.0)
         assert not at_rate([10.0] * 200).under(9.0)
 
-    def test_too_few_answers_cannot_tell(self) -> None:
+    def test_too_few_answers_are_inconclusive(self) -> None:
         found = at_rate([10.0] * 99)
         assert found.p99_ms is None
         assert not found.under(1000.0)
         assert "p99 n/a (99 answers)" in found.line(1000.0)
 
     def test_a_rate_that_was_broken_off_is_over_the_limit_whatever_came_before(self) -> None:
-        found = at_rate([1.0] * 200, broke_off=True)
+        found = at_rate([1.0] * 200, stopped_early=True)
         assert not found.under(10.0)
         assert "over 10 ms (broken off" in found.line(10.0)
 
@@ -95,11 +95,11 @@ def test_throughput_is_over_all_the_time_and_its_spread_over_whole_seconds() -> 
     assert found.throughput.max == pytest.approx(400, abs=8)
 
 
-def test_clients_that_are_late_themselves_are_told() -> None:
+def test_clients_that_are_late_themselves_are_reported() -> None:
     assert at_rate([10.0] * 100, lag_ms=0.5).lag_warning() is None
     warning = at_rate([10.0] * 100, lag_ms=5.0).lag_warning()
     assert warning is not None
-    assert warning.startswith("warning: at 100.00 requests/s the clients sent late themselves, p99 5.000 ms")
+    assert warning.startswith("warning: at 100.00 requests/s the clients themselves sent late, p99 5.000 ms")
 
 
 @given(capacity=st.floats(1.0, 1000.0), start=st.floats(0.5, 2000.0))
@@ -200,7 +200,7 @@ class TestSearchOfAServer:
         too_high = [rate for rate in found if rate > highest]
         assert min(too_high) <= highest * TOLERANCE
         assert all("; over 500 ms" in found[rate].line(500.0) for rate in too_high)
-        assert found[max(too_high)].broke_off
+        assert found[max(too_high)].stopped_early
         assert end_warning(highest, found) is None
 
     def test_a_limit_that_leaves_no_time_to_wait_is_kept_at_low_rates_alone(self, search) -> None:
@@ -216,7 +216,9 @@ class TestSearchOfAServer:
         highest, found = search([4.0], limit_ms=500.0, duration_s=0.01, one_by_one=False)
         assert len(found) == MOST_PROBES
         assert highest == max(found) == 4.0 * 2 ** (MOST_PROBES - 1)
-        assert "the server may take more; start from --request-rate 131072.00" in end_warning(highest, found)
+        assert "the server may sustain more; start from --request-rate 131072.00" in end_warning(
+            highest, found
+        )
 
 
 def simulated_clients(server, served, job, clients: int, *, one_by_one: bool) -> list[Answered]:
@@ -239,7 +241,7 @@ def simulated_clients(server, served, job, clients: int, *, one_by_one: bool) ->
     return parts
 
 
-def test_a_search_that_met_no_rate_a_little_too_high_says_what_is_not_known() -> None:
+def test_a_search_that_met_no_rate_a_little_too_high_reports_what_is_not_known() -> None:
     assert end_warning(10.0, [5.0, 10.0, 10.4]) is None
     for tried in ([5.0, 10.0], [5.0, 10.0, 20.0]):
         warning = end_warning(10.0, tried)

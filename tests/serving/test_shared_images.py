@@ -1,4 +1,4 @@
-"""How many images go into shared memory, and what is said where it is too small for them."""
+"""How many images go into shared memory, and the error if it is too small for them."""
 
 from __future__ import annotations
 

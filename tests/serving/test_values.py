@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmark_parsers.driver import DriverParser
 from measurement.loop import Measurement
 from measurement.machine import cores_in_use
-from measurement.report import Facts, figures, results
+from measurement.report import Facts, metrics, results
 from measurement.statistics import latency, throughput
 from serving.answers import differences, spans_of
 from serving.connection import RequestType
@@ -50,10 +50,10 @@ class TestServed:
     @pytest.mark.parametrize(
         ("flags", "more", "words"),
         [
-            ({"backend": "torch"}, {}, "--backend torch: it exports nothing .*openvino, onnxruntime"),
-            ({"device": "cuda"}, {}, "device cuda is not served here"),
-            ({"pipeline_splits": ("blocks/2",)}, {}, "pipeline_splits are not served"),
-            ({}, {"instances": 4096}, "--instances 4096: each computes on cores of its own"),
+            ({"backend": "torch"}, {}, "--backend torch: exports nothing .*openvino, onnxruntime"),
+            ({"device": "cuda"}, {}, "device cuda is not supported for serving"),
+            ({"pipeline_splits": ("blocks/2",)}, {}, "pipeline_splits are not supported for serving"),
+            ({}, {"instances": 4096}, "--instances 4096: each needs a core of its own"),
         ],
     )
     def test_what_cannot_be_served_is_refused_with_the_remedy(self, flags, more, words: str) -> None:
@@ -62,7 +62,7 @@ class TestServed:
 
 
 class TestCoresOfInstances:
-    """What a configuration says of threads and of computing side by side, on a machine with four cores."""
+    """The threads and the concurrency of a configuration, on a machine with four cores."""
 
     @pytest.fixture
     def configured(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -116,24 +116,24 @@ class TestCoresOfInstances:
         with pytest.raises(ServingRefused, match=words):
             configured({"threads": threads}, instances)
 
-    def test_what_an_instance_does_not_do_side_by_side_is_told_in_one_line(self, configured) -> None:
+    def test_what_an_instance_does_not_do_concurrently_is_reported_in_one_line(self, configured) -> None:
         found = configured({"replicas": 2, "cpu": {"device_iterations": 8, "streams": 3}})
-        assert [line for line in found.warnings if "no effect at a server" in line] == [
-            "own: no effect at a server, whose instances (--instances) each compute one request at a time: "
+        assert [line for line in found.warnings if "no effect in a server" in line] == [
+            "own: no effect in a server, whose instances (--instances) each compute one request at a time: "
             "replicas 2, device_iterations 8, streams 3"
         ]
         assert not any("--device-iterations" in line for line in found.warnings)
         settings = found.settings
         assert (settings.replicas, settings.device_iterations, settings.streams) == (1, 1, None)
 
-    def test_one_of_each_is_what_an_instance_has_and_is_not_told(self, configured) -> None:
+    def test_one_of_each_is_what_an_instance_has_and_is_not_reported(self, configured) -> None:
         found = configured({"replicas": 1, "device_iterations": 1, "streams": 1})
-        assert not any("no effect at a server" in line for line in found.warnings)
+        assert not any("no effect in a server" in line for line in found.warnings)
 
     def test_stages_are_refused_in_words_of_the_configuration_whatever_the_instances(
         self, configured
     ) -> None:
-        with pytest.raises(ServingRefused, match="own: pipeline_splits are not served"):
+        with pytest.raises(ServingRefused, match="own: pipeline_splits are not supported for serving"):
             configured({"pipeline_splits": ["blocks/2"]}, 1)
 
 
@@ -164,7 +164,7 @@ class TestDifferences:
         assert not differences(self.expected * 1.02, self.expected, "bfloat16")
         assert "images [0]" in differences(self.expected[:, ::-1][:1], self.expected[:1], "bfloat16")
 
-    def test_of_two_classes_that_rounding_cannot_tell_apart_either_is_right(self) -> None:
+    def test_of_two_classes_that_rounding_cannot_distinguish_either_is_right(self) -> None:
         close = np.array([[1.0, 1.001]], np.float32)
         assert not differences(close[:, ::-1], close, "bfloat16")
 
@@ -191,7 +191,7 @@ def test_the_servers_counts_are_figures_and_no_settings() -> None:
         rate,
         trip,
         Facts("float32", 0, 2, {}),
-        {**figures(rate, trip), **counted.lines(), "clients": "4"},
+        {**metrics(rate, trip), **counted.lines(), "clients": "4"},
     )
     parser = DriverParser()
     parser.feed(text + "\n")

@@ -14,7 +14,7 @@ from serving.errors import TritonMissing
 ROOT = Path(__file__).parents[2]
 
 
-def test_without_the_extra_it_says_in_one_line_how_to_get_it() -> None:
+def test_without_the_extra_it_reports_in_one_line_how_to_get_it() -> None:
     # Without site-packages there is no extra, whatever is installed here.
     command = [sys.executable, "-S", "run_benchmark_with_triton_server.py", "tests_serial/tritonserver/"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -24,7 +24,7 @@ def test_without_the_extra_it_says_in_one_line_how_to_get_it() -> None:
     assert line.startswith("error: the package tritonclient is not installed: run `make setup-triton`")
 
 
-def test_a_client_without_a_server_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_without_a_server_is_reported_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binary, "find_spec", lambda name: object())
     monkeypatch.setenv("PATH", "/nowhere")
 
@@ -66,7 +66,7 @@ def test_a_server_on_path_whose_backend_is_of_this_python_is_used(
     assert binary.find_triton().program == program
 
 
-def test_a_python_that_the_package_has_no_backend_for_is_told_with_those_that_it_has(
+def test_a_python_that_the_package_has_no_backend_for_is_reported_with_those_that_it_has(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "pytriton/tritonserver/python_backend_stubs/3.8").mkdir(parents=True)

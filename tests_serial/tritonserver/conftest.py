@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from datasets.images import ImageSet
 
 TESTS = Path(__file__).parent
-TOLD = (ServingError, ServingRefused, *FAILED, *REFUSED)
-"""Errors whose message says everything: a traceback would only hide it."""
+REPORTED = (ServingError, ServingRefused, *FAILED, *REFUSED)
+"""Errors whose message is complete: a traceback would only hide it."""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
     port = config.option.grpc_port
     if port is not None and not port_is_free(port):
         raise pytest.UsageError(
-            f"--grpc-port {port}: another program has this port; give another one, or leave the option out"
+            f"--grpc-port {port}: another program uses this port; give another one, or leave the option out"
         )
 
 
@@ -94,7 +94,7 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 def _told_in_words() -> Iterator[None]:
     try:
         yield
-    except TOLD as error:
+    except REPORTED as error:
         pytest.fail(str(error), pytrace=False)
 
 
@@ -106,19 +106,19 @@ def repository_of(config: pytest.Config) -> Path:
 
 @dataclass(frozen=True)
 class AtServer:
-    """A configuration that the server has loaded, with photographs for requests; `said` is by its instances."""
+    """A configuration that the server has loaded, with images for requests; `instances` is what they report."""
 
     server: Server
     served: ServedModel
     region: Region
-    said: list[dict[str, Any]]
+    instances: list[dict[str, Any]]
     shared_memory: bool
     """Whether the server may read the region; without it requests hold their pixels."""
 
     @property
     def dtype(self) -> str:
         """What the instances really compute in."""
-        return str(self.said[0]["effective"]["dtype"])
+        return str(self.instances[0]["effective"]["dtype"])
 
 
 @pytest.fixture(scope="session")
@@ -163,10 +163,10 @@ def serve(
         shared_memory = given.shared_memory == "system"
         with ExitStack() as stack:
             region = stack.enter_context(shared_images(made, images))
-            said = stack.enter_context(loaded(server, name))
+            instances = stack.enter_context(loaded(server, name))
             if shared_memory:
                 stack.enter_context(registered(server, region))
-            yield AtServer(server, made, region, said, shared_memory)
+            yield AtServer(server, made, region, instances, shared_memory)
 
     return serving
 

@@ -1,4 +1,4 @@
-"""The server's answers, and what it says to requests that it cannot answer."""
+"""The server's answers, and its errors for requests that it cannot answer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def expected_of_tiny(tiny, repository: Path) -> np.ndarray:
 
 
 class TestRequestsThatCannotBeAnswered:
-    """Each is told by the server's own words, and the next request is answered."""
+    """Each error quotes the server, and the next request is answered."""
 
     @pytest.mark.parametrize(
         ("shape", "dtype", "model", "words"),
@@ -68,7 +68,7 @@ class TestRequestsThatCannotBeAnswered:
         ],
         ids=["too-many-images", "wrong-shape", "wrong-type", "unknown-model"],
     )
-    def test_the_servers_words_are_told(
+    def test_the_servers_message_is_quoted(
         self, tiny, expected_of_tiny: np.ndarray, shape, dtype, model: str | None, words: str
     ) -> None:
         from tritonclient.grpc import InferInput
@@ -118,7 +118,7 @@ def test_two_models_are_served_at_once(serve, tiny, expected_of_tiny: np.ndarray
 
 def test_onnxruntime_answers_alike(serve, repository: Path) -> None:
     with serve("tiny-onnxruntime", {**TINY, "backend": "onnxruntime"}) as found:
-        assert found.said[0]["effective"]["engine"] == "onnxruntime"
+        assert found.instances[0]["effective"]["engine"] == "onnxruntime"
         assert_right(found, in_process(found.served, found.region, repository))
 
 
@@ -130,7 +130,7 @@ def test_a_configuration_may_name_its_engine(
     for option, engine in ((None, "onnxruntime"), ("openvino", "openvino")):
         monkeypatch.setattr(request.config.option, "backend", option)
         with serve("own", None, "own") as found:
-            assert found.said[0]["effective"]["engine"] == engine
+            assert found.instances[0]["effective"]["engine"] == engine
 
 
 def test_an_instance_computes_with_its_configurations_threads(
@@ -139,18 +139,18 @@ def test_an_instance_computes_with_its_configurations_threads(
     (tmp_path / "configs.yml").write_text(yaml.safe_dump({"own-threads": {**TINY, "threads": 1}}))
     monkeypatch.setattr(served_model, "ROOT", tmp_path)
     with serve("own-threads", None, "own-threads", instances=1) as found:
-        (instance,) = found.said
+        (instance,) = found.instances
         assert instance["effective"]["threads"] == 1
         assert instance["cores"] == sorted(cores_in_use())
 
 
-def test_without_shared_memory_the_server_is_told_of_none(
+def test_without_shared_memory_the_server_is_given_none(
     serve, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(request.config.option, "shared_memory", "none")
     with serve("tiny-none", TINY) as found:
-        told = found.server.ask(found.server.control.get_system_shared_memory_status)
-        assert found.region.name not in told.regions
+        status = found.server.ask(found.server.control.get_system_shared_memory_status)
+        assert found.region.name not in status.regions
         with Connection(client_of(found)) as connection:
             connection.ask(0, 1)
 
@@ -184,10 +184,10 @@ def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its
         assert not differences(got, expected, found.dtype)
 
 
-def test_every_instance_has_cores_of_its_own_and_says_what_it_computes_in(tiny) -> None:
-    cores = [core for instance in tiny.said for core in instance["cores"]]
-    assert len(tiny.said) == tiny.served.instances
+def test_every_instance_has_cores_of_its_own_and_reports_what_it_computes_in(tiny) -> None:
+    cores = [core for instance in tiny.instances for core in instance["cores"]]
+    assert len(tiny.instances) == tiny.served.instances
     assert len(set(cores)) == len(cores)
-    for instance in tiny.said:
+    for instance in tiny.instances:
         assert instance["effective"]["threads"] == tiny.served.settings.threads
         assert instance["effective"]["dtype"] in ("float32", "bfloat16")

@@ -1,4 +1,4 @@
-"""What the wrapper's exit code says of a run that pytest ended early."""
+"""The wrapper's exit code for a run that pytest ended early."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from serving.served_model import ROOT
     ],
     ids=["passed", "failed", "stepwise", "exit", "exit-7", "not-collected", "usage", "no-tests", "ctrl-c"],
 )
-def test_the_exit_code_tells_how_the_run_ended(
+def test_the_exit_code_reports_how_the_run_ended(
     test: str, words: list[str], code: int, tmp_path: Path
 ) -> None:
     (tmp_path / "test_own.py").write_text(f"{test}\n")

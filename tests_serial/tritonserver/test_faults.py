@@ -1,4 +1,4 @@
-"""What goes wrong with servers, models and clients: told in words, and nothing is left running."""
+"""What goes wrong with servers, models and clients: reported with a message, and nothing is left running."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tests_serial.tritonserver.tiny import TINY
 
 WRAPPER = ROOT / "run_benchmark_with_triton_server.py"
 REPORT_S = 5.0
-"""Clients must tell of a server's end within this time."""
+"""Clients must report the end of a server within this time."""
 
 LEFT_S = 15.0
 """After which nothing of a run may be left."""
@@ -71,7 +71,7 @@ def assert_all_gone(processes: list[psutil.Process]) -> None:
 
 
 def in_shared_memory() -> set[str]:
-    """What servers have there now: this run's, and those of runs beside it."""
+    """What servers have there now: this run's, and those of concurrent runs."""
     return {path.name for path in SHARED_MEMORY.glob("triton_*")}
 
 
@@ -88,19 +88,19 @@ class TestServer:
             port = other.getsockname()[1]
             done = wrapper("--grpc-port", str(port), "--model-repository", str(tmp_path))
         assert done.returncode == 2
-        assert f"--grpc-port {port}: another program has this port; give another one" in done.stderr
+        assert f"--grpc-port {port}: another program uses this port; give another one" in done.stderr
         assert "Traceback" not in done.stdout + done.stderr
 
-    def test_a_port_that_is_taken_meanwhile_is_told_with_the_log(
+    def test_a_port_that_is_taken_meanwhile_is_reported_with_the_log(
         self, tiny_repository: Path, tmp_path: Path
     ) -> None:
         with (
             socket.create_server((HOST, 0)) as other,
-            pytest.raises(ServingError, match=r"(?s)give another --grpc-port.*already in use") as told,
+            pytest.raises(ServingError, match=r"(?s)give another --grpc-port.*already in use") as raised,
             running_server(find_triton(), tiny_repository, tmp_path / "server.log", other.getsockname()[1]),
         ):
             raise AssertionError("a server at a port that was taken")
-        assert str(tmp_path / "server.log") in str(told.value)
+        assert str(tmp_path / "server.log") in str(raised.value)
 
     def test_a_free_port_that_another_program_takes_first_is_left_to_it(
         self, tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -112,7 +112,7 @@ class TestServer:
                 assert server.control.is_server_ready()
                 assert server.address != f"{HOST}:{other.getsockname()[1]}"
 
-    def test_a_program_that_does_not_start_is_told_with_the_end_of_its_log(
+    def test_a_program_that_does_not_start_is_reported_with_the_end_of_its_log(
         self, tiny_repository: Path, tmp_path: Path
     ) -> None:
         program = tmp_path / "tritonserver"
@@ -146,9 +146,9 @@ class TestServer:
         assert (found.program, found.backends) == (program, None)
         with (
             running_server(found, tiny_repository, tmp_path / "server.log") as server,
-            loaded(server, "tiny") as said,
+            loaded(server, "tiny") as instances,
         ):
-            assert said
+            assert instances
 
     def test_all_its_processes_end_with_it(self, tiny_repository: Path, tmp_path: Path) -> None:
         with running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server:
@@ -169,13 +169,13 @@ class TestServer:
             server.process.kill()
         assert in_shared_memory() == before
 
-    def test_a_server_that_is_gone_is_told_with_the_end_of_its_log(self, own_server: Server) -> None:
+    def test_a_server_that_is_gone_is_reported_with_the_end_of_its_log(self, own_server: Server) -> None:
         with loaded(own_server, "tiny"):
             own_server.process.kill()
             with pytest.raises(NoAnswer, match=r"(?s)killed by SIGKILL: .*the end of its log"):
                 counters(own_server, "tiny")
 
-    def test_a_server_that_hangs_is_told_and_ended(
+    def test_a_server_that_hangs_is_reported_and_ended(
         self, tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with (
@@ -216,7 +216,7 @@ class TestServer:
 
 class TestLoad:
     @pytest.mark.parametrize("request_type", list(RequestType), ids=str)
-    def test_clients_tell_at_once_of_a_server_that_is_killed(
+    def test_clients_report_at_once_a_server_that_is_killed(
         self, own_server: Server, tiny_served, images, request_type: RequestType
     ) -> None:
         killed_s: list[float] = []
@@ -252,7 +252,7 @@ class TestLoad:
                 killed.append(child.pid or 0)
 
         with (
-            loaded(own_server, "tiny") as said,
+            loaded(own_server, "tiny") as instances,
             shared_images(tiny_served, images) as region,
             registered(own_server, region),
         ):
@@ -262,7 +262,7 @@ class TestLoad:
             client = Client(own_server.address, "tiny", region, 4, RequestType.SYNC, 1, True)
             with Connection(client) as connection:
                 expected = in_process(tiny_served, region, tiny_repository)[:4]
-                assert not differences(connection.ask(0, 4), expected, said[0]["effective"]["dtype"])
+                assert not differences(connection.ask(0, 4), expected, instances[0]["effective"]["dtype"])
 
 
 class TestModels:
@@ -278,11 +278,11 @@ class TestModels:
                 export.write_bytes(export.read_bytes()[:-1000])
             with loaded(own_server, "tiny"):
                 with (
-                    pytest.raises(ServingError, match=r"the model broken does not load: .*zip") as told,
+                    pytest.raises(ServingError, match=r"the model broken does not load: .*zip") as raised,
                     loaded(own_server, "broken"),
                 ):
                     raise AssertionError("a broken model")
-                assert "\n" not in str(told.value)
+                assert "\n" not in str(raised.value)
                 assert own_server.control.is_model_ready("tiny")
         finally:
             shutil.rmtree(broken)
@@ -317,7 +317,7 @@ class TestRepository:
         export = next(tiny_repository.glob("tiny/1/*.zip"))
         export.write_bytes(b"no archive")
         warnings = write_model(tiny_repository, tiny_served)
-        assert any("is ignored and written anew" in line for line in warnings)
+        assert any("is ignored and rewritten" in line for line in warnings)
         assert export.stat().st_size > 1000
 
     @pytest.mark.skipif(shutil.which("setpriv") is None, reason="root may write anywhere without setpriv")
@@ -412,7 +412,7 @@ class WholeRun:
         self.all_processes: list[psutil.Process] = []
 
     def until_measuring(self) -> psutil.Process:
-        """Until the first host call is told of; gives the server."""
+        """Waits for the first reported host call. Returns the server."""
         assert self.process.stdout is not None
         seen = []
         for line in self.process.stdout:

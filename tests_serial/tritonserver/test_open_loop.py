@@ -59,12 +59,12 @@ def under_rate(found, rate: float, duration_s: float, limit_ms: float | None = N
 def test_all_requests_are_answered_and_the_results_are_read_by_the_drivers_parser(tiny) -> None:
     found = under_rate(tiny, 40.0, 3.0)
     assert len(found.latency_ns) == 120
-    assert (found.counted.failed, found.broke_off) == (0, False)
+    assert (found.counted.failed, found.stopped_early) == (0, False)
     assert (found.latency_ns > 0).all()
     assert (found.lag_ns <= found.latency_ns).all()
 
     parser = DriverParser()
-    parser.feed(rate_results(tiny.server, tiny.served, tiny.said, True, found, None) + "\n")
+    parser.feed(rate_results(tiny.server, tiny.served, tiny.instances, True, found, None) + "\n")
     parsed = parser.parsed()
     assert parsed.problems == ()
     assert parsed.metrics["latency_p99"].value == pytest.approx(found.p99_ms, abs=0.001)
@@ -101,7 +101,7 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
 
 def test_a_rate_that_is_far_too_high_is_broken_off(tiny) -> None:
     found = under_rate(tiny, 5000.0, 5.0, limit_ms=20.0)
-    assert found.broke_off
+    assert found.stopped_early
     assert not found.under(20.0)
     assert len(found.latency_ns) < 25_000
     assert found.counted.failed == 0
@@ -121,13 +121,15 @@ def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(
     lines = dict(
         re.findall(r"^request rate (\d+\.\d\d)/s: .*; (under|over) 1000 ms", done.stdout, re.MULTILINE)
     )
-    (told,) = re.findall(
+    (highest,) = re.findall(
         r"^highest rate with p99 under 1000 ms: (\d+\.\d\d) requests/s$", done.stdout, re.MULTILINE
     )
-    assert lines[told] == "under"
-    assert [rate for rate, verdict in lines.items() if verdict == "under" and float(rate) > float(told)] == []
+    assert lines[highest] == "under"
+    assert [
+        rate for rate, verdict in lines.items() if verdict == "under" and float(rate) > float(highest)
+    ] == []
     too_high = [float(rate) for rate, verdict in lines.items() if verdict == "over"]
-    assert min(too_high) <= float(told) * TOLERANCE + 0.02  # both are rounded in print
+    assert min(too_high) <= float(highest) * TOLERANCE + 0.02  # both are rounded in print
     assert "warning: the search ended" not in done.stdout
 
     parser = DriverParser()
@@ -135,7 +137,7 @@ def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(
     parsed = parser.parsed()
     assert parsed.problems == ()
     batch = int(parsed.settings["micro_batch_size"])
-    assert parsed.metrics["highest_rate"].value == pytest.approx(float(told) * batch, abs=0.01 * batch)
+    assert parsed.metrics["highest_rate"].value == pytest.approx(float(highest) * batch, abs=0.01 * batch)
     assert parsed.metrics["latency_p99"].value <= 1000
     assert parsed.metrics["failed_requests"].value == 0
     assert parsed.settings["latency_limit"] == "p99 under 1000 ms"
@@ -156,16 +158,16 @@ class TestOneClient:
 
     def test_a_rate_is_broken_off_though_the_next_request_is_not_yet_due(self, tiny) -> None:
         found = of_first_client(tiny, [[0, HOUR_NS]], limit_ns=1)
-        assert (len(found.due_ns), found.broke_off) == (1, True)
+        assert (len(found.due_ns), found.stopped_early) == (1, True)
 
     def test_a_hundredth_of_the_requests_of_all_clients_may_be_late(self, tiny) -> None:
         own, others = [0] * 10, [0] * 990
         found = of_first_client(tiny, [own, others], limit_ns=1)
-        assert (len(found.due_ns), found.broke_off) == (10, False)
+        assert (len(found.due_ns), found.stopped_early) == (10, False)
         found = of_first_client(tiny, [[*own, HOUR_NS], others[:-2]], limit_ns=1)
-        assert (len(found.due_ns), found.broke_off) == (10, True)
+        assert (len(found.due_ns), found.stopped_early) == (10, True)
 
-    def test_a_server_that_ends_while_nothing_is_due_is_told(
+    def test_a_server_that_ends_while_nothing_is_due_is_reported(
         self, tiny, repository: Path, tmp_path: Path
     ) -> None:
         with (
@@ -189,13 +191,13 @@ class TestOneClient:
 
         assert len(of_first_client(tiny, [[0]], before_start=stall).due_ns) == 1
 
-    def test_a_server_that_answers_nothing_at_all_is_told(
+    def test_a_server_that_answers_nothing_at_all_is_reported(
         self, tiny, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(open_loop_module, "SILENT_S", 0.5)
         process = tiny.server.process
         try:
-            with pytest.raises(ServingError, match=r"answered none of the requests on their way for 0\.5 s"):
+            with pytest.raises(ServingError, match=r"answered none of the requests in flight for 0\.5 s"):
                 of_first_client(tiny, [[0]], before_start=lambda: process.send_signal(signal.SIGSTOP))
         finally:
             process.send_signal(signal.SIGCONT)

@@ -52,7 +52,12 @@ def test_request_rate(at_server, duration_s: float, request: pytest.FixtureReque
             print(warning, flush=True)
         shown = highest
     results = rate_results(
-        at_server.server, at_server.served, at_server.said, at_server.shared_memory, found[shown], limit_ms
+        at_server.server,
+        at_server.served,
+        at_server.instances,
+        at_server.shared_memory,
+        found[shown],
+        limit_ms,
     )
     print(results, flush=True)
     assert all(one.counted.failed == 0 for one in found.values())

@@ -32,7 +32,7 @@ def run(words: list[str]) -> str:
 
 
 @pytest.mark.parametrize("command", WRAPPER)
-def test_each_command_of_the_page_chooses_the_tests_that_it_speaks_of(command: str, tmp_path: Path) -> None:
+def test_each_command_of_the_page_chooses_the_tests_that_it_describes(command: str, tmp_path: Path) -> None:
     """What they choose; running it is what the other tests of this folder do."""
     words = shlex.split(command)[1:]
     out = run([sys.executable, *words, "--collect-only", "-q", "--model-repository", str(tmp_path)])
@@ -72,8 +72,8 @@ def test_every_option_is_described_and_every_described_option_exists() -> None:
     assert set(re.findall(r"^\| `(--[\w-]+)", PAGE, re.MULTILINE)) == options
 
 
-def test_models_go_beside_the_tests_where_no_folder_is_named_and_it_is_made(tmp_path: Path) -> None:
-    """Beside these tests here, wherever they are: in a copy of them, so that nothing is there yet."""
+def test_models_go_next_to_the_tests_by_default_and_the_folder_is_created(tmp_path: Path) -> None:
+    """Next to the tests, wherever they are: in a copy of them, so that no folder exists yet."""
     tests = tmp_path / "tests_serial/tritonserver"
     tests.mkdir(parents=True)
     for name in ("conftest.py", "test_single_model.py"):

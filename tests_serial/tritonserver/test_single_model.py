@@ -23,7 +23,7 @@ def expected(at_server, repository: Path) -> np.ndarray:
 @pytest.mark.parametrize("clients", [1, 4, 8])
 @pytest.mark.parametrize("request_type", list(RequestType), ids=str)
 def test_single_model(at_server, load: Load, duration_s: float, request: pytest.FixtureRequest) -> None:
-    """Prints the results; before, unless --benchmark_only says so, all clients check all their answers."""
+    """Prints the results; before that, unless --benchmark_only is given, all clients check all their answers."""
     server, served, region = at_server.server, at_server.served, at_server.region
     if not request.config.option.benchmark_only:
         spans = spans_of(region, served.settings.micro_batch_size)
@@ -35,6 +35,6 @@ def test_single_model(at_server, load: Load, duration_s: float, request: pytest.
 
     print(flush=True)  # pytest leaves its line unfinished
     loaded = under_load(server, served, region, load, duration_s, partial(print, flush=True))
-    print(load_results(server, served, at_server.said, load, loaded), flush=True)
+    print(load_results(server, served, at_server.instances, load, loaded), flush=True)
     assert loaded.counted.failed == 0
     assert loaded.measurement.not_finite == 0
