@@ -187,12 +187,17 @@ def _identity(port: int) -> str:
 
 def _start(triton: Triton, arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
     """The server's process, in its own process group, which Ctrl-C at a terminal does not reach."""
-    lifeline = [sys.executable, "-I", str(Path(__file__).with_name("lifeline.py")), str(os.getpid())]
+    end_with_parent = [
+        sys.executable,
+        "-I",
+        str(Path(__file__).with_name("end_with_parent.py")),
+        str(os.getpid()),
+    ]
     with log.open("ab") as output:
         output.write(f"$ {triton.program} {' '.join(arguments)}\n".encode())
         output.flush()
         return subprocess.Popen(
-            [*lifeline, str(triton.program), *arguments],
+            [*end_with_parent, str(triton.program), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
