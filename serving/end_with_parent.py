@@ -1,4 +1,4 @@
-"""Runs a program that receives SIGTERM when its parent ends for any reason: `end_with_parent.py PARENT_PID PROGRAM ARG…`.
+"""Runs a program that receives SIGTERM when its parent ends: `end_with_parent.py PARENT_PID PROGRAM ARG…`.
 
 A separate script, not a hook between fork and exec, where a process with threads may do next to nothing.
 """
