@@ -286,7 +286,7 @@ def test_a_benchmark_that_was_skipped_has_no_figure_and_is_told():
     skipped = {"run_name": "s", "skipped": True, "skip_message": "no GPU", "real_time": 0.0, "cpu_time": 0.0}
     found = google({"real_time": 7.0}, skipped)
     assert set(found.metrics) == {"b"}
-    assert (found.problems, found.warnings) == ((), ("s: left out: skipped: no GPU",))
+    assert (found.problems, found.warnings) == ((), ("s: omitted: skipped: no GPU",))
     assert google(skipped).metrics == {}
     assert google(skipped).problems == ("parser google_benchmark found no metric",)
 

@@ -56,7 +56,7 @@ def test_the_first_slower_commit_is_named_with_its_message_and_the_evidence(work
     assert found.splitlines()[1].strip() == slower[4]
     assert "Ada, 20" in found
     assert "Change 5" in found
-    evidence = found[found.index("the evidence") : found.index("\nbase: ")]
+    evidence = found[found.index("evidence, each") : found.index("\nbase: ")]
     assert f"{slower[3][:12]} Change 4: as fast: quick throughput unchanged" in evidence
     assert f"{slower[4][:12]} Change 5: slower: quick throughput regressed -1" in evidence
     assert f"new:  {slower[4][:12]} Change 5" in found
@@ -178,7 +178,7 @@ def test_a_base_that_came_in_by_a_merge_is_refused_with_the_commit_to_take_inste
 ):
     done = ab(workplace, "--bisect", "--base", "side", "--new", "main", "--repeat", "3")
     assert done.exitcode == 2
-    assert "came into main" in done.err
+    assert "was merged into main" in done.err
     assert f"take {merged[:12]} First, where they part, as --base" in done.err
     assert left_behind(project) == []
     done = ab(workplace, "--bisect", "--base", merged, "--new", "main", "--repeat", "3")

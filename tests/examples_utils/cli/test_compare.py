@@ -146,7 +146,7 @@ def test_without_the_statistics_library_it_says_what_to_install(workplace):
         (["latest~7", "latest"], "latest~7: history.db holds 2 runs"),
         (["nothing", "latest"], "nothing: is not a run of history.db"),
         (["0000", "latest"], "is a prefix of 2 run ids"),
-        (["branch:dev", "latest"], "holds no runs of this branch"),
+        (["branch:dev", "latest"], "has no runs of this branch"),
         (["nothing.json", "latest"], "nothing.json: no such file or folder"),
         (["latest~1", "latest", "--metrics", "troughput"], "--metrics troughput: no such metric; did you mean thr"),
         (["latest~1", "latest", "--benchmark", "modle1"], "--benchmark modle1: no such benchmark; did you mean model1"),

@@ -45,7 +45,7 @@ def test_what_regressed_stands_on_top_with_its_size_its_date_and_its_evidence(op
     assert "resnet50_infer_micro_batch_size_8" in card
     assert "lower (95% interval −" in card
     assert f"Since 2026-01-28 (3 nights), commits {RUNS[26].commit[:10]}..{RUNS[27].commit[:10]}" in card
-    assert "Not noise: q < 0.0001, 5 repetitions against 70 of 14 runs, threshold 2%" in card
+    assert "Evidence: q < 0.0001, 5 repetitions compared with 70 of 14 runs, threshold 2%" in card
     assert page.locator(".card .spark svg").count() == 3
     assert page.locator(".card").count() == 1
 

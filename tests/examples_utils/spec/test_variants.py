@@ -49,5 +49,5 @@ def test_a_list_of_values_may_hold_commas():
 
 
 def test_two_variants_of_one_name_are_refused():
-    with pytest.raises(VariantError, match="called so"):
+    with pytest.raises(VariantError, match="would have the same name"):
         expand("b", [["a", "b"], ["1", "2_b_3"], ["1", "2_b_3"]])

@@ -74,9 +74,9 @@ def test_a_reference_names_its_runs_the_newest_first(history: History, reference
 @pytest.mark.parametrize(
     ("reference", "reported"),
     [
-        ("latest~5", "latest~5: .*history.db holds 5 runs; history list shows"),
-        ("branch:main:5", "branch:main: .* holds 4 runs of this branch"),
-        ("branch:nightly", "branch:nightly: .* holds no runs of this branch"),
+        ("latest~5", "latest~5: .*history.db has 5 runs; history list shows"),
+        ("branch:main:5", "branch:main: .* has 4 runs of this branch"),
+        ("branch:nightly", "branch:nightly: .* has no runs of this branch"),
         ("abcd", "abcd: is a prefix of 2 run ids: abcd0000.*; give more digits"),
         ("bee", "bee: is not a run of .* and not a revision of git here"),
         ("latest~x", "latest~x: is not a run"),
