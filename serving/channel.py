@@ -26,5 +26,5 @@ def connect(address: str) -> InferenceServerClient:
 
 
 def status_of(error: InferenceServerException) -> str:
-    """gRPC's name of the error: `UNAVAILABLE`, `DEADLINE_EXCEEDED`, …"""
+    """The error's name in gRPC, such as `UNAVAILABLE` or `DEADLINE_EXCEEDED`."""
     return str(error.status()).removeprefix("StatusCode.")

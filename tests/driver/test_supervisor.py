@@ -211,7 +211,7 @@ class TestCrashesOfTheDriver:
         again = self.run(["--device", "cpu", "--iterations", "1"], tmp_path)
         assert again.returncode == 0
         assert "backend: onnxruntime" in again.stdout
-        assert "warning: --backend auto: openvino" in again.stderr
+        assert "warning: --backend auto: passing over openvino" in again.stderr
         assert "--backend openvino retries it" in again.stderr
 
         other_model = self.run(["--device", "cpu", "--model", "resnet18", "--compile-only"], tmp_path)
