@@ -109,9 +109,9 @@ def test_without_paths_the_tests_of_the_server_are_run(tmp_path: Path) -> None:
     [
         (
             ["--latency-limit", "5"],
-            "--latency-limit 5: it is a limit for an open loop; give --request-rate too",
+            "--latency-limit 5: needs an open loop; give --request-rate too",
         ),
-        (["--grpc-port", "70000"], "70000 is no port: expected a whole number from 1 to 65535"),
+        (["--grpc-port", "70000"], "70000 is not a port: expected a whole number from 1 to 65535"),
         (["--request-rate", "4,none"], "argument --request-rate: 'none'"),
         (["--instances", "0"], "0 is too small: expected a whole number of 1 or more"),
         (["--configurations", "resnet5"], "no such configuration in .*did you mean resnet50"),
