@@ -141,11 +141,19 @@ def _write_spec(
 
 def _night(folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], float]:
     begun_s = time.monotonic()
-    words = ["nightly", "--tag", "quick", "--benchmark", *options.entries, "--repeat", str(options.repeat)]
+    arguments = [
+        "nightly",
+        "--tag",
+        "quick",
+        "--benchmark",
+        *options.entries,
+        "--repeat",
+        str(options.repeat),
+    ]
     log_folder = folder / f"night_{time.monotonic_ns()}"
-    words += ["--quiet", "--log-dir", str(log_folder), "--lock", "lock"]
+    arguments += ["--quiet", "--log-dir", str(log_folder), "--lock", "lock"]
     done = subprocess.run(
-        [sys.executable, "-m", "examples_utils", *words],
+        [sys.executable, "-m", "examples_utils", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,

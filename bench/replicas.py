@@ -55,7 +55,7 @@ def after_compiling(backend: str, micro_batch_size: int) -> Row:
 
 
 def _with_replicas(options: dict[str, object]) -> float:
-    flags = [word for key, value in options.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+    flags = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
     flags += ["--replicas", "2", "--threads", "1", "--data", "generated", "--random-weights"]
     done = subprocess.run(
         [sys.executable, "run_benchmark.py", *flags, "--duration", f"{ROUND_S:.0f}"],

@@ -102,8 +102,10 @@ def _output_rows(folder: Path, rounds: int) -> list[Row]:
         alone_s, runner_s, peak_mib = [], [], []
         for number in range(rounds if title != "idle" else 1):
             with (folder / "alone").open("wb") as file:
-                words = [sys.executable, *command.split()[1:]]
-                alone_s.append(_seconds(partial(subprocess.run, words, cwd=folder, stdout=file, check=True)))
+                arguments = [sys.executable, *command.split()[1:]]
+                alone_s.append(
+                    _seconds(partial(subprocess.run, arguments, cwd=folder, stdout=file, check=True))
+                )
             begun = time.perf_counter()
             peak_mib.append(_benchmark_peak_mib(folder, f"{len(title)}_{number}"))
             runner_s.append(time.perf_counter() - begun)
@@ -168,9 +170,9 @@ def _benchmark(folder: Path, log: str) -> None:
 
 def _benchmark_peak_mib(folder: Path, log: str) -> float:
     spec = str(folder / "benchmarks.yml")
-    words = ["benchmark", "--spec", spec, "--log-dir", str(folder / "logs" / log)]
+    arguments = ["benchmark", "--spec", spec, "--log-dir", str(folder / "logs" / log)]
     done = subprocess.run(
-        [sys.executable, "-c", _RUNNER_WITH_PEAK, *words],
+        [sys.executable, "-c", _RUNNER_WITH_PEAK, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         check=True,

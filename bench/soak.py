@@ -112,8 +112,13 @@ def _check(log: Path, expected: dict[str, str]) -> list[str]:
 
 
 def _is_ours(process: psutil.Process) -> bool:
-    words = process.info["cmdline"] or []
-    return len(words) == 2 and words[0] == "sleep" and words[1][:2] in ("61", "62") and len(words[1]) == 3
+    arguments = process.info["cmdline"] or []
+    return (
+        len(arguments) == 2
+        and arguments[0] == "sleep"
+        and arguments[1][:2] in ("61", "62")
+        and len(arguments[1]) == 3
+    )
 
 
 if __name__ == "__main__":

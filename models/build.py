@@ -102,7 +102,7 @@ def _finished(name: str, module: nn.Module, weights: str, warnings: tuple[str, .
 
 
 def architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> nn.Module:
-    """timm's model `name` with the requested changes, and the weights that timm draws with `seed`."""
+    """The timm model `name` with the requested changes, and the weights that timm draws with `seed`."""
     import timm
     import torch
 

@@ -77,7 +77,7 @@ def model_names() -> tuple[str, ...]:
 
 
 def timm_name(name: str) -> str:
-    """timm's name for `name`: looked up, or the part after `timm/`. Raises `ModelError` if unknown."""
+    """The name that timm uses for `name`: looked up, or the part after `timm/`. Raises `ModelError` if unknown."""
     if name.startswith(TIMM_PREFIX):
         return _known_to_timm(name.removeprefix(TIMM_PREFIX))
     if name in CATALOGUE:

@@ -10,7 +10,7 @@ class ModelError(ValueError):
     """A bad request: the message names the option, its value and the remedy."""
 
 
-def near_names(wanted: str, known: Iterable[str], *, count: int = 3) -> str:
-    """` Did you mean a, b?`, or an empty string if nothing in `known` is close to `wanted`."""
-    found = difflib.get_close_matches(wanted, sorted(known), n=count, cutoff=0.5)
+def near_names(name: str, known: Iterable[str], *, count: int = 3) -> str:
+    """` Did you mean a, b?`, or an empty string if nothing in `known` is close to `name`."""
+    found = difflib.get_close_matches(name, sorted(known), n=count, cutoff=0.5)
     return f" Did you mean {', '.join(found)}?" if found else ""

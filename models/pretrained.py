@@ -27,7 +27,7 @@ def pretrained_file(timm_name: str) -> Path:
 
 
 def pretrained_model(timm_name: str, file: Path) -> nn.Module:
-    """timm's model `timm_name` with the weights in `file`, from `pretrained_file`.
+    """The timm model `timm_name` with the weights in `file`, from `pretrained_file`.
 
     Raises `ModelError` if they do not fit the model.
     """

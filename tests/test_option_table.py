@@ -229,7 +229,7 @@ def met(flags: Mapping[str, Any], engine: str, device: str) -> tuple[str, list[s
         ({"streams": 2, "device_iterations": 4, "threads": 1, "backend": "openvino"}, "--streams 1 or fewer"),
         (
             {"streams": 3, "replicas": 2, "device_iterations": 4, "backend": "openvino"},
-            "--streams 3 with --replicas 2: .* 2 for each replica; give --streams 2 or fewer",
+            "--streams 3 with --replicas 2: .* 2 per replica; give --streams 2 or fewer",
         ),
         ({"streams": 2, "device_iterations": 4, "backend": "torch"}, "--replicas 2"),
         ({"streams": 2, "device_iterations": 1, "backend": "openvino"}, "--device-iterations 2"),

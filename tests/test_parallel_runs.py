@@ -184,13 +184,13 @@ class TestPipeline:
         assert figure(out, "threads_per_stage") == "1, 1"
         assert figure(out, "threads") == "2"
         assert figure(out, "latency_samples") == "12"
-        assert "nothing overlaps" not in err
+        assert "without overlap" not in err
 
     @two_cores
     def test_one_micro_batch_at_a_time_is_warned_of_in_one_line(self, driver) -> None:
         code, out, err = driver(*GENERATED, "--pipeline-splits", "blocks/2", "--iterations", "1")
         assert code == 0, err
-        assert len([line for line in err.splitlines() if "nothing overlaps" in line]) == 1
+        assert len([line for line in err.splitlines() if "without overlap" in line]) == 1
         assert figure(out, "in_flight") == "1 micro-batches"
 
     @two_cores

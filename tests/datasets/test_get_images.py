@@ -103,7 +103,7 @@ def test_running_it_twice_changes_nothing(tmp_path: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()}
     again = get_images("--to", tmp_path / "images")
     assert again.returncode == 0
-    assert "there already" in again.stdout
+    assert "already present" in again.stdout
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()} == before
     assert [path.name for path in tmp_path.iterdir()] == ["images"]
 
@@ -128,7 +128,7 @@ def test_it_fills_the_checkout_from_wherever_it_is_called(tmp_path: Path) -> Non
     assert len(list((checkout / "data" / "images").glob("*.jpg"))) >= 12
     python.unlink()  # Images that are already present are reported without Python.
     second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
-    assert (second.returncode, "there already" in second.stdout) == (0, True)
+    assert (second.returncode, "already present" in second.stdout) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -70,5 +70,5 @@ def test_other_engines_refuse_an_ipu(backend: str) -> None:
 
 
 def test_poptorch_refuses_other_devices(ipus: Ipus) -> None:
-    with pytest.raises(BackendError, match="--device cpu: poptorch runs on IPUs alone"):
+    with pytest.raises(BackendError, match="--device cpu: poptorch runs on IPUs only"):
         registry.choose("poptorch", "cpu")

@@ -1,4 +1,4 @@
-"""Whose CPU time a measurement's cores spent: sums of two readings, and readings of this machine's own kernel."""
+"""The CPU time on the cores of a measurement: differences of two readings, and readings of this machine's own kernel."""
 
 import multiprocessing
 import os
@@ -59,7 +59,7 @@ def test_several_processes_are_added_up_and_the_most_disturbed_one_is_warned_of(
     assert cpu_time_lines([quiet, disturbed]) == {
         "cpu_time_own": "17.00 s",
         "cpu_time_of_children": "0.50 s",
-        "cpu_time_of_others": "1.00 s (5.0% of 2 cores, at most 10.0% of one process's)",
+        "cpu_time_of_others": "1.00 s (5.0% of 2 cores, at most 10.0% for one process)",
     }
     (line,) = disturbance([quiet, disturbed], TICK_S)
     assert "10.0% of the time of the measured cores (1.00 s in 10.00 s on 1 core)" in line

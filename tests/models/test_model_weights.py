@@ -228,18 +228,18 @@ def test_a_pickled_whole_model_is_refused_by_the_names_of_what_it_holds(
 ) -> None:
     torch.save(small, tmp_path / "whole.pth")
     with pytest.raises(
-        ModelError, match=r"no tensors \(.*timm\..*\), such as a whole pickled model"
+        ModelError, match=r"not tensors \(.*timm\..*\), such as a whole pickled model"
     ) as refused:
         build_model(SMALL, weights=str(tmp_path / "whole.pth"))
     assert "weights_only" not in str(refused.value)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_a_checkpoint_that_is_cut_off_is_refused(tmp_path: Path, small: nn.Module, suffix: str) -> None:
+def test_a_truncated_checkpoint_is_refused(tmp_path: Path, small: nn.Module, suffix: str) -> None:
     file = tmp_path / f"cut{suffix}"
     (save_file if suffix == ".safetensors" else torch.save)(small.state_dict(), file)
     file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(ModelError, match=r"not a checkpoint that can be loaded safely: it is .*cut off"):
+    with pytest.raises(ModelError, match=r"not a checkpoint that can be loaded safely: .*truncated"):
         build_model(SMALL, weights=str(file))
 
 

@@ -77,10 +77,10 @@ class TestVerdict:
         assert not found.under(1000.0)
         assert "p99 n/a (99 answers)" in found.line(1000.0)
 
-    def test_a_rate_that_was_broken_off_is_over_the_limit_whatever_came_before(self) -> None:
+    def test_a_rate_that_stopped_early_is_over_the_limit_whatever_came_before(self) -> None:
         found = at_rate([1.0] * 200, stopped_early=True)
         assert not found.under(10.0)
-        assert "over 10 ms (broken off" in found.line(10.0)
+        assert "over 10 ms (stopped early" in found.line(10.0)
 
     def test_without_a_limit_no_verdict_is_printed(self) -> None:
         line = at_rate([1.0] * 200).line(None)

@@ -54,7 +54,7 @@ def test_a_server_on_path_whose_backend_is_of_another_python_is_refused_with_the
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     server_on_path(monkeypatch, tmp_path, "3.8")
-    words = r"runs models in Python 3\.8, .*make PYTHON=python3\.8 .*off PATH"
+    words = r"runs models in Python 3\.8, .*make PYTHON=python3\.8 .*from PATH"
     with pytest.raises(TritonMissing, match=words):
         binary.find_triton()
 

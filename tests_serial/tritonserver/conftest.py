@@ -38,8 +38,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "throughput: measures; the only tests that --benchmark_only leaves")
-    config.addinivalue_line("markers", "open_loop: measures at --request-rate, and is left out without it")
+    config.addinivalue_line("markers", "throughput: measures; the only tests with --benchmark_only")
+    config.addinivalue_line("markers", "open_loop: measures at --request-rate; deselected without it")
     if config.option.help:
         return
     try:
@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(refused)) from None
     if config.option.latency_limit is not None and config.option.request_rate is None:
         raise pytest.UsageError(
-            f"--latency-limit {config.option.latency_limit:g}: it is a limit for an open loop; give --request-rate too"
+            f"--latency-limit {config.option.latency_limit:g}: needs an open loop; give --request-rate too"
         )
     port = config.option.grpc_port
     if port is not None and not port_is_free(port):
@@ -66,32 +66,32 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    wanted, others = [], []
+    selected, others = [], []
     for item in items:
         opens = item.get_closest_marker("open_loop") is not None
         closed = item.get_closest_marker("throughput") is not None
         fits = opens if opens or config.option.request_rate else closed or not config.option.benchmark_only
         fits = fits and not (opens and config.option.request_rate is None)
-        (wanted if fits else others).append(item)
+        (selected if fits else others).append(item)
     if others:
         config.hook.pytest_deselected(items=others)
-        items[:] = wanted
+        items[:] = selected
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
-    with _told_in_words():
+    with _short_failures():
         return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
-    with _told_in_words():
+    with _short_failures():
         return (yield)
 
 
 @contextmanager
-def _told_in_words() -> Iterator[None]:
+def _short_failures() -> Iterator[None]:
     try:
         yield
     except REPORTED as error:
@@ -99,7 +99,7 @@ def _told_in_words() -> Iterator[None]:
 
 
 def repository_of(config: pytest.Config) -> Path:
-    """The folder of the option, relative to where we are; the default one, relative to the tests."""
+    """The folder of the option, relative to the current folder; the default, relative to the tests."""
     given: Path | None = config.option.model_repository
     return (TESTS / REPOSITORY if given is None else given).resolve()
 
@@ -113,11 +113,11 @@ class AtServer:
     region: Region
     instances: list[dict[str, Any]]
     shared_memory: bool
-    """Whether the server may read the region; without it requests hold their pixels."""
+    """Whether the server may read the region; otherwise requests contain their pixels."""
 
     @property
     def dtype(self) -> str:
-        """What the instances really compute in."""
+        """The type that the instances compute in."""
         return str(self.instances[0]["effective"]["dtype"])
 
 
@@ -128,7 +128,7 @@ def repository(request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest, repository: Path) -> Iterator[Server]:
-    """The one server of this run; models come and go."""
+    """The single server of this run, which loads and unloads models."""
     log = ROOT / "logs/tritonserver" / time.strftime(f"%Y-%m-%d-%H.%M.%S-{os.getpid()}.log")
     with running_server(find_triton(), repository, log, request.config.option.grpc_port) as running:
         yield running
@@ -145,7 +145,7 @@ def images(request: pytest.FixtureRequest) -> ImageSet:
 def serve(
     request: pytest.FixtureRequest, server: Server, images: ImageSet, repository: Path
 ) -> Callable[..., Any]:
-    """`serve(name, flags, configuration)`: a context in which the server has this model."""
+    """`serve(name, flags, configuration)`: a context in which the server serves this model."""
     given = request.config.option
 
     @contextmanager
@@ -173,14 +173,14 @@ def serve(
 
 @pytest.fixture(scope="module")
 def at_server(serve: Callable[..., Any], configuration: str) -> Iterator[AtServer]:
-    """The configuration of this test, loaded once for all tests of it in a row."""
-    with _told_in_words(), serve(configuration, None, configuration) as found:
+    """The configuration of this test, loaded once for all of its consecutive tests."""
+    with _short_failures(), serve(configuration, None, configuration) as found:
         yield found
 
 
 @pytest.fixture
 def duration_s(request: pytest.FixtureRequest, at_server: AtServer) -> float:
-    """Of a measurement: the option's, else the configuration's, else 5 s."""
+    """The duration of a measurement: from the option, else the configuration, else 5 s."""
     return float(request.config.option.duration or at_server.served.settings.duration_s or 5.0)
 
 

@@ -1,7 +1,7 @@
 """The options of the tests that need a real server.
 
-A plugin of its own, which the wrapper names: of options in a conftest.py pytest knows only once it has looked for the
-tests, and takes `DIR` of `--model-repository DIR` for one of them until then.
+A separate plugin, which the wrapper loads: pytest reads the options of a conftest.py only after it has searched for
+tests, and would take `DIR` of `--model-repository DIR` for a path of tests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REPOSITORY = "../test_serial/tritonserver/models"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("Triton Inference Server")
-    # argparse knows no switch that also takes a value in its own word, and a separate word would swallow a path.
+    # argparse has no switch with an optional `=value`; a separate value would consume a path of tests.
     group.addoption(
         "--benchmark_only",
         "--benchmark_only=true",
@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run only the throughput tests, with requests of exactly the configuration's batch size",
     )
     group.addoption(
-        "--benchmark_only=false", dest="benchmark_only", action="store_false", help="all tests (default)"
+        "--benchmark_only=false", dest="benchmark_only", action="store_false", help="run all tests (default)"
     )
     group.addoption(
         "--model-repository",
@@ -50,12 +50,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=f"folder to which models are exported; created if missing (default: {REPOSITORY}, relative to the tests)",
     )
     group.addoption(
-        "--grpc-port", metavar="N", type=_said(_port), help="port of the server (default: a free one)"
+        "--grpc-port", metavar="N", type=_with_message(_port), help="port of the server (default: a free one)"
     )
     group.addoption(
         "--configurations",
         metavar="NAME[,NAME…]",
-        type=_said(_configurations),
+        type=_with_message(_configurations),
         default=CONFIGURATIONS,
         help="use only these configurations of configs.yml (default: the seven of the benchmarks)",
     )
@@ -69,7 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--duration",
         metavar="SECONDS",
-        type=_said(positive),
+        type=_with_message(positive),
         help="duration of each measurement (default: the configuration's)",
     )
     group.addoption(
@@ -80,13 +80,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--instances",
         metavar="N",
-        type=_said(count),
+        type=_with_message(count),
         help="instances of a model, which share the cores (default: one per core)",
     )
     group.addoption(
         "--dynamic-batching",
         metavar="MICROSECONDS",
-        type=_said(count_or_zero),
+        type=_with_message(count_or_zero),
         help="time that the server waits for more requests to compute as one batch (default: off)",
     )
     group.addoption(
@@ -98,19 +98,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--request-rate",
         metavar="R[,R…]",
-        type=_said(_rates),
+        type=_with_message(_rates),
         help="open loop: Poisson arrivals at this number of requests per second; latency counts from the due time",
     )
     group.addoption(
         "--latency-limit",
         metavar="MS",
-        type=_said(positive),
+        type=_with_message(positive),
         help="with --request-rate: also search for the highest rate with p99 under this limit",
     )
 
 
 def model_of(configuration: str) -> str:
-    """The model of a configuration. Raises `ConfigError` where there is no such configuration."""
+    """The model of a configuration. Raises `ConfigError` if there is no such configuration."""
     return str(read_config(ROOT / "configs.yml", configuration).values["model"])
 
 
@@ -128,12 +128,12 @@ def _rates(text: str) -> tuple[float, ...]:
 def _port(text: str) -> int:
     value = count(text)
     if value > 65535:
-        raise ValueError(f"{text} is no port: expected a whole number from 1 to 65535")
+        raise ValueError(f"{text} is not a port: expected a whole number from 1 to 65535")
     return value
 
 
-def _said(parse: Callable[[str], Any]) -> Callable[[str], Any]:
-    """`parse` for argparse, which otherwise keeps to itself what was expected."""
+def _with_message(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`parse` for argparse, which would otherwise hide the message of a ValueError."""
 
     def convert(text: str) -> Any:
         try:

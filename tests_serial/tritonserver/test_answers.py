@@ -37,9 +37,9 @@ def assert_right(found, expected: np.ndarray, shared_memory: bool | None = None)
 def test_photographs_get_the_drivers_answers_whatever_the_size_of_the_request(
     at_server, repository: Path
 ) -> None:
-    """1, 3 and the most images; pixels inside the requests and in shared memory."""
+    """With 1, 3 and the maximum number of images; pixels inside the requests and in shared memory."""
     expected = in_process(at_server.served, at_server.region, repository)
-    assert len({row.tobytes() for row in expected}) > 1  # of different photographs
+    assert len({row.tobytes() for row in expected}) > 1  # of different images
     for shared_memory in {at_server.shared_memory, False}:
         assert_right(at_server, expected, shared_memory)
 

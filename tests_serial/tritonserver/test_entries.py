@@ -24,7 +24,7 @@ ENTRIES = {name: entry for name, entry in SPEC.items() if name.endswith("_triton
 def test_an_entry_runs_and_its_figures_and_settings_are_in_the_record(
     request_type: str, repository: Path, tmp_path: Path
 ) -> None:
-    """As it stands in benchmarks.yml, but for one second, one of its variants, and this run's exports."""
+    """As in benchmarks.yml, but with one second, one of its variants, and this run's exports."""
     entry = dict(ENTRIES["pytorch_mobilenet_v3_small_triton_infer"])
     here = {"run_benchmark_with_triton_server.py": WRAPPER, "tests_serial/tritonserver/": f"{TESTS}/"}
     for written, absolute in here.items():

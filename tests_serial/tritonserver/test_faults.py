@@ -1,4 +1,4 @@
-"""What goes wrong with servers, models and clients: reported with a message, and nothing is left running."""
+"""Faults of servers, models and clients are reported with a message, and nothing is left running."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REPORT_S = 5.0
 """Clients must report the end of a server within this time."""
 
 LEFT_S = 15.0
-"""After which nothing of a run may be left."""
+"""The time after which nothing of a run may be left."""
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +71,12 @@ def assert_all_gone(processes: list[psutil.Process]) -> None:
 
 
 def in_shared_memory() -> set[str]:
-    """What servers have there now: this run's, and those of concurrent runs."""
+    """The shared memory of servers: of this run, and of concurrent runs."""
     return {path.name for path in SHARED_MEMORY.glob("triton_*")}
 
 
 def in_shared_memory_after_another_run() -> set[str]:
-    """A run removes what others left that were killed."""
+    """Removes what a killed run has left, as the start of a run does."""
     with own_folder():
         pass
     return in_shared_memory()
@@ -129,7 +129,7 @@ class TestServer:
     def test_the_server_on_path_is_preferred(
         self, tiny_repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It comes with backends of its own; here it passes ours on, as a container's would find its own."""
+        """The program brings its own backends; here it passes ours on, as a container's would find its own."""
         from serving.binary import link_python_backend
 
         packaged = find_triton()

@@ -1,4 +1,4 @@
-"""The open loop against a real server: what it counts, and what it does not let a server hide."""
+"""The open loop with a real server: what it counts, and which delays a server cannot hide from it."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from tests_serial.tritonserver.tiny import TINY
 
 HOUR_NS = 3600 * 10**9
 HANGS_S = 120.0
-"""After which a test is given up that would go on for hours."""
+"""The time limit of a test that could otherwise run for hours."""
 
 SEARCH_S = 300.0
-"""After which a search is given up: it tries about eight rates, each with a hundred requests or more."""
+"""The time limit of a search: it tries about eight rates, each with at least a hundred requests."""
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_short_measurement_has_enough_requests_for_p99(tiny) -> None:
 
 
 def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
-    """A closed loop would see one slow answer for each client; here all that were due meanwhile are late."""
+    """A closed loop would see one slow answer per client; here all requests due in the meantime are late."""
     stall_s, rate = 1.0, 40.0
     before = counters(tiny.server, "tiny").requests
 
@@ -99,7 +99,7 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
     assert found.latency_ns.max() >= 0.9e9 * stall_s
 
 
-def test_a_rate_that_is_far_too_high_is_broken_off(tiny) -> None:
+def test_a_rate_that_is_far_too_high_is_stopped_early(tiny) -> None:
     found = under_rate(tiny, 5000.0, 5.0, limit_ms=20.0)
     assert found.stopped_early
     assert not found.under(20.0)
@@ -115,7 +115,7 @@ def test_a_limit_that_no_rate_can_keep_ends_the_search_at_the_lowest_rate(reposi
 
 
 def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(repository: Path) -> None:
-    """A hundred requests for each rate: twice the rate again and again, until they meet and wait over the limit."""
+    """A hundred requests per rate, which is doubled until requests overlap and wait longer than the limit."""
     done = searched(repository, rates="50", limit_ms="1000")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = dict(
@@ -154,9 +154,9 @@ def searched(repository: Path, rates: str, limit_ms: str) -> subprocess.Complete
 
 
 class TestOneClient:
-    """The first client's part, with arrivals that are made up."""
+    """The first client's part, with given arrivals."""
 
-    def test_a_rate_is_broken_off_though_the_next_request_is_not_yet_due(self, tiny) -> None:
+    def test_a_rate_is_stopped_early_though_the_next_request_is_not_yet_due(self, tiny) -> None:
         found = of_first_client(tiny, [[0, HOUR_NS]], limit_ns=1)
         assert (len(found.due_ns), found.stopped_early) == (1, True)
 
@@ -181,7 +181,7 @@ class TestOneClient:
     def test_a_request_may_wait_longer_for_its_answer_than_in_a_closed_loop(
         self, tiny, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """At a rate that is far too high, hundreds wait before it."""
+        """At a rate that is far too high, hundreds are queued before it."""
         wakes = threading.Timer(1.0, tiny.server.process.send_signal, [signal.SIGCONT])
 
         def stall() -> None:
@@ -209,7 +209,7 @@ def of_first_client(
     limit_ns: int | None = None,
     before_start: Callable[[], None] = lambda: None,
 ) -> Answered:
-    """What becomes of the first client's arrivals, one request after the other, in a thread of this process."""
+    """The results of the first client's arrivals, one request at a time, in a thread of this process."""
     client = Client(found.server.address, "tiny", found.region, 4, RequestType.ASYNC, 1, found.shared_memory)
     arrivals = tuple(np.array(own, np.int64) for own in arrivals_ns)
     ours, theirs = multiprocessing.Pipe()

@@ -1,4 +1,4 @@
-"""An open loop on one model: p99 against the rate of requests (`--request-rate 2,4,8 --latency-limit 100`)."""
+"""An open loop on one model: p99 for given request rates (`--request-rate 2,4,8 --latency-limit 100`)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from serving.request_rates import AtRate, at_rate, end_warning, highest_rate
 
 @pytest.mark.open_loop
 def test_request_rate(at_server, duration_s: float, request: pytest.FixtureRequest) -> None:
-    """Prints a line for each rate, and the results of the last one, or of the highest one under the limit."""
+    """Prints one line per rate, and the results of the last one, or of the highest one under the limit."""
     options = request.config.option
     limit_ms: float | None = options.latency_limit
     found: dict[float, AtRate] = {}

@@ -1,4 +1,4 @@
-"""The examples and the table of the serving page are what the wrapper does."""
+"""The examples and the table of the serving page agree with the wrapper."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(words: list[str]) -> str:
 
 @pytest.mark.parametrize("command", WRAPPER)
 def test_each_command_of_the_page_chooses_the_tests_that_it_describes(command: str, tmp_path: Path) -> None:
-    """What they choose; running it is what the other tests of this folder do."""
+    """Checks the selection only; the other tests of this folder run the tests."""
     words = shlex.split(command)[1:]
     out = run([sys.executable, *words, "--collect-only", "-q", "--model-repository", str(tmp_path)])
     chosen = re.findall(r"^tests_serial/tritonserver/\S+?::(\S+)$", out, re.MULTILINE)
@@ -109,9 +109,9 @@ def test_without_paths_the_tests_of_the_server_are_run(tmp_path: Path) -> None:
     [
         (
             ["--latency-limit", "5"],
-            "--latency-limit 5: it is a limit for an open loop; give --request-rate too",
+            "--latency-limit 5: needs an open loop; give --request-rate too",
         ),
-        (["--grpc-port", "70000"], "70000 is no port: expected a whole number from 1 to 65535"),
+        (["--grpc-port", "70000"], "70000 is not a port: expected a whole number from 1 to 65535"),
         (["--request-rate", "4,none"], "argument --request-rate: 'none'"),
         (["--instances", "0"], "0 is too small: expected a whole number of 1 or more"),
         (["--configurations", "resnet5"], "no such configuration in .*did you mean resnet50"),

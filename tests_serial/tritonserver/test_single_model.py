@@ -33,7 +33,7 @@ def test_single_model(at_server, load: Load, duration_s: float, request: pytest.
             for (first, count), logits in zip(spans, found, strict=True):
                 assert not differences(logits, expected[first : first + count], at_server.dtype)
 
-    print(flush=True)  # pytest leaves its line unfinished
+    print(flush=True)  # pytest has printed part of a line
     loaded = under_load(server, served, region, load, duration_s, partial(print, flush=True))
     print(load_results(server, served, at_server.instances, load, loaded), flush=True)
     assert loaded.counted.failed == 0
