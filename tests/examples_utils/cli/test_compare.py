@@ -143,7 +143,7 @@ def test_without_the_statistics_library_it_says_what_to_install(workplace):
     [
         (["latest", "latest"], "latest and latest both name run 00000001abab"),
         (["branch:main:1", "latest"], "name an earlier run as BASE"),
-        (["latest~7", "latest"], "latest~7: history.db holds 2 runs"),
+        (["latest~7", "latest"], "latest~7: history.db has 2 runs"),
         (["nothing", "latest"], "nothing: is not a run of history.db"),
         (["0000", "latest"], "is a prefix of 2 run ids"),
         (["branch:dev", "latest"], "has no runs of this branch"),

@@ -336,7 +336,7 @@ def test_numbers_of_any_size_keep_and_show_everything_there_is(work: Workplace):
     assert len(work.command("history", "list", "--limit", "9" * 20).out.splitlines()) == 4
     done = work.command("history", "show", "latest~" + "9" * 20)
     assert done.exitcode == 2
-    assert f"latest~{'9' * 20}: history.db holds 2 runs; history list shows" in done.err
+    assert f"latest~{'9' * 20}: history.db has 2 runs; history list shows" in done.err
 
 
 def test_prune_wants_to_know_what_to_keep(work: Workplace):

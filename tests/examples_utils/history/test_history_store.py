@@ -58,7 +58,7 @@ def test_numbers_that_no_database_takes_are_more_than_there_are_runs(history: Hi
     assert history.prune(keep_runs=10**20) == history.prune(keep_days=10**20) == []
     for number in ("9" * 20, "9" * 5000):
         for reference in (f"latest~{number}", f"branch:main:{number}"):
-            with pytest.raises(HistoryError, match="holds 2 runs"):
+            with pytest.raises(HistoryError, match="has 2 runs"):
                 history.resolve(reference)
 
 

@@ -100,7 +100,7 @@ def test_a_named_base_is_what_the_run_is_compared_with(workplace: Workplace, kep
     shutil.copy(kept, "history.db")
     assert workplace.command("report", "--base", "run0027").exitcode == 0
     page = Path("report.html").read_text()
-    assert re.search(r"<p class=\"quiet\">.*run0029.* against .*run0027", page)
+    assert re.search(r"<p class=\"quiet\">.*run0029.* compared with .*run0027", page)
 
 
 def test_a_first_run_is_new(workplace: Workplace) -> None:

@@ -191,7 +191,7 @@ def test_results_of_several_commits_and_doubled_variants_are_told(tmp_path):
         written(tmp_path, {"b": [record(git={"commit": "c" * 40, "dirty": False}), other, other]})
     )
     assert "contains results of several commits (cccccccccccc, dddddddddddd)" in found.warnings[0]
-    assert "holds b::c more than once; the last one counts" in found.warnings[1]
+    assert "contains b::c more than once; the last one counts" in found.warnings[1]
 
 
 FIGURE = ("metrics", "throughput", "value")
