@@ -1,4 +1,4 @@
-"""The CPU time on the cores of a measurement: differences of two readings, and readings of this machine's own kernel."""
+"""The CPU time on a measurement's cores: differences of two readings, and readings of this machine's own kernel."""
 
 import multiprocessing
 import os
