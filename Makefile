@@ -10,6 +10,9 @@ LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 # pytest's expression for the tests that take milliseconds; pyproject.toml describes the markers.
 QUICK := not (engine or processes or database or browser or full)
 
+# Tests of the wrapper that start no server and measure nothing, so that they may run side by side.
+SERVERLESS := $(addprefix tests_serial/tritonserver/,test_exit_codes.py test_serving_page.py)
+
 .PHONY: help benchmark test-quick test test-full test-oldest test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
   soak real-check report-image clean
 
@@ -39,10 +42,11 @@ test-full: $(VENV)/.test images
 test-oldest: $(VENV_OLDEST)/.test
 	$(VENV_OLDEST)/bin/python -m pytest -n auto -m '$(QUICK)' tests/benchmark_parsers tests/examples_utils
 
-## test-serial: a real Triton server with three small models; needs the machine to itself
+## test-serial: a real Triton server with two small models; needs the machine to itself
 test-serial: $(VENV)/.triton images
-	$(BIN)/python run_benchmark_with_triton_server.py --duration 1 \
-	  --configurations mobilenet-v3-small,mobilenet-v3-large,efficientnet-b0 tests_serial/tritonserver/
+	$(BIN)/python -m pytest -n auto $(SERVERLESS)
+	$(BIN)/python run_benchmark_with_triton_server.py --duration 1 --configurations mobilenet-v3-small,efficientnet-b0 \
+	  $(SERVERLESS:%=--ignore=%) tests_serial/tritonserver/
 
 ## lint: style, types and spelling
 lint: $(VENV)/.lint

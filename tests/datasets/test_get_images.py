@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.processes
+
 SCRIPT = Path(__file__).parents[2] / "datasets" / "get_images.sh"
 
 

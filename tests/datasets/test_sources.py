@@ -256,6 +256,7 @@ def test_close_wakes_a_caller_that_waits(images: ImageSet, monkeypatch: pytest.M
     assert not closing.is_alive()
 
 
+@pytest.mark.processes
 def test_a_program_that_forgets_to_close_still_ends_cleanly(few: Path) -> None:
     program = (
         "import sys, numpy as np; from pathlib import Path\n"

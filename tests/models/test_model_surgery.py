@@ -66,6 +66,7 @@ def _assert_equal(actual: torch.Tensor, expected: torch.Tensor, relative: float 
     assert (actual - expected).abs().max() <= relative * expected.abs().max()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", FAMILIES)
 def test_normalising_in_the_model_equals_normalising_before_it(name: str) -> None:
     images = _eight_bit_images()
@@ -214,6 +215,7 @@ def test_a_model_without_batch_norms_has_nothing_to_change(norm: NormOptions, fl
         build_model("timm/test_vit", weights="random", norm=norm)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-b4", "efficientnet-lite0"])
 def test_our_efficientnet_stages_are_timms_at_the_default_options(name: str) -> None:
     import timm
@@ -231,6 +233,7 @@ def test_our_efficientnet_stages_are_timms_at_the_default_options(name: str) -> 
     _assert_equal(_run(ours, images), _run(theirs, images))
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("name", ["efficientnet-b0", "efficientnet-b4"])
 def test_group_convolutions_have_the_asked_width_and_expansion(name: str) -> None:
     module = _group_model(name, group_dim=16, expand_ratio=4)
@@ -276,6 +279,7 @@ def test_a_model_cut_anywhere_computes_the_same(name: str) -> None:
     _assert_equal(_through(stages, images), expected)
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize(
     ("name", "cut"),
     [
@@ -297,6 +301,7 @@ def _cut_subject() -> tuple[nn.Module, list[str], torch.Tensor, torch.Tensor]:
     return module, list_layers(module), images, _run(module, images)
 
 
+@pytest.mark.engine
 @given(data=st.data())
 @settings(max_examples=15)
 def test_any_set_of_cuts_keeps_the_outputs_or_is_refused(data: st.DataObject) -> None:

@@ -113,6 +113,7 @@ def test_files_and_folders_are_compared_with_each_other_and_with_the_history(wor
     assert "new:  two (run " in mixed.out
 
 
+@pytest.mark.processes
 def test_files_can_be_compared_where_no_database_library_is_installed(workplace):
     workplace.spec("a: {cmd: echo 1}\n")
     for log in ("one", "two"):

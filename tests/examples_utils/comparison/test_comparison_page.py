@@ -32,6 +32,7 @@ def of_history(project) -> None:
             history.add(run)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_a_command_of_the_page_works(workplace, project, words):
     spec = (project.folder / "benchmarks.yml").read_text()

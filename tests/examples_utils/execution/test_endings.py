@@ -48,6 +48,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.processes
 def test_a_timeout_ends_the_command_with_all_its_children_and_the_run_goes_on(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec(f"slow:\n  cmd: python3 stubborn.py\n  timeout: 2{FIGURES}\nnext: {{cmd: echo hi}}\n")
@@ -75,6 +76,7 @@ def test_a_child_that_left_the_session_is_ended_too_when_its_command_ends_well(w
     assert [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "613.25"]] == []
 
 
+@pytest.mark.processes
 def test_a_child_that_outlives_its_command_is_ended_and_does_not_hold_up_the_run(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec(f"leaves:\n  cmd: python3 stubborn.py leave{FIGURES}")
@@ -85,6 +87,7 @@ def test_a_child_that_outlives_its_command_is_ended_and_does_not_hold_up_the_run
     assert processes_in(workplace.folder) == []
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize(("option", "entry", "used"), [(1, 600, "1"), (600, 1, "1"), (1, None, "1")])
 def test_the_shorter_of_the_two_timeouts_counts(workplace, option, entry, used):
     workplace.spec("s: {cmd: sleep 60" + (f", timeout: {entry}" if entry else "") + "}\n")
@@ -92,6 +95,7 @@ def test_the_shorter_of_the_two_timeouts_counts(workplace, option, entry, used):
     assert Path(record["log_paths"]["err"]).read_text().endswith(f"Timeout ({used})")
 
 
+@pytest.mark.processes
 def test_a_command_that_ends_well_on_sigterm_has_still_failed_by_its_timeout(workplace):
     workplace.script(
         "polite.py",

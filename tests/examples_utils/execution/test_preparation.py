@@ -57,6 +57,7 @@ def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace):
     assert not (workplace.folder / "ran").exists()
 
 
+@pytest.mark.processes
 def test_requirements_are_installed_once_and_a_missing_file_fails_the_entry(workplace):
     # pip itself runs: an empty requirements file needs no network.
     workplace.script("requirements.txt", "# nothing\n")
@@ -70,6 +71,7 @@ def test_requirements_are_installed_once_and_a_missing_file_fails_the_entry(work
     assert len(list((done.log / "preparation").iterdir())) == 1
 
 
+@pytest.mark.processes
 def test_the_requirements_file_of_the_command_line_replaces_those_of_the_entries(workplace):
     workplace.script("mine.txt", "")
     workplace.spec("a: {cmd: echo a, requirements_file: absent.txt}\n")
@@ -137,6 +139,7 @@ def write_notebook(file: Path, *cells: str) -> None:
     file.write_text(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
 
+@pytest.mark.processes
 def test_a_notebook_is_executed_and_its_output_parsed(workplace):
     write_notebook(
         workplace.folder / "n.ipynb",
@@ -150,6 +153,7 @@ def test_a_notebook_is_executed_and_its_output_parsed(workplace):
     assert f"in {workplace.folder}/work" in Path(record["log_paths"]["out"]).read_text()
 
 
+@pytest.mark.processes
 def test_a_notebook_whose_cell_fails_has_failed_and_one_that_installs_runs_twice(workplace):
     write_notebook(workplace.folder / "bad.ipynb", "1 / 0")
     write_notebook(

@@ -19,6 +19,8 @@ from tests.examples_utils.history.database.test_history_problems import without_
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
 from tests.examples_utils.waiting import wait_until
 
+pytestmark = pytest.mark.processes
+
 NOWHERE = "postgresql://nobody:secret@127.0.0.1:1/benchmarks"
 
 
@@ -34,7 +36,6 @@ def start(place: NightPlace, *more: str, **environment: str) -> subprocess.Popen
     )
 
 
-@pytest.mark.processes
 def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     place.workplace.spec(
         "first: {cmd: echo rate 7, data: {rate: {regexp: 'rate (.*)'}}}\nsecond: {cmd: sh wait.sh}\n"
@@ -52,7 +53,6 @@ def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     assert len(run.canary["compute"]) == 1
 
 
-@pytest.mark.processes
 def test_ctrl_c_before_anything_is_finished_is_said(place: NightPlace):
     place.workplace.spec("only: {cmd: sh wait.sh}\n")
     place.workplace.script("wait.sh", "touch started; sleep 600\n")
@@ -64,7 +64,6 @@ def test_ctrl_c_before_anything_is_finished_is_said(place: NightPlace):
     assert "there is nothing to store or to compare" in out
 
 
-@pytest.mark.processes
 def test_ctrl_c_while_suspects_are_repeated_keeps_all_repetitions(place: NightPlace):
     """The benchmark itself is slow in its fourth execution, which is the second on the spot."""
     place.benchmarks(a=93)

@@ -106,6 +106,7 @@ def test_every_option_is_described_and_every_described_option_exists():
     assert set(re.findall(r"`(--[a-z-]+)", table)) == options - {"--help"}
 
 
+@pytest.mark.processes
 def test_every_key_of_the_verdict_is_described(place: NightPlace):
     place.benchmarks(a=93, b="none")
     place.went_before(16, {"a": 100, "b": 200})

@@ -16,6 +16,8 @@ from examples_utils.machine.fingerprint import machine_fingerprint
 from examples_utils.run_model import MetricKey, VariantFacts, VariantKey
 from tests.examples_utils.nightly.nights import ENTRY, SUITE, NightPlace
 
+pytestmark = pytest.mark.processes
+
 A_THROUGHPUT = MetricKey(SUITE, "a", "a", "throughput")
 
 

@@ -205,6 +205,7 @@ ADD = (
 )
 
 
+@pytest.mark.processes
 def test_a_read_only_history_can_be_read_but_not_be_added_to(file):
     before = file.read_bytes()
     file.chmod(0o444)
@@ -219,6 +220,7 @@ def test_a_read_only_history_can_be_read_but_not_be_added_to(file):
     assert "b1::b1_n_1" in show.stdout
 
 
+@pytest.mark.processes
 def test_benchmarks_are_not_run_for_a_history_that_is_read_only(file, tmp_path):
     file.chmod(0o444)
     spec = tmp_path / "benchmarks.yml"
@@ -230,6 +232,7 @@ def test_benchmarks_are_not_run_for_a_history_that_is_read_only(file, tmp_path):
     assert not (tmp_path / "log").exists()
 
 
+@pytest.mark.processes
 def test_a_read_only_history_in_a_read_only_folder_can_be_read(file):
     file.chmod(0o444)
     file.parent.chmod(0o555)
