@@ -61,7 +61,7 @@ EFFECTS = {
     "test_the_ten_most_expensive_layers_follow_the_report_and_a_trace_is_written",
     "profile_path": "tests/test_artefacts.py::"
     "test_the_ten_most_expensive_layers_follow_the_report_and_a_trace_is_written",
-    "precision": "tests/backends/test_contract.py::test_the_precision_really_used_is_told",
+    "precision": "tests/backends/test_contract.py::test_the_precision_really_used_is_reported",
     "backend": "tests/test_option_effects.py::test_the_backend_that_is_named_runs",
     "device": "tests/backends/test_registry.py::test_auto_on_cuda_never_falls_back_to_the_cpu",
     "threads": "tests/backends/test_contract.py::test_threads_are_as_asked_and_one_a_core_else",

@@ -90,7 +90,7 @@ def test_stages_begin_at_the_named_layers_whatever_precedes_the_model(driver, ip
     [
         (["blocks/33"], "no such layer"),
         (["conv_stem"], "the first stage would be empty"),
-        (["blocks/3", "blocks/3/0"], "starts where blocks/3 does"),
+        (["blocks/3", "blocks/3/0"], "starts at the same place as blocks/3"),
     ],
 )
 def test_names_are_checked_as_on_other_devices(names: list[str], words: str, driver, ipus: Ipus) -> None:
