@@ -335,8 +335,8 @@ def test_layers_keep_their_names_behind_a_normalising_input() -> None:
         (["layer5"], r"--pipeline-splits layer5: no such layer. Did you mean .*layer4.* --list-layers"),
         (["layer3.0"], r"--pipeline-splits layer3.0: no such layer. Did you mean .*layer3/0"),
         (["conv1"], "--pipeline-splits conv1: nothing is computed before it"),
-        (["layer2", "layer2/0"], "--pipeline-splits layer2/0: starts where layer2 does"),
-        (["layer2", "layer2"], "--pipeline-splits layer2: starts where layer2 does"),
+        (["layer2", "layer2/0"], "--pipeline-splits layer2/0: starts at the same place as layer2"),
+        (["layer2", "layer2"], "--pipeline-splits layer2: starts at the same place as layer2"),
     ],
 )
 def test_cuts_that_make_no_sense_are_refused(names: list[str], message: str) -> None:
