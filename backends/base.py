@@ -84,11 +84,19 @@ def engine_errors(
             raise OutOfMemory(
                 f"{engine} ran out of memory: a micro-batch of {settings.micro_batch_size} images takes "
                 f"{micro_batch_bytes / 2**20:.0f} MiB for its pixels alone, and many times that for its layers; "
-                f"lower --micro-batch-size{' or --device-iterations' * (settings.device_iterations > 1)} "
-                f"(its message: {message})",
+                f"{_to_save_memory(settings)} (its message: {message})",
                 settings,
             ) from error
         raise EngineError(f"{engine} failed with {type(error).__name__}: {message}") from error
+
+
+def _to_save_memory(settings: Settings) -> str:
+    options = {
+        "--micro-batch-size": settings.micro_batch_size,
+        "--device-iterations": settings.device_iterations,
+    }
+    high = [flag for flag, value in options.items() if value > 1]
+    return f"lower {' or '.join(high)}" if high else "free memory, or raise the limit on it (ulimit -v)"
 
 
 def _raised_by_an_engine(error: BaseException) -> bool:

@@ -16,7 +16,7 @@ from backends.breadcrumbs import leave_breadcrumb
 from backends.model_cache import open_cache
 from backends.profiling.profile import profile_folder
 from driver.choice import resolved
-from driver.crashes import forget
+from driver.crashes import forget, phase_of_running
 from driver.data import example_batch, images_of, micro_batch_bytes, open_source
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances.errors import InstanceLost
@@ -51,6 +51,9 @@ def main(argv: Sequence[str] | None, program: str, description: str) -> int:
     Exit code 0: success; 1: the engine failed; 2: the request was wrong; 130: Ctrl-C.
     """
     flags = parse_flags(argv, program, description)
+    if sys.stdout is None:
+        print("error: stdout is closed, so no results can be printed; redirect it to a file", file=sys.stderr)
+        return 1
     switch_off()
     try:
         with joined(os.environ) as group:
@@ -130,7 +133,7 @@ def measured_here(
             open_source(settings, pixels, images, weights.kind, group.index, group.count) as source,
             live_output(settings, line_prefix(group)) as on_call,
         ):
-            leave_breadcrumb(engine=settings.backend, phase="running")
+            leave_breadcrumb(engine=settings.backend, phase=phase_of_running(settings))
             measurement = measure(executable, source, settings, on_call, peers=group)
         result = InstanceResult(measurement, source.decode_errors, peak_mib())
         build_info = BuildInfo.of(compiled)  # some engines report more of their settings after a run

@@ -25,9 +25,6 @@ REMEMBERED_PHASES = ("importing", "converting", "compiling", "running")
 
 AFTER_THE_RESULTS = ("closing", "ending")
 
-_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGXCPU, signal.SIGXFSZ)
-"""Signals that the kernel sends if a resource runs out: they are not the engine's fault."""
-
 _OF_THE_MODEL = (
     "model",
     "norm_type",
@@ -61,7 +58,7 @@ class Crash:
     def message(self) -> str:
         """What happened and what to do, for the end of an error line."""
         if not self.engine:
-            return f"the driver was ended by signal {self.signal} before an engine was loaded; report this"
+            return f"the driver ended with signal {self.signal} while {self.phase or 'starting'}; report this"
         happened = f"{self.engine} {self.version} ended with signal {self.signal} while {self.phase}"
         if self.signal == signal.SIGKILL:
             return (
@@ -71,6 +68,12 @@ class Crash:
             return f"{happened}, after the results were printed; report this"
         other = alternative(self.engine, self.device)
         return f"{happened}; {f'try --backend {other}, and ' if other else ''}report this"
+
+
+def phase_of_running(settings: Settings) -> str:
+    """The phase of the timed loop; if images are decoded in it, a crash is not certain to be the engine's."""
+    decodes = settings.data == "real" and not settings.cache_images
+    return "running and decoding images" if decodes else "running"
 
 
 def crash_of(pid: int, number: int) -> Crash:
@@ -96,7 +99,7 @@ def subject_of(settings: Settings) -> str:
 
 def remember(crash: Crash) -> None:
     """Records an engine's crash for later runs with `--backend auto`, if the cache folder is writable."""
-    if crash.signal in _FROM_OUTSIDE or crash.phase not in REMEMBERED_PHASES or not crash.subject:
+    if crash.signal == signal.SIGKILL or crash.phase not in REMEMBERED_PHASES or not crash.subject:
         return
     path = _path(crash.subject, crash.engine)
     with suppress(OSError):

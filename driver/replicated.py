@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
@@ -9,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from backends.base import EngineError, OutOfMemory, engine_errors
 from backends.breadcrumbs import leave_breadcrumb
-from driver.crashes import crash_of, remember
+from driver.crashes import crash_of, phase_of_running, remember
 from driver.data import micro_batch_bytes, open_source
 from driver.instances.group import Group, line_prefix
 from driver.memory import memory_needed
 from driver.model import compiled_model
 from driver.output import announce, peak_mib
 from driver.process_result import BuildInfo, InstanceResult
+from driver.supervisor import FAULTS
 from driver.telemetry import switch_off
 from measurement.loop import measure
 from measurement.machine import core_shares, cores_in_use
-from measurement.progress import live_output
+from measurement.progress import live_output, lock_bars_in_this_process
 from measurement.replica_link import Link
 from measurement.replicas import run_replicas
 from measurement.settle import settle
@@ -36,6 +38,7 @@ def measured_by_replicas(
 ) -> tuple[BuildInfo, InstanceResult]:
     """How the first replica was built, and the merged result of all in the window in which all were running."""
     builds: list[BuildInfo] = []
+    leave_breadcrumb(phase="coordinating replicas")
     with ExitStack() as live:
 
         def ready(parts: Sequence[BuildInfo]) -> Callable[..., None]:
@@ -51,17 +54,19 @@ def measured_by_replicas(
             settings,
             ready,
             group.all_reached,
-            crashed=_crashed,
+            how_killed=_how_killed,
         )
     together = within_window([part.measurement for part in results], settings.iterations)
     errors, memory = sum(part.decode_errors for part in results), sum(part.peak_mib for part in results)
     return builds[0], InstanceResult(together, errors, memory)
 
 
-def _crashed(pid: int, number: int) -> str:
+def _how_killed(pid: int, number: int) -> str:
+    if number not in FAULTS:
+        return f" was killed by {signal.Signals(number).name}"
     crash = crash_of(pid, number)
     remember(crash)
-    return crash.message
+    return f": {crash.message}"
 
 
 def replica(
@@ -69,6 +74,7 @@ def replica(
 ) -> InstanceResult:
     """The job of one replica's process: compiles its model and measures."""
     switch_off()
+    lock_bars_in_this_process()
     rank, world_size = instance * link.world_size + link.rank, instances * link.world_size
     try:
         return _measured(settings, images, weights, link, rank, world_size)
@@ -88,6 +94,6 @@ def _measured(
     ):
         with open_source(settings, pixels, images, weights.kind, rank, world_size) as source:
             link.begin(build_info)
-            leave_breadcrumb(engine=settings.backend, phase="running")
+            leave_breadcrumb(engine=settings.backend, phase=phase_of_running(settings))
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
         return InstanceResult(measurement, source.decode_errors, peak_mib())

@@ -10,22 +10,18 @@ import ctypes
 import os
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import FrameType
 
 INTERRUPTED = "interrupted: the run is incomplete, so there are no results"
-
-BREADCRUMBS_PREFIX = "benchmark-breadcrumbs-"
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _SI_KERNEL = 0x80  # sigaction(2): sent by the kernel, so from a terminal, which sends it to the driver too
 _SAME_CTRL_C_S = 0.5
 
-_REQUESTED = {signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM}
-"""Signals with which a user, a launcher or a terminal ends a run; shells report them as exit code 128 + N."""
+FAULTS = {signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT}
+"""Signals that code raises in its own process. All others come from outside, and say nothing about an engine."""
 
 _NOT_FORWARDED = {
     signal.SIGKILL,
@@ -41,17 +37,18 @@ _NOT_FORWARDED = {
 def supervised(main: Callable[[], int]) -> int:
     """Runs `main` in a child process and returns its exit code there; in this process, the child's exit code.
 
-    Returns 128 + N if signal N requested the end of the child (SIGHUP, SIGINT, SIGQUIT, SIGTERM); and 1, with a message
-    on stderr, if another signal ended it, from a crash of an engine or from the kernel. Forwards signals sent to this
-    process. If this process is killed, so is the child. Without fork or sigwaitinfo (Windows, macOS), runs `main` in
-    this process.
+    Returns 1, with a message on stderr, if the child crashed, or if the kernel killed it; 128 + N if another signal N
+    ended it, from outside. Forwards signals sent to this process. If this process is killed, so is the child. Without
+    fork or sigwaitinfo (Windows, macOS), runs `main` in this process.
     """
+    _open_closed_streams()
     if not (hasattr(os, "fork") and hasattr(signal, "sigwaitinfo")):
         return main()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the end of a child cannot be waited for
     watched = signal.valid_signals() - _NOT_FORWARDED | {signal.SIGCHLD}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, watched)
-    breadcrumbs, parent = _breadcrumbs(), os.getpid()
+    _keep_breadcrumbs()
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         _die_with(parent)
@@ -63,25 +60,28 @@ def supervised(main: Callable[[], int]) -> int:
         except KeyboardInterrupt:  # before `main` was ready to report it
             print(INTERRUPTED, file=sys.stderr)
             return 130
-    try:
-        return _exit_code(child, _wait(child, watched))
-    finally:
-        if breadcrumbs:
-            Path(breadcrumbs).unlink(missing_ok=True)
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end needs no second Ctrl-C
+    return _exit_code(child, *_wait(child, watched))
 
 
-def _breadcrumbs() -> str | None:
-    """Creates a file for breadcrumbs and sets its path in the environment; None if it cannot be created."""
+def _open_closed_streams() -> None:
+    """Opens /dev/null for each standard stream that is closed: the next file to be opened would take its place."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115, PTH123 - for as long as the process lives
+
+
+def _keep_breadcrumbs() -> None:
+    """Puts the path of a file for breadcrumbs into the environment. It is in memory, so it ends with this process."""
     from backends.breadcrumbs import BREADCRUMBS
 
-    try:
-        descriptor, path = tempfile.mkstemp(prefix=BREADCRUMBS_PREFIX)
-    except OSError:
-        os.environ.pop(BREADCRUMBS, None)  # it would be another run's
-        return None
-    os.close(descriptor)
-    os.environ[BREADCRUMBS] = path
-    return path
+    descriptor = os.memfd_create("breadcrumbs")
+    os.environ[BREADCRUMBS] = f"/proc/{os.getpid()}/fd/{descriptor}"
 
 
 def _die_with(parent: int) -> None:
@@ -105,24 +105,29 @@ def _one_interrupt_for_each_ctrl_c() -> Callable[[int, FrameType | None], None]:
     return interrupt
 
 
-def _wait(child: int, watched: set[signal.Signals]) -> int:
-    """Forwards signals until the child has ended. Returns its exit code, or minus the signal that ended it."""
+def _wait(child: int, watched: set[signal.Signals]) -> tuple[int, set[int]]:
+    """Forwards signals until the child has ended.
+
+    Returns its exit code, or minus the signal that ended it, and the signals that were forwarded.
+    """
+    forwarded: set[int] = set()
     while True:
         received = signal.sigwaitinfo(watched)
         if received.si_signo != signal.SIGCHLD:
             if received.si_code != _SI_KERNEL:
+                forwarded.add(received.si_signo)
                 os.kill(child, received.si_signo)
             continue
         ended, status = os.waitpid(child, os.WNOHANG)
         if ended:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), forwarded
 
 
-def _exit_code(child: int, ended: int) -> int:
+def _exit_code(child: int, ended: int, forwarded: set[int]) -> int:
     if ended >= 0:
         return ended
     number = -ended
-    if number in _REQUESTED:
+    if number != signal.SIGKILL and (number not in FAULTS or number in forwarded):
         name = signal.Signals(number).name
         print(f"ended by {name}: the run is incomplete, so there are no results", file=sys.stderr)
         return 128 + number

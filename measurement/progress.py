@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from measurement.loop import TimedCall
 from measurement.report import call_line
 from measurement.settings import Settings
+
+
+def lock_bars_in_this_process() -> None:
+    """Gives tqdm a lock of this process. Its own holds a semaphore, which a killed process leaves behind.
+
+    Libraries draw bars too: torch.fx does so while it exports a model.
+    """
+    from tqdm import tqdm
+
+    tqdm.set_lock(threading.RLock())
 
 
 @contextmanager
@@ -19,6 +30,7 @@ def live_output(settings: Settings, instance: str = "") -> Iterator[Callable[...
     """
     from tqdm import tqdm
 
+    lock_bars_in_this_process()
     tqdm.monitor_interval = 0  # tqdm's own thread would run next to the measured ones
     in_seconds = settings.iterations is None
     with tqdm(

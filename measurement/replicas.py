@@ -30,7 +30,9 @@ def run_replicas(
     all_reached: Callable[[], bool] = lambda: True,
     noun: str = "replica",
     if_memory_ran_out: str = "lower --replicas or --micro-batch-size",
-    crashed: Callable[[int, int], str] = lambda pid, number: f"was killed by {signal.Signals(number).name}",
+    how_killed: Callable[[int, int], str] = lambda pid, number: (
+        f" was killed by {signal.Signals(number).name}"
+    ),
 ) -> list[Any]:
     """The results of `job` in each of the processes, one per share of `cores`.
 
@@ -43,7 +45,8 @@ def run_replicas(
             call and its maker.
         noun: The name of the processes in lines and errors.
         if_memory_ran_out: The remedy if the kernel killed a process.
-        crashed: Takes the process id and the signal, other than SIGKILL, that ended a process; returns the message.
+        how_killed: Takes the process id and the signal, other than SIGKILL, that ended a process; returns what
+            follows its name in the message.
 
     Raises:
         ReplicaError: A replica ended prematurely.
@@ -55,7 +58,7 @@ def run_replicas(
             replicas.append(_start(job, len(replicas), len(cores), own, noun))
         return _attend(replicas, settings, on_ready, all_reached)
     except _Lost as lost:
-        raise ReplicaError(f"{lost.name}{_how_it_ended(lost, if_memory_ran_out, crashed)}") from None
+        raise ReplicaError(f"{lost.name}{_how_it_ended(lost, if_memory_ran_out, how_killed)}") from None
     finally:
         _end(replicas)
 
@@ -164,14 +167,14 @@ def _received(replica: _Replica) -> Ready | Calls | Done | Failed:
     return message
 
 
-def _how_it_ended(lost: _Lost, if_memory_ran_out: str, crashed: Callable[[int, int], str]) -> str:
+def _how_it_ended(lost: _Lost, if_memory_ran_out: str, how_killed: Callable[[int, int], str]) -> str:
     if lost.exit_code is None:
         return " closed its connection but does not end"
     if lost.exit_code >= 0:
         return f" ended with exit code {lost.exit_code} before it was done; its own message is above"
     if lost.exit_code == -signal.SIGKILL:
         return f" was killed by SIGKILL (the kernel does so if memory runs out: {if_memory_ran_out})"
-    return f": {crashed(lost.pid, -lost.exit_code)}"
+    return how_killed(lost.pid, -lost.exit_code)
 
 
 def _send_to_all(replicas: Sequence[_Replica], message: str) -> None:

@@ -294,6 +294,18 @@ class TestProcess:
         assert "results:" not in out
         assert "Traceback" not in err
 
+    @pytest.mark.parametrize(
+        ("closed", "code", "message"),
+        [(1, 1, "error: stdout is closed, so no results can be printed"), (2, 0, "")],
+    )
+    def test_a_closed_stream_is_not_blamed_on_the_engine(self, closed: int, code: int, message: str) -> None:
+        close = f"import os, sys; os.close({closed}); os.execv(sys.argv[1], sys.argv[1:])"
+        argv = [sys.executable, "-c", close, *self.command, "--iterations", "1"]
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == code
+        assert message in done.stderr
+        assert "failed with" not in done.stdout + done.stderr
+
     def test_a_reader_that_has_seen_enough_ends_the_run_quietly(self) -> None:
         process = subprocess.Popen(
             [*self.command, "--duration", "600"],

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from backends.registry import engine_version
-from driver.supervisor import BREADCRUMBS_PREFIX, INTERRUPTED
+from driver.supervisor import INTERRUPTED
 
 pytestmark = pytest.mark.processes
 
@@ -58,16 +58,12 @@ def script(body: str) -> list[str]:
 
 
 @contextmanager
-def started(body: str) -> Iterator[subprocess.Popen[str]]:
+def started(body: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """The program of `body`, which has printed "ready"."""
     process = subprocess.Popen(
-        script(body),
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+        script(body), cwd=ROOT, env={**os.environ, **environment},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -184,16 +180,35 @@ def test_a_driver_that_is_killed_is_reported_with_memory_as_the_likely_cause() -
     assert "lower --replicas or --micro-batch-size" in done.stderr
 
 
-def test_a_crash_without_breadcrumbs_is_reported_too() -> None:
-    done = finished(script("os.kill(os.getpid(), signal.SIGABRT)"), {"TMPDIR": "/nonexistent"})
+def test_a_crash_before_any_engine_is_reported_too() -> None:
+    done = finished(script("os.kill(os.getpid(), signal.SIGABRT)"))
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the driver was ended by signal 6")
+    assert done.stderr == "error: the driver ended with signal 6 while starting; report this\n"
 
 
-def test_no_breadcrumbs_are_left_behind(tmp_path: Path) -> None:
-    for body in ("return 0", "os.kill(os.getpid(), signal.SIGSEGV)"):
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGSEGV"])
+def test_a_signal_from_outside_is_no_crash_of_the_engine(name: str, tmp_path: Path) -> None:
+    left = 'leave_breadcrumb(engine="openvino", phase="running", device="cpu", subject="model")'
+    body = f"from backends.breadcrumbs import leave_breadcrumb\n{left}\n{WAITS}"
+    with started(body, XDG_CACHE_HOME=str(tmp_path)) as process:
+        process.send_signal(signal.Signals[name])
+        _, err = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 128 + signal.Signals[name]
+    assert err == f"ended by {name}: the run is incomplete, so there are no results\n"
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_no_file_is_left_in_the_temporary_folder(tmp_path: Path) -> None:
+    for body in ("return 0", "os.kill(os.getpid(), signal.SIGSEGV)", "os.kill(os.getppid(), signal.SIGKILL)"):
         finished(script(body), {"TMPDIR": str(tmp_path)})
-    assert list(tmp_path.glob(f"{BREADCRUMBS_PREFIX}*")) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_no_file_takes_the_place_of_a_closed_standard_stream(closed: int) -> None:
+    body = "return 0 if os.readlink(f'/proc/self/fd/{sys.argv[1]}') == os.devnull else 3"
+    close = f"import os, sys; os.close({closed}); os.execv(sys.argv[1], sys.argv[1:])"
+    assert finished([sys.executable, "-c", close, *script(body), str(closed)]).returncode == 0
 
 
 @pytest.mark.engine
