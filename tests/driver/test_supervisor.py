@@ -211,28 +211,28 @@ def test_no_file_takes_the_place_of_a_closed_standard_stream(closed: int) -> Non
     assert finished([sys.executable, "-c", close, *script(body), str(closed)]).returncode == 0
 
 
+def run_driver(argv: Sequence[str], cache: Path, before: str = "") -> subprocess.CompletedProcess[str]:
+    """A whole run of the driver, after the code `before`, with its memory of crashes in `cache`."""
+    body = f"{textwrap.dedent(before)}\nimport run_benchmark\nreturn run_benchmark.main({[*MODEL, *argv]!r})"
+    return finished(script(body), {"XDG_CACHE_HOME": str(cache)})
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """A run that crashed, and the folder with the memory of it. To be copied."""
+    cache = tmp_path_factory.mktemp("cache")
+    return run_driver(["--device", "cpu"], cache, CRASHES_WHILE_COMPILING), cache
+
+
+@pytest.fixture
+def cache(crashed: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path) -> Path:
+    """A test's own memory of the crash."""
+    return Path(shutil.copytree(crashed[1], tmp_path, dirs_exist_ok=True))
+
+
 @pytest.mark.engine
 class TestCrashesOfTheDriver:
     """Whole runs, in which the engine is made to crash where it would."""
-
-    def run(self, argv: Sequence[str], cache: Path, before: str = "") -> subprocess.CompletedProcess[str]:
-        body = (
-            f"{textwrap.dedent(before)}\nimport run_benchmark\nreturn run_benchmark.main({[*MODEL, *argv]!r})"
-        )
-        return finished(script(body), {"XDG_CACHE_HOME": str(cache)})
-
-    @pytest.fixture(scope="class")
-    def crashed(
-        self, tmp_path_factory: pytest.TempPathFactory
-    ) -> tuple[subprocess.CompletedProcess[str], Path]:
-        """A run that crashed, and the folder with the memory of it. To be copied."""
-        cache = tmp_path_factory.mktemp("cache")
-        return self.run(["--device", "cpu"], cache, CRASHES_WHILE_COMPILING), cache
-
-    @pytest.fixture
-    def cache(self, crashed: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path) -> Path:
-        """A test's own memory of the crash."""
-        return Path(shutil.copytree(crashed[1], tmp_path, dirs_exist_ok=True))
 
     def test_auto_passes_over_an_engine_that_crashed_on_this_model(
         self, crashed: tuple[subprocess.CompletedProcess[str], Path], cache: Path
@@ -241,14 +241,14 @@ class TestCrashesOfTheDriver:
         assert "openvino" in crashed[0].stderr
         assert "ended with signal 11 while compiling; try --backend onnxruntime" in crashed[0].stderr
 
-        again = self.run(["--device", "cpu", "--iterations", "1"], cache)
+        again = run_driver(["--device", "cpu", "--iterations", "1"], cache)
         assert again.returncode == 0
         assert "backend: onnxruntime" in again.stdout
         assert "warning: --backend auto: passing over openvino" in again.stderr
         assert "--backend openvino retries it" in again.stderr
 
         other = ["--model", "timm/test_resnet.r160_in1k", "--compile-only"]
-        other_model = self.run(["--device", "cpu", *other], cache)
+        other_model = run_driver(["--device", "cpu", *other], cache)
         assert "passing over" not in other_model.stderr
 
     def test_a_run_that_succeeds_clears_the_engine(self, cache: Path) -> None:
@@ -256,14 +256,14 @@ class TestCrashesOfTheDriver:
         assert len(kept) == 1
         assert json.loads(kept[0].read_text())["signal"] == signal.SIGSEGV
 
-        assert self.run(["--backend", "openvino", "--iterations", "1"], cache).returncode == 0
+        assert run_driver(["--backend", "openvino", "--iterations", "1"], cache).returncode == 0
         assert not kept[0].exists()
-        assert "backend: openvino" in self.run(["--device", "cpu", "--iterations", "1"], cache).stdout
+        assert "backend: openvino" in run_driver(["--device", "cpu", "--iterations", "1"], cache).stdout
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"signal": 11, "unknown": 1}'])
     def test_a_damaged_memory_of_a_crash_is_no_reason_to_fail(self, cache: Path, content: str) -> None:
         kept = next(cache.rglob("*-openvino.json"))
         kept.write_text(content)
-        done = self.run(["--device", "cpu", "--list-layers"], cache)
+        done = run_driver(["--device", "cpu", "--list-layers"], cache)
         assert done.returncode == 0
         assert "passing over" not in done.stderr
