@@ -58,16 +58,16 @@ class Crash:
     def message(self) -> str:
         """What happened and what to do, for the end of an error line."""
         if not self.engine:
-            return f"the driver ended with signal {self.signal} while {self.phase or 'starting'}; report this"
+            return f"the driver ended with signal {self.signal} while {self.phase or 'starting'}; report it"
         happened = f"{self.engine} {self.version} ended with signal {self.signal} while {self.phase}"
         if self.signal == signal.SIGKILL:
             return (
                 f"{happened}; the kernel does so if memory runs out: lower --replicas or --micro-batch-size"
             )
         if self.phase in AFTER_THE_RESULTS:
-            return f"{happened}, after the results were printed; report this"
+            return f"{happened}, after the results were printed; report it"
         other = alternative(self.engine, self.device)
-        return f"{happened}; {f'try --backend {other}, and ' if other else ''}report this"
+        return f"{happened}; {f'try --backend {other}, and ' if other else ''}report it"
 
 
 def phase_of_running(settings: Settings) -> str:

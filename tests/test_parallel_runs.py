@@ -126,7 +126,7 @@ class TestEnds:
             replicas[1].send_signal(signal.SIGSEGV)
             _, err = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 1
-            crash = r"torch \S+ ended with signal 11 while running; try --backend openvino, and report this"
+            crash = r"torch \S+ ended with signal 11 while running; try --backend openvino, and report it"
             assert re.search(rf"^error: replica [12]/2: {crash}$", err, re.MULTILINE)
             assert all_gone(replicas)
 

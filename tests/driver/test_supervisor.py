@@ -164,7 +164,7 @@ def test_a_crash_names_engine_version_signal_phase_and_what_to_do() -> None:
     assert done.returncode == 1
     assert done.stderr == (
         f"error: openvino {engine_version('openvino')} ended with signal 11 while compiling; "
-        "try --backend onnxruntime, and report this\n"
+        "try --backend onnxruntime, and report it\n"
     )
 
 
@@ -183,7 +183,7 @@ def test_a_driver_that_is_killed_is_reported_with_memory_as_the_likely_cause() -
 def test_a_crash_before_any_engine_is_reported_too() -> None:
     done = finished(script("os.kill(os.getpid(), signal.SIGABRT)"))
     assert done.returncode == 1
-    assert done.stderr == "error: the driver ended with signal 6 while starting; report this\n"
+    assert done.stderr == "error: the driver ended with signal 6 while starting; report it\n"
 
 
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGSEGV"])
