@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TextIO
 
 from examples_utils.history.store import History
 from examples_utils.problems import RequestError
+from examples_utils.results.csv_cells import without_nul
 from examples_utils.run_model import Run, VariantKey
 
 # Column to type; a variant without metrics, such as a failed one, has one row without metric and value.
@@ -134,7 +135,7 @@ def _write_csv(blocks: Iterable[list[_Row]], stream: TextIO) -> None:
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for rows in blocks:
-        writer.writerows(rows)
+        writer.writerows(map(without_nul, rows))
 
 
 def _write_json(blocks: Iterable[list[_Row]], stream: TextIO) -> None:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from examples_utils.results.csv_cells import without_nul
 from examples_utils.results.json import additional
 from examples_utils.results.record import VariantResult
 
@@ -28,7 +29,7 @@ def results_csv(
     ]
     writer = csv.DictWriter(text, [*_COLUMNS, *_renamed(columns), *extra], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(without_nul, rows))
     return text.getvalue()
 
 

@@ -8,6 +8,7 @@ import io
 from examples_utils.comparison.formats.json_document import metric_fields
 from examples_utils.comparison.text import by_urgency
 from examples_utils.comparison.verdicts import Comparison
+from examples_utils.results.csv_cells import without_nul
 
 COLUMNS = (
     "suite", "benchmark", "variant", "metric", "verdict", "unit", "direction", "base", "new", "ratio", "low", "high",
@@ -21,5 +22,5 @@ def comparison_csv(comparison: Comparison) -> str:
     # A name may contain a carriage return, which the writer would leave unquoted and a reader take for a line's end.
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     writer.writeheader()
-    writer.writerows(metric_fields(one) for one in by_urgency(comparison))
+    writer.writerows(without_nul(metric_fields(one)) for one in by_urgency(comparison))
     return text.getvalue()
