@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from measurement.settings import Settings
 
 
+NO_CORES = "No CPU resources available"
+CORES_RELEASED_WITHIN_S = 5.0
+"""The threads of a closed pipeline stage end in the background, and release the cores reserved for it only then."""
+
+
 class OpenVinoBackend:
     name = "openvino"
     device_kind = "cpu"
@@ -96,7 +101,15 @@ def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledMode
     leave_breadcrumb(engine="openvino", phase="compiling")
     # Here and not in `convert`, as models also come from cached exports.
     decompose_group_norms(model)
-    return core().compile_model(model, "CPU", properties)
+    until_s = time.monotonic() + CORES_RELEASED_WITHIN_S
+    while True:
+        release_idle_threads()
+        try:
+            return core().compile_model(model, "CPU", properties)
+        except RuntimeError as error:
+            if NO_CORES not in str(error) or time.monotonic() > until_s:
+                raise
+            time.sleep(0.02)  # the threads of a stage that was closed still end
 
 
 def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
