@@ -103,12 +103,12 @@ def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledMode
     decompose_group_norms(model)
     until_s = time.monotonic() + CORES_RELEASED_WITHIN_S
     while True:
-        release_idle_threads()
         try:
             return core().compile_model(model, "CPU", properties)
         except RuntimeError as error:
             if NO_CORES not in str(error) or time.monotonic() > until_s:
                 raise
+            release_idle_threads()
             time.sleep(0.02)  # the threads of a stage that was closed still end
 
 
@@ -181,7 +181,6 @@ class OpenVinoExecutable:
             self._run.wait()
         self._run = self.compiled = self._with_counters = None
         self._tensors.clear()
-        release_idle_threads()
 
     def _tensor(self, batch: Batch) -> ov.Tensor:
         known = self._tensors.get(id(batch))

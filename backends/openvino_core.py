@@ -28,7 +28,8 @@ def release_idle_threads() -> None:
     """Ends the threads that no compiled model uses any more, which releases the cores reserved for them.
 
     OpenVINO keeps them for later models until any plugin is unloaded. So this loads one, and unloads it in the same
-    thread.
+    thread. Not to be called right after a queue with Python callbacks was freed: unloading waits for threads while it
+    holds the GIL, and a thread that frees a callback waits for the GIL.
     """
     import openvino as ov
 
