@@ -47,10 +47,10 @@ def leave_breadcrumb(**found: str) -> None:
         os.close(descriptor)
 
 
-def read_breadcrumb(pid: int, path: str | None = None) -> Breadcrumb:
-    """The last fields that the process `pid` wrote to `path` (default: this process's own file)."""
+def read_breadcrumb(pid: int) -> Breadcrumb:
+    """The last fields that the process `pid` wrote to the file that it shares with this process."""
     fields: dict[str, Any] = {}
-    for found in _lines(path or os.environ.get(BREADCRUMBS)):
+    for found in _lines(os.environ.get(BREADCRUMBS)):
         if found.pop("pid") == pid:
             fields |= found
     return Breadcrumb(**fields)
