@@ -83,6 +83,9 @@ class OpenVinoBackend:
         properties = {**_properties(settings), "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         # Without it OpenVINO pins the threads of every stage to the same first cores.
         properties["ENABLE_CPU_RESERVATION"] = True
+        # OpenVINO would reuse idle threads of an equal number, and never release the cores reserved for new ones
+        # (openvino 2026.4).
+        release_idle_threads()
         compiled = _compiled(model, properties)
         return OpenVinoStage(compiled, _effective(compiled, 1))
 

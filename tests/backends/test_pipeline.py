@@ -141,6 +141,19 @@ class TestOutputs:
             assert_equal(executable.run(batches).outputs, reference(model, batches))
             assert executable.effective.in_flight == 1
 
+    def test_pipelines_find_their_cores_after_an_executable_with_as_many_threads_was_closed(
+        self, model: nn.Module
+    ) -> None:
+        batches = random_pixels()
+        engine = registry.choose("openvino", "cpu")
+        engine.load()
+        executable = engine.compile(copy.deepcopy(model), batches[0], settings_of("openvino", ()))
+        executable.run(batches)
+        executable.close()
+        for _ in range(2):
+            with pipeline("openvino", model, ["conv2"], batches[0], precision="32.32") as stages:
+                assert_equal(stages.run(batches).outputs, reference(model, batches))
+
 
 class TestEffect:
     @pytest.mark.engine
