@@ -14,7 +14,9 @@ from examples_utils.ab.git import WORKING_TREE, Commit, GitError, commit_of, des
 from examples_utils.ab.worktrees import Worktrees
 from examples_utils.console import Console
 from examples_utils.execution.request import Request, checked_request
-from examples_utils.planning.options import RunOptions
+from examples_utils.planning.application import application_of
+from examples_utils.planning.interpreter import chosen_interpreter
+from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.problems import RequestError
 
 
@@ -110,11 +112,13 @@ class ArmPreparer:
         texts = dependency_texts(checkout, files)
         if texts == dependency_texts(self.repository, files):
             return planned
-        environment = self._environment(revision, checkout, texts)
-        command = replace(options.command, virtual_environment=str(environment))
+        environment = self._environment(revision, checkout, texts, files)
+        command = replace(options.command, python=str(environment))
         return self._arm(revision, checkout, replace(options, command=command))
 
-    def _environment(self, revision: Revision, checkout: Path, texts: Mapping[str, str]) -> Path:
+    def _environment(
+        self, revision: Revision, checkout: Path, texts: Mapping[str, str], requirement_files: Sequence[Path]
+    ) -> Path:
         """Built once per set of dependency files; the project is installed from the folder."""
         key = sha256(repr((checkout.name, sorted(texts.items()))).encode()).hexdigest()[:8]
         environment = self.trees.folder / f"environment_{key}"
@@ -124,14 +128,21 @@ class ArmPreparer:
                 f"{called}: has other dependencies than this checkout: building an environment with them"
             )
             log = self.log_folder / "environments" / key
-            build_environment(checkout, environment, log, self.check_interruption, called)
+            python = chosen_interpreter(self.options.command.python, os.environ)
+            build_environment(
+                python, checkout, requirement_files, environment, log, self.check_interruption, called
+            )
         return environment
 
     def _arm(self, revision: Revision, checkout: Path, options: RunOptions) -> Arm:
         specs = tuple(
             str(checkout / Path(spec).relative_to(self.repository)) for spec in options.selection.specs
         )
-        moved = replace(options, selection=replace(options.selection, specs=specs))
+        moved = replace(
+            options,
+            selection=replace(options.selection, specs=specs),
+            command=self._with_own_venv(options.command, revision, checkout),
+        )
         try:
             request = checked_request(moved, dict(os.environ))
         except RequestError as error:
@@ -145,7 +156,17 @@ class ArmPreparer:
             )
         return Arm(revision, checkout, request)
 
+    def _with_own_venv(self, command: CommandOptions, revision: Revision, checkout: Path) -> CommandOptions:
+        """Returns the options with environments for `--prepare` that no other revision installs into."""
+        name = "working-tree" if revision.in_place else checkout.name
+        return replace(
+            command,
+            prepare_venv=command.prepare_venv and str(Path(command.prepare_venv, name)),
+            venv_beside_log=str(self.log_folder / f"{name}-venv"),
+        )
+
 
 def _requirement_files(arm: Arm) -> Sequence[Path]:
-    files = {planned.benchmark.requirements_file for planned in arm.request.plan.variants}
+    benchmarks = {planned.benchmark.place: planned.benchmark for planned in arm.request.plan.variants}
+    files = {application_of(benchmark).requirements for benchmark in benchmarks.values()}
     return [Path(os.path.relpath(file, arm.checkout)) for file in sorted(filter(None, files))]

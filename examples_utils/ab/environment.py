@@ -8,28 +8,40 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from examples_utils.ab.dependencies import extras_in_use, read_project
-from examples_utils.execution.preparation import pip_words
 from examples_utils.execution.process import run_process
+from examples_utils.planning.interpreter import Interpreter
 from examples_utils.problems import RequestError
 from examples_utils.results.file_tail import tail
 
 
 def build_environment(
-    checkout: Path, folder: Path, log_folder: Path, check_interruption: Callable[[], None], called: str
+    python: Interpreter,
+    checkout: Path,
+    requirement_files: Sequence[Path],
+    folder: Path,
+    log_folder: Path,
+    check_interruption: Callable[[], None],
+    called: str,
 ) -> None:
     """Builds `folder` as an environment with the checkout's dependencies; the output is in `log_folder`.
 
-    The project is installed as `pip install -e` does, with the extras that the runner's own environment has, and then
-    its `requirements.txt`.
+    The project is installed as `pip install -e` does, with the extras that the runner's own environment has, then its
+    `requirements.txt` and the requirement files of its entries.
 
     Raises:
         RequestError: It cannot be built; `called` is the revision's name in the message.
         Interrupted: The run was asked to stop.
     """
-    # The runner's own pip does it: installing another one there would take longer than everything else.
-    steps: list[tuple[str, ...]] = [(sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder))]
-    if arguments := _pip_arguments(checkout):
-        steps.append((*pip_words(str(folder)), "install", "--disable-pip-version-check", *arguments))
+    executable = str(folder / "bin" / "python3")
+    if python.is_runner:
+        # The runner's own pip does it: installing another one there would take longer than everything else.
+        make: tuple[str, ...] = (sys.executable, "-m", "venv", "--without-pip", "--clear", str(folder))
+        pip: tuple[str, ...] = (sys.executable, "-m", "pip", "--python", executable)
+    else:
+        make, pip = (str(python.executable), "-m", "venv", "--clear", str(folder)), (executable, "-m", "pip")
+    steps = [make]
+    if arguments := _pip_arguments(checkout, requirement_files):
+        steps.append((*pip, "install", "--disable-pip-version-check", *arguments))
     for number, argv in enumerate(steps, 1):
         output = log_folder / f"{number:02}"
         output.mkdir(parents=True, exist_ok=True)
@@ -47,7 +59,7 @@ def build_environment(
             )
 
 
-def _pip_arguments(checkout: Path) -> Sequence[str]:
+def _pip_arguments(checkout: Path, requirement_files: Sequence[Path]) -> Sequence[str]:
     arguments: list[str] = []
     project = read_project(checkout)
     if "project" in project or "build-system" in project or (checkout / "setup.py").is_file():
@@ -55,4 +67,6 @@ def _pip_arguments(checkout: Path) -> Sequence[str]:
         arguments += ["-e", f".[{','.join(extras)}]" if extras else "."]
     if (checkout / "requirements.txt").is_file():
         arguments += ["-r", "requirements.txt"]
+    for file in requirement_files:
+        arguments += ["-r", str(file)]
     return arguments

@@ -13,14 +13,14 @@ from examples_utils.ab.bisect import bisect, refuse_what_cannot_be_narrowed
 from examples_utils.ab.git import repository_of
 from examples_utils.ab.interleaved_runs import compared, interleaved_runs
 from examples_utils.ab.worktrees import shared_paths, worktrees
-from examples_utils.cli.selection import selection_of
+from examples_utils.cli.selection import command_options, selection_of
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.output import check_output, write_comparison
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
-from examples_utils.planning.options import CommandOptions, RunOptions
+from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
 from examples_utils.results.log_folder import time_stamped, write_durably
 from examples_utils.results.record import FAILED
@@ -35,13 +35,13 @@ def ab(parsed: argparse.Namespace) -> int:
     """
     _check_output(parsed)
     options = CompareOptions(threshold=parsed.threshold, interleaved=True)
-    repository, run_options = _what_to_run(parsed)
+    log_folder = (Path(parsed.log_dir) if parsed.log_dir else time_stamped(Path("logs"), "ab-")).absolute()
+    repository, run_options = _what_to_run(parsed, log_folder)
     base = revision_of(repository, "--base", parsed.base)
     new = revision_of(repository, "--new", parsed.new)
     if parsed.bisect:
         refuse_what_cannot_be_narrowed(repository, base, new)
     shared = shared_paths(repository, parsed.share)
-    log_folder = (Path(parsed.log_dir) if parsed.log_dir else time_stamped(Path("logs"), "ab-")).absolute()
     interruption = Interruption()
     with _console(log_folder) as console, interruption.catching():
         try:
@@ -76,7 +76,7 @@ def _check_output(parsed: argparse.Namespace) -> None:
         )
 
 
-def _what_to_run(parsed: argparse.Namespace) -> tuple[Path, RunOptions]:
+def _what_to_run(parsed: argparse.Namespace, log_folder: Path) -> tuple[Path, RunOptions]:
     """Returns the checkout of the specs, and the options with the paths of the specs in it."""
     selection = selection_of(parsed)
     # git reports its checkout by the real path, even if the user named it through a link.
@@ -87,7 +87,7 @@ def _what_to_run(parsed: argparse.Namespace) -> tuple[Path, RunOptions]:
             raise RequestError(f"--spec {spec}: is not in {repository}, which contains the other specs")
     return repository, RunOptions(
         selection=replace(selection, specs=tuple(map(str, specs))),
-        command=CommandOptions(timeout_s=parsed.timeout),
+        command=command_options(parsed, str(log_folder)),
         quiet=True,
         repeat=parsed.repeat,
     )

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.cli.list import dry_run
-from examples_utils.cli.selection import selection_of
-from examples_utils.execution.request import Archive, checked_request
-from examples_utils.planning.options import CommandOptions, RunOptions
+from examples_utils.cli.selection import command_options, selection_of
+from examples_utils.execution.request import Archive, checked_request, not_prepared
+from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
+from examples_utils.results.log_folder import time_stamped
 
 
 def benchmark(parsed: argparse.Namespace) -> int:
@@ -28,12 +30,13 @@ def benchmark(parsed: argparse.Namespace) -> int:
         )
     if parsed.resume:
         return _resume(parsed)
-    options = _run_options(parsed)
+    log_dir = parsed.log_dir or str(time_stamped(Path("logs")))
+    options = _run_options(parsed, log_dir)
     if parsed.dry_run:
         return _dry_run(options)
     from examples_utils.execution.run import run_benchmarks  # a dry run does without
 
-    return run_benchmarks(options, parsed.log_dir, _archive(parsed.history))
+    return run_benchmarks(options, log_dir, _archive(parsed.history))
 
 
 def _resume(parsed: argparse.Namespace) -> int:
@@ -53,7 +56,9 @@ def _resume(parsed: argparse.Namespace) -> int:
 
 def _dry_run(options: RunOptions) -> int:
     plan = checked_request(options, dict(os.environ)).plan
-    print(dry_run(schedule(plan, options.repeat, options.shuffle), options.repeat))
+    if left_alone := not_prepared(options.command, plan):
+        print(f"# {left_alone}")
+    print(dry_run(schedule(plan, options.repeat, options.shuffle), options, plan.interpreter))
     return 0
 
 
@@ -66,15 +71,16 @@ def _archive(history: str | None) -> Archive | None:
     return HistoryArchive(history)
 
 
-def _run_options(parsed: argparse.Namespace) -> RunOptions:
+def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:
     return RunOptions(
         selection=selection_of(parsed),
-        command=CommandOptions(
+        command=replace(
+            command_options(parsed, log_dir),
             allow_wandb=parsed.allow_wandb,
             compile_only=parsed.compile_only,
             profile=parsed.profile,
             logging=parsed.logging,
-            timeout_s=parsed.timeout,
+            requirements_file=parsed.requirements_file and str(Path(parsed.requirements_file).absolute()),
         ),
         additional_metrics=parsed.additional_metrics,
         csv_metrics=tuple(parsed.csv_metrics),
@@ -82,9 +88,6 @@ def _run_options(parsed: argparse.Namespace) -> RunOptions:
         stop_on_error=parsed.stop_on_error,
         quiet=parsed.quiet,
         progress_trace_period_s=parsed.progress_trace_period,
-        requirements_file=str(Path(parsed.requirements_file).absolute())
-        if parsed.requirements_file
-        else None,
         gc_monitor=parsed.gc_monitor,
         no_code_sync=parsed.no_code_sync,
         remove_dirs_after=parsed.remove_dirs_after,

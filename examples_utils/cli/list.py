@@ -6,11 +6,14 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from examples_utils.cli.selection import selection_of
-from examples_utils.planning.options import CommandOptions
+from examples_utils.planning.interpreter import Interpreter
+from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import Plan, PlannedVariant, make_plan
+from examples_utils.planning.preparation_steps import CannotPrepare, preparation_steps
 
 
 def list_variants(parsed: argparse.Namespace) -> int:
@@ -34,22 +37,45 @@ def listing(plan: Plan, form: str) -> str:
     return text.rstrip("\n")
 
 
-def dry_run(order: Sequence[tuple[PlannedVariant, int]], repeat: int) -> str:
-    """Returns the commands in their order of execution, with folder and environment."""
-    lines = []
+def dry_run(
+    order: Sequence[tuple[PlannedVariant, int]], options: RunOptions, interpreter: Interpreter
+) -> str:
+    """Returns the commands in their order of execution, with folder, environment and what precedes them."""
+    lines = [f"# python3 is {interpreter.executable} ({interpreter.chosen_by})"]
+    repeat = options.repeat
+    prepared: set[tuple[str, ...]] = set()
     for number, (planned, repetition) in enumerate(order, start=1):
         again = f" (repetition {repetition} of {repeat})" if repeat > 1 else ""
         lines.append(f"[{number}/{len(order)}] {planned.key.title}{again}")
         if planned.skip_reason:
             lines.append(f"    skipped: {planned.skip_reason}")
             continue
+        if options.command.prepare:
+            lines += _preparation(planned, options.command, interpreter, prepared)
         lines.append(f"    cd {planned.command.folder}")
+        lines += [f"    unset {name}" for name in planned.command.removed]
         lines += [f"    {name}={value}" for name, value in planned.command.env]
         limit = (
             "" if planned.command.timeout_s is None else f"    # for at most {planned.command.timeout_s:g} s"
         )
         lines.append(f"    {planned.command.text}{limit}")
     return "\n".join(lines)
+
+
+def _preparation(
+    planned: PlannedVariant, options: CommandOptions, interpreter: Interpreter, prepared: set[tuple[str, ...]]
+) -> list[str]:
+    """Returns the steps that no variant before this one needed, and adds them to `prepared`."""
+    given, lines = options.requirements_file, []
+    try:
+        for step in preparation_steps(planned, interpreter, Path(given) if given else None):
+            if step.key not in prepared:
+                prepared.add(step.key)
+                lines += [f"    # {step.remark}"] if step.remark else []
+                lines += [f"    cd {step.folder}", f"    {step.text()}"] if step.argv else []
+    except CannotPrepare as error:
+        lines.append(f"    cannot be prepared: {error}")
+    return lines
 
 
 def _entry(planned: PlannedVariant) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.original import command_remedy
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "ab": _ab,
         "report": _report,
     }
-    parsed = make_parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and (remedy := command_remedy(given[0])):
+        print(f"error: {remedy}", file=sys.stderr)
+        return 2
+    parsed = make_parser().parse_args(given)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     from examples_utils.problems import RequestError

@@ -6,11 +6,12 @@ import argparse
 from importlib.util import find_spec
 from pathlib import Path
 
-from examples_utils.cli.selection import selection_of
+from examples_utils.cli.selection import command_options, selection_of
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.nightly.options import NightOptions
-from examples_utils.planning.options import CommandOptions, RunOptions
+from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
+from examples_utils.results.log_folder import time_stamped
 
 # Imported late, at the end of the night, by comparison and report.
 _NEEDED = ("alembic", "jinja2", "numpy", "ruptures", "scipy", "sqlalchemy")
@@ -22,11 +23,12 @@ def nightly(parsed: argparse.Namespace) -> int:
         raise RequestError(f"nightly needs {', '.join(missing)}, not installed: pip install -e '.[history]'")
     from examples_utils.nightly.night import run_night
 
+    log_dir = parsed.log_dir or str(time_stamped(Path("logs")))
     return run_night(
         NightOptions(
             run=RunOptions(
                 selection=selection_of(parsed),
-                command=CommandOptions(timeout_s=parsed.timeout),
+                command=command_options(parsed, log_dir),
                 quiet=parsed.quiet,
                 repeat=parsed.repeat,
                 shuffle=parsed.shuffle,
@@ -34,7 +36,7 @@ def nightly(parsed: argparse.Namespace) -> int:
             ),
             compare=CompareOptions(threshold=parsed.threshold, window_nights=parsed.window),
             history=parsed.history,
-            log_dir=parsed.log_dir,
+            log_dir=log_dir,
             report=Path(parsed.report) if parsed.report else None,
             lock=Path(parsed.lock),
             show_all=parsed.all,

@@ -1,11 +1,12 @@
-"""The selection of benchmarks from parsed arguments."""
+"""The selection of benchmarks, and how their commands run, from parsed arguments."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
-from examples_utils.planning.options import Selection
+from examples_utils.planning.options import CommandOptions, Selection
 
 
 def selection_of(parsed: argparse.Namespace) -> Selection:
@@ -17,3 +18,20 @@ def selection_of(parsed: argparse.Namespace) -> Selection:
         exclude_tags=tuple(parsed.exclude_tag),
         include_convergence=parsed.include_convergence,
     )
+
+
+def command_options(parsed: argparse.Namespace, log_dir: str) -> CommandOptions:
+    """Returns what the arguments of `arguments.python.add_python` and `--timeout` make."""
+    return CommandOptions(
+        timeout_s=parsed.timeout,
+        python=_absolute(parsed.python),
+        prepare=parsed.prepare,
+        prepare_venv=_absolute(parsed.prepare_venv),
+        venv_beside_log=f"{Path(log_dir).absolute()}-venv",
+    )
+
+
+def _absolute(path: str | None) -> str | None:
+    """Returns the path for a run that may be resumed from elsewhere; a program's name is looked up on PATH."""
+    is_name = path is not None and os.sep not in path and not Path(path).exists()
+    return path if path is None or is_name else str(Path(path).absolute())

@@ -14,7 +14,7 @@ from examples_utils.console import Console
 from examples_utils.execution.canary_process import refuse_without_numpy
 from examples_utils.planning.custom_metrics import load_custom_metrics
 from examples_utils.planning.hosts import must_copy
-from examples_utils.planning.options import RunOptions
+from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import Plan, make_plan, refuse_missing_datasets
 from examples_utils.problems import RequestError, did_you_mean
 
@@ -51,8 +51,7 @@ def checked_request(
     plan = make_plan(options.selection, options.command, environment)
     refuse_missing_datasets(plan, environment)
     _refuse_missing_wandb(options, plan)
-    if options.requirements_file and not Path(options.requirements_file).is_file():
-        raise RequestError(f"--requirements-file {options.requirements_file}: no such file")
+    _refuse_unusable_preparation(options.command)
     if options.gc_monitor:
         from examples_utils.machine.monitor import refuse_without_plot
 
@@ -62,10 +61,34 @@ def checked_request(
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
+    warnings += [
+        remark for remark in (plan.interpreter.remark, not_prepared(options.command, plan)) if remark
+    ]
     warnings += _unknown_csv_metrics(options, plan, custom_metrics)
     if archive and (warning := archive.refuse_unusable()):
         warnings.append(warning)
     return Request(options, plan, custom_metrics, copies, tuple(warnings))
+
+
+def not_prepared(options: CommandOptions, plan: Plan) -> str | None:
+    """Returns a remark that names everything that a run without `--prepare` leaves alone, or None."""
+    if options.prepare:
+        return None
+    entries: dict[str, dict[str, None]] = {"--requirements-file": {}} if options.requirements_file else {}
+    for planned in plan.variants:
+        for key in planned.benchmark.preparation_keys:
+            entries.setdefault(key, {})[planned.benchmark.name] = None
+    if not entries:
+        return None
+    keys = [f"{key} of {', '.join(names)}" if names else key for key, names in entries.items()]
+    return f"nothing is prepared without --prepare; left alone: {'; '.join(keys)}"
+
+
+def _refuse_unusable_preparation(options: CommandOptions) -> None:
+    if options.prepare_venv and not options.prepare:
+        raise RequestError(f"--prepare-venv {options.prepare_venv}: is made by --prepare; give that, too")
+    if options.requirements_file and not Path(options.requirements_file).is_file():
+        raise RequestError(f"--requirements-file {options.requirements_file}: no such file")
 
 
 def _unknown_csv_metrics(

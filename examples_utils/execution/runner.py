@@ -16,6 +16,7 @@ from examples_utils.execution.variant_run import RunContext, not_executed, run_v
 from examples_utils.machine.fingerprint import git_state, machine_fingerprint, software_fingerprint
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.hosts import Hosts
+from examples_utils.planning.interpreter import Interpreter
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.log_folder import repetition_folder, store
 from examples_utils.results.record import FAILED, PASSED, SKIPPED, VariantResult
@@ -66,6 +67,8 @@ class Runner:
             return not_executed(planned, repetition, git, context, SKIPPED, planned.skip_reason)
         if problem := self.preparation.prepare(planned):
             return not_executed(planned, repetition, git, context, FAILED, problem)
+        if self.request.options.command.prepare:  # it may have installed other engines
+            context = replace(context, software=_software(self.request.plan.interpreter))
         seconds = self.canary.measure() if self.canary else {}
         context.console.info(f"    {planned.command.text}")
         return replace(run_variant(planned, repetition, folder, git, context), canary=seconds)
@@ -87,20 +90,20 @@ def open_runner(
     check_interruption: Callable[[], None],
 ) -> Iterator[Runner]:
     """Yields a runner for one run. At the end, removes what was copied to other hosts, if requested."""
-    options, environment = request.options, request.options.command.virtual_environment
+    options, interpreter = request.options, request.plan.interpreter
     context = RunContext(
         console=console,
         check_interruption=check_interruption,
         other_load=other_load,
         machine=machine_fingerprint(),
-        software=software_fingerprint(environment),
+        software=_software(interpreter),
+        python=interpreter.described(),
         custom_metrics=request.custom_metrics,
         compile_only=options.command.compile_only,
         trace_period_s=options.progress_trace_period_s,
     )
-    hosts = Hosts() if request.copies_to_hosts else None
-    requirements = Path(options.requirements_file).absolute() if options.requirements_file else None
-    preparation = Preparation(log_folder, console, check_interruption, requirements, hosts, environment)
+    hosts = Hosts(interpreter.prefix) if request.copies_to_hosts else None
+    preparation = Preparation(log_folder, console, check_interruption, options.command, interpreter, hosts)
     canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
     try:
         yield Runner(request, log_folder, context, preparation, canary)
@@ -108,6 +111,10 @@ def open_runner(
         if hosts and options.remove_dirs_after:
             for complaint in hosts.remove():
                 console.warning(complaint)
+
+
+def _software(interpreter: Interpreter) -> dict[str, Any]:
+    return software_fingerprint(".".join(map(str, interpreter.version)), interpreter.import_path)
 
 
 def title(planned: PlannedVariant, repetition: int, repeat: int) -> str:

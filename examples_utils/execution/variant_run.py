@@ -48,6 +48,7 @@ class RunContext:
     other_load: OtherLoad
     machine: Mapping[str, Any]
     software: Mapping[str, Any]
+    python: Mapping[str, str]
     custom_metrics: Mapping[str, CustomMetric]
     compile_only: bool = False
     trace_period_s: float | None = None
@@ -68,7 +69,7 @@ def run_variant(
         context.console.warning(warning)
     reader = OutputReader(*_what_to_read(planned, context.compile_only))
     follower = Follower(folder, reader, context.console, context.check_interruption, context.trace_period_s)
-    environment = {**os.environ, **dict(command.env)}
+    environment = command.environment(os.environ)
     outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
     follower.finish()
     readings, parsed = reader.read(command.mpi_instances)
@@ -147,6 +148,7 @@ def _described(
         "repetition": repetition,
         "machine": dict(context.machine),
         "software": dict(context.software),
+        "python": dict(context.python),
         "git": dict(git),
     }
 

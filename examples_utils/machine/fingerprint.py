@@ -7,7 +7,7 @@ import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,20 +32,18 @@ def machine_fingerprint() -> dict[str, Any]:
     }
 
 
-def software_fingerprint(virtual_environment: str | None = None) -> dict[str, Any]:
+def software_fingerprint(
+    python: str | None = None, import_path: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Returns the interpreter, the engines in its environment, and the Poplar SDK if it is enabled.
 
-    `virtual_environment` is the folder of the one that commands run in, if that is not the runner's own; it was
-    created with the runner's interpreter.
+    `python` and `import_path` are the version of the commands' Python and the folders from which it imports; by
+    default those of the runner's own.
     """
     sdk_path = os.environ.get("POPLAR_SDK_ENABLED")
     return {
-        "python": platform.python_version(),
-        "packages": _engine_versions(
-            map(str, Path(virtual_environment).glob("lib/python*/site-packages"))
-            if virtual_environment
-            else sys.path
-        ),
+        "python": python or platform.python_version(),
+        "packages": _engine_versions(sys.path if import_path is None else import_path),
         "sdk_path": sdk_path,
         "sdk_version": _sdk_version(sdk_path),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,7 @@ _SHELL_WANDB = re.compile(
 
 @dataclass(frozen=True)
 class Command:
-    """A command to execute. `env` contains additions to the runner's environment."""
+    """A command to execute. `env` contains additions to the runner's environment, of which `removed` are left out."""
 
     argv: tuple[str, ...]
     text: str
@@ -34,6 +33,14 @@ class Command:
     env: tuple[tuple[str, str], ...]
     timeout_s: float | None
     mpi_instances: int = 1
+    removed: tuple[str, ...] = ()
+
+    def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
+        """Returns the whole environment of the command; `outer` is the runner's."""
+        return {
+            **{name: value for name, value in outer.items() if name not in self.removed},
+            **dict(self.env),
+        }
 
 
 def build_command(
@@ -75,12 +82,6 @@ def build_command(
     )
 
 
-def preparation_words(text: str, benchmark: Benchmark, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Splits a `pre_run_commands` entry; `environment` is that of the benchmark's command."""
-    words = [expand(word, environment) for word in split_words(text)]
-    return tuple(_with_absolute_script(words, benchmark.folder))
-
-
 def mpi_instances(words: Sequence[str]) -> int:
     """Returns the number of processes that an `mpirun` in the command starts; 1 for anything else, including poprun."""
     launcher = next((i for i, word in enumerate(words) if _program(word) == "mpirun"), None)
@@ -99,7 +100,7 @@ def mpi_instances(words: Sequence[str]) -> int:
 def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
     # Executed as a file, so that it works in folders from which this package cannot be imported.
     program = Path(__file__).parents[1] / "execution" / "notebook.py"
-    words = [sys.executable, str(program), str(notebook.file)]
+    words = ["python3", str(program), str(notebook.file)]
     return (*words, "--timeout", str(notebook.timeout_s)) if notebook.timeout_s else tuple(words)
 
 

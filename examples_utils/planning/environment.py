@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,7 +28,6 @@ def additions(
 ) -> dict[str, str]:
     """Returns the variables that a command gets in addition to, or instead of, those of `outer`."""
     added = {name: value for name, value in NO_TELEMETRY.items() if name not in outer}
-    added.update(_virtual_environment(options.virtual_environment, outer))
     if options.import_paths:
         own = [outer["PYTHONPATH"]] if outer.get("PYTHONPATH") else []
         added["PYTHONPATH"] = os.pathsep.join([*options.import_paths, *own])
@@ -76,18 +74,6 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 def uses_variable(name: str, text: str) -> bool:
     """Whether the text contains `$name` or `${name}`."""
     return "$" in text and any(name in (match[1], match[2]) for match in _VARIABLE.finditer(text))
-
-
-def _virtual_environment(chosen: str | None, outer: Mapping[str, str]) -> dict[str, str]:
-    """Makes `python3` in a command the chosen interpreter, or the runner's own, even if it is not activated."""
-    if chosen is None and sys.prefix == sys.base_prefix:
-        return {}
-    folder = chosen or sys.prefix
-    programs = str(Path(folder) / "bin")
-    path = outer.get("PATH", os.defpath)
-    if path.split(os.pathsep)[0] == programs:
-        return {}
-    return {"PATH": os.pathsep.join([programs, path]), "VIRTUAL_ENV": folder}
 
 
 def _with_profile(engine_options: str, folder: Path) -> str:

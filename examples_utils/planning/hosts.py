@@ -7,12 +7,12 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from examples_utils.planning.command import Command
+from examples_utils.planning.interpreter_variables import is_environment
 from examples_utils.planning.plan import Plan, PlannedVariant
 from examples_utils.problems import RequestError
 
@@ -56,15 +56,19 @@ def must_copy(plan: Plan, remove_after: bool, no_code_sync: bool) -> bool:
 
 @dataclass
 class Hosts:
-    """Copies to hosts that do not share this machine's file system, and records what to remove again."""
+    """Copies to hosts that do not share this machine's file system, and records what to remove again.
 
+    `environment` is the folder of the Python that commands run with.
+    """
+
+    environment: Path
     _shared: dict[tuple[str, str], bool] = field(default_factory=dict)
     _copied: list[tuple[str, str]] = field(default_factory=list)
 
     def copies(self, planned: PlannedVariant) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yields host and rsync command for every folder that the variant needs there."""
         for host in other_hosts(planned.command):
-            for folder in _needed_folders(planned):
+            for folder in _needed_folders(planned, self.environment):
                 if not self._is_shared(host, folder):
                     self._copied.append((host, str(folder)))
                     yield host, ("rsync", "--archive", "--relative", "--delete", f"{folder}/", f"{host}:/")
@@ -91,10 +95,10 @@ class Hosts:
         return self._shared[key]
 
 
-def _needed_folders(planned: PlannedVariant) -> list[Path]:
+def _needed_folders(planned: PlannedVariant, environment: Path) -> list[Path]:
     folders = [planned.benchmark.folder, planned.benchmark.spec_folder]
-    if sys.prefix != sys.base_prefix:
-        folders.append(Path(sys.prefix))
+    if is_environment(environment):
+        folders.append(environment)
     if sdk := os.environ.get("POPLAR_SDK_ENABLED"):
         folders.append(Path(sdk))
     return list(dict.fromkeys(folder.absolute() for folder in folders if folder.is_dir()))

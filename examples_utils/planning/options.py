@@ -22,8 +22,10 @@ class Selection:
 class CommandOptions:
     """Options that change the commands of a spec or their environment.
 
-    `virtual_environment` is the folder of the one whose programs commands use instead of those of the runner's own;
-    `import_paths` precede the paths from which Python commands import.
+    `python` is an interpreter, or the folder of an environment, to run them with. `import_paths` precede the paths
+    from which Python commands import. `prepare` does what entries ask for before they are timed: in the environment
+    `prepare_venv`, if that is given, and else in that of the commands; but never in the runner's own, instead of which
+    `venv_beside_log` is made.
     """
 
     allow_wandb: bool = False
@@ -31,8 +33,12 @@ class CommandOptions:
     profile: bool = False
     logging: str | None = None
     timeout_s: float | None = None
-    virtual_environment: str | None = None
+    python: str | None = None
     import_paths: tuple[str, ...] = ()
+    prepare: bool = False
+    prepare_venv: str | None = None
+    venv_beside_log: str | None = None
+    requirements_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,6 @@ class RunOptions:
     stop_on_error: bool = False
     quiet: bool = False
     progress_trace_period_s: float | None = None
-    requirements_file: str | None = None
     gc_monitor: bool = False
     no_code_sync: bool = False
     remove_dirs_after: bool = False
@@ -69,7 +74,11 @@ class RunOptions:
             field.name: _tuples(stored[field.name]) for field in fields(RunOptions) if field.name in stored
         }
         given["selection"] = Selection(**{key: _tuples(value) for key, value in stored["selection"].items()})
-        given["command"] = CommandOptions(**{key: _tuples(value) for key, value in stored["command"].items()})
+        command = {key: _tuples(value) for key, value in stored["command"].items()}
+        if "virtual_environment" in command:  # as it was called up to 0.2
+            command["python"] = command.pop("virtual_environment")
+            command["requirements_file"] = stored.get("requirements_file")
+        given["command"] = CommandOptions(**command)
         return RunOptions(**given)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Any
@@ -14,6 +14,8 @@ from examples_utils.machine.fingerprint import suite_of
 from examples_utils.planning.command import Command, build_command
 from examples_utils.planning.environment import additions, uses_variable
 from examples_utils.planning.folder_names import variant_folder
+from examples_utils.planning.interpreter import Interpreter, chosen_interpreter, prepared_interpreter
+from examples_utils.planning.interpreter_variables import interpreter_variables
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
 from examples_utils.run_model import VariantKey
@@ -61,10 +63,11 @@ class PlannedVariant:
 
 @dataclass(frozen=True)
 class Plan:
-    """The variants in the order of the request, and warnings."""
+    """The variants in the order of the request, warnings, and the Python of the commands."""
 
     variants: tuple[PlannedVariant, ...]
     warnings: tuple[Problem, ...]
+    interpreter: Interpreter
 
 
 def make_plan(selection: Selection, options: CommandOptions, environment: Mapping[str, str]) -> Plan:
@@ -72,17 +75,18 @@ def make_plan(selection: Selection, options: CommandOptions, environment: Mappin
 
     Raises:
         SpecError: A selected entry, or a file as a whole, has errors.
-        RequestError: A name or tag selects nothing.
+        RequestError: A name or tag selects nothing, or the Python of the options cannot be used.
     """
     specs = load_specs(find_specs(selection.specs))
     chosen = select(specs, selection)
+    interpreter = _interpreter(chosen, options, environment)
     names = Counter(benchmark.name for benchmark in chosen)
     variants = []
     for benchmark in chosen:
         folder = benchmark.name
         if names[folder] > 1:
             folder += f"-{sha256(str(benchmark.place.file).encode()).hexdigest()[:8]}"
-        variants += _planned(benchmark, folder, options, environment)
+        variants += _planned(benchmark, folder, options, environment, interpreter)
     chosen_names = {(benchmark.place.file, benchmark.name) for benchmark in chosen}
     warnings = [
         problem
@@ -90,7 +94,7 @@ def make_plan(selection: Selection, options: CommandOptions, environment: Mappin
         for name, problem in spec.problems
         if problem.is_warning and (spec.file, name) in chosen_names
     ]
-    return Plan(tuple(variants), tuple(dict.fromkeys(warnings)))
+    return Plan(tuple(variants), tuple(dict.fromkeys(warnings)), interpreter)
 
 
 def select(specs: Sequence[Spec], selection: Selection) -> list[Benchmark]:
@@ -148,16 +152,37 @@ def refuse_missing_datasets(plan: Plan, environment: Mapping[str, str]) -> None:
         )
 
 
+def _interpreter(
+    chosen: Sequence[Benchmark], options: CommandOptions, environment: Mapping[str, str]
+) -> Interpreter:
+    interpreter = chosen_interpreter(options.python, environment)
+    if options.prepare and options.prepare_venv:
+        return prepared_interpreter(interpreter, options.prepare_venv)
+    # Commands of an entry's preparation may install packages, too.
+    installs = options.requirements_file or any(b.requirements_file or b.pre_run_commands for b in chosen)
+    if options.prepare and interpreter.is_runner and installs and options.venv_beside_log:
+        return prepared_interpreter(interpreter, options.venv_beside_log)
+    return interpreter
+
+
 def _planned(
-    benchmark: Benchmark, folder: str, options: CommandOptions, environment: Mapping[str, str]
+    benchmark: Benchmark,
+    folder: str,
+    options: CommandOptions,
+    environment: Mapping[str, str],
+    interpreter: Interpreter,
 ) -> list[PlannedVariant]:
-    env = additions(dict(benchmark.env), options, benchmark.folder, environment)
-    skip_reason = _skip_reason(benchmark, env, options, environment)
+    changed = interpreter_variables(interpreter, environment)
+    removed = tuple(name for name, value in changed.items() if value is None)
+    kept = {name: value for name, value in changed.items() if value is not None}
+    own = {name: value for name, value in environment.items() if name not in removed} | kept
+    env = kept | additions(dict(benchmark.env), options, benchmark.folder, own)
+    skip_reason = _skip_reason(benchmark, {**own, **env}, options, interpreter)
     return [
         PlannedVariant(
             benchmark,
             variant,
-            build_command(benchmark, variant, options, environment, env),
+            replace(build_command(benchmark, variant, options, own, env), removed=removed),
             variant_folder(folder, variant.name),
             skip_reason,
         )
@@ -166,14 +191,19 @@ def _planned(
 
 
 def _skip_reason(
-    benchmark: Benchmark, env: Mapping[str, str], options: CommandOptions, environment: Mapping[str, str]
+    benchmark: Benchmark, environment: Mapping[str, str], options: CommandOptions, interpreter: Interpreter
 ) -> str | None:
     if options.compile_only and (benchmark.shell or benchmark.notebook):
         kind = "shell command" if benchmark.shell else "notebook"
         return f"--compile-only cannot be passed to a {kind}"
     if not benchmark.requires:
         return None
-    return "; ".join(missing_requirements(benchmark.requires, {**environment, **env})) or None
+
+    def has_module(name: str) -> bool:
+        return interpreter.has_module(name, environment)
+
+    missing = missing_requirements(benchmark.requires, environment, interpreter.version, has_module)
+    return "; ".join(missing) or None
 
 
 def _has_wanted_tags(benchmark: Benchmark, selection: Selection) -> bool:

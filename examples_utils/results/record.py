@@ -65,6 +65,7 @@ class VariantResult:
     settings: dict[str, str] = field(default_factory=dict)
     canary: dict[str, float] = field(default_factory=dict)
     compare: dict[str, float] = field(default_factory=dict)
+    python: dict[str, str] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:

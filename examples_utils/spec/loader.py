@@ -14,6 +14,13 @@ from examples_utils.spec.threshold import parse_threshold
 from examples_utils.spec.validation import check_entry, check_file
 from examples_utils.spec.yaml_nodes import Document, Node, read_document
 
+_PREPARATION_KEYS = (
+    "requirements_file",
+    "requirements_path",
+    "required_apt_packages_path",
+    "pre_run_commands",
+)
+
 
 @dataclass(frozen=True)
 class Notebook:
@@ -28,7 +35,8 @@ class Notebook:
 class Benchmark:
     """One entry of a spec after merges and defaults. `folder` is where its command runs.
 
-    `threshold` is the smallest change of its metrics that matters, as a share.
+    `requirements_file` and `apt_packages_file` are as written: `planning.application` looks for them. `threshold` is
+    the smallest change of its metrics that matters, as a share.
     """
 
     name: str
@@ -44,8 +52,8 @@ class Benchmark:
     timeout_s: float | None = None
     description: str = ""
     needs_no_dataset: bool = False
-    requirements_file: Path | None = None
-    apt_packages_file: Path | None = None
+    requirements_file: str | None = None
+    apt_packages_file: str | None = None
     pre_run_commands: tuple[str, ...] = ()
     allow_wandb: bool = False
     shell: bool = False
@@ -53,6 +61,7 @@ class Benchmark:
     tags: tuple[str, ...] = ()
     parser: str | None = None
     threshold: float | None = None
+    preparation_keys: tuple[str, ...] = ()
 
     @property
     def spec_folder(self) -> Path:
@@ -119,8 +128,6 @@ def _is_shared_block(document: Document, name: str, node: Node) -> bool:
 def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmark:
     entry: dict[str, Any] = node.plain()
     spec_folder = document.file.parent
-    requirements = entry.get("requirements_file") or entry.get("requirements_path")
-    apt_packages = entry.get("required_apt_packages_path")
     return Benchmark(
         name=name,
         place=document.place(key),
@@ -156,8 +163,8 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
         needs_no_dataset=bool(
             entry.get("generated") or entry.get("synthetic") or "gen" in name or "synth" in name
         ),
-        requirements_file=spec_folder / requirements if requirements else None,
-        apt_packages_file=spec_folder / apt_packages if apt_packages else None,
+        requirements_file=entry.get("requirements_file") or entry.get("requirements_path"),
+        apt_packages_file=entry.get("required_apt_packages_path"),
         pre_run_commands=tuple(entry.get("pre_run_commands") or ()),
         allow_wandb=entry.get("allow_wandb", False),
         shell=entry.get("shell", False),
@@ -165,6 +172,7 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
         tags=tuple(entry.get("tags") or ()),
         parser=entry.get("parser"),
         threshold=parse_threshold(entry["compare"]["threshold"]) if "compare" in entry else None,
+        preparation_keys=tuple(key for key in _PREPARATION_KEYS if entry.get(key)),
     )
 
 

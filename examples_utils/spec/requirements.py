@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -44,43 +43,53 @@ def explain_bad_requirement(requirement: str) -> str | None:
     return None
 
 
-def missing_requirements(requires: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+def missing_requirements(
+    requires: Sequence[str],
+    environment: Mapping[str, str],
+    python_version: tuple[int, ...],
+    has_module: Callable[[str], bool],
+) -> list[str]:
     """Returns the missing requirements, each as a reason; empty if the entry can run here.
 
-    `environment` is that of the command: programs are searched on its PATH.
+    `environment` is that of the command: programs are searched on its PATH. `python_version` and `has_module` are
+    those of its Python.
     """
-    return [reason for requirement in requires if (reason := _missing(requirement.strip(), environment))]
+    found = [
+        _missing(requirement.strip(), environment, python_version, has_module) for requirement in requires
+    ]
+    return [reason for reason in found if reason]
 
 
-def _missing(requirement: str, environment: Mapping[str, str]) -> str | None:
+def _missing(
+    requirement: str,
+    environment: Mapping[str, str],
+    python_version: tuple[int, ...],
+    has_module: Callable[[str], bool],
+) -> str | None:
     comparison = _COMPARISON.fullmatch(requirement)
     if comparison:
-        return _too_little(requirement, *comparison.groups())
+        return _too_little(requirement, comparison[1], comparison[2], python_version)
     path = environment.get("PATH", os.defpath)
     if requirement == "ipu":
         return None if shutil.which("gc-info", path=path) else "requires an IPU (no gc-info on PATH)"
     if requirement == "cuda":
         return None if _has_cuda(path) else "requires a CUDA device (no NVIDIA driver or GPU found)"
     if requirement == "tritonserver":  # the package's own is not on PATH
-        found = shutil.which(requirement, path=path) or _is_importable("pytriton")
+        found = shutil.which(requirement, path=path) or has_module("pytriton")
         return (
             None
             if found
             else "requires tritonserver (none on PATH, and no nvidia-pytriton: make setup-triton)"
         )
-    if shutil.which(requirement, path=path) or _is_importable(requirement):
+    if shutil.which(requirement, path=path) or has_module(requirement):
         return None
     return f"requires {requirement} (no such program on PATH and no such Python module)"
 
 
-def _too_little(requirement: str, what: str, least: str) -> str | None:
+def _too_little(requirement: str, what: str, least: str, python_version: tuple[int, ...]) -> str | None:
     if what == "python":
-        here = sys.version_info[:3]
-        return (
-            None
-            if here >= _version(least)
-            else f"requires {requirement} (this is {'.'.join(map(str, here))})"
-        )
+        here = ".".join(map(str, python_version))
+        return None if python_version >= _version(least) else f"requires {requirement} (this is {here})"
     if what == "cores":
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return None if cores >= int(least) else f"requires {requirement} (this machine has {cores})"
@@ -100,12 +109,3 @@ def _has_cuda(path: str) -> bool:
 
     listing = subprocess.run([program, "-L"], capture_output=True, timeout=30, check=False)
     return listing.returncode == 0 and b"GPU" in listing.stdout
-
-
-def _is_importable(module: str) -> bool:
-    from importlib.util import find_spec
-
-    try:
-        return find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False

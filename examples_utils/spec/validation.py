@@ -12,6 +12,7 @@ from typing import Any
 
 from benchmark_parsers.derived import names_in
 from benchmark_parsers.registry import REGEX, ParserError, UnknownParserError, check_parser
+from examples_utils.original import KEYS
 from examples_utils.problems import Problem, did_you_mean, nearest
 from examples_utils.spec.command_line import split_words
 from examples_utils.spec.placeholders import fill, placeholders
@@ -267,7 +268,9 @@ def _unknown_keys(document: Document, name: str, node: Node) -> list[Problem]:
     problems = []
     for key, (key_node, _) in (node.pairs or {}).items():
         if key not in known:
-            remedy = nearest(key, known)
+            if remedy := KEYS.get(key, ""):
+                remedy = f"only the original's platform_assessment reads it: {remedy}"
+            remedy = remedy or nearest(key, known)
             message = f"unknown key, which has no effect{'; ' + remedy if remedy else ''}"
             problems.append(Problem(document.place(key_node), f"{name}.{key}", message, is_warning=True))
     return problems

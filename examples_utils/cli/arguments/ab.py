@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from examples_utils.arguments.python import add_python
 from examples_utils.arguments.selection import add_selection
 from examples_utils.arguments.types import positive_int, positive_seconds
 from examples_utils.cli.arguments.compare import add_output
@@ -55,6 +56,7 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="SECONDS",
         help="stop a variant after this time, or its entry's timeout if that is shorter",
     )
+    add_python(ab.add_argument_group("Python and preparation"))
     results = ab.add_argument_group("results and messages")
     results.add_argument(
         "--log-dir",

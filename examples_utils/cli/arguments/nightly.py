@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from examples_utils.arguments.history import add_history_option
+from examples_utils.arguments.python import add_python
 from examples_utils.arguments.selection import add_selection
 from examples_utils.arguments.types import positive_int, positive_seconds
 from examples_utils.cli.arguments.threshold import add_threshold
@@ -45,6 +46,7 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         metavar="SECONDS",
         help="stop a variant after this time, or its entry's timeout if that is shorter",
     )
+    add_python(run)
     run.add_argument("--quiet", action="store_true", help="do not show what the commands print")
     run.add_argument(
         "--lock",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import NoReturn
 
+from examples_utils.arguments.python import add_python
 from examples_utils.arguments.selection import add_selection, add_spec
 from examples_utils.arguments.types import Group, positive_int, positive_seconds
 from examples_utils.cli.arguments.ab import add_ab
@@ -39,7 +40,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_order(benchmark.add_argument_group("how often and in which order"))
     _add_commands(benchmark.add_argument_group("changes to the commands"))
     _add_results(benchmark.add_argument_group("results and messages"))
-    _add_preparation(benchmark.add_argument_group("preparation and other hosts"))
+    _add_preparation(benchmark.add_argument_group("Python, preparation and other hosts"))
     show = commands.add_parser("list", help="show benchmarks, variants and commands without running them")
     add_selection(show)
     show.add_argument("--format", choices=_FORMATS, default="tree", help="(default: %(default)s)")
@@ -185,10 +186,11 @@ def _add_results(group: Group) -> None:
 
 
 def _add_preparation(group: Group) -> None:
+    add_python(group)
     group.add_argument(
         "--requirements-file",
         metavar="FILE",
-        help="pip install this before timing, instead of the entries' own",
+        help="with --prepare: pip install this instead of the entries' own",
     )
     group.add_argument(
         "--no-code-sync",
