@@ -1,4 +1,4 @@
-"""What to use instead of the commands, modules and keys of Graphcore's `examples_utils` that are not part of this one."""
+"""What to use instead of the parts of Graphcore's `examples_utils` that this runner does not have."""
 
 from __future__ import annotations
 
@@ -30,8 +30,23 @@ KEYS = {
 """The keys that only `platform_assessment` reads, and what to do instead."""
 
 _MODULES = {
-    *("api_tools", "benchmarks", "command_logger", "custom_ops", "load_lib", "load_lib_utils", "notebook_logging"),
-    *("paperspace_utils", "parsing", "parse_yaml_config", "platform_assessment", "precommit", "sdk_version_hash"),
+    *(
+        "api_tools",
+        "benchmarks",
+        "command_logger",
+        "custom_ops",
+        "load_lib",
+        "load_lib_utils",
+        "notebook_logging",
+    ),
+    *(
+        "paperspace_utils",
+        "parsing",
+        "parse_yaml_config",
+        "platform_assessment",
+        "precommit",
+        "sdk_version_hash",
+    ),
     "testing",
 }
 

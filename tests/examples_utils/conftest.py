@@ -89,7 +89,8 @@ def workplace(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Workplace:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DATASETS_DIR", raising=False)
+    for variable in ("DATASETS_DIR", "VIRTUAL_ENV", "CONDA_PREFIX"):  # of the shell that runs the tests
+        monkeypatch.delenv(variable, raising=False)
     # What one run registers would be there in all later ones of this process.
     monkeypatch.setattr("benchmark_parsers.custom._REGISTERED", {})
     return Workplace(tmp_path, capsys)

@@ -301,7 +301,10 @@ def test_a_triton_server_is_required_by_its_program_or_its_package(tmp_path):
     def missing(path: str) -> str:
         code = (
             "from examples_utils.spec.requirements import missing_requirements; "
-            f"print(missing_requirements(['tritonserver'], {{'PATH': {path!r}}}))"
+            "from examples_utils.planning.interpreter import chosen_interpreter; "
+            "here = chosen_interpreter(None, {}); "
+            f"print(missing_requirements(['tritonserver'], {{'PATH': {path!r}}}, here.version, "
+            "lambda name: here.has_module(name, {})))"
         )
         root = Path(__file__).parents[3]
         command = [sys.executable, "-S", "-c", code]

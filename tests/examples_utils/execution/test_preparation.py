@@ -1,4 +1,4 @@
-"""What is done once before an entry is timed, on stand-ins for pip, apt-get, rsync and ssh where they are needed."""
+"""What is done once before an entry is timed, on stand-ins for apt-get, rsync and ssh where they are needed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.examples_utils.conftest import FIGURES
+from tests.examples_utils.environments import make_environment
 
 
 @pytest.fixture
@@ -32,24 +33,31 @@ def calls(workplace) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def test_pre_run_commands_run_once_for_a_spec_folder_before_timing(workplace):
+@pytest.fixture
+def prepared(workplace):
+    """`prepared(*arguments)` runs the spec with `--prepare` in an environment that is not the runner's."""
+    environment = make_environment(workplace.folder.parent / "environment")
+    return lambda *arguments: workplace.benchmark("--prepare", "--python", str(environment), *arguments)
+
+
+def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, prepared):
     workplace.spec(
         "x_options: &x {pre_run_commands: ['sh note.sh $WHO'], env: {WHO: me}}\n"
         "a: {<<: *x, cmd: 'cat noted', parameters: {n: '1,2'}}\nb: {<<: *x, cmd: cat noted}\n"
     )
     workplace.script("note.sh", "echo $1 >> noted; echo said\n")
-    done = workplace.benchmark()
+    done = prepared()
     assert done.exitcode == 0
     assert (workplace.folder / "noted").read_text() == "me\n"
     log = next((done.log / "preparation").iterdir())
     assert (log / "stdout").read_text() == "said\n"
 
 
-def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace):
+def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace, prepared):
     workplace.spec(
         "a: {cmd: touch ran, pre_run_commands: ['sh -c \"echo broken >&2; exit 4\"']}\nb: {cmd: echo b}\n"
     )
-    done = workplace.benchmark()
+    done = prepared()
     assert done.by_variant["a"]["status"] == "failed"
     assert "exit code 4" in done.by_variant["a"]["reason"]
     assert "broken" in done.by_variant["a"]["reason"]
@@ -58,35 +66,35 @@ def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace):
 
 
 @pytest.mark.processes
-def test_requirements_are_installed_once_and_a_missing_file_fails_the_entry(workplace):
+def test_requirements_are_installed_once_and_a_missing_file_fails_the_entry(workplace, prepared):
     # pip itself runs: an empty requirements file needs no network.
     workplace.script("requirements.txt", "# nothing\n")
     workplace.spec(
         "a: {cmd: echo a, requirements_path: requirements.txt}\nb: {cmd: echo b, requirements_file: requirements.txt}\n"
         "c: {cmd: echo c, requirements_file: absent.txt}\n"
     )
-    done = workplace.benchmark()
+    done = prepared()
     assert [record["status"] for record in done.by_variant.values()] == ["passed", "passed", "failed"]
-    assert "absent.txt does not exist" in done.by_variant["c"]["reason"]
+    assert f"absent.txt does not exist in {workplace.folder}" in done.by_variant["c"]["reason"]
     assert len(list((done.log / "preparation").iterdir())) == 1
 
 
 @pytest.mark.processes
-def test_the_requirements_file_of_the_command_line_replaces_those_of_the_entries(workplace):
+def test_the_requirements_file_of_the_command_line_replaces_those_of_the_entries(workplace, prepared):
     workplace.script("mine.txt", "")
     workplace.spec("a: {cmd: echo a, requirements_file: absent.txt}\n")
-    done = workplace.benchmark("--requirements-file", "mine.txt")
+    done = prepared("--requirements-file", "mine.txt")
     assert done.exitcode == 0
     assert "mine.txt" in next((done.log / "preparation").iterdir()).joinpath("command").read_text()
 
 
-def test_missing_apt_packages_are_installed_and_present_ones_are_not(workplace, stand_ins):
+def test_missing_apt_packages_are_installed_and_present_ones_are_not(workplace, stand_ins, prepared):
     stand_ins("dpkg-query", '[ "$3" = here ] && echo "install ok installed"')
     stand_ins("apt-get")
     stand_ins("sudo", 'shift; exec "$@"')
     workplace.script("apt.txt", "here\nneeded  # for drawing\n")
     workplace.spec("a: {cmd: echo a, required_apt_packages_path: apt.txt}\n")
-    assert workplace.benchmark().exitcode == 0
+    assert prepared().exitcode == 0
     assert [call for call in calls(workplace) if call.startswith("apt-get")] == [
         "apt-get install -y -- needed"
     ]

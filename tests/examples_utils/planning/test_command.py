@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from pathlib import Path
 
 import pytest
@@ -162,8 +161,3 @@ def test_profile_joins_the_engine_options_of_the_entry():
     assert options["exchange.enablePrefetch"] == "false"
     assert options["autoReport.all"] == "true"
     assert options["autoReport.directory"] == "/s"
-
-
-def test_the_runners_own_interpreter_comes_first():
-    added = additions({}, CommandOptions(), Path(), {"PATH": "/bin"})
-    assert added["PATH"] == f"{sys.prefix}/bin:/bin" if sys.prefix != sys.base_prefix else "PATH" not in added
