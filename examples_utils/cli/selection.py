@@ -24,14 +24,14 @@ def command_options(parsed: argparse.Namespace, log_dir: str) -> CommandOptions:
     """Returns what the arguments of `arguments.python.add_python` and `--timeout` make."""
     return CommandOptions(
         timeout_s=parsed.timeout,
-        python=_absolute(parsed.python),
+        python=_interpreter(parsed.python),
         prepare=parsed.prepare,
-        prepare_venv=_absolute(parsed.prepare_venv),
+        prepare_venv=parsed.prepare_venv and str(Path(parsed.prepare_venv).absolute()),
         venv_beside_log=f"{Path(log_dir).absolute()}-venv",
     )
 
 
-def _absolute(path: str | None) -> str | None:
+def _interpreter(path: str | None) -> str | None:
     """Returns the path for a run that may be resumed from elsewhere; a program's name is looked up on PATH."""
     is_name = path is not None and os.sep not in path and not Path(path).exists()
     return path if path is None or is_name else str(Path(path).absolute())
