@@ -24,7 +24,7 @@ help:
 
 ## benchmark: seven configurations on real images, as a table and as result files
 benchmark: setup
-	$(BIN)/python -m examples_utils benchmark --spec benchmarks.yml --tag quick --log-dir $(LOGS)
+	$(BIN)/python -m examples_utils benchmark --python $(VENV) --spec benchmarks.yml --tag quick --log-dir $(LOGS)
 
 ## test-quick: the tests that take milliseconds each: no engine, process, database or browser; under a minute
 test-quick: $(VENV)/.test

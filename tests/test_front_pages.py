@@ -12,6 +12,7 @@ from tests.test_architecture import ALLOWED, FLOORS
 ROOT = Path(__file__).parents[1]
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PAGES = (
+    "docs/drop_in.md",
     "README.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",
