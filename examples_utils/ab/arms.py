@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from importlib.metadata import distributions
 from pathlib import Path
 
 from examples_utils.ab.dependencies import dependency_texts, import_paths, projects_within
@@ -15,7 +16,7 @@ from examples_utils.ab.worktrees import Worktrees
 from examples_utils.console import Console
 from examples_utils.execution.request import Request, checked_request
 from examples_utils.planning.application import application_of
-from examples_utils.planning.interpreter import chosen_interpreter
+from examples_utils.planning.interpreter import Interpreter, chosen_interpreter
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.problems import RequestError
 
@@ -102,7 +103,8 @@ class ArmPreparer:
         return self._ready(arm.revision, arm.checkout)
 
     def _ready(self, revision: Revision, checkout: Path) -> Arm:
-        projects = projects_within(self.repository)
+        installed = distributions(path=list(self._python().import_path))
+        projects = projects_within(self.repository, installed)
         options = replace(
             self.options,
             command=replace(self.options.command, import_paths=tuple(import_paths(checkout, projects))),
@@ -128,9 +130,8 @@ class ArmPreparer:
                 f"{called}: has other dependencies than this checkout: building an environment with them"
             )
             log = self.log_folder / "environments" / key
-            python = chosen_interpreter(self.options.command.python, os.environ)
             build_environment(
-                python, checkout, requirement_files, environment, log, self.check_interruption, called
+                self._python(), checkout, requirement_files, environment, log, self.check_interruption, called
             )
         return environment
 
@@ -155,6 +156,9 @@ class ArmPreparer:
                 f"{revision.flag} {revision.reference}: all benchmarks are skipped: {reasons[0]}"
             )
         return Arm(revision, checkout, request)
+
+    def _python(self) -> Interpreter:
+        return chosen_interpreter(self.options.command.python, os.environ)
 
     def _with_own_venv(self, command: CommandOptions, revision: Revision, checkout: Path) -> CommandOptions:
         """Returns the options with environments for `--prepare` that no other revision installs into."""

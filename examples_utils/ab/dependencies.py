@@ -6,8 +6,8 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
-from importlib.metadata import Distribution, PackageNotFoundError, distribution, distributions
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -60,19 +60,24 @@ def read_project(checkout: Path) -> dict[str, Any]:
     return project
 
 
-def extras_in_use(project: dict[str, Any]) -> list[str]:
-    """Returns the extras of a project whose packages are all installed in fitting versions."""
+def extras_in_use(project: dict[str, Any], import_path: Sequence[str]) -> list[str]:
+    """Returns the extras of a project whose packages are all installed, in fitting versions, on the import path."""
     optional = project.get("project", {}).get("optional-dependencies", {})
-    return [extra for extra, requirements in optional.items() if all(map(_is_installed, requirements))]
+    path = list(import_path)
+    return [
+        extra
+        for extra, requirements in optional.items()
+        if all(_is_installed(requirement, path) for requirement in requirements)
+    ]
 
 
-def projects_within(repository: Path, installed: Iterable[Distribution] | None = None) -> list[Path]:
+def projects_within(repository: Path, installed: Iterable[Distribution]) -> list[Path]:
     """Returns the folders of the projects that were installed from the repository, as `pip install -e .` does.
 
     Commands import these from there, and not from the checkout that they run in. `repository` is a real path.
     """
     found = []
-    for package in distributions() if installed is None else installed:
+    for package in installed:
         origin = _origin(package)
         if origin is not None and origin.is_relative_to(repository):
             found.append(origin.relative_to(repository))
@@ -96,14 +101,15 @@ def _about_dependencies(project: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _is_installed(text: str) -> bool:
+def _is_installed(text: str, import_path: list[str]) -> bool:
     try:
         requirement = Requirement(text)
         if requirement.marker and not requirement.marker.evaluate():
             return True
-        return requirement.specifier.contains(distribution(requirement.name).version, prereleases=True)
-    except (InvalidRequirement, PackageNotFoundError):
+    except InvalidRequirement:
         return False
+    found = next(iter(distributions(name=requirement.name, path=import_path)), None)
+    return found is not None and requirement.specifier.contains(found.version, prereleases=True)
 
 
 def _origin(package: Distribution) -> Path | None:

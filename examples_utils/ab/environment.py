@@ -25,7 +25,7 @@ def build_environment(
 ) -> None:
     """Builds `folder` as an environment with the checkout's dependencies; the output is in `log_folder`.
 
-    The project is installed as `pip install -e` does, with the extras that the runner's own environment has, then its
+    The project is installed as `pip install -e` does, with the extras that `python` has, then its
     `requirements.txt` and the requirement files of its entries.
 
     Raises:
@@ -40,7 +40,7 @@ def build_environment(
     else:
         make, pip = (str(python.executable), "-m", "venv", "--clear", str(folder)), (executable, "-m", "pip")
     steps = [make]
-    if arguments := _pip_arguments(checkout, requirement_files):
+    if arguments := _pip_arguments(python, checkout, requirement_files):
         steps.append((*pip, "install", "--disable-pip-version-check", *arguments))
     for number, argv in enumerate(steps, 1):
         output = log_folder / f"{number:02}"
@@ -59,11 +59,11 @@ def build_environment(
             )
 
 
-def _pip_arguments(checkout: Path, requirement_files: Sequence[Path]) -> Sequence[str]:
+def _pip_arguments(python: Interpreter, checkout: Path, requirement_files: Sequence[Path]) -> Sequence[str]:
     arguments: list[str] = []
     project = read_project(checkout)
     if "project" in project or "build-system" in project or (checkout / "setup.py").is_file():
-        extras = extras_in_use(project)
+        extras = extras_in_use(project, python.import_path)
         arguments += ["-e", f".[{','.join(extras)}]" if extras else "."]
     if (checkout / "requirements.txt").is_file():
         arguments += ["-r", "requirements.txt"]

@@ -50,7 +50,7 @@ def _starts(interpreter: Interpreter, path: str) -> bool:
     programs = interpreter.programs
     names = [name for name in ("python3", "python") if (programs / name).exists()]
     found = [shutil.which(name, path=path) for name in names]
-    return bool(names) and all(file and Path(file).parent == programs for file in found)
+    return bool(names) and all(file and Path(file).parent.resolve() == programs.resolve() for file in found)
 
 
 def _virtual_environment(interpreter: Interpreter) -> str | None:

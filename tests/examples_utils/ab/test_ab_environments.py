@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zipfile
 from importlib.metadata import PathDistribution
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from examples_utils.ab.dependencies import dependency_texts, extras_in_use, import_paths, projects_within
 from tests.examples_utils.ab.comparisons import ab, left_behind
+from tests.examples_utils.environments import make_environment, site_packages
 
 PROJECT = """[project]
 name = "thing"
@@ -141,8 +143,8 @@ def test_extras_are_in_use_if_all_their_packages_are_installed_in_fitting_versio
         "absent": ["no-such-package-anywhere"],
         "malformed": ["=="],
     }
-    assert extras_in_use({"project": {"optional-dependencies": optional}}) == ["yes"]
-    assert extras_in_use({}) == []
+    assert extras_in_use({"project": {"optional-dependencies": optional}}, sys.path) == ["yes"]
+    assert extras_in_use({}, sys.path) == []
 
 
 @pytest.mark.processes
@@ -159,3 +161,20 @@ def test_what_an_entry_requires_is_installed_for_its_revision_alone(workplace, p
     project.commit("Entry needs nothing")
     done = ab(workplace, "--base", "HEAD~1", "--new", "HEAD", "--repeat", "2")
     assert done.exitcode == 0, done.out
+
+
+@pytest.mark.processes
+def test_a_project_that_is_installed_in_the_chosen_environment_is_imported_from_the_revision(
+    workplace, project, tmp_path_factory
+):
+    project.write("src/thing.py", "SPEED = 50.0\n")
+    project.speed("__import__('thing').SPEED")
+    project.commit("Half")
+    project.write("src/thing.py", "SPEED = 100.0\n")
+    project.commit("Whole")
+    application = make_environment(tmp_path_factory.mktemp("application") / "venv")
+    site = site_packages(application)
+    installed(site, project.folder)
+    (site / "thing.pth").write_text(f"{project.folder}/src\n")
+    done = ab(workplace, "--base", "HEAD~1", "--new", "HEAD", "--repeat", "5", "--python", str(application))
+    assert "1 improved" in done.out
