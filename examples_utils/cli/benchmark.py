@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from examples_utils.cli.arguments.parser import make_parser
@@ -21,11 +22,8 @@ def benchmark(parsed: argparse.Namespace) -> int:
     Raises:
         RequestError: The request is wrong; nothing has run.
     """
-    if parsed.upload_checkpoints:
-        raise RequestError(
-            "--upload-checkpoints: there is no store for checkpoints to upload to; leave the option out, and "
-            "copy what latest_checkpoint_path names in benchmark_results.json"
-        )
+    if parsed.upload_checkpoints is not None:
+        raise RequestError(_no_upload(parsed.upload_checkpoints))
     if parsed.resume:
         return _resume(parsed)
     options = _run_options(parsed)
@@ -64,6 +62,16 @@ def _archive(history: str | None) -> Archive | None:
     from examples_utils.history.after_run import HistoryArchive
 
     return HistoryArchive(history)
+
+
+def _no_upload(targets: Sequence[str]) -> str:
+    program = {"s3": "aws s3 cp --recursive", "wandb": "wandb artifact put --type model"}
+    commands = [f"`{program[target]} …`" for target in targets if target in program]
+    by_hand = f" with {' and '.join(commands)}" if commands else ""
+    return (
+        f"{' '.join(['--upload-checkpoints', *targets])}: checkpoints are not uploaded; leave the option out, and "
+        f"upload what latest_checkpoint_path names in benchmark_results.json{by_hand}"
+    )
 
 
 def _run_options(parsed: argparse.Namespace) -> RunOptions:

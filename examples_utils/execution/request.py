@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
 from examples_utils.console import Console
 from examples_utils.execution.canary_process import refuse_without_numpy
+from examples_utils.machine.monitor import missing_plot
 from examples_utils.planning.custom_metrics import load_custom_metrics
 from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import RunOptions
@@ -50,19 +50,16 @@ def checked_request(
     """Plans the run and checks its requirements. Raises RequestError, with the remedy."""
     plan = make_plan(options.selection, options.command, environment)
     refuse_missing_datasets(plan, environment)
-    _refuse_missing_wandb(options, plan)
     if options.requirements_file and not Path(options.requirements_file).is_file():
         raise RequestError(f"--requirements-file {options.requirements_file}: no such file")
-    if options.gc_monitor:
-        from examples_utils.machine.monitor import refuse_without_plot
-
-        refuse_without_plot()
     if options.canary:
         refuse_without_numpy()
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
     custom_metrics = load_custom_metrics(options.custom_metrics_files)
     warnings = [f"{warning.place}: {warning.key}: {warning.message}" for warning in plan.warnings]
     warnings += _unknown_csv_metrics(options, plan, custom_metrics)
+    if options.gc_monitor and (warning := missing_plot()):
+        warnings.append(warning)
     if archive and (warning := archive.refuse_unusable()):
         warnings.append(warning)
     return Request(options, plan, custom_metrics, copies, tuple(warnings))
@@ -84,14 +81,3 @@ def _unknown_csv_metrics(
         for name in options.csv_metrics
         if name not in known
     ]
-
-
-def _refuse_missing_wandb(options: RunOptions, plan: Plan) -> None:
-    if not options.command.allow_wandb or find_spec("wandb"):
-        return
-    for planned in plan.variants:
-        if "--wandb" in planned.command.text and not planned.skip_reason:
-            raise RequestError(
-                f"--allow-wandb: {planned.benchmark.name} logs to Weights & Biases, but wandb is not installed: "
-                f"pip install wandb, or leave the option out to run without it"
-            )

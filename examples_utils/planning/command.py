@@ -10,6 +10,7 @@ from pathlib import Path
 
 from examples_utils.planning.environment import expand
 from examples_utils.planning.options import CommandOptions
+from examples_utils.planning.wandb_options import without_wandb, without_wandb_in_shell
 from examples_utils.spec.command_line import join_words, split_words
 from examples_utils.spec.loader import Benchmark, Notebook
 from examples_utils.spec.placeholders import fill
@@ -19,9 +20,6 @@ _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _VIPU_OPTIONS = ("--vipu-partition", "--vipu-server-host", "--vipu-server-port")
 _MPI_COUNTS = ("-np", "--np", "-n")
-_SHELL_WANDB = re.compile(
-    r"""(?<=\s)--wandb[\w-]*(?:=(?:"[^"]*"|'[^']*'|[^\s|;&<>])*|\s+(?!-)(?:"[^"]*"|'[^']*'|[^\s|;&<>"']+))?"""
-)
 
 
 @dataclass(frozen=True)
@@ -57,13 +55,13 @@ def build_command(
     text = fill(benchmark.cmd or "", dict(variant.params))
     keep_wandb = options.allow_wandb or benchmark.allow_wandb
     if benchmark.shell:
-        text = text.strip() if keep_wandb else _SHELL_WANDB.sub("", text).strip()
+        text = text.strip() if keep_wandb else without_wandb_in_shell(text)
         return Command(("/bin/sh", "-c", text), text, benchmark.folder, tuple(env.items()), timeout_s)
     words = split_words(text)
     if "$" in text:
         variables = {**environment, **env}
         words = [expand(word, variables) for word in words]
-    words = words if keep_wandb else _without_wandb(words)
+    words = words if keep_wandb else without_wandb(words)
     words = _with_absolute_script(words, benchmark.folder)
     if options.compile_only:
         words = [*_without_options(words, _VIPU_OPTIONS), "--compile-only"]
@@ -101,21 +99,6 @@ def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
     program = Path(__file__).parents[1] / "execution" / "notebook.py"
     words = [sys.executable, str(program), str(notebook.file)]
     return (*words, "--timeout", str(notebook.timeout_s)) if notebook.timeout_s else tuple(words)
-
-
-def _without_wandb(words: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    value_may_follow = False
-    for word in words:
-        if word.startswith("--wandb"):
-            value_may_follow = "=" not in word
-            continue
-        if value_may_follow and not word.startswith("-"):
-            value_may_follow = False
-            continue
-        value_may_follow = False
-        kept.append(word)
-    return kept
 
 
 def _without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:

@@ -39,6 +39,9 @@ def additions(
         # Without --logging, a level set by the user stays; the compile time requires INFO.
         if options.logging or not (variable in outer or variable in added):
             added[variable] = level
+    if "TF_CPP_VMODULE" not in outer:
+        # TensorFlow logs when it compiles only at this level; the compile time requires it.
+        added.setdefault("TF_CPP_VMODULE", "poplar_compiler=1")
     if options.profile:
         given = added.get("POPLAR_ENGINE_OPTIONS", outer.get("POPLAR_ENGINE_OPTIONS", ""))
         added["POPLAR_ENGINE_OPTIONS"] = _with_profile(given, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,16 @@ def test_the_monitor_samples_the_machine_and_draws_it(workplace):
     assert len(samples) >= 2
     assert 0 < samples[0]["memory_percent"] < 100
     assert (done.log / "system-monitor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_monitor_needs_no_matplotlib_and_reports_that_it_draws_nothing(workplace, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    workplace.spec("a: {cmd: echo a}\n")
+    done = workplace.benchmark("--gc-monitor")
+    assert done.exitcode == 0
+    assert "no plot is drawn" in done.out
+    assert (done.log / "system-monitor.jsonl").read_text().count("cpu_percent") >= 2
+    assert not (done.log / "system-monitor.png").exists()
 
 
 def test_the_monitor_asks_the_devices_where_there_are_some(workplace, stand_ins):
