@@ -14,6 +14,7 @@ from examples_utils.execution.request import Archive, checked_request
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
+from examples_utils.results.log_folder import repetition_folder, time_stamped
 
 
 def benchmark(parsed: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ def benchmark(parsed: argparse.Namespace) -> int:
         return _resume(parsed)
     options = _run_options(parsed)
     if parsed.dry_run:
-        return _dry_run(options)
+        return _dry_run(options, parsed.log_dir)
     from examples_utils.execution.run import run_benchmarks  # a dry run does without
 
     return run_benchmarks(options, parsed.log_dir, _archive(parsed.history))
@@ -49,9 +50,16 @@ def _resume(parsed: argparse.Namespace) -> int:
     return resume_benchmarks(Path(parsed.resume), _archive(parsed.history))
 
 
-def _dry_run(options: RunOptions) -> int:
+def _dry_run(options: RunOptions, log_dir: str | None) -> int:
     plan = checked_request(options, dict(os.environ)).plan
-    print(dry_run(schedule(plan, options.repeat, options.shuffle), options.repeat))
+    order = schedule(plan, options.repeat, options.shuffle)
+    if options.command.profile:
+        log_folder = (Path(log_dir) if log_dir else time_stamped(Path("logs"))).absolute()
+        order = [
+            (planned.profiled(repetition_folder(log_folder, planned.folder, number, options.repeat)), number)
+            for planned, number in order
+        ]
+    print(dry_run(order, options.repeat))
     return 0
 
 

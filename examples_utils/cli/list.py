@@ -43,6 +43,9 @@ def dry_run(order: Sequence[tuple[PlannedVariant, int]], repeat: int) -> str:
         if planned.skip_reason:
             lines.append(f"    skipped: {planned.skip_reason}")
             continue
+        if planned.failure_reason:
+            lines.append(f"    fails: {planned.failure_reason}")
+            continue
         lines.append(f"    cd {planned.command.folder}")
         lines += [f"    {name}={value}" for name, value in planned.command.env]
         limit = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,10 +13,11 @@ from benchmark_parsers.registry import REGEX
 from examples_utils.console import Console
 from examples_utils.execution.canary_process import refuse_without_numpy
 from examples_utils.machine.monitor import missing_plot
+from examples_utils.machine.vipu import vipu_server_host
 from examples_utils.planning.custom_metrics import load_custom_metrics
 from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import RunOptions
-from examples_utils.planning.plan import Plan, make_plan, refuse_missing_datasets
+from examples_utils.planning.plan import Plan, make_plan
 from examples_utils.problems import RequestError, did_you_mean
 
 
@@ -48,8 +50,8 @@ def checked_request(
     options: RunOptions, environment: Mapping[str, str], archive: Archive | None = None
 ) -> Request:
     """Plans the run and checks its requirements. Raises RequestError, with the remedy."""
-    plan = make_plan(options.selection, options.command, environment)
-    refuse_missing_datasets(plan, environment)
+    server_host = partial(vipu_server_host, environment.get("PATH"))
+    plan = make_plan(options.selection, options.command, environment, server_host)
     if options.requirements_file and not Path(options.requirements_file).is_file():
         raise RequestError(f"--requirements-file {options.requirements_file}: no such file")
     if options.canary:

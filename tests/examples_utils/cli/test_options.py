@@ -101,24 +101,35 @@ def test_convergence_tests_run_only_when_asked_for(workplace):
     assert names(workplace.benchmark("--benchmark", "a_conv")) == ["a_conv"]
 
 
-def test_datasets_dir_must_be_set_for_entries_that_use_it(workplace, monkeypatch):
-    workplace.spec(
-        "real: {cmd: echo $DATASETS_DIR/x}\nvalues: {cmd: 'echo {p}', parameters: [[p], ['${DATASETS_DIR}/y']]}\n"
-        "prepared: {cmd: echo a, pre_run_commands: [ls $DATASETS_DIR]}\n"
-        "infer_gen: {cmd: echo $DATASETS_DIR}\nmade: {cmd: echo $DATASETS_DIR, synthetic: true}\n"
-        "own: {cmd: echo $DATASETS_DIR, env: {DATASETS_DIR: /d}}\nelsewhere: {cmd: x $DATASETS_DIR, requires: [n_]}\n"
-    )
-    done = workplace.benchmark()
-    assert done.exitcode == 2
-    assert "real: uses $DATASETS_DIR" in done.err
-    assert "values: uses $DATASETS_DIR" in done.err
-    assert "prepared: uses $DATASETS_DIR" in done.err
-    assert "export DATASETS_DIR=" in done.err
-    assert not workplace.log.exists()
-    assert workplace.benchmark("--benchmark", "infer_gen", "made", "own", "elsewhere").exitcode == 0
+def test_datasets_dir_is_expanded(workplace, monkeypatch):
+    workplace.spec("real: {cmd: echo $DATASETS_DIR/x}\n")
     monkeypatch.setenv("DATASETS_DIR", "/data")
-    done = workplace.benchmark("--benchmark", "real")
-    assert done.by_variant["real"]["command"] == "echo /data/x"
+    assert workplace.benchmark().by_variant["real"]["command"] == "echo /data/x"
+
+
+def test_each_profiled_variant_has_its_own_folder_for_the_report(workplace, monkeypatch):
+    monkeypatch.setenv("POPLAR_ENGINE_OPTIONS", '{"opt.x": "1", "autoReport.directory": "/elsewhere"}')
+    workplace.spec("a: {cmd: 'printenv POPLAR_ENGINE_OPTIONS', parameters: {b: '1,2'}}\n")
+    done = workplace.benchmark("--profile", "--repeat", "2")
+    for variant, record in done.by_variant.items():
+        for number, repetition in enumerate(record["repetitions"], 1):
+            options = json.loads(Path(repetition["log_paths"]["out"]).read_text())
+            folder = workplace.log / f"a/{variant}/repetition_{number}"
+            assert options["autoReport.directory"] == str(folder / f"{variant}_profile")
+            assert (options["opt.x"], options["autoReport.all"]) == ("1", "true")
+            assert json.loads((folder / "variant_result.json").read_text())["env"][
+                "POPLAR_ENGINE_OPTIONS"
+            ] == json.dumps(options)
+    dry = workplace.benchmark("--profile", "--dry-run")
+    assert f'"autoReport.directory": "{workplace.log}/a/a_b_2/a_b_2_profile"' in dry.out
+
+
+@pytest.mark.parametrize("options", ["{", "[1]", "autoReport.all=true"])
+def test_engine_options_that_are_not_json_fail_a_profiled_variant_and_no_other(workplace, options):
+    workplace.spec(f"a: {{cmd: echo a, env: {{POPLAR_ENGINE_OPTIONS: '{options}'}}}}\nb: {{cmd: echo b}}\n")
+    done = workplace.benchmark("--profile")
+    assert "not a mapping in JSON" in done.by_variant["a"]["reason"]
+    assert done.by_variant["b"]["status"] == "passed"
 
 
 def test_repeat_goes_round_robin_and_the_record_holds_every_repetition(workplace):
