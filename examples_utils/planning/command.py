@@ -12,7 +12,8 @@ from examples_utils.planning.environment import expand
 from examples_utils.planning.options import CommandOptions
 from examples_utils.planning.wandb_options import without_wandb, without_wandb_in_shell
 from examples_utils.spec.command_line import join_words, split_words
-from examples_utils.spec.loader import Benchmark, Notebook
+from examples_utils.spec.loader import Benchmark
+from examples_utils.spec.notebook import Notebook
 from examples_utils.spec.placeholders import fill
 from examples_utils.spec.variants import Variant
 

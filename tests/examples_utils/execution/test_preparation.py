@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from examples_utils.spec.loader import load_spec
 from tests.examples_utils.conftest import FIGURES
 
 
@@ -152,6 +153,42 @@ def test_a_notebook_is_executed_and_its_output_parsed(workplace):
     record = workplace.benchmark().by_variant["n"]
     assert record["results"]["throughput"] == {"mean": 4.0}
     assert f"in {workplace.folder}/work" in Path(record["log_paths"]["out"]).read_text()
+
+
+def test_a_notebook_is_looked_for_and_runs_in_the_location_of_its_entry(workplace):
+    for folder in (".specs", "app/work"):
+        (workplace.folder / folder).mkdir(parents=True)
+    workplace.spec(
+        "mapping: {location: ../app, notebook: {file: sub/n.ipynb}}\nname: {location: ../app, notebook: sub/n.ipynb}\n"
+        "elsewhere: {location: ../app, notebook: {file: n.ipynb, working_directory: work}}\n"
+        "beside: {notebook: sub/n.ipynb}\nother_checkout: {location: ../../x, notebook: n.ipynb}\n",
+        ".specs/notebook-tests.yaml",
+    )
+    benchmarks = {
+        benchmark.name: benchmark for benchmark in load_spec(Path(".specs/notebook-tests.yaml")).benchmarks
+    }
+    app, specs = workplace.folder / "app", workplace.folder / ".specs"
+    assert {name: (b.notebook.file, b.notebook.working_directory) for name, b in benchmarks.items()} == {
+        "mapping": (app / "sub/n.ipynb", app),
+        "name": (app / "sub/n.ipynb", app),
+        "elsewhere": (app / "n.ipynb", app / "work"),
+        "beside": (specs / "sub/n.ipynb", specs),
+        "other_checkout": (specs / "n.ipynb", specs),
+    }
+
+
+@pytest.mark.processes
+def test_a_notebook_under_a_location_runs(workplace):
+    (workplace.folder / ".specs").mkdir()
+    (workplace.folder / "app").mkdir()
+    write_notebook(
+        workplace.folder / "app/n.ipynb",
+        "import os; print('in', os.getcwd()); print('throughput: 4 samples/sec latency: 2 ms')",
+    )
+    workplace.spec(f"n:\n  location: ../app\n  notebook: n.ipynb{FIGURES}", ".specs/notebook-tests.yaml")
+    record = workplace.benchmark("--spec", ".specs/notebook-tests.yaml").by_variant["n"]
+    assert record["results"]["throughput"] == {"mean": 4.0}
+    assert f"in {workplace.folder}/app" in Path(record["log_paths"]["out"]).read_text()
 
 
 @pytest.mark.processes
