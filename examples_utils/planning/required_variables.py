@@ -17,17 +17,17 @@ _MEANINGS = {
     _DATASETS: ("the folder of the datasets", "/data"),
     "HOSTS": ("the hosts on which poprun starts instances, separated by commas", "10.1.3.101,10.1.3.102"),
     _SERVER_HOST: (
-        "the host of the V-IPU server; IPUOF_VIPU_API_HOST is not set either, and `vipu --server-version` names none",
+        "the host of the V-IPU server; neither IPUOF_VIPU_API_HOST nor `vipu --server-version` names it",
         "10.1.3.1",
     ),
-    "IPUOF_VIPU_API_HOST": ("the host of the V-IPU server, which `vipu --server-version` prints", "10.1.3.1"),
+    "IPUOF_VIPU_API_HOST": ("the host of the V-IPU server, as `vipu --server-version` prints it", "10.1.3.1"),
     "IPUOF_VIPU_API_PARTITION_ID": (
-        "the V-IPU partition, which `vipu list partitions` prints; PARTITION is not set either",
+        "the V-IPU partition, as `vipu list partitions` prints it; PARTITION is not set either",
         "my_partition",
     ),
-    "PARTITION": ("the V-IPU partition, which `vipu list partitions` prints", "my_partition"),
+    "PARTITION": ("the V-IPU partition, as `vipu list partitions` prints it", "my_partition"),
     "VIPU_ALLOCATION_ID": ("the V-IPU allocation in which poprun makes the partition", "my_allocation"),
-    "CLUSTER": ("the V-IPU cluster, which `vipu list partitions` prints", "my_cluster"),
+    "CLUSTER": ("the V-IPU cluster, as `vipu list partitions` prints it", "my_cluster"),
     "TCP_IF_INCLUDE": (
         "the network, or its interface, through which the hosts reach each other",
         "10.1.3.0/24",
@@ -64,7 +64,7 @@ def unset_variables(benchmark: Benchmark, command: Command, environment: Mapping
     values = {**environment, **dict(command.env)}
     texts = [command.text, *dict(command.env).values(), *benchmark.pre_run_commands]
     lacking = [
-        f"${name} is not set: {meaning}; export {name}={example}"
+        f"${name} is not set ({meaning}): export {name}={example}"
         for name, (meaning, example) in _MEANINGS.items()
         if not (name == _DATASETS and benchmark.needs_no_dataset)
         and (not values.get(name) or uses_variable(name, values[name]))
