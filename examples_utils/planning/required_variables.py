@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 
 from examples_utils.planning.command import Command
 from examples_utils.planning.environment import uses_variable
@@ -74,6 +75,13 @@ def unset_variables(benchmark: Benchmark, command: Command, environment: Mapping
 
 
 def _use(name: str, texts: Iterable[str]) -> bool:
-    """Whether a text contains the variable; one that it sets itself, as shell code does, is its own."""
-    sets_it = re.compile(rf"(?<![\w-]){name}=")
-    return any(uses_variable(name, text) and not sets_it.search(text) for text in texts)
+    """Whether a text contains the variable, but nothing of a shell that may set it."""
+    return any(uses_variable(name, text) and not _sets(name).search(text) for text in texts)
+
+
+@cache
+def _sets(name: str) -> re.Pattern[str]:
+    sourced = (
+        r"""(?:^|[;&|('"\n])\s*(?:source|\.|eval)\s"""  # at the place of a command; may set any variable
+    )
+    return re.compile(rf"(?<![\w-]){name}=|\b(?:for|read)\s+{name}\b|{sourced}")

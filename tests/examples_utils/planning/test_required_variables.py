@@ -80,15 +80,25 @@ def test_a_parameter_and_an_entrys_own_env_count_like_the_command(machine):
     assert printed(done, "own") == "one,two"
 
 
-def test_a_shell_command_may_set_a_variable_itself_or_name_a_default(machine):
-    machine.spec(
-        "sets: {cmd: 'HOSTS=one; echo $HOSTS', shell: true}\n"
-        "default: {cmd: 'echo ${HOSTS:-two}', shell: true}\n"
-        "lacks: {cmd: 'echo $HOSTS', shell: true}\n"
-    )
-    done = machine.benchmark()
-    assert (printed(done, "sets"), printed(done, "default")) == ("one", "two")
-    assert done.by_variant["lacks"]["status"] == "failed"
+@pytest.mark.parametrize(
+    "cmd",
+    [
+        "HOSTS=one; echo $HOSTS", "for HOSTS in one; do echo $HOSTS; done",
+        "echo one | while read HOSTS; do echo $HOSTS; done",
+        ". ./hosts.sh && echo $HOSTS", "cd . && . ./hosts.sh; echo $HOSTS", "bash -c 'source hosts.sh; echo $HOSTS'",
+        'eval "$(cat hosts.sh)"; echo $HOSTS', "echo ${HOSTS:-one}",
+    ],
+)  # fmt: skip
+def test_a_shell_may_set_a_variable_itself(machine, cmd):
+    machine.script("hosts.sh", "HOSTS=one\n")
+    machine.spec(f"a:\n  shell: true\n  cmd: |\n    {cmd}\n")
+    assert printed(machine.benchmark(), "a") == "one"
+
+
+@pytest.mark.parametrize("cmd", ["echo $HOSTS", "tar . $HOSTS", "echo --my-HOSTS=x source hosts.sh $HOSTS"])
+def test_a_shell_that_sets_no_variable_does_not_start_without_it(machine, cmd):
+    machine.spec(f"a: {{cmd: '{cmd}', shell: true}}\n")
+    assert "$HOSTS is not set" in machine.benchmark().by_variant["a"]["reason"]
 
 
 def test_arguments_that_are_removed_need_no_variable(machine):
