@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from examples_utils.planning.environment import expand
+from examples_utils.planning.environment import expand, with_auto_report
 from examples_utils.planning.options import CommandOptions
 from examples_utils.planning.wandb_options import without_wandb, without_wandb_in_shell
 from examples_utils.spec.command_line import join_words, split_words
@@ -66,11 +66,22 @@ def build_command(
     words = _with_absolute_script(words, benchmark.folder)
     if options.compile_only:
         words = [*_without_options(words, _VIPU_OPTIONS), "--compile-only"]
-    if options.profile and any(_program(word) == "run_benchmark.py" for word in words):
+    if options.profile and _runs_our_driver(words):
         words = [*words, "--profile"]
     instances = mpi_instances(words)
     return Command(
         tuple(words), join_words(words), benchmark.folder, tuple(env.items()), timeout_s, instances
+    )
+
+
+def with_report_folder(command: Command, folder: Path) -> Command:
+    """Returns a profiled command with the folder for its report, Poplar's and that of our own driver."""
+    words = command.argv
+    if "--profile" in words and _runs_our_driver(words) and not _has_option(words, "--profile-path"):
+        words = (*words, "--profile-path", str(folder))
+    text = command.text if words == command.argv else join_words(words)
+    return replace(
+        command, argv=words, text=text, env=tuple(with_auto_report(dict(command.env), folder).items())
     )
 
 
@@ -126,6 +137,14 @@ def _with_absolute_script(words: Sequence[str], folder: Path) -> list[str]:
     if index < len(words) and not words[index].startswith("-") and (folder / words[index]).is_file():
         resolved[index] = str((folder / words[index]).absolute())
     return resolved
+
+
+def _runs_our_driver(words: Sequence[str]) -> bool:
+    return any(_program(word) == "run_benchmark.py" for word in words)
+
+
+def _has_option(words: Sequence[str], option: str) -> bool:
+    return any(word.partition("=")[0] == option for word in words)
 
 
 def _is_python(word: str) -> bool:

@@ -50,7 +50,7 @@ def additions(
     return added
 
 
-def with_report_folder(env: Mapping[str, str], folder: Path) -> dict[str, str]:
+def with_auto_report(env: Mapping[str, str], folder: Path) -> dict[str, str]:
     """Returns the additions of a profiled command with the folder for Poplar's report."""
     report = {"autoReport.directory": str(folder)}
     return {**env, _ENGINE_OPTIONS: _with_options(env[_ENGINE_OPTIONS], report)}

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from examples_utils.machine.fingerprint import suite_of
-from examples_utils.planning.command import Command, build_command
-from examples_utils.planning.environment import additions, not_profilable, with_report_folder
+from examples_utils.planning.command import Command, build_command, with_report_folder
+from examples_utils.planning.environment import additions, not_profilable
 from examples_utils.planning.folder_names import safe_name, variant_folder
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.planning.required_variables import unset_variables, with_fallbacks, without_empty
@@ -48,8 +48,7 @@ class PlannedVariant:
     def profiled(self, folder: Path) -> PlannedVariant:
         """Returns it with its own folder for Poplar's report, inside that of its output."""
         report = folder / safe_name(f"{self.variant.name}_profile")
-        env = with_report_folder(dict(self.command.env), report)
-        return replace(self, command=replace(self.command, env=tuple(env.items())))
+        return replace(self, command=with_report_folder(self.command, report))
 
     def described(self) -> dict[str, Any]:
         """Returns the facts known before it runs, as keys of its record."""

@@ -124,6 +124,21 @@ def test_each_profiled_variant_has_its_own_folder_for_the_report(workplace, monk
     assert f'"autoReport.directory": "{workplace.log}/a/a_b_2/a_b_2_profile"' in dry.out
 
 
+def test_our_own_driver_writes_its_profile_into_the_same_folder_unless_it_names_another(workplace):
+    workplace.script("run_benchmark.py", "import sys; print(*sys.argv[1:])\n")
+    workplace.spec(
+        "a: {cmd: python3 run_benchmark.py}\nb: {cmd: python3 run_benchmark.py --profile-path=mine}\n"
+        "c: {cmd: cd . && python3 ./run_benchmark.py, shell: true}\n"
+    )
+    done = workplace.benchmark("--profile")
+    printed = {name: Path(record["log_paths"]["out"]).read_text() for name, record in done.by_variant.items()}
+    assert printed == {
+        "a": f"--profile --profile-path {workplace.log}/a/a/a_profile\n",
+        "b": "--profile-path=mine --profile\n",
+        "c": "\n",
+    }
+
+
 @pytest.mark.parametrize("options", ["{", "[1]", "autoReport.all=true"])
 def test_engine_options_that_are_not_json_fail_a_profiled_variant_and_no_other(workplace, options):
     workplace.spec(f"a: {{cmd: echo a, env: {{POPLAR_ENGINE_OPTIONS: '{options}'}}}}\nb: {{cmd: echo b}}\n")
