@@ -13,7 +13,6 @@ from examples_utils.planning.options import CommandOptions
 from examples_utils.planning.wandb_options import without_wandb, without_wandb_in_shell
 from examples_utils.spec.command_line import join_words, split_words
 from examples_utils.spec.loader import Benchmark
-from examples_utils.spec.notebook import Notebook
 from examples_utils.spec.placeholders import fill
 from examples_utils.spec.variants import Variant
 
@@ -48,12 +47,15 @@ def build_command(
     """
     timeouts = [t for t in (benchmark.timeout_s, options.timeout_s) if t is not None]
     timeout_s = min(timeouts, default=None)
+    params = dict(variant.params)
     if benchmark.notebook:
-        argv = _notebook_words(benchmark.notebook)
-        return Command(
-            argv, join_words(argv), benchmark.notebook.working_directory, tuple(env.items()), timeout_s
+        file, folder = (
+            benchmark.folder / expand(fill(path, params), {**environment, **env})
+            for path in (benchmark.notebook.file, benchmark.notebook.working_directory)
         )
-    text = fill(benchmark.cmd or "", dict(variant.params))
+        argv = _notebook_words(file, benchmark.notebook.timeout_s)
+        return Command(argv, join_words(argv), folder, tuple(env.items()), timeout_s)
+    text = fill(benchmark.cmd or "", params)
     keep_wandb = options.allow_wandb or benchmark.allow_wandb
     if benchmark.shell:
         text = text.strip() if keep_wandb else without_wandb_in_shell(text)
@@ -106,11 +108,11 @@ def mpi_instances(words: Sequence[str]) -> int:
     return 1
 
 
-def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
+def _notebook_words(notebook: Path, timeout_s: float | None) -> tuple[str, ...]:
     # Executed as a file, so that it works in folders from which this package cannot be imported.
     program = Path(__file__).parents[1] / "execution" / "notebook.py"
-    words = [sys.executable, str(program), str(notebook.file)]
-    return (*words, "--timeout", str(notebook.timeout_s)) if notebook.timeout_s else tuple(words)
+    words = [sys.executable, str(program), str(notebook)]
+    return (*words, "--timeout", str(timeout_s)) if timeout_s else tuple(words)
 
 
 def _without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:

@@ -111,15 +111,14 @@ def _is_shared_block(document: Document, name: str, node: Node) -> bool:
 def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmark:
     entry: dict[str, Any] = node.plain()
     spec_folder = document.file.parent
-    folder = _folder(spec_folder, entry.get("location"))
     requirements = entry.get("requirements_file") or entry.get("requirements_path")
     apt_packages = entry.get("required_apt_packages_path")
     return Benchmark(
         name=name,
         place=document.place(key),
-        folder=folder,
+        folder=_folder(spec_folder, entry.get("location")),
         cmd=entry.get("cmd"),
-        notebook=notebook_of(entry.get("notebook"), folder),
+        notebook=notebook_of(entry.get("notebook")),
         parameters=entry.get("parameters"),
         metrics=tuple(
             MetricSpec(

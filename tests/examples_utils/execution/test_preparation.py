@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from examples_utils.spec.loader import load_spec
+from examples_utils.planning.options import CommandOptions, Selection
+from examples_utils.planning.plan import make_plan
 from tests.examples_utils.conftest import FIGURES
 
 
@@ -161,19 +162,20 @@ def test_a_notebook_is_looked_for_and_runs_in_the_location_of_its_entry(workplac
     workplace.spec(
         "mapping: {location: ../app, notebook: {file: sub/n.ipynb}}\nname: {location: ../app, notebook: sub/n.ipynb}\n"
         "elsewhere: {location: ../app, notebook: {file: n.ipynb, working_directory: work}}\n"
-        "beside: {notebook: sub/n.ipynb}\nother_checkout: {location: ../../x, notebook: n.ipynb}\n",
+        "beside: {notebook: sub/n.ipynb}\nother_checkout: {location: ../../x, notebook: n.ipynb}\n"
+        "filled: {notebook: {file: '{n}.ipynb', working_directory: $W}, parameters: {n: a}, env: {W: /w}}\n",
         ".specs/notebook-tests.yaml",
     )
-    benchmarks = {
-        benchmark.name: benchmark for benchmark in load_spec(Path(".specs/notebook-tests.yaml")).benchmarks
-    }
+    plan = make_plan(Selection((".specs/notebook-tests.yaml",)), CommandOptions(), {})
     app, specs = workplace.folder / "app", workplace.folder / ".specs"
-    assert {name: (b.notebook.file, b.notebook.working_directory) for name, b in benchmarks.items()} == {
+    found = {p.benchmark.name: (Path(p.command.argv[-1]), p.command.folder) for p in plan.variants}
+    assert found == {
         "mapping": (app / "sub/n.ipynb", app),
         "name": (app / "sub/n.ipynb", app),
         "elsewhere": (app / "n.ipynb", app / "work"),
         "beside": (specs / "sub/n.ipynb", specs),
         "other_checkout": (specs / "n.ipynb", specs),
+        "filled": (specs / "a.ipynb", Path("/w")),
     }
 
 
