@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
+from examples_utils.machine.vipu import vipu_server_host
 from tests.pages import ROOT
 
 NAMES = (
@@ -156,6 +158,16 @@ def test_a_vipu_that_names_no_host_fails_the_variant_only(machine, body):
     done = machine.benchmark()
     assert "nor `vipu --server-version` names it" in done.by_variant["a"]["reason"]
     assert done.by_variant["b"]["status"] == "passed"
+
+
+def test_a_vipu_that_does_not_answer_is_given_up(machine):
+    # Its child is ended by the test, or the call would only return with it.
+    vipu(machine, f"sleep 600 &\necho $! > {machine.folder}/child\nwait")
+    try:
+        assert vipu_server_host(os.environ["PATH"], timeout_s=2) is None
+        assert Path(f"/proc/{(machine.folder / 'child').read_text().strip()}").exists()
+    finally:
+        os.kill(int((machine.folder / "child").read_text()), signal.SIGKILL)
 
 
 def test_vipu_is_not_asked_for_commands_that_do_not_need_it_nor_to_list_them(machine):
