@@ -62,8 +62,10 @@ def with_fallbacks(
 
 def unset_variables(benchmark: Benchmark, command: Command, environment: Mapping[str, str]) -> str | None:
     """Returns which of these variables the command needs and lacks, and how to set them; None if it can start."""
+    texts = [command.text, *(value for _, value in command.env), *benchmark.pre_run_commands]
+    if not any("$" in text for text in texts):
+        return None
     values = {**environment, **dict(command.env)}
-    texts = [command.text, *dict(command.env).values(), *benchmark.pre_run_commands]
     lacking = [
         f"${name} is not set ({meaning}): export {name}={example}"
         for name, (meaning, example) in _MEANINGS.items()
