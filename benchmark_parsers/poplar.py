@@ -10,7 +10,7 @@ from benchmark_parsers.parsed import LOWER, Metric, Parsed
 from benchmark_parsers.units import S
 
 _TIME_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{1,6}")
-_INSTANCE = re.compile(r"\[[^]]*\]<std(?:err|out)>:")
+_INSTANCE = re.compile(r"\s*(?:\[[^]]*\](?:<std(?:err|out)>)?:?|\d+:)")  # the tag of poprun, mpirun or srun
 
 # Start and end marks of the phases of a compilation, as Poplar, PopART and TensorFlow print them (the last one with
 # TF_CPP_VMODULE=poplar_compiler=1).
@@ -51,9 +51,9 @@ class CompileTimeParser:
             return
         for mark in _MARKS.finditer(block):
             start = block.rfind("\n", 0, mark.start()) + 1
-            prefix = block[start : mark.start()]
-            if time := _time_in(prefix):
-                instance = _INSTANCE.search(prefix)
+            stamp = _TIME_STAMP.search(block, start, mark.start())
+            if stamp and (time := _time(stamp[0])):
+                instance = _INSTANCE.match(block, start, stamp.start())
                 self._note(instance[0] if instance else "", mark[0], time)
 
     def total_s(self) -> float | None:
@@ -80,10 +80,9 @@ class CompileTimeParser:
         return (min(begun), max(ended)) if begun and ended else None
 
 
-def _time_in(prefix: str) -> datetime | None:
-    stamp = _TIME_STAMP.search(prefix)
+def _time(stamp: str) -> datetime | None:
     try:
-        return datetime.fromisoformat(stamp[0].ljust(26, "0")) if stamp else None
+        return datetime.fromisoformat(stamp.ljust(26, "0"))
     except ValueError:  # such as a 13th month
         return None
 
