@@ -47,7 +47,7 @@ class PlannedVariant:
 
     def profiled(self, folder: Path) -> PlannedVariant:
         """Returns it with its own folder for Poplar's report, inside that of its output."""
-        report = folder / safe_name(f"{self.variant.name}_profile")
+        report = folder / f"{safe_name(self.variant.name)}_profile"
         return replace(self, command=with_report_folder(self.command, report))
 
     def described(self) -> dict[str, Any]:
