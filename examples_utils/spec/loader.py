@@ -111,12 +111,12 @@ def _is_shared_block(document: Document, name: str, node: Node) -> bool:
 def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmark:
     entry: dict[str, Any] = node.plain()
     spec_folder = document.file.parent
-    requirements = entry.get("requirements_file") or entry.get("requirements_path")
+    folder = _folder(spec_folder, entry.get("location"))
     apt_packages = entry.get("required_apt_packages_path")
     return Benchmark(
         name=name,
         place=document.place(key),
-        folder=_folder(spec_folder, entry.get("location")),
+        folder=folder,
         cmd=entry.get("cmd"),
         notebook=notebook_of(entry.get("notebook")),
         parameters=entry.get("parameters"),
@@ -148,7 +148,7 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
         needs_no_dataset=bool(
             entry.get("generated") or entry.get("synthetic") or "gen" in name or "synth" in name
         ),
-        requirements_file=spec_folder / requirements if requirements else None,
+        requirements_file=_requirements_file(entry, folder, spec_folder),
         apt_packages_file=spec_folder / apt_packages if apt_packages else None,
         pre_run_commands=tuple(entry.get("pre_run_commands") or ()),
         allow_wandb=entry.get("allow_wandb", False),
@@ -171,6 +171,14 @@ def _folder(spec_folder: Path, location: str | None) -> Path:
     if location and (spec_folder / location).is_dir():
         return (spec_folder / location).resolve()
     return spec_folder
+
+
+def _requirements_file(entry: dict[str, Any], folder: Path, spec_folder: Path) -> Path | None:
+    """Returns it as the original finds it: for `requirements_file` in the location, as all that is run there."""
+    for key, base in (("requirements_file", folder), ("requirements_path", spec_folder)):
+        if entry.get(key):
+            return base / str(entry[key])
+    return None
 
 
 def _column(column: list[Any] | dict[str, Any]) -> tuple[str, str]:

@@ -162,7 +162,7 @@ def test_a_notebook_is_looked_for_and_runs_in_the_location_of_its_entry(workplac
     workplace.spec(
         "mapping: {location: ../app, notebook: {file: sub/n.ipynb}}\nname: {location: ../app, notebook: sub/n.ipynb}\n"
         "elsewhere: {location: ../app, notebook: {file: n.ipynb, working_directory: work}}\n"
-        "beside: {notebook: sub/n.ipynb}\nother_checkout: {location: ../../x, notebook: n.ipynb}\n"
+        "without: {notebook: sub/n.ipynb}\nother_checkout: {location: ../../x, notebook: n.ipynb}\n"
         "filled: {notebook: {file: '{n}.ipynb', working_directory: $W}, parameters: {n: a}, env: {W: /w}}\n",
         ".specs/notebook-tests.yaml",
     )
@@ -173,7 +173,7 @@ def test_a_notebook_is_looked_for_and_runs_in_the_location_of_its_entry(workplac
         "mapping": (app / "sub/n.ipynb", app),
         "name": (app / "sub/n.ipynb", app),
         "elsewhere": (app / "n.ipynb", app / "work"),
-        "beside": (specs / "sub/n.ipynb", specs),
+        "without": (specs / "sub/n.ipynb", specs),
         "other_checkout": (specs / "n.ipynb", specs),
         "filled": (specs / "a.ipynb", Path("/w")),
     }
@@ -187,7 +187,11 @@ def test_a_notebook_under_a_location_runs(workplace):
         workplace.folder / "app/n.ipynb",
         "import os; print('in', os.getcwd()); print('throughput: 4 samples/sec latency: 2 ms')",
     )
-    workplace.spec(f"n:\n  location: ../app\n  notebook: n.ipynb{FIGURES}", ".specs/notebook-tests.yaml")
+    workplace.script("app/requirements.txt", "# nothing\n")
+    workplace.spec(
+        f"n:\n  location: ../app\n  requirements_file: requirements.txt\n  notebook: n.ipynb{FIGURES}",
+        ".specs/notebook-tests.yaml",
+    )
     record = workplace.benchmark("--spec", ".specs/notebook-tests.yaml").by_variant["n"]
     assert record["results"]["throughput"] == {"mean": 4.0}
     assert f"in {workplace.folder}/app" in Path(record["log_paths"]["out"]).read_text()
