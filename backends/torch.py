@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ import numpy as np
 
 from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
 from backends.breadcrumbs import leave_breadcrumb
-from backends.device import compute_dtype, device_name, synchronize, torch_sees_cuda, without_tf32
+from backends.device import compute_dtype, device_name, torch_sees_cuda, without_tf32
 from backends.inductor_folder import inductor_folder
 from backends.profiling.profile import Profile
 from backends.profiling.torch import profile_model
+from backends.torch_cuda import CudaExecutable
 from measurement.machine import available_cores
 
 if TYPE_CHECKING:
@@ -44,10 +46,16 @@ class TorchBackend:
     def load(self) -> None:
         import torch  # noqa: F401
 
-    def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> TorchExecutable:
+    def compile(
+        self, model: torch.nn.Module, example: Batch, settings: Settings
+    ) -> TorchExecutable | CudaExecutable:
         dtype = compute_dtype(self.device_kind, settings.precision)
         run = self._placed(model, dtype, settings)
-        return TorchExecutable(self.name, run, dtype, self.device_kind, example, settings)
+        if self.device_kind == "cuda":
+            return CudaExecutable(
+                run, dtype, partial(_effective, self.name, dtype, "cuda"), example, settings
+            )
+        return TorchExecutable(self.name, run, dtype, example, settings)
 
     def compile_stage(
         self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings
@@ -80,13 +88,13 @@ class TorchCompileBackend(TorchBackend):
 
     def compile_and_keep(
         self, model: torch.nn.Module, example: Batch, settings: Settings
-    ) -> tuple[TorchExecutable, Artefact]:
+    ) -> tuple[TorchExecutable | CudaExecutable, Artefact]:
         with inductor_folder({}) as content:
             return self.compile(model, example, settings), content()
 
     def restore(
         self, artefact: Artefact, build: Callable[[], torch.nn.Module], example: Batch, settings: Settings
-    ) -> TorchExecutable:
+    ) -> TorchExecutable | CudaExecutable:
         with inductor_folder(artefact):
             return self.compile(build(), example, settings)
 
@@ -107,7 +115,14 @@ def _inductor_on(device_kind: str) -> Availability:
     return Availability(True)
 
 
-def _effective(name: str, dtype: torch.dtype, device: str) -> Effective:
+def _effective(
+    name: str,
+    dtype: torch.dtype,
+    device: str,
+    *,
+    in_flight: int = 1,
+    details: Mapping[str, str] | None = None,
+) -> Effective:
     import torch
 
     return Effective(
@@ -117,26 +132,25 @@ def _effective(name: str, dtype: torch.dtype, device: str) -> Effective:
         dtype=str(dtype).removeprefix("torch."),
         threads=torch.get_num_threads(),
         streams=1,
-        in_flight=1,
-        details={"memory_format": "channels_last"},
+        in_flight=in_flight,
+        details={"memory_format": "channels_last", **(details or {})},
     )
 
 
 class TorchExecutable:
-    """Computes one micro-batch at a time in the caller's thread."""
+    """Computes one micro-batch at a time on the CPU, in the caller's thread."""
 
     def __init__(
         self,
         name: str,
         run: Callable[[torch.Tensor], torch.Tensor],
         dtype: torch.dtype,
-        device: str,
         example: Batch,
         settings: Settings,
     ) -> None:
         import torch
 
-        self.model, self._dtype, self._device = run, dtype, device
+        self.model, self._dtype = run, dtype
         pixels = self._on_device(example)
         self._device_data = pixels if settings.data == "synthetic" else None
         with torch.no_grad():
@@ -145,7 +159,7 @@ class TorchExecutable:
         round_trip_ns, transfer_ns = np.zeros((2, settings.device_iterations), np.int64)
         self._call = HostCall(np.zeros(shape, np.float32), round_trip_ns, transfer_ns=transfer_ns)
         self._outputs = [torch.from_numpy(output) for output in self._call.outputs]
-        self.effective = _effective(name, logits.dtype, device)
+        self.effective = _effective(name, logits.dtype, "cpu")
 
     def run(self, batches: Sequence[Batch]) -> HostCall:
         import torch
@@ -163,7 +177,6 @@ class TorchExecutable:
                 pixels = self._on_device(batch) if self._device_data is None else self._device_data
                 transfer_ns[slot] = clock() - start_ns
                 self._outputs[slot].copy_(self.model(pixels))
-                synchronize(self._device)
                 round_trip_ns[slot] = clock() - start_ns
         return self._call
 
@@ -171,7 +184,7 @@ class TorchExecutable:
         def inputs() -> list[torch.Tensor]:
             return [self._on_device(batch) for batch in batches]
 
-        return profile_model(self.model, inputs, host_calls, self._device)
+        return profile_model(self.model, inputs, host_calls, "cpu")
 
     def close(self) -> None:
         """Nothing to release."""
@@ -182,7 +195,7 @@ class TorchExecutable:
         pixels = torch.from_numpy(batch)
         # 8-bit pixels stay 8-bit: the model converts them to its own dtype.
         dtype = pixels.dtype if pixels.dtype == torch.uint8 else self._dtype
-        return pixels.to(self._device, dtype).contiguous(memory_format=torch.channels_last)
+        return pixels.to(dtype, memory_format=torch.channels_last)
 
 
 class TorchStage:

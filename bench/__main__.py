@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import (
+    cuda,
     driver,
     first_second,
     history,
@@ -68,9 +69,10 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "history": history.measure_all,
     "report": report.measure_all,
     "serving": serving.measure_all,
+    "cuda": cuda.measure_all,
 }
-ON_REQUEST = ("serving",)
-"""Parts that need more than the driver: a Triton server (`make bench-serving`)."""
+ON_REQUEST = ("serving", "cuda")
+"""Parts that need more than the driver: a Triton server (`make bench-serving`), a CUDA device."""
 
 
 def _renew(part: str, rows: list[Row]) -> None:

@@ -9,11 +9,11 @@ from datetime import datetime
 from benchmark_parsers.parsed import LOWER, Metric, Parsed
 from benchmark_parsers.units import S
 
-_TIME_STAMP = re.compile(
-    r"^(?P<instance>\[[^]]*\]<std(?:err|out)>:)?\s*(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{1,6})"
-)
+_TIME_STAMP = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\.\d{1,6}")
+_INSTANCE = re.compile(r"\s*(?:\[[^]]*\](?:<std(?:err|out)>)?:?|\d+:)")  # the tag of poprun, mpirun or srun
 
-# Start and end marks of the phases of a compilation, as Poplar and PopART print them.
+# Start and end marks of the phases of a compilation, as Poplar, PopART and TensorFlow print them (the last one with
+# TF_CPP_VMODULE=poplar_compiler=1).
 _PHASES = (
     (("Poplar version:", "Popart version:"), ("Begin Poplar graph construction", "Poplar graph initialised")),
     (
@@ -51,11 +51,10 @@ class CompileTimeParser:
             return
         for mark in _MARKS.finditer(block):
             start = block.rfind("\n", 0, mark.start()) + 1
-            stamp = _TIME_STAMP.match(block[start : mark.start()])
-            if stamp:
-                self._note(
-                    stamp["instance"] or "", mark[0], datetime.fromisoformat(stamp["time"].ljust(26, "0"))
-                )
+            stamp = _TIME_STAMP.search(block, start, mark.start())
+            if stamp and (time := _time(stamp[0])):
+                instance = _INSTANCE.match(block, start, stamp.start())
+                self._note(instance[0] if instance else "", mark[0], time)
 
     def total_s(self) -> float | None:
         """Returns seconds, or None if no phase has both a start and an end."""
@@ -79,6 +78,13 @@ class CompileTimeParser:
         begun = [self._seen[instance, mark][0] for mark in starts if (instance, mark) in self._seen]
         ended = [self._seen[instance, mark][1] for mark in ends if (instance, mark) in self._seen]
         return (min(begun), max(ended)) if begun and ended else None
+
+
+def _time(stamp: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(stamp.ljust(26, "0"))
+    except ValueError:  # such as a 13th month
+        return None
 
 
 def _contains_one(parts: Iterable[str], text: str) -> bool:

@@ -141,11 +141,11 @@ def test_an_engines_own_tool_as_the_benchmarks_start_it_sends_nothing(tmp_path: 
 
 def test_commands_of_the_runner_are_started_with_every_switch() -> None:
     assert SWITCHES.items() <= NO_TELEMETRY.items()
-    added = additions({}, CommandOptions(), Path(), {})
+    added = additions({}, CommandOptions(), {})
     assert NO_TELEMETRY.items() <= added.items()
 
 
 def test_the_runner_leaves_what_the_user_and_the_entry_set() -> None:
-    assert "DO_NOT_TRACK" not in additions({}, CommandOptions(), Path(), {"DO_NOT_TRACK": "0"})
-    added = additions({"ORT_DISABLE_TELEMETRY": "0"}, CommandOptions(), Path(), {})
+    assert "DO_NOT_TRACK" not in additions({}, CommandOptions(), {"DO_NOT_TRACK": "0"})
+    added = additions({"ORT_DISABLE_TELEMETRY": "0"}, CommandOptions(), {})
     assert added["ORT_DISABLE_TELEMETRY"] == "0"

@@ -70,7 +70,7 @@ def _marked_modules(model: Any) -> Iterator[None]:
     def begin(name: str) -> Callable[..., None]:
         def mark(*_: object) -> None:
             open_marks.append(record_function(name))
-            open_marks[-1].__enter__()  # type: ignore[no-untyped-call]
+            open_marks[-1].__enter__()
 
         return mark
 

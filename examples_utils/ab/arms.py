@@ -150,11 +150,9 @@ class ArmPreparer:
             # The path of the temporary checkout means nothing to users, and is gone when they read this.
             message = str(error) if revision.in_place else str(error).replace(f"{checkout}/", "")
             raise RequestError(f"{revision.flag} {revision.reference}: {message}") from None
-        reasons = [planned.skip_reason for planned in request.plan.variants]
+        reasons = [planned.skip_reason or planned.failure_reason for planned in request.plan.variants]
         if all(reasons):
-            raise RequestError(
-                f"{revision.flag} {revision.reference}: all benchmarks are skipped: {reasons[0]}"
-            )
+            raise RequestError(f"{revision.flag} {revision.reference}: no benchmark can run: {reasons[0]}")
         return Arm(revision, checkout, request)
 
     def _python(self) -> Interpreter:

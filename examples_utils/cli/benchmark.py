@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from examples_utils.execution.request import Archive, checked_request, not_prepa
 from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
-from examples_utils.results.log_folder import time_stamped
+from examples_utils.results.log_folder import repetition_folder, time_stamped
 
 
 def benchmark(parsed: argparse.Namespace) -> int:
@@ -23,17 +24,14 @@ def benchmark(parsed: argparse.Namespace) -> int:
     Raises:
         RequestError: The request is wrong; nothing has run.
     """
-    if parsed.upload_checkpoints:
-        raise RequestError(
-            "--upload-checkpoints: there is no store for checkpoints to upload to; leave the option out, and "
-            "copy what latest_checkpoint_path names in benchmark_results.json"
-        )
+    if parsed.upload_checkpoints is not None:
+        raise RequestError(_no_upload(parsed.upload_checkpoints))
     if parsed.resume:
         return _resume(parsed)
     log_dir = parsed.log_dir or str(time_stamped(Path("logs")))
     options = _run_options(parsed, log_dir)
     if parsed.dry_run:
-        return _dry_run(options)
+        return _dry_run(options, log_dir)
     from examples_utils.execution.run import run_benchmarks  # a dry run does without
 
     return run_benchmarks(options, log_dir, _archive(parsed.history))
@@ -54,11 +52,18 @@ def _resume(parsed: argparse.Namespace) -> int:
     return resume_benchmarks(Path(parsed.resume), _archive(parsed.history))
 
 
-def _dry_run(options: RunOptions) -> int:
+def _dry_run(options: RunOptions, log_dir: str) -> int:
     plan = checked_request(options, dict(os.environ)).plan
     if left_alone := not_prepared(options.command, plan):
         print(f"# {left_alone}")
-    print(dry_run(schedule(plan, options.repeat, options.shuffle), options, plan.interpreter))
+    order = schedule(plan, options.repeat, options.shuffle)
+    if options.command.profile:
+        log_folder = Path(log_dir).absolute()
+        order = [
+            (planned.profiled(repetition_folder(log_folder, planned.folder, number, options.repeat)), number)
+            for planned, number in order
+        ]
+    print(dry_run(order, options, plan.interpreter))
     return 0
 
 
@@ -69,6 +74,16 @@ def _archive(history: str | None) -> Archive | None:
     from examples_utils.history.after_run import HistoryArchive
 
     return HistoryArchive(history)
+
+
+def _no_upload(targets: Sequence[str]) -> str:
+    program = {"s3": "aws s3 cp --recursive", "wandb": "wandb artifact put --type model"}
+    commands = [f"`{program[target]} …`" for target in targets if target in program]
+    by_hand = f" with {' and '.join(commands)}" if commands else ""
+    return (
+        f"{' '.join(['--upload-checkpoints', *targets])}: checkpoints are not uploaded; leave the option out, and "
+        f"upload what latest_checkpoint_path names in benchmark_results.json{by_hand}"
+    )
 
 
 def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:

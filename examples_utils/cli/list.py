@@ -50,6 +50,9 @@ def dry_run(
         if planned.skip_reason:
             lines.append(f"    skipped: {planned.skip_reason}")
             continue
+        if planned.failure_reason:
+            lines.append(f"    fails: {planned.failure_reason}")
+            continue
         if options.command.prepare:
             lines += _preparation(planned, options.command, interpreter, prepared)
         lines.append(f"    cd {planned.command.folder}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,10 +12,12 @@ from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.registry import REGEX
 from examples_utils.console import Console
 from examples_utils.execution.canary_process import refuse_without_numpy
+from examples_utils.machine.monitor import missing_plot
+from examples_utils.machine.vipu import vipu_server_host
 from examples_utils.planning.custom_metrics import load_custom_metrics
 from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import CommandOptions, RunOptions
-from examples_utils.planning.plan import Plan, make_plan, refuse_missing_datasets
+from examples_utils.planning.plan import Plan, make_plan
 from examples_utils.problems import RequestError, did_you_mean
 
 
@@ -48,14 +50,9 @@ def checked_request(
     options: RunOptions, environment: Mapping[str, str], archive: Archive | None = None
 ) -> Request:
     """Plans the run and checks its requirements. Raises RequestError, with the remedy."""
-    plan = make_plan(options.selection, options.command, environment)
-    refuse_missing_datasets(plan, environment)
-    _refuse_missing_wandb(options, plan)
+    server_host = partial(vipu_server_host, environment.get("PATH"))
+    plan = make_plan(options.selection, options.command, environment, server_host)
     _refuse_unusable_preparation(options.command)
-    if options.gc_monitor:
-        from examples_utils.machine.monitor import refuse_without_plot
-
-        refuse_without_plot()
     if options.canary:
         refuse_without_numpy()
     copies = must_copy(plan, options.remove_dirs_after, options.no_code_sync)
@@ -65,6 +62,8 @@ def checked_request(
         remark for remark in (plan.interpreter.remark, not_prepared(options.command, plan)) if remark
     ]
     warnings += _unknown_csv_metrics(options, plan, custom_metrics)
+    if options.gc_monitor and (warning := missing_plot()):
+        warnings.append(warning)
     if archive and (warning := archive.refuse_unusable()):
         warnings.append(warning)
     return Request(options, plan, custom_metrics, copies, tuple(warnings))
@@ -107,14 +106,3 @@ def _unknown_csv_metrics(
         for name in options.csv_metrics
         if name not in known
     ]
-
-
-def _refuse_missing_wandb(options: RunOptions, plan: Plan) -> None:
-    if not options.command.allow_wandb or find_spec("wandb"):
-        return
-    for planned in plan.variants:
-        if "--wandb" in planned.command.text and not planned.skip_reason:
-            raise RequestError(
-                f"--allow-wandb: {planned.benchmark.name} logs to Weights & Biases, but wandb is not installed: "
-                f"pip install wandb, or leave the option out to run without it"
-            )

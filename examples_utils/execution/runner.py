@@ -65,10 +65,12 @@ class Runner:
         folder.mkdir(parents=True, exist_ok=True)
         if planned.skip_reason:
             return not_executed(planned, repetition, git, context, SKIPPED, planned.skip_reason)
-        if problem := self.preparation.prepare(planned):
+        if problem := planned.failure_reason or self.preparation.prepare(planned):
             return not_executed(planned, repetition, git, context, FAILED, problem)
         if self.request.options.command.prepare:  # it may have installed other engines
             context = replace(context, software=_software(self.request.plan.interpreter))
+        if self.request.options.command.profile:
+            planned = planned.profiled(folder)
         seconds = self.canary.measure() if self.canary else {}
         context.console.info(f"    {planned.command.text}")
         return replace(run_variant(planned, repetition, folder, git, context), canary=seconds)

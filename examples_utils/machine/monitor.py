@@ -13,18 +13,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from examples_utils.problems import RequestError
-
 PERIOD_S = 5.0
 
 
-def refuse_without_plot() -> None:
-    """Raises RequestError if the plot of the machine's state could not be drawn at the end."""
-    if not shutil.which("gc-monitor") and find_spec("matplotlib") is None:
-        raise RequestError(
-            "--gc-monitor: there is no IPU here, so CPU and memory are sampled and plotted, which needs "
-            "matplotlib: pip install -e '.[plot]'"
-        )
+def missing_plot() -> str | None:
+    """Returns a warning if samples of this machine will not be plotted at the end."""
+    if shutil.which("gc-monitor") or find_spec("matplotlib"):
+        return None
+    return (
+        "--gc-monitor: there is no IPU here, so CPU and memory are sampled, but no plot is drawn, because matplotlib "
+        "is not installed: pip install -e '.[plot]'"
+    )
 
 
 @contextlib.contextmanager
@@ -43,7 +42,7 @@ def monitoring(log_folder: Path, period_s: float = PERIOD_S) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        if not program:
+        if not program and find_spec("matplotlib"):
             plot_system(file, log_folder / "system-monitor.png")
 
 

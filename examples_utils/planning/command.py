@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from examples_utils.planning.environment import expand
+from examples_utils.planning.environment import expand, with_auto_report
 from examples_utils.planning.options import CommandOptions
+from examples_utils.planning.wandb_options import without_wandb, without_wandb_in_shell
 from examples_utils.spec.command_line import join_words, split_words
-from examples_utils.spec.loader import Benchmark, Notebook
+from examples_utils.spec.loader import Benchmark
 from examples_utils.spec.placeholders import fill
 from examples_utils.spec.variants import Variant
 
@@ -18,9 +19,6 @@ _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _VIPU_OPTIONS = ("--vipu-partition", "--vipu-server-host", "--vipu-server-port")
 _MPI_COUNTS = ("-np", "--np", "-n")
-_SHELL_WANDB = re.compile(
-    r"""(?<=\s)--wandb[\w-]*(?:=(?:"[^"]*"|'[^']*'|[^\s|;&<>])*|\s+(?!-)(?:"[^"]*"|'[^']*'|[^\s|;&<>"']+))?"""
-)
 
 
 @dataclass(frozen=True)
@@ -56,29 +54,43 @@ def build_command(
     """
     timeouts = [t for t in (benchmark.timeout_s, options.timeout_s) if t is not None]
     timeout_s = min(timeouts, default=None)
+    params = dict(variant.params)
     if benchmark.notebook:
-        argv = _notebook_words(benchmark.notebook)
-        return Command(
-            argv, join_words(argv), benchmark.notebook.working_directory, tuple(env.items()), timeout_s
+        file, folder = (
+            benchmark.folder / expand(fill(path, params), {**environment, **env})
+            for path in (benchmark.notebook.file, benchmark.notebook.working_directory)
         )
-    text = fill(benchmark.cmd or "", dict(variant.params))
+        argv = _notebook_words(file, benchmark.notebook.timeout_s)
+        return Command(argv, join_words(argv), folder, tuple(env.items()), timeout_s)
+    text = fill(benchmark.cmd or "", params)
     keep_wandb = options.allow_wandb or benchmark.allow_wandb
     if benchmark.shell:
-        text = text.strip() if keep_wandb else _SHELL_WANDB.sub("", text).strip()
+        text = text.strip() if keep_wandb else without_wandb_in_shell(text)
         return Command(("/bin/sh", "-c", text), text, benchmark.folder, tuple(env.items()), timeout_s)
     words = split_words(text)
     if "$" in text:
         variables = {**environment, **env}
         words = [expand(word, variables) for word in words]
-    words = words if keep_wandb else _without_wandb(words)
+    words = words if keep_wandb else without_wandb(words)
     words = _with_absolute_script(words, benchmark.folder)
     if options.compile_only:
         words = [*_without_options(words, _VIPU_OPTIONS), "--compile-only"]
-    if options.profile and any(_program(word) == "run_benchmark.py" for word in words):
+    if options.profile and _runs_our_driver(words):
         words = [*words, "--profile"]
     instances = mpi_instances(words)
     return Command(
         tuple(words), join_words(words), benchmark.folder, tuple(env.items()), timeout_s, instances
+    )
+
+
+def with_report_folder(command: Command, folder: Path) -> Command:
+    """Returns a profiled command with the folder for its report, Poplar's and that of our own driver."""
+    words = command.argv
+    if "--profile" in words and _runs_our_driver(words) and not _has_option(words, "--profile-path"):
+        words = (*words, "--profile-path", str(folder))
+    text = command.text if words == command.argv else join_words(words)
+    return replace(
+        command, argv=words, text=text, env=tuple(with_auto_report(dict(command.env), folder).items())
     )
 
 
@@ -97,26 +109,11 @@ def mpi_instances(words: Sequence[str]) -> int:
     return 1
 
 
-def _notebook_words(notebook: Notebook) -> tuple[str, ...]:
+def _notebook_words(notebook: Path, timeout_s: float | None) -> tuple[str, ...]:
     # Executed as a file, so that it works in folders from which this package cannot be imported.
     program = Path(__file__).parents[1] / "execution" / "notebook.py"
-    words = ["python3", str(program), str(notebook.file)]
-    return (*words, "--timeout", str(notebook.timeout_s)) if notebook.timeout_s else tuple(words)
-
-
-def _without_wandb(words: Sequence[str]) -> list[str]:
-    kept: list[str] = []
-    value_may_follow = False
-    for word in words:
-        if word.startswith("--wandb"):
-            value_may_follow = "=" not in word
-            continue
-        if value_may_follow and not word.startswith("-"):
-            value_may_follow = False
-            continue
-        value_may_follow = False
-        kept.append(word)
-    return kept
+    words = ["python3", str(program), str(notebook)]
+    return (*words, "--timeout", str(timeout_s)) if timeout_s else tuple(words)
 
 
 def _without_options(words: Sequence[str], options: Sequence[str]) -> list[str]:
@@ -143,6 +140,14 @@ def _with_absolute_script(words: Sequence[str], folder: Path) -> list[str]:
     if index < len(words) and not words[index].startswith("-") and (folder / words[index]).is_file():
         resolved[index] = str((folder / words[index]).absolute())
     return resolved
+
+
+def _runs_our_driver(words: Sequence[str]) -> bool:
+    return any(_program(word) == "run_benchmark.py" for word in words)
+
+
+def _has_option(words: Sequence[str], option: str) -> bool:
+    return any(word.partition("=")[0] == option for word in words)
 
 
 def _is_python(word: str) -> bool:

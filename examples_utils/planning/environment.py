@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from examples_utils.planning.options import CommandOptions
 
@@ -20,11 +21,12 @@ NO_TELEMETRY = {
 }
 """Documented switches of libraries: no program that runs here sends telemetry (docs/telemetry.md)."""
 
+_ENGINE_OPTIONS = "POPLAR_ENGINE_OPTIONS"
 _PROFILE_OPTIONS = {"autoReport.all": "true", "autoReport.outputSerializedGraph": "false"}
 
 
 def additions(
-    entry_env: Mapping[str, str], options: CommandOptions, folder: Path, outer: Mapping[str, str]
+    entry_env: Mapping[str, str], options: CommandOptions, outer: Mapping[str, str]
 ) -> dict[str, str]:
     """Returns the variables that a command gets in addition to, or instead of, those of `outer`."""
     added = {name: value for name, value in NO_TELEMETRY.items() if name not in outer}
@@ -37,10 +39,26 @@ def additions(
         # Without --logging, a level set by the user stays; the compile time requires INFO.
         if options.logging or not (variable in outer or variable in added):
             added[variable] = level
+    if "TF_CPP_VMODULE" not in outer:
+        # TensorFlow logs when it compiles only at this level; the compile time requires it.
+        added.setdefault("TF_CPP_VMODULE", "poplar_compiler=1")
     if options.profile:
-        given = added.get("POPLAR_ENGINE_OPTIONS", outer.get("POPLAR_ENGINE_OPTIONS", ""))
-        added["POPLAR_ENGINE_OPTIONS"] = _with_profile(given, folder)
+        given = added.get(_ENGINE_OPTIONS, outer.get(_ENGINE_OPTIONS, ""))
+        added[_ENGINE_OPTIONS] = _with_options(given, _PROFILE_OPTIONS)
     return added
+
+
+def with_auto_report(env: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """Returns the additions of a profiled command with the folder for Poplar's report."""
+    report = {"autoReport.directory": str(folder)}
+    return {**env, _ENGINE_OPTIONS: _with_options(env[_ENGINE_OPTIONS], report)}
+
+
+def not_profilable(env: Mapping[str, str]) -> str | None:
+    """Returns why the additions of a profiled command cannot hold the options of the profile, or None."""
+    if _parsed(given := env[_ENGINE_OPTIONS]) is not None:
+        return None
+    return f"--profile: {_ENGINE_OPTIONS} is not a mapping in JSON, to which options can be added: {given!r}"
 
 
 def resolve(entry_env: Mapping[str, str], outer: Mapping[str, str]) -> dict[str, str]:
@@ -76,9 +94,14 @@ def uses_variable(name: str, text: str) -> bool:
     return "$" in text and any(name in (match[1], match[2]) for match in _VARIABLE.finditer(text))
 
 
-def _with_profile(engine_options: str, folder: Path) -> str:
+def _with_options(engine_options: str, more: Mapping[str, str]) -> str:
+    options = _parsed(engine_options)
+    return engine_options if options is None else json.dumps({**options, **more})
+
+
+def _parsed(engine_options: str) -> dict[str, Any] | None:
     try:
         options = json.loads(engine_options) if engine_options.strip() else {}
-    except ValueError:
-        options = {}
-    return json.dumps({**options, **_PROFILE_OPTIONS, "autoReport.directory": str(folder)})
+    except (ValueError, RecursionError):
+        return None
+    return options if isinstance(options, dict) else None

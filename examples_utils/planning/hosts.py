@@ -38,7 +38,11 @@ def other_hosts(command: Command) -> list[str]:
 
 def must_copy(plan: Plan, remove_after: bool, no_code_sync: bool) -> bool:
     """Whether the plan requires copying code. Raises RequestError if that is requested but impossible."""
-    distributed = any(other_hosts(planned.command) for planned in plan.variants if not planned.skip_reason)
+    distributed = any(
+        other_hosts(planned.command)
+        for planned in plan.variants
+        if not (planned.skip_reason or planned.failure_reason)
+    )
     if remove_after and no_code_sync:
         raise RequestError(
             "--remove-dirs-after: with --no-code-sync nothing is copied, so nothing is removed"

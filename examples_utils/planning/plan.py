@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from examples_utils.machine.fingerprint import suite_of
-from examples_utils.planning.command import Command, build_command
-from examples_utils.planning.environment import additions, uses_variable
-from examples_utils.planning.folder_names import variant_folder
+from examples_utils.planning.command import Command, build_command, with_report_folder
+from examples_utils.planning.environment import additions, not_profilable
+from examples_utils.planning.folder_names import safe_name, variant_folder
 from examples_utils.planning.interpreter import Interpreter, chosen_interpreter, prepared_interpreter
 from examples_utils.planning.interpreter_variables import interpreter_variables
 from examples_utils.planning.options import CommandOptions, Selection
+from examples_utils.planning.required_variables import unset_variables, with_fallbacks, without_empty
 from examples_utils.problems import Problem, RequestError, SpecError, did_you_mean
 from examples_utils.run_model import VariantKey
 from examples_utils.spec.files import find_specs
@@ -24,23 +27,30 @@ from examples_utils.spec.loader import Benchmark, Spec, load_specs
 from examples_utils.spec.requirements import missing_requirements
 from examples_utils.spec.variants import Variant, expand
 
-_DATASETS = "DATASETS_DIR"
-
 
 @dataclass(frozen=True)
 class PlannedVariant:
-    """One variant with its command. `skip_reason` is set if it cannot run; `folder` is its own in the log folder."""
+    """One variant with its command; `folder` is its own in the log folder.
+
+    `skip_reason` is set if this machine cannot run it, `failure_reason` if it cannot start although it should.
+    """
 
     benchmark: Benchmark
     variant: Variant
     command: Command
     folder: str
     skip_reason: str | None = None
+    failure_reason: str | None = None
 
     @property
     def key(self) -> VariantKey:
         """The same key as that of its records, and in every checkout of the spec."""
         return VariantKey(suite_of(self.benchmark.place.file), self.benchmark.name, self.variant.name)
+
+    def profiled(self, folder: Path) -> PlannedVariant:
+        """Returns it with its own folder for Poplar's report, inside that of its output."""
+        report = folder / f"{safe_name(self.variant.name)}_profile"
+        return replace(self, command=with_report_folder(self.command, report))
 
     def described(self) -> dict[str, Any]:
         """Returns the facts known before it runs, as keys of its record."""
@@ -70,8 +80,15 @@ class Plan:
     interpreter: Interpreter
 
 
-def make_plan(selection: Selection, options: CommandOptions, environment: Mapping[str, str]) -> Plan:
+def make_plan(
+    selection: Selection,
+    options: CommandOptions,
+    environment: Mapping[str, str],
+    server_host: Callable[[], str | None] = lambda: None,
+) -> Plan:
     """Loads the specs and plans all selected variants.
+
+    `server_host` returns the host of the V-IPU server; it is called at most once, and only if a command needs it.
 
     Raises:
         SpecError: A selected entry, or a file as a whole, has errors.
@@ -81,12 +98,13 @@ def make_plan(selection: Selection, options: CommandOptions, environment: Mappin
     chosen = select(specs, selection)
     interpreter = _interpreter(chosen, options, environment)
     names = Counter(benchmark.name for benchmark in chosen)
+    environment, server_host = without_empty(environment), cache(server_host)
     variants = []
     for benchmark in chosen:
         folder = benchmark.name
         if names[folder] > 1:
             folder += f"-{sha256(str(benchmark.place.file).encode()).hexdigest()[:8]}"
-        variants += _planned(benchmark, folder, options, environment, interpreter)
+        variants += _planned(benchmark, folder, options, environment, interpreter, server_host)
     chosen_names = {(benchmark.place.file, benchmark.name) for benchmark in chosen}
     warnings = [
         problem
@@ -128,30 +146,6 @@ def schedule(plan: Plan, repeat: int, shuffle: int | None) -> list[tuple[Planned
     return order
 
 
-def refuse_missing_datasets(plan: Plan, environment: Mapping[str, str]) -> None:
-    """Raises RequestError, naming every entry, if one needs $DATASETS_DIR and it is not set."""
-    if environment.get(_DATASETS):
-        return
-    lacking: dict[str, str] = {}
-    for planned in plan.variants:
-        benchmark = planned.benchmark
-        texts = [
-            benchmark.cmd or "",
-            *benchmark.pre_run_commands,
-            *dict(benchmark.env).values(),
-            *dict(planned.variant.params).values(),
-        ]
-        given = any(name == _DATASETS for name, _ in benchmark.env)
-        needed = not (benchmark.needs_no_dataset or planned.skip_reason or given)
-        if needed and any(uses_variable(_DATASETS, text) for text in texts):
-            lacking[benchmark.name] = str(benchmark.place)
-    if lacking:
-        entries = "\n".join(f"{place}: error: {name}: uses ${_DATASETS}" for name, place in lacking.items())
-        raise RequestError(
-            f"{entries}\n${_DATASETS} is not set: export {_DATASETS}=<the folder of the datasets>"
-        )
-
-
 def _interpreter(
     chosen: Sequence[Benchmark], options: CommandOptions, environment: Mapping[str, str]
 ) -> Interpreter:
@@ -171,23 +165,22 @@ def _planned(
     options: CommandOptions,
     environment: Mapping[str, str],
     interpreter: Interpreter,
+    server_host: Callable[[], str | None],
 ) -> list[PlannedVariant]:
     changed = interpreter_variables(interpreter, environment)
     removed = tuple(name for name, value in changed.items() if value is None)
     kept = {name: value for name, value in changed.items() if value is not None}
     own = {name: value for name, value in environment.items() if name not in removed} | kept
-    env = kept | additions(dict(benchmark.env), options, benchmark.folder, own)
+    env = kept | additions(with_fallbacks(benchmark, own, server_host), options, own)
     skip_reason = _skip_reason(benchmark, {**own, **env}, options, interpreter)
-    return [
-        PlannedVariant(
-            benchmark,
-            variant,
-            replace(build_command(benchmark, variant, options, own, env), removed=removed),
-            variant_folder(folder, variant.name),
-            skip_reason,
-        )
-        for variant in expand(benchmark.name, benchmark.parameters)
-    ]
+    unprofiled = not_profilable(env) if options.profile else None
+    planned = []
+    for variant in expand(benchmark.name, benchmark.parameters):
+        command = replace(build_command(benchmark, variant, options, own, env), removed=removed)
+        failure_reason = unset_variables(benchmark, command, own) or unprofiled
+        own_folder = variant_folder(folder, variant.name)
+        planned.append(PlannedVariant(benchmark, variant, command, own_folder, skip_reason, failure_reason))
+    return planned
 
 
 def _skip_reason(

@@ -10,6 +10,7 @@ from typing import Any
 from benchmark_parsers.derived import DerivedSpec
 from benchmark_parsers.regex import MetricSpec
 from examples_utils.problems import Place, Problem, SpecError
+from examples_utils.spec.notebook import Notebook, notebook_of
 from examples_utils.spec.threshold import parse_threshold
 from examples_utils.spec.validation import check_entry, check_file
 from examples_utils.spec.yaml_nodes import Document, Node, read_document
@@ -20,15 +21,6 @@ _PREPARATION_KEYS = (
     "required_apt_packages_path",
     "pre_run_commands",
 )
-
-
-@dataclass(frozen=True)
-class Notebook:
-    """A notebook to execute instead of a command."""
-
-    file: Path
-    working_directory: Path
-    timeout_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,12 +120,13 @@ def _is_shared_block(document: Document, name: str, node: Node) -> bool:
 def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmark:
     entry: dict[str, Any] = node.plain()
     spec_folder = document.file.parent
+    folder = _folder(spec_folder, entry.get("location"))
     return Benchmark(
         name=name,
         place=document.place(key),
-        folder=_folder(spec_folder, entry.get("location")),
+        folder=folder,
         cmd=entry.get("cmd"),
-        notebook=_notebook(spec_folder, entry.get("notebook")),
+        notebook=notebook_of(entry.get("notebook")),
         parameters=entry.get("parameters"),
         metrics=tuple(
             MetricSpec(
@@ -187,16 +180,6 @@ def _folder(spec_folder: Path, location: str | None) -> Path:
     if location and (spec_folder / location).is_dir():
         return (spec_folder / location).resolve()
     return spec_folder
-
-
-def _notebook(spec_folder: Path, notebook: str | dict[str, Any] | None) -> Notebook | None:
-    if notebook is None:
-        return None
-    if isinstance(notebook, str):
-        notebook = {"file": notebook}
-    file = spec_folder / notebook["file"]
-    folder = notebook.get("working_directory")
-    return Notebook(file, spec_folder / folder if folder else file.parent, notebook.get("timeout"))
 
 
 def _column(column: list[Any] | dict[str, Any]) -> tuple[str, str]:

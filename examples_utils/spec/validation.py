@@ -186,11 +186,17 @@ def _filled_command_problems(
 
 
 def _placeholder_problems(entry: dict[str, Any], known: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
-    for name in placeholders(entry.get("cmd", "")):
+    notebook = entry.get("notebook", {})
+    texts: dict[Steps, str] = {("cmd",): entry.get("cmd", "")}
+    if isinstance(notebook, str):
+        texts["notebook",] = notebook
+    else:
+        texts |= {("notebook", key): notebook.get(key, "") for key in ("file", "working_directory")}
+    for steps, name in [(steps, name) for steps, text in texts.items() for name in placeholders(text)]:
         if name not in known:
             remedy = did_you_mean(name, known) or "the entry has no parameters"
             yield (
-                ("cmd",),
+                steps,
                 f"{{{name}}} is not a parameter; {remedy} (write {{{{{name}}}}} for the literal text)",
             )
 

@@ -29,6 +29,10 @@ def test_lines_may_come_in_any_number_of_blocks():
     assert total_s(*LOG.splitlines(keepends=True)) == 100.25
 
 
+def test_a_prefix_before_the_time_is_no_obstacle():
+    assert total_s("".join(f"INFO:train: {line}" for line in LOG.splitlines(keepends=True))) == 100.25
+
+
 def test_each_instance_of_poprun_counts_separately():
     tagged = "".join(f"[1,0]<stderr>:{line}" for line in LOG.splitlines(keepends=True))
     assert total_s(tagged) == 100.25
@@ -37,7 +41,15 @@ def test_each_instance_of_poprun_counts_separately():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nothing here\n", "Graph compiled\n", LOG.splitlines()[0], "2023-99-99 Graph compiled"]
+    "text",
+    [
+        "",
+        "nothing here\n",
+        "Graph compiled\n",
+        LOG.splitlines()[0],
+        "2023-99-99 Graph compiled",
+        "2023-99-99 10:00:00.000000 Starting compilation\n2023-01-05 10:00:01.000000 Graph compiled",
+    ],
 )
 def test_no_phase_with_both_ends_gives_none(text):
     assert total_s(text) is None

@@ -114,7 +114,7 @@ def _add_commands(group: Group) -> None:
     group.add_argument(
         "--allow-wandb",
         action="store_true",
-        help="keep --wandb* arguments, which are otherwise removed from commands",
+        help="keep options with wandb in their name, which are otherwise removed from commands",
     )
     group.add_argument(
         "--compile-only",
@@ -178,10 +178,13 @@ def _add_results(group: Group) -> None:
         "--gc-monitor",
         action="store_true",
         help="sample the devices every 5 s into ipu-monitor.jsonl; without an IPU, CPU, memory and frequency into "
-        "system-monitor.jsonl, with a plot",
+        "system-monitor.jsonl, with a plot if matplotlib is installed",
     )
     group.add_argument(
-        "--upload-checkpoints", action="store_true", help="refused: there is no store to upload to"
+        "--upload-checkpoints",
+        nargs="*",
+        metavar="STORE",
+        help="refused, with the command that uploads them to wandb or s3",
     )
 
 

@@ -175,11 +175,12 @@ def test_a_broken_spec_of_a_revision_is_told_with_its_place(workplace, project):
     assert "--new HEAD: benchmarks.yml:1:14: error: quick.cmd" in done.err
 
 
-def test_a_benchmark_that_this_machine_must_skip_is_refused(workplace, project):
-    project.write("benchmarks.yml", "quick: {cmd: echo 1, requires: [no_such_program]}\n")
+@pytest.mark.parametrize("entry", ["{cmd: echo 1, requires: [no_such_program]}", "{cmd: echo $DATASETS_DIR}"])
+def test_a_benchmark_that_cannot_run_on_this_machine_is_refused(workplace, project, entry):
+    project.write("benchmarks.yml", f"quick: {entry}\n")
     done = ab(workplace, "--base", "HEAD", "--new", ".")
     assert done.exitcode == 2
-    assert "--new .: all benchmarks are skipped" in done.err
+    assert "--new .: no benchmark can run" in done.err
 
 
 def test_outside_of_git_it_is_refused(workplace, tmp_path):

@@ -160,7 +160,6 @@ def test_a_dry_run_shows_the_preparation_and_does_nothing(application):
 @pytest.mark.processes
 def test_a_spec_with_all_traps_runs_to_a_result_and_leaves_the_runners_environment_alone(application):
     """Requirements that name the runner's distribution, a cd, a notebook under a location, and $HOSTS unset."""
-    pytest.importorskip("examples_utils.planning.required_variables", reason="$HOSTS is not checked yet")
     before = contents(application.runner)
     venv = with_all_packages(
         application.folder.parent / "venv"

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
+from examples_utils.planning.options import CommandOptions, Selection
+from examples_utils.planning.plan import make_plan
 from tests.examples_utils.conftest import FIGURES
 from tests.examples_utils.environments import make_environment
 
@@ -161,6 +164,47 @@ def test_a_notebook_is_executed_and_its_output_parsed(workplace):
     assert f"in {workplace.folder}/work" in Path(record["log_paths"]["out"]).read_text()
 
 
+def test_a_notebook_is_looked_for_and_runs_in_the_location_of_its_entry(workplace):
+    for folder in (".specs", "app/work"):
+        (workplace.folder / folder).mkdir(parents=True)
+    workplace.spec(
+        "mapping: {location: ../app, notebook: {file: sub/n.ipynb}}\nname: {location: ../app, notebook: sub/n.ipynb}\n"
+        "elsewhere: {location: ../app, notebook: {file: n.ipynb, working_directory: work}}\n"
+        "without: {notebook: sub/n.ipynb}\nother_checkout: {location: ../../x, notebook: n.ipynb}\n"
+        "filled: {notebook: {file: '{n}.ipynb', working_directory: $W}, parameters: {n: a}, env: {W: /w}}\n",
+        ".specs/notebook-tests.yaml",
+    )
+    plan = make_plan(Selection((".specs/notebook-tests.yaml",)), CommandOptions(), {})
+    app, specs = workplace.folder / "app", workplace.folder / ".specs"
+    found = {p.benchmark.name: (Path(p.command.argv[-1]), p.command.folder) for p in plan.variants}
+    assert found == {
+        "mapping": (app / "sub/n.ipynb", app),
+        "name": (app / "sub/n.ipynb", app),
+        "elsewhere": (app / "n.ipynb", app / "work"),
+        "without": (specs / "sub/n.ipynb", specs),
+        "other_checkout": (specs / "n.ipynb", specs),
+        "filled": (specs / "a.ipynb", Path("/w")),
+    }
+
+
+@pytest.mark.processes
+def test_a_notebook_under_a_location_runs(workplace):
+    (workplace.folder / ".specs").mkdir()
+    (workplace.folder / "app").mkdir()
+    write_notebook(
+        workplace.folder / "app/n.ipynb",
+        "import os; print('in', os.getcwd()); print('throughput: 4 samples/sec latency: 2 ms')",
+    )
+    workplace.script("app/requirements.txt", "# nothing\n")
+    workplace.spec(
+        f"n:\n  location: ../app\n  requirements_file: requirements.txt\n  notebook: n.ipynb{FIGURES}",
+        ".specs/notebook-tests.yaml",
+    )
+    record = workplace.benchmark("--spec", ".specs/notebook-tests.yaml").by_variant["n"]
+    assert record["results"]["throughput"] == {"mean": 4.0}
+    assert f"in {workplace.folder}/app" in Path(record["log_paths"]["out"]).read_text()
+
+
 @pytest.mark.processes
 def test_a_notebook_whose_cell_fails_has_failed_and_one_that_installs_runs_twice(workplace):
     write_notebook(workplace.folder / "bad.ipynb", "1 / 0")
@@ -185,6 +229,16 @@ def test_the_monitor_samples_the_machine_and_draws_it(workplace):
     assert len(samples) >= 2
     assert 0 < samples[0]["memory_percent"] < 100
     assert (done.log / "system-monitor.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_monitor_needs_no_matplotlib_and_reports_that_it_draws_nothing(workplace, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    workplace.spec("a: {cmd: echo a}\n")
+    done = workplace.benchmark("--gc-monitor")
+    assert done.exitcode == 0
+    assert "no plot is drawn" in done.out
+    assert (done.log / "system-monitor.jsonl").read_text().count("cpu_percent") >= 2
+    assert not (done.log / "system-monitor.png").exists()
 
 
 def test_the_monitor_asks_the_devices_where_there_are_some(workplace, stand_ins):

@@ -242,6 +242,26 @@ def test_poplar_log_lines_give_the_compile_time(workplace):
     assert record["compilation_end_time"] == "9.5"
 
 
+TENSORFLOW = """
+import os, sys
+print("2023-01-05 10:00:00.000000: I Poplar version: 3.4", file=sys.stderr)
+if os.environ.get("TF_CPP_VMODULE") == "poplar_compiler=1":
+    for second, mark in ((2, "Begin Poplar graph construction."), (3, "End Poplar graph construction."),
+                         (3, "Begin compiling Poplar engine m"), (7, "End compiling Poplar engine m")):
+        print(f"2023-01-05 10:00:0{second}.000000: I poplar_compiler.cc:1700] {mark}", file=sys.stderr)
+"""
+
+
+def test_tensorflow_logs_its_compile_time_unless_its_own_level_is_set(workplace, monkeypatch):
+    workplace.script("tf.py", TENSORFLOW)
+    workplace.spec("a: {cmd: python3 tf.py}\nown: {cmd: python3 tf.py, env: {TF_CPP_VMODULE: x=2}}\n")
+    by_variant = workplace.benchmark().by_variant
+    assert by_variant["a"]["results"]["total_compiling_time"] == {"mean": 7.0}
+    assert by_variant["own"]["results"]["total_compiling_time"] == {"mean": None}
+    monkeypatch.setenv("TF_CPP_VMODULE", "x=2")
+    assert workplace.benchmark().by_variant["a"]["results"]["total_compiling_time"] == {"mean": None}
+
+
 def test_custom_metrics_are_stored_and_one_that_raises_fails_alone(workplace):
     workplace.script(
         "metrics.py",

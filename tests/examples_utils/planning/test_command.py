@@ -96,15 +96,27 @@ def test_wandb_arguments_and_their_values_are_removed_unless_allowed(shell):
         assert kept == shlex.split(cmd)
 
 
-def test_wandb_removal_leaves_a_pipe_of_a_shell_command_alone():
-    assert words("x --wandb | tee log --wandb-x y; z", shell=True)[-1].split() == [
-        "x",
-        "|",
-        "tee",
-        "log",
-        ";",
-        "z",
-    ]
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("x --wandb | tee log --wandb-x y; z", "x | tee log ; z"),
+        ("x --wandb-name $(date +%s) --wandb-tag='a b'\"c\" --lr 1", "x --lr 1"),
+        ("x --wandb>log && y --wandb && z", "x >log && y && z"),
+    ],
+)
+def test_wandb_removal_leaves_the_rest_of_a_shell_command_alone(text, kept):
+    assert words(text, shell=True)[-1].split() == kept.split()
+
+
+@pytest.mark.parametrize("shell", [False, True])
+def test_every_option_with_wandb_in_its_name_goes_and_what_switches_it_off_stays(shell):
+    cmd = (
+        "python3 train_wandb.py --enable-wandb true --use_wandb=False --Wandb.offset -1 --x 1 "
+        "--log-wandb-every '2 k' -x WANDB_API_KEY --report-to wandb --no-wandb --disable_wandb --wandb-dir -v"
+    )
+    removed = words(cmd, shell=shell)
+    kept = "python3 train_wandb.py --x 1 -x WANDB_API_KEY --report-to wandb --no-wandb --disable_wandb -v"
+    assert (removed[-1].split() if shell else removed) == kept.split()
 
 
 def test_compile_only_is_appended_and_vipu_arguments_are_removed():
@@ -145,19 +157,14 @@ def test_entry_variables_may_use_the_environment_and_each_other():
 
 
 def test_logging_is_handed_on_to_poplar_and_a_users_own_level_stays_without_it():
-    assert (
-        additions({}, CommandOptions(), Path(), {"POPLAR_LOG_LEVEL": "TRACE"}).get("POPLAR_LOG_LEVEL") is None
-    )
-    assert additions({}, CommandOptions(), Path(), {})["POPART_LOG_LEVEL"] == "INFO"
-    given = additions({}, CommandOptions(logging="WARNING"), Path(), {"POPLAR_LOG_LEVEL": "TRACE"})
+    assert additions({}, CommandOptions(), {"POPLAR_LOG_LEVEL": "TRACE"}).get("POPLAR_LOG_LEVEL") is None
+    assert additions({}, CommandOptions(), {})["POPART_LOG_LEVEL"] == "INFO"
+    given = additions({}, CommandOptions(logging="WARNING"), {"POPLAR_LOG_LEVEL": "TRACE"})
     assert (given["POPLAR_LOG_LEVEL"], given["POPART_LOG_LEVEL"]) == ("WARN", "WARN")
 
 
 def test_profile_joins_the_engine_options_of_the_entry():
     entry = {"POPLAR_ENGINE_OPTIONS": '{"exchange.enablePrefetch": "false"}'}
-    options = json.loads(
-        additions(entry, CommandOptions(profile=True), Path("/s"), {})["POPLAR_ENGINE_OPTIONS"]
-    )
+    options = json.loads(additions(entry, CommandOptions(profile=True), {})["POPLAR_ENGINE_OPTIONS"])
     assert options["exchange.enablePrefetch"] == "false"
     assert options["autoReport.all"] == "true"
-    assert options["autoReport.directory"] == "/s"

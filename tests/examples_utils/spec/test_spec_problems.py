@@ -35,6 +35,8 @@ PROBLEMS = {
     "quote in a value": ("a:\n  cmd: x {p}\n  parameters: {p: don't}", "3:15", "cannot be split into words"),
     "unknown parameter": ("a:\n  cmd: x {batchsiz}\n  parameters: {batchsize: 1}", "2:8", "did you mean batchsize"),
     "parameter without parameters": ("a:\n  cmd: x {n}", "2:8", "the entry has no parameters"),
+    "parameter of a notebook": ("a:\n  notebook: x{n}.ipynb", "2:13", "the entry has no parameters"),
+    "parameter of a folder": ("a:\n  notebook: {file: n, working_directory: '{n}'}", "2:42", "a.notebook.working_dir"),
     "bad regexp": ("a:\n  cmd: x\n  data:\n    t:\n      regexp: '(['", "5:15", "not a regular expression at"),
     "regexp without group": ("a:\n  cmd: x\n  data: {t: {regexp: 'abc'}}", "3:22", "needs a group"),
     "no regexp": ("a:\n  cmd: x\n  data: {t: {skip: 1}}", "3:13", "regexp is missing"),
