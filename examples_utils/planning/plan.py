@@ -177,7 +177,7 @@ def _planned(
     planned = []
     for variant in expand(benchmark.name, benchmark.parameters):
         command = replace(build_command(benchmark, variant, options, own, env), removed=removed)
-        failure_reason = unset_variables(benchmark, command, own) or unprofiled
+        failure_reason = unset_variables(benchmark, command, own, options.prepare) or unprofiled
         own_folder = variant_folder(folder, variant.name)
         planned.append(PlannedVariant(benchmark, variant, command, own_folder, skip_reason, failure_reason))
     return planned

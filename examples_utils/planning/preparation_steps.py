@@ -58,8 +58,6 @@ def preparation_steps(
     benchmark = planned.benchmark
     if interpreter.made_from and not interpreter.executable.exists():
         yield _environment_step(interpreter, interpreter.made_from)
-    if not (benchmark.preparation_keys or requirements_file):
-        return
     application = application_of(benchmark)
     if benchmark.apt_packages_file:
         yield from _apt_steps(benchmark.apt_packages_file, application)
@@ -74,7 +72,7 @@ def preparation_steps(
                 f"its requirements file {benchmark.requirements_file} does not exist in {searched}"
             )
         yield _requirements_step(application.requirements, application.folder, pip)
-    if benchmark.notebook:
+    if benchmark.notebook and not interpreter.is_runner:
         yield from _notebook_steps(interpreter, environment, application, pip)
     if benchmark.pre_run_commands:
         yield _commands_step(benchmark.pre_run_commands, benchmark.env, application)

@@ -60,9 +60,15 @@ def with_fallbacks(
     return env
 
 
-def unset_variables(benchmark: Benchmark, command: Command, environment: Mapping[str, str]) -> str | None:
-    """Returns which of these variables the command needs and lacks, and how to set them; None if it can start."""
-    texts = [command.text, *(value for _, value in command.env), *benchmark.pre_run_commands]
+def unset_variables(
+    benchmark: Benchmark, command: Command, environment: Mapping[str, str], prepare: bool
+) -> str | None:
+    """Returns which of these variables the command needs and lacks, and how to set them; None if it can start.
+
+    Those of the entry's preparation count only with `prepare`.
+    """
+    texts = [command.text, *(value for _, value in command.env)]
+    texts += benchmark.pre_run_commands if prepare else ()
     if not any("$" in text for text in texts):
         return None
     values = {**environment, **dict(command.env)}

@@ -151,6 +151,8 @@ def test_a_dry_run_shows_the_preparation_and_does_nothing(application):
     assert positions == sorted(positions)
     assert printed.count("-m pip install") == 1
     assert contents(application.folder) == before
+    both = application.benchmark("--prepare", "--dry-run").stdout
+    assert both.count("-m pip install --disable-pip-version-check nbclient nbformat ipykernel\n") == 1
     unprepared = application.benchmark("--benchmark", "a_gen", "--dry-run").stdout
     assert unprepared.startswith(
         "# nothing is prepared without --prepare; left alone: requirements_path of a_gen"
