@@ -51,7 +51,7 @@ def test_an_entry_for_four_ipus_runs_in_four_instances_and_gives_the_figures_of_
     (record,) = json.loads((tmp_path / "log" / "benchmark_results.json").read_text())[name]
     assert (record["status"], record["exitcode"]) == ("passed", 0)
 
-    out = (tmp_path / "log" / name / name / "stdout").read_text()
+    out = (tmp_path / "log" / name / "stdout.log").read_text()
     assert re.findall(r"^\tnum_ipus: (.*)$", out, re.MULTILINE) == ["4"]
     assert re.findall(r"^\tsamples: (.*)$", out, re.MULTILINE) == [str(4 * 2 * 2 * 3)]
     for instance in range(1, 5):
