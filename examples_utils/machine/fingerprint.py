@@ -38,7 +38,7 @@ def software_fingerprint(virtual_environment: str | None = None) -> dict[str, An
     `virtual_environment` is the folder of the one that commands run in, if that is not the runner's own; it was
     created with the runner's interpreter.
     """
-    sdk_path = os.environ.get("POPLAR_SDK_ENABLED")
+    poplar = os.environ.get("POPLAR_SDK_ENABLED")
     return {
         "python": platform.python_version(),
         "packages": _engine_versions(
@@ -46,8 +46,9 @@ def software_fingerprint(virtual_environment: str | None = None) -> dict[str, An
             if virtual_environment
             else sys.path
         ),
-        "sdk_path": sdk_path,
-        "sdk_version": _sdk_version(sdk_path),
+        # As the original runner: the folder that contains the SDK, which contains Poplar.
+        "sdk_path": str(Path(poplar).parent.parent.resolve()) if poplar else None,
+        "sdk_version": _sdk_version(poplar),
     }
 
 
@@ -130,8 +131,8 @@ def _engine_versions(import_path: Iterable[str]) -> dict[str, str]:
     return dict(sorted(versions.items()))
 
 
-def _sdk_version(sdk_path: str | None) -> str | None:
-    match = re.search(r"(\d+\.\d+\.\d+(?:[+-][\w.+-]*)?)", sdk_path or "")
+def _sdk_version(poplar: str | None) -> str | None:
+    match = re.search(r"(\d+\.\d+\.\d+(?:[+-][\w.+-]*)?)", poplar or "")
     return match[1] if match else None
 
 
