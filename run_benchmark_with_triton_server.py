@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 ROOT = Path(__file__).resolve().parent
+TESTS = ROOT / "tests_serial/tritonserver"
 EXIT_CODES = {0: 0, 4: 2, 5: 2}
 """Of pytest's: passed, wrong usage, no tests. All others are failures, except 2, which `Interruption` resolves."""
 
@@ -40,7 +42,7 @@ class Interruption:
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit code 0: passed; 1: a test failed; 2: wrong request, or no server; 130: Ctrl-C."""
     switch_off()
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = [where_the_tests_are(word) for word in (sys.argv[1:] if argv is None else argv)]
     try:
         find_triton()
     except TritonMissing as missing:
@@ -56,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     interruption = Interruption()
     code = pytest.main([*ours, *arguments], plugins=[interruption])
     return interruption.exit_code if code == pytest.ExitCode.INTERRUPTED else EXIT_CODES.get(int(code), 1)
+
+
+def where_the_tests_are(word: str) -> str:
+    """Returns `tests_serial/tritonserver…` for `tests/tritonserver…`, also after `../`: specs in the field use both."""
+    found = re.fullmatch(r"(?:\.\./)?tests(?:_serial)?/tritonserver((?:/|::).*)?", word)
+    return f"{TESTS}{found[1] or ''}" if found and not Path(word.partition("::")[0]).exists() else word
 
 
 if __name__ == "__main__":

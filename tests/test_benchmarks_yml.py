@@ -71,16 +71,65 @@ def test_names_state_the_kind_of_data(variants: list[dict[str, Any]]) -> None:
         assert data == ("generated" if "_gen" in name else "synthetic" if "_synth" in name else "real"), name
 
 
-def test_entries_for_four_ipus_need_poprun(variants: list[dict[str, Any]]) -> None:
-    pod4 = [variant for variant in variants if variant["benchmark"].endswith("_pod4")]
-    assert len(pod4) == 2 * len(CONFIGURATIONS)
-    assert all(variant["requires"] == ["poprun"] for variant in pod4)
+def test_entries_for_four_ipus_need_poprun_and_take_a_batch_size(variants: list[dict[str, Any]]) -> None:
+    pod4 = [variant for variant in of_the_driver(variants) if variant["benchmark"].endswith("_pod4")]
+    assert {
+        f"pytorch_{name.replace('-', '_')}_{kind}_pod4"
+        for name in CONFIGURATIONS
+        for kind in ("infer", "infer_gen")
+    } <= {variant["benchmark"] for variant in pod4}
+    for variant in pod4:
+        assert variant["requires"] == ["poprun"]
+        assert list(variant["params"]) == ["batchsize"]
+        assert flags(variant["command"])["micro_batch_size"] == int(variant["params"]["batchsize"])
+
+
+# Of the original's spec of this application.
+@pytest.mark.parametrize(
+    ("name", "batch_sizes", "configuration"),
+    [
+        ("pytorch_resnet50_infer_gen_pod4", "1,2,4,16,32,64,80", "resnet50"),
+        ("pytorch_resnet50_minlatency_infer_gen_pod4", "1,2,4", "resnet50"),
+        ("pytorch_efficientnet_b0_infer_gen_pod4", "1,8,16,32,36,48", "efficientnet-b0"),
+        ("pytorch_efficientnet_b0_minlatency_infer_gen_pod4", "1,2,4", "efficientnet-b0"),
+        ("pytorch_efficientnet_b0_gn_infer_gen_pod4", "1,32,64,80,96,100", "efficientnet-b0-g16-gn"),
+        ("pytorch_efficientnet_b4_infer_gen_pod4", "1,4,6,8,10,12", "efficientnet-b4"),
+        ("pytorch_efficientnet_b4_minlatency_infer_gen_pod4", "1,2,4", "efficientnet-b4"),
+        ("pytorch_efficientnet_b4_gn_infer_gen_pod4", "1,3,9,15,21", "efficientnet-b4-g16-gn"),
+    ],
+)
+def test_the_originals_entries_for_four_ipus_keep_their_names_and_parameters(
+    variants: list[dict[str, Any]], name: str, batch_sizes: str, configuration: str
+) -> None:
+    found = [variant for variant in variants if variant["benchmark"] == name]
+    assert [variant["params"]["batchsize"] for variant in found] == batch_sizes.split(",")
+    for variant in found:
+        given = flags(variant["command"])
+        assert (given["config"], given["data"], given["iterations"]) == (configuration, "generated", 20)
+        assert ("num_io_tiles" in given) == ("minlatency" not in name)
+        assert ("-x POPLAR_ENGINE_OPTIONS" in variant["command"]) == ("minlatency" in name)
+
+
+@pytest.mark.parametrize("configuration", ["resnet50", "efficientnet-b0", "efficientnet-b4"])
+def test_the_originals_entries_behind_a_server_keep_their_names_and_parameters(
+    variants: list[dict[str, Any]], configuration: str
+) -> None:
+    name = f"pytorch_{configuration.replace('-', '_')}_tritonserver_infer_real_pod4"
+    found = [variant for variant in variants if variant["benchmark"] == name]
+    ways = [(variant["params"]["request_type"], variant["params"]["parallel_processes"]) for variant in found]
+    assert sorted(ways) == sorted((way, clients) for way in ("SYNC", "ASYNC") for clients in ("1", "4", "8"))
+    for variant, (way, clients) in zip(found, ways, strict=True):
+        words = shlex.split(variant["command"])
+        asked = f"test_single_model[{configuration}-{configuration}-RequestType.{way}-{clients}]"
+        assert words[words.index("-k") + 1] == asked
+        assert words[-1] == "tests/tritonserver/"
+        assert variant["requires"] == ["tritonserver", "tritonclient"]
 
 
 def test_every_configuration_has_entries_behind_a_server_that_are_skipped_where_there_is_none(
     variants: list[dict[str, Any]],
 ) -> None:
-    found = [variant for variant in variants if "triton" in variant["tags"]]
+    found = [variant for variant in variants if variant["benchmark"].endswith("_triton_infer")]
     names = {f"pytorch_{name.replace('-', '_')}_triton_infer" for name in CONFIGURATIONS}
     assert {variant["benchmark"] for variant in found} == names
     for variant in found:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from examples_utils.ab.dependencies import extras_in_use, read_project
-from examples_utils.execution.process import run_process
+from examples_utils.execution.process import STDERR, run_process
 from examples_utils.planning.interpreter import Interpreter
 from examples_utils.problems import RequestError
 from examples_utils.results.file_tail import tail
@@ -52,7 +52,7 @@ def build_environment(
 
         outcome = run_process(argv, checkout, os.environ, output, None, watch)
         if outcome.exitcode:
-            last_line = tail(output / "stderr", 600).strip().splitlines()[-1:]
+            last_line = tail(output / STDERR, 600).strip().splitlines()[-1:]
             raise RequestError(
                 f"{called}: its dependencies differ from those of this checkout, and an environment with them could "
                 f"not be built ({' '.join(last_line) or f'exit code {outcome.exitcode}'}; log in {output})"

@@ -99,6 +99,7 @@ def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:
         ),
         additional_metrics=parsed.additional_metrics,
         csv_metrics=tuple(parsed.csv_metrics),
+        csv_format=parsed.csv_format,
         custom_metrics_files=tuple(str(Path(name).absolute()) for name in parsed.custom_metrics_files),
         stop_on_error=parsed.stop_on_error,
         quiet=parsed.quiet,

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from examples_utils.console import Console
-from examples_utils.execution.process import run_process
+from examples_utils.execution.process import STDOUT, run_process
 from examples_utils.problems import RequestError
 
 KERNELS = ("compute_s", "memory_s")
@@ -48,7 +48,7 @@ class CanaryProcess:
         packages = Path(__file__).resolve().parents[2]  # -m imports from the current folder of the process
         outcome = run_process(argv, packages, os.environ, folder, _TIMEOUT_S, self._watch)
         try:
-            printed = json.loads((folder / "stdout").read_text("utf-8", "replace"))
+            printed = json.loads((folder / STDOUT).read_text("utf-8", "replace"))
             seconds = {kernel: float(printed[kernel]) for kernel in KERNELS}
         except (ValueError, KeyError, TypeError):
             self.console.warning(

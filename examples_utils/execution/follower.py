@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
 from examples_utils.console import Console
 from examples_utils.execution.output_reader import OutputReader
+from examples_utils.execution.process import STDERR, STDOUT
 
 # Limits the time between checks for interruptions and the end of the command.
 _MAX_BYTES_PER_READ = 32 << 20
@@ -29,8 +30,8 @@ class Follower:
         self._folder, self._reader, self._console = folder, reader, console
         self._check_interruption, self._trace_period_s = check_interruption, trace_period_s
         self._blocks = LineBlocks()
-        self._stdout = _Tail(folder / "stdout")
-        self._stderr = _Tail(folder / "stderr")
+        self._stdout = _Tail(folder / STDOUT)
+        self._stderr = _Tail(folder / STDERR)
         self._started_s = self._traced_s = time.monotonic()
 
     def look(self) -> bool:
@@ -46,7 +47,7 @@ class Follower:
         self._parse(self._blocks.finish())
         self._stdout.close()
         self._stderr.close()
-        for block in line_blocks(self._folder / "stderr"):
+        for block in line_blocks(self._folder / STDERR):
             self._parse(block)
 
     def _take(self, most_bytes: int) -> bool:

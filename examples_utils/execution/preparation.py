@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from examples_utils.console import Console
-from examples_utils.execution.process import run_process
+from examples_utils.execution.process import STDERR, run_process
 from examples_utils.planning.folder_names import safe_name
 from examples_utils.planning.hosts import Hosts
 from examples_utils.planning.interpreter import Interpreter
@@ -77,7 +77,7 @@ class Preparation:
         outcome = run_process(argv, step.folder, environment, folder, None, self._watch)
         if not outcome.exitcode:
             return None
-        last_lines = tail(folder / "stderr", 600).strip().splitlines()[-3:]
+        last_lines = tail(folder / STDERR, 600).strip().splitlines()[-3:]
         details = f": {' | '.join(last_lines)}" if last_lines else ""
         return (
             f"its preparation failed ({step.title}; exit code {outcome.exitcode}; log in {folder}){details}"

@@ -15,6 +15,8 @@ from pathlib import Path
 from examples_utils.execution.process_tree import MARK, end_all, outlived
 
 TIMED_OUT_EXITCODE = 124
+STDOUT, STDERR = "stdout.log", "stderr.log"
+"""The files of a command's output, under the names that the original runner gave them."""
 _NOT_FOUND_EXITCODE = 127
 _NOT_EXECUTABLE_EXITCODE = 126
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.02, 0.2
@@ -44,14 +46,14 @@ def run_process(
     timeout_s: float | None,
     watch: Callable[[], bool],
 ) -> Outcome:
-    """Executes `argv` in `folder`; its output is in `stdout` and `stderr` of `output_folder`.
+    """Executes `argv` in `folder`; its output is in `STDOUT` and `STDERR` of `output_folder`.
 
     `watch` is called while the command runs and returns whether it saw new output (then it is called again
     soon). A timeout, or any exception such as Ctrl-C, terminates the command and all its children.
     """
     mark = str(output_folder)
     start, begun = datetime.now(), time.perf_counter()
-    with (output_folder / "stdout").open("wb") as stdout, (output_folder / "stderr").open("wb") as stderr:
+    with (output_folder / STDOUT).open("wb") as stdout, (output_folder / STDERR).open("wb") as stderr:
         try:
             process = subprocess.Popen(
                 argv,
@@ -78,7 +80,7 @@ def run_process(
     leftovers = 0
     if not in_time:
         _end(process, mark)
-        _append(output_folder / "stderr", f"\nTimeout ({timeout_s:g})")
+        _append(output_folder / STDERR, f"\nTimeout ({timeout_s:g})")
     elif outlived(process.pid, mark, duration_s):
         leftovers = end_all(process.pid, mark)
     exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE

@@ -22,7 +22,7 @@ from examples_utils.execution.output_reader import (
     derived_reading,
     metrics_json,
 )
-from examples_utils.execution.process import Outcome, run_process
+from examples_utils.execution.process import STDERR, STDOUT, Outcome, run_process
 from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.exit_status import exit_text
@@ -101,8 +101,8 @@ def run_variant(
         test_duration=duration_text(outcome.duration_s),
         # A variant without the requested metrics has failed with exit code 1, as its caller would expect.
         exitcode=outcome.exitcode or (1 if reason else 0),
-        log_paths={"out": str(folder / "stdout"), "err": str(folder / "stderr")},
-        latest_checkpoint_path=latest_checkpoint(command.argv, command.folder, outcome.start),
+        log_paths={"out": str(folder / STDOUT), "err": str(folder / STDERR)},
+        latest_checkpoint_path=str(latest_checkpoint(command.argv, command.folder, outcome.start)),
         status=FAILED if reason else PASSED,
         reason=reason,
         timed_out=outcome.timed_out,
@@ -130,6 +130,7 @@ def not_executed(
         start_time=str(now),
         start_time_utc=utc_text(now),
         end_time=str(now),
+        test_duration=duration_text(0.0),
         results=no_results(),
         compilation_end_time=str(None),
         exitcode=None if status == SKIPPED else 1,
@@ -170,7 +171,7 @@ def _add_custom_metrics(
     """Adds their metrics, and returns a warning for each that failed: one failure does not affect the others."""
     if not custom_metrics:
         return []
-    stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in ("stdout", "stderr"))
+    stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in (STDOUT, STDERR))
     warnings = []
     for name, function in custom_metrics.items():
         if name in results:
@@ -193,7 +194,7 @@ def _command_failure(outcome: Outcome, timeout_s: float | None, folder: Path) ->
         return f"took longer than its timeout of {timeout_s:g} s"
     if not outcome.exitcode:
         return None
-    own_words = last_error(folder / "stderr")
+    own_words = last_error(folder / STDERR)
     return f"{exit_text(outcome.exitcode)}: {own_words}" if own_words else exit_text(outcome.exitcode)
 
 

@@ -40,12 +40,13 @@ def software_fingerprint(
     `python` and `import_path` are the version of the commands' Python and the folders from which it imports; by
     default those of the runner's own.
     """
-    sdk_path = os.environ.get("POPLAR_SDK_ENABLED")
+    poplar = os.environ.get("POPLAR_SDK_ENABLED")
     return {
         "python": python or platform.python_version(),
         "packages": _engine_versions(sys.path if import_path is None else import_path),
-        "sdk_path": sdk_path,
-        "sdk_version": _sdk_version(sdk_path),
+        # As the original runner: the folder that contains the SDK, which contains Poplar.
+        "sdk_path": str(Path(poplar).parent.parent.resolve()) if poplar else None,
+        "sdk_version": _sdk_version(poplar),
     }
 
 
@@ -128,8 +129,8 @@ def _engine_versions(import_path: Iterable[str]) -> dict[str, str]:
     return dict(sorted(versions.items()))
 
 
-def _sdk_version(sdk_path: str | None) -> str | None:
-    match = re.search(r"(\d+\.\d+\.\d+(?:[+-][\w.+-]*)?)", sdk_path or "")
+def _sdk_version(poplar: str | None) -> str | None:
+    match = re.search(r"(\d+\.\d+\.\d+(?:[+-][\w.+-]*)?)", poplar or "")
     return match[1] if match else None
 
 

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+ORIGINAL_CSV = "examples-utils"
+CSV_FORMATS = ("full", ORIGINAL_CSV)
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -49,6 +52,7 @@ class RunOptions:
     command: CommandOptions = CommandOptions()
     additional_metrics: bool = False
     csv_metrics: tuple[str, ...] = ()
+    csv_format: str = CSV_FORMATS[0]
     custom_metrics_files: tuple[str, ...] = ()
     stop_on_error: bool = False
     quiet: bool = False

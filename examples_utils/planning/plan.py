@@ -99,7 +99,7 @@ def make_plan(
     interpreter = _interpreter(chosen, options, environment)
     names = Counter(benchmark.name for benchmark in chosen)
     environment, server_host = without_empty(environment), cache(server_host)
-    variants = []
+    variants: list[PlannedVariant] = []
     for benchmark in chosen:
         folder = benchmark.name
         if names[folder] > 1:
@@ -112,7 +112,7 @@ def make_plan(
         for name, problem in spec.problems
         if problem.is_warning and (spec.file, name) in chosen_names
     ]
-    return Plan(tuple(variants), tuple(dict.fromkeys(warnings)), interpreter)
+    return Plan(tuple(_in_short_folders(variants)), tuple(dict.fromkeys(warnings)), interpreter)
 
 
 def select(specs: Sequence[Spec], selection: Selection) -> list[Benchmark]:
@@ -181,6 +181,14 @@ def _planned(
         own_folder = variant_folder(folder, variant.name)
         planned.append(PlannedVariant(benchmark, variant, command, own_folder, skip_reason, failure_reason))
     return planned
+
+
+def _in_short_folders(variants: Sequence[PlannedVariant]) -> Sequence[PlannedVariant]:
+    """Omits the benchmarks' folders, as the original runner does, if no two benchmarks share a variant's name."""
+    owners = {(p.variant.name, p.benchmark.place.file, p.benchmark.name) for p in variants}
+    if len({name for name, *_ in owners}) < len(owners):
+        return variants
+    return [replace(planned, folder=safe_name(planned.variant.name)) for planned in variants]
 
 
 def _skip_reason(

@@ -7,8 +7,10 @@ from typing import Any
 
 
 def without_nul(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with U+FFFD for each NUL: Python 3.10 cannot write one, and most programs cannot read one."""
-    return {
-        key: value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value
-        for key, value in row.items()
-    }
+    """Returns the row with U+FFFD for each NUL."""
+    return {key: cell(value) for key, value in row.items()}
+
+
+def cell(value: Any) -> Any:
+    """Returns the value with U+FFFD for each NUL: Python 3.10 cannot write one, and most programs cannot read one."""
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value

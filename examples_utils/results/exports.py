@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from examples_utils.planning.options import RunOptions
+from examples_utils.planning.options import ORIGINAL_CSV, RunOptions
 from examples_utils.results.csv import results_csv
 from examples_utils.results.json import results_json
 from examples_utils.results.junit import results_junit
 from examples_utils.results.log_folder import stored_options, stored_results, write_durably
+from examples_utils.results.original import ADDITIONAL, original_csv, with_additional_metrics
 from examples_utils.results.record import VariantResult
 from examples_utils.results.repetitions import combined_results
 
@@ -21,11 +23,20 @@ def collect(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
     options = stored_options(log_folder) or RunOptions()
     results, unreadable = stored_results(log_folder)
     combined = combined_results(log_folder, results, options.repeat)
+    shown = list(map(with_additional_metrics, combined)) if options.additional_metrics else combined
     files = {
-        "json": results_json(combined, options.additional_metrics),
-        "csv": results_csv(combined, options.csv_metrics, options.additional_metrics),
+        "json": results_json(shown),
+        "csv": _csv(shown, options),
         "xml": results_junit(combined),
     }
     for suffix, text in files.items():
         write_durably(log_folder / f"benchmark_results.{suffix}", text)
     return combined, unreadable
+
+
+def _csv(results: Sequence[VariantResult], options: RunOptions) -> str:
+    if options.csv_format == ORIGINAL_CSV:
+        return original_csv(results, options.csv_metrics, options.additional_metrics)
+    limited = options.csv_metrics and options.additional_metrics
+    columns = tuple(dict.fromkeys((*options.csv_metrics, *ADDITIONAL))) if limited else options.csv_metrics
+    return results_csv(results, columns)

@@ -11,23 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from examples_utils.planning.folder_names import EARLIER_RUNS
+from examples_utils.planning.folder_names import EARLIER_RUNS, RUN_FILE, RUN_WIDE
 from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
 from examples_utils.results.record import VariantResult, record_text
 
 RECORD_FILE = "variant_result.json"
-_RUN_FILE = "run.json"
-_RUN_WIDE = (
-    "benchmark_results.*",
-    "*.log",
-    "*-monitor.*",
-    "preparation",
-    "canary",
-    "nightly_verdict.json",
-    "report.html",
-    _RUN_FILE,
-)
+_OF_A_VARIANT = (RECORD_FILE, "stdout*", "stderr*", "repetition_*", "*_profile")
 
 
 @contextlib.contextmanager
@@ -51,7 +41,7 @@ def new_log_folder(
     with _locked(folder.absolute()) as held:
         _move_earlier_run_aside(held)
         run = {"options": options.as_json(), "variants": variants}
-        write_durably(held / _RUN_FILE, record_text(run))
+        write_durably(held / RUN_FILE, record_text(run))
         yield held
 
 
@@ -61,7 +51,7 @@ def resumed_log_folder(folder: Path) -> Iterator[tuple[Path, RunOptions]]:
     options = stored_options(folder)
     if options is None:
         raise RequestError(
-            f"--resume {folder}: contains no run (no readable {_RUN_FILE}); name a run's --log-dir"
+            f"--resume {folder}: contains no run (no readable {RUN_FILE}); name a run's --log-dir"
         )
     with _locked(folder.absolute()) as held:
         yield held, options
@@ -70,14 +60,14 @@ def resumed_log_folder(folder: Path) -> Iterator[tuple[Path, RunOptions]]:
 def stored_options(folder: Path) -> RunOptions | None:
     """Returns the options of the run in this folder, or None if they cannot be read."""
     try:
-        return RunOptions.from_json(json.loads((folder / _RUN_FILE).read_text("utf-8"))["options"])
+        return RunOptions.from_json(json.loads((folder / RUN_FILE).read_text("utf-8"))["options"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def planned_variants(folder: Path) -> list[dict[str, Any]]:
     """Returns the planned variants of the run in this folder, as keys of records; empty if they cannot be read."""
-    return [variant for variant in _noted_variants(folder / _RUN_FILE).values() if isinstance(variant, dict)]
+    return [variant for variant in _noted_variants(folder / RUN_FILE).values() if isinstance(variant, dict)]
 
 
 def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: int) -> Path:
@@ -103,10 +93,15 @@ def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
 
 def record_files(log_folder: Path) -> list[Path]:
     """Returns the records of single executions in a log folder."""
-    # Not deeper: this folder may contain log folders of other runs.
-    return sorted(
-        [*log_folder.glob(f"*/*/{RECORD_FILE}"), *log_folder.glob(f"*/*/repetition_*/{RECORD_FILE}")]
-    )
+    folders = ("*", "*/repetition_*", "*/*", "*/*/repetition_*")
+    found = {file for pattern in folders for file in log_folder.glob(f"{pattern}/{RECORD_FILE}")}
+    return sorted(file for file in found if not _of_another_run(file, log_folder))
+
+
+def _of_another_run(record: Path, log_folder: Path) -> bool:
+    """This folder may contain log folders of other runs."""
+    inner = record.relative_to(log_folder).parents
+    return any((log_folder / folder / RUN_FILE).is_file() for folder in inner if folder != Path())
 
 
 def in_order(results: Iterable[VariantResult]) -> list[VariantResult]:
@@ -140,22 +135,30 @@ def _locked(folder: Path) -> Iterator[Path]:
 
 
 def _move_earlier_run_aside(folder: Path) -> None:
-    run = folder / _RUN_FILE
+    run = folder / RUN_FILE
     if not run.exists():
         return
     when = datetime.fromtimestamp(run.stat().st_mtime).strftime("%Y-%m-%d-%H.%M.%S")
     aside = _unused(folder / EARLIER_RUNS / when)
     aside.mkdir(parents=True)
     for name in _noted_variants(run):
-        if (folder / name).is_dir():
-            (aside / name).parent.mkdir(exist_ok=True)
-            (folder / name).rename(aside / name)
-            with contextlib.suppress(OSError):  # the folder may contain other files
-                (folder / name).parent.rmdir()
+        _move_variant(folder / name, aside / name)
     # run.json goes last: after a crash in between, the move is repeated.
-    for pattern in _RUN_WIDE:
+    for pattern in RUN_WIDE:
         for entry in folder.glob(pattern):
             entry.rename(aside / entry.name)
+
+
+def _move_variant(folder: Path, target: Path) -> None:
+    """Moves what runs write there; the folder may contain files of the user as well."""
+    moved = [entry for pattern in _OF_A_VARIANT for entry in folder.glob(pattern)]
+    if moved:
+        target.mkdir(parents=True, exist_ok=True)
+    for entry in moved:
+        entry.rename(target / entry.name)
+    for emptied in (folder, folder.parent):
+        with contextlib.suppress(OSError):  # not empty
+            emptied.rmdir()
 
 
 def _noted_variants(run: Path) -> dict[str, Any]:
@@ -163,9 +166,15 @@ def _noted_variants(run: Path) -> dict[str, Any]:
         variants = json.loads(run.read_text("utf-8"))["variants"].items()
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return {
-        folder: variant for folder, variant in variants if len(Path(folder).parts) == 2 and ".." not in folder
-    }
+    return {folder: variant for folder, variant in variants if _may_be_of_variant(Path(folder))}
+
+
+def _may_be_of_variant(folder: Path) -> bool:
+    """Returns whether a run makes such a folder: what a damaged file names must not be moved."""
+    names = folder.parts
+    return (
+        len(names) in (1, 2) and not folder.is_absolute() and ".." not in names and names[0] != EARLIER_RUNS
+    )
 
 
 def time_stamped(parent: Path, prefix: str = "") -> Path:

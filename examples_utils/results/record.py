@@ -36,7 +36,7 @@ class VariantResult:
     test_duration: str | None = None
     exitcode: int | None = None
     log_paths: dict[str, str] = field(default_factory=dict)
-    latest_checkpoint_path: str | None = None
+    latest_checkpoint_path: str | None = "None"
     sdk_path: str | None = None
     sdk_version: str | None = None
 
@@ -114,8 +114,8 @@ def record_text(record: Mapping[str, Any], indent: str = "") -> str:
 
 
 def duration_text(duration_s: float) -> str:
-    """Formats a duration as the result file has always done, such as `0:00:03.120000`."""
-    return str(timedelta(seconds=round(duration_s, 6)))
+    """Formats a duration in seconds as the original runner did, such as `3.12`."""
+    return str(timedelta(seconds=duration_s).total_seconds())
 
 
 def utc_text(local_time: datetime) -> str:

@@ -13,7 +13,8 @@ from tests.ipu.conftest import Compiled
 from tests.poptorch_double import Ipus
 
 Compile = Callable[..., Compiled]
-PORTABLE = {"target.deterministicWorkers": "portable"}
+CYCLES = {"opt.internalExchangeOptimisationTarget": "cycles"}
+PORTABLE = {"target.deterministicWorkers": "portable", **CYCLES}
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,7 @@ def test_a_profile_is_poplars_report_of_the_run(compiled: Compile, ipus: Ipus, t
         "autoReport.directory": str(tmp_path),
         "profiler.format": "v3",
         "autoReport.all": "true",
+        **CYCLES,
     }
     assert str(tmp_path) in run.executable.effective.details["profile"]
 

@@ -218,6 +218,13 @@ class TestConfigurations:
         with pytest.raises(ConfigError, match="cannot be read"):
             read_config(tmp_path / "none.yml", "a")
 
+    @pytest.mark.parametrize(("name", "norm"), [("common", "batch"), ("efficientnet-g16-gn", "group")])
+    def test_the_shared_values_of_the_suite_can_be_chosen_with_a_model(self, name: str, norm: str) -> None:
+        config = read_config(ROOT / "configs.yml", name)
+        assert "model" not in config.values
+        found = settings({"model": "efficientnet-b4"}, config, "ipu")
+        assert (found.model, found.norm_type, found.device_iterations) == ("efficientnet-b4", norm, 128)
+
     def test_shared_blocks_are_merged_and_not_configurations(self, tmp_path: Path) -> None:
         path = write(tmp_path, "x_options: &x {warmup: 3, model: m}\na: {<<: *x, model: n}\n")
         assert read_config(path, "a").values == {"warmup": 3, "model": "n"}

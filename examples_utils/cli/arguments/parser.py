@@ -13,6 +13,7 @@ from examples_utils.cli.arguments.compare import add_compare
 from examples_utils.cli.arguments.history import add_commands as add_history_commands
 from examples_utils.cli.arguments.nightly import add_nightly
 from examples_utils.cli.arguments.report import add_report
+from examples_utils.planning.options import CSV_FORMATS
 
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _FORMATS = ("tree", "json", "yaml")
@@ -143,14 +144,21 @@ def _add_results(group: Group) -> None:
     group.add_argument(
         "--additional-metrics",
         action="store_true",
-        help="add test_duration, cmd, result, git_commit_hash and env to the CSV and JSON files",
+        help="add test_duration, cmd, result, git_commit_hash and env to the results in the CSV and JSON files",
     )
     group.add_argument(
         "--csv-metrics",
         nargs="+",
         default=[],
         metavar="NAME",
-        help="write only these metrics to the CSV file, in this order",
+        help="write only these metrics to the CSV file, in this order; with --csv-format examples-utils: also these",
+    )
+    group.add_argument(
+        "--csv-format",
+        choices=CSV_FORMATS,
+        default=CSV_FORMATS[0],
+        help="full: parameters, status, reason and all metrics; examples-utils: as the original runner wrote it "
+        "(default: %(default)s)",
     )
     group.add_argument(
         "--custom-metrics-files",

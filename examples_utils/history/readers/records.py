@@ -15,6 +15,7 @@ from benchmark_parsers.times import read_time
 from benchmark_parsers.unit_of_regex import direction_of
 from examples_utils.history.fingerprint import canonical, digest_of
 from examples_utils.results.exit_status import exit_text
+from examples_utils.results.original import ADDITIONAL
 from examples_utils.results.record import FAILED, PASSED, utc_text
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
@@ -137,8 +138,10 @@ def _metrics(record: Record) -> dict[str, Metric]:
         if values:
             direction, reduction = described["direction"], described["reduction"]
             found[name] = Metric(tuple(values), described["unit"], direction, reduction)
+    # What --additional-metrics added to our own records is no measurement of the benchmark.
+    known = {*found, *(ADDITIONAL if "schema_version" in record else ())}
     for metric, reduced in record["results"].items():
-        for reduction in () if metric in found else reduced:
+        for reduction in () if metric in known else reduced:
             measured = [one["results"].get(metric, {}) for one in ordered]
             values = [value for found in measured if (value := number(found, reduction)) is not None]
             if values:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 # The noise depends on side, variant and repetition alone, which the last parts of the log folder's path contain.
 WORK = """import os, random
-noise = random.Random("/".join(os.environ["EXAMPLES_UTILS_VARIANT_FOLDER"].split("/")[-4:]))
+side, variant, repetition = os.environ["EXAMPLES_UTILS_VARIANT_FOLDER"].split("/")[-3:]
+noise = random.Random(f"{side}/{variant}/{variant}/{repetition}")
 print(f"throughput: {speed() * noise.gauss(1, 0.01)} samples/sec")
 """
 SPEC = """quick:

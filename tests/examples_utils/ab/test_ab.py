@@ -81,7 +81,7 @@ def test_the_output_of_both_sides_is_kept_and_can_be_compared_again(workplace, p
     for arm in ("base", "new"):
         records = json.loads((workplace.log / arm / "benchmark_results.json").read_text())["quick"]
         assert [len(record["repetitions"]) for record in records] == [5]
-        assert (workplace.log / arm / "quick/quick/repetition_5/stdout").read_text().startswith("throughput")
+        assert (workplace.log / arm / "quick/repetition_5/stdout.log").read_text().startswith("throughput")
     again = workplace.command("compare", str(workplace.log / "base"), str(workplace.log / "new"))
     assert again.exitcode == 1
     assert "1 regressed" in again.out

@@ -187,10 +187,10 @@ def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
     workplace.spec("a: {cmd: echo 1}\nb: {cmd: echo 1}\n")
     for log in ("one", "two"):
         workplace.command("benchmark", "--log-dir", log)
-    workplace.script("one/a/a/variant_result.json", "{")
+    workplace.script("one/a/variant_result.json", "{")
     done = workplace.command("compare", "one", "two")
     assert done.exitcode == 0
-    assert "warning: one/a/a/variant_result.json" in done.err
+    assert "warning: one/a/variant_result.json" in done.err
 
 
 def test_the_threshold_of_the_command_line_counts_unless_the_benchmark_has_its_own(compare):

@@ -87,7 +87,7 @@ def test_a_canary_that_breaks_costs_a_warning_and_no_result(workplace, monkeypat
     assert done.exitcode == 0
     assert [record["canary"] for record in done.by_variant.values()] == [{}, {}]
     assert done.out.count("warning: the canary returned no times (exit code 1; log in ") == 2
-    assert "ImportError: broken" in (workplace.log / "canary/stderr").read_text()
+    assert "ImportError: broken" in (workplace.log / "canary/stderr.log").read_text()
 
 
 @pytest.mark.processes
@@ -116,7 +116,7 @@ def test_a_run_from_before_the_canary_can_still_be_resumed(workplace):
     run = json.loads((workplace.log / "run.json").read_text())
     del run["options"]["canary"]
     (workplace.log / "run.json").write_text(json.dumps(run))
-    (workplace.log / "b/b/variant_result.json").unlink()
+    (workplace.log / "b/variant_result.json").unlink()
     assert workplace.command("benchmark", "--resume", str(workplace.log)).exitcode == 0
 
 
@@ -124,7 +124,7 @@ def test_a_run_from_before_the_canary_can_still_be_resumed(workplace):
 def test_a_canary_that_is_no_time_is_named(workplace, value):
     workplace.spec("a: {cmd: echo 1}\n")
     workplace.benchmark()
-    file = workplace.log / "a/a/variant_result.json"
+    file = workplace.log / "a/variant_result.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"canary": {"compute_s": value}}))
     done = workplace.command("validate-results", str(file))
     assert done.exitcode == 2

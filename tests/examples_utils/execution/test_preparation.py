@@ -53,7 +53,7 @@ def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, p
     assert done.exitcode == 0
     assert (workplace.folder / "noted").read_text() == "me\n"
     log = next((done.log / "preparation").iterdir())
-    assert (log / "stdout").read_text() == "said\n"
+    assert (log / "stdout.log").read_text() == "said\n"
 
 
 def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace, prepared):

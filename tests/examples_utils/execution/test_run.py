@@ -91,14 +91,14 @@ def test_the_record_holds_the_original_keys_and_the_machine(mixed):
     assert list(record)[: len(ORIGINAL_KEYS)] == ORIGINAL_KEYS
     assert record["results"]["total_compiling_time"] == {"mean": None}
     assert record["log_paths"] == {
-        "out": str(mixed.log / "good/good/stdout"),
-        "err": str(mixed.log / "good/good/stderr"),
+        "out": str(mixed.log / "good/stdout.log"),
+        "err": str(mixed.log / "good/stderr.log"),
     }
     assert Path(record["log_paths"]["out"]).read_text() == "throughput: 100 samples/sec latency: 2 ms\n"
     assert record["machine"]["cores"] == len(os.sched_getaffinity(0))
     assert record["software"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert len(record["machine_state"]["load_average"]) == 3
-    assert json.loads((mixed.log / "good/good/variant_result.json").read_text())["variant_name"] == "good"
+    assert json.loads((mixed.log / "good/variant_result.json").read_text())["variant_name"] == "good"
 
 
 def test_the_csv_file_has_a_row_a_variant_and_the_union_of_the_metrics(mixed):
@@ -330,7 +330,7 @@ def test_names_that_are_no_file_names_get_folders_of_their_own(workplace):
     done = workplace.benchmark()
     folders = {Path(record["log_paths"]["out"]).parent for record in done.results["b"]}
     assert len(folders) == len(values)
-    assert all(folder.parent == done.log / "b" for folder in folders)
+    assert all(folder.parent == done.log for folder in folders)
 
 
 def test_two_specs_may_have_a_benchmark_of_the_same_name(workplace):
@@ -348,7 +348,7 @@ def test_a_run_in_a_used_log_folder_keeps_the_earlier_results(workplace):
     workplace.spec("second: {cmd: echo 2}\n")
     done = workplace.benchmark()
     assert list(done.results) == ["second"]
-    assert len(list(done.log.glob("earlier_runs/*/first/first/variant_result.json"))) == 1
+    assert len(list(done.log.glob("earlier_runs/*/first/variant_result.json"))) == 1
 
 
 def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
@@ -362,8 +362,8 @@ def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
         assert list(workplace.benchmark().results) == ["a"]
     assert (workplace.folder / "benchmarks.yml").exists()
     assert (workplace.folder / "a/mine.txt").read_text() == "mine"
-    assert (workplace.folder / "logs/other/a/a/variant_result.json").exists()
-    assert len(list(workplace.folder.glob("earlier_runs/*/a/a/variant_result.json"))) == 1
+    assert (workplace.folder / "logs/other/a/variant_result.json").exists()
+    assert len(list(workplace.folder.glob("earlier_runs/*/a/variant_result.json"))) == 1
 
 
 def test_a_disk_without_space_ends_the_run_with_a_message(workplace, monkeypatch):

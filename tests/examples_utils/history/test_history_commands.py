@@ -50,7 +50,7 @@ def fill(*runs: Run) -> None:
 
 def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
     work.benchmark()
-    record = work.log / "a/a_n_2/variant_result.json"
+    record = work.log / "a_n_2/variant_result.json"
     later = record.rename(work.folder / "later.json")
     reported = [work.command("history", "add", str(work.log)).out]
     later.rename(record)
@@ -75,7 +75,7 @@ def test_what_can_be_read_is_added_and_the_rest_is_told(work: Workplace):
 
 def test_a_record_that_was_left_out_is_told_and_gives_1(work: Workplace):
     work.benchmark()
-    (work.log / "a/a_n_1/variant_result.json").write_text("{")
+    (work.log / "a_n_1/variant_result.json").write_text("{")
     done = work.command("history", "add", str(work.log))
     assert done.exitcode == 1
     assert "warning: " in done.err
@@ -107,7 +107,7 @@ def test_history_without_a_url_is_the_default_one(work: Workplace):
 
 def test_a_resumed_run_completes_what_the_history_has_of_it(work: Workplace):
     work.benchmark("--history")
-    (work.log / "a/a_n_2/variant_result.json").unlink()
+    (work.log / "a_n_2/variant_result.json").unlink()
     with open_history("history.db") as history:
         history.prune(keep_runs=0)
     work.command("history", "add", str(work.log))

@@ -251,7 +251,7 @@ def test_what_is_not_there_is_refused(tmp_path):
 def test_a_bad_record_of_a_log_folder_is_left_out_and_the_others_are_read(workplace: Workplace):
     workplace.spec(SPEC)
     workplace.benchmark()
-    file = workplace.log / "a/a_n_2/variant_result.json"
+    file = workplace.log / "a_n_2/variant_result.json"
     file.write_text(file.read_text()[:-100])
     found = read_results(workplace.log)
     (left_out,) = found.left_out
