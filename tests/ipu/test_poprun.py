@@ -1,6 +1,7 @@
 """A process of poprun: popdist identifies it, and PopTorch's options come from popdist."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,6 +56,27 @@ def test_popdists_options_take_no_number_of_replicas() -> None:
     for call in (options.replicationFactor, options.useIpuId):
         with pytest.raises(RuntimeError):
             call(2)
+    with pytest.raises(RuntimeError):
+        options.Distributed.disable()
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_options_are_popdists_although_poprun_starts_processes_through_open_mpi(
+    compiled: Compile, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    compiled(replicas=2)
+    options = ipus.the("compile")["options"]
+    assert (options["processes"], options["process"]) == (2, 1)
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_without_horovod_its_installation_is_the_remedy(driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "horovod", None)
+    code, _, err = driver("--backend", "poptorch", "--data", "generated")
+    assert code == 2
+    assert re.search(r"horovod\.torch cannot be imported .*: pip install horovod", err)
 
 
 @pytest.mark.usefixtures("second_of_two")
