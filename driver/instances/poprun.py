@@ -29,21 +29,26 @@ class PopdistGroup:
     def join(certain: bool) -> PopdistGroup | None:
         """The group of this process; None where poprun did not start it, according to popdist.
 
-        Raises `LaunchError` if popdist cannot be imported and it is `certain` that it is needed.
+        Raises `LaunchError` if popdist cannot be imported and it is `certain` that it is needed, or without Horovod.
         """
         try:
-            import horovod.torch as hvd
-            import popdist  # noqa: F401 - its error is the reason in the message
+            instance = poprun_instance()
         except (ImportError, AssertionError, OSError) as error:
             if not certain:
                 return None
             raise LaunchError(
-                f"poprun started this process, but popdist and horovod.torch cannot be imported ({error}): enable the "
-                "Poplar SDK (source SDK/enable) and use its torch; on the CPU use torchrun, mpirun or srun"
+                f"poprun started this process, but popdist cannot be imported ({error}): enable the Poplar SDK "
+                "(source SDK/enable) and use its torch; on the CPU use torchrun, mpirun or srun"
             ) from error
-        instance = poprun_instance()
         if instance is None:
             return None
+        try:
+            import horovod.torch as hvd
+        except (ImportError, AssertionError, OSError) as error:
+            raise LaunchError(
+                f"poprun started this process, but horovod.torch cannot be imported ({error}), and the instances need "
+                "it to share their results: pip install horovod, with the Poplar SDK enabled"
+            ) from error
         hvd.init()
         index = instance.index
         hosts = _gathered(hvd, index, host_name())
