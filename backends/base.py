@@ -278,7 +278,7 @@ class KeepingBackend(Backend, Protocol):
 
 
 class Loader(Protocol):
-    """An engine's own loader: an endless or finite iterable of host calls, each item's values concatenated."""
+    """An engine's own loader: an iterable of host calls, each item's values concatenated."""
 
     def __iter__(self) -> Iterator[Sequence[torch.Tensor]]: ...
 
@@ -298,7 +298,7 @@ class AutonomousBackend(Backend, Protocol):
         """Starts a pipeline stage, in place, at each of `layers`, which belong to the model compiled next."""
 
     def loader(self, dataset: torch.utils.data.Dataset[Any], settings: Settings) -> Loader:
-        """Loads `dataset` in host calls, in order, with worker processes."""
+        """Loads `dataset` in host calls, in order, with worker processes. No run reaches its end."""
 
 
 @runtime_checkable

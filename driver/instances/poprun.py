@@ -29,26 +29,18 @@ class PopdistGroup:
     def join(certain: bool) -> PopdistGroup | None:
         """The group of this process; None where poprun did not start it, according to popdist.
 
-        Raises `LaunchError` if popdist cannot be imported and it is `certain` that it is needed, or without Horovod.
+        Raises `LaunchError` if popdist or Horovod cannot be imported and it is `certain` that they are needed.
         """
         try:
             instance = poprun_instance()
+            if instance is None:
+                return None
+            certain = True
+            import horovod.torch as hvd
         except (ImportError, AssertionError, OSError) as error:
             if not certain:
                 return None
-            raise LaunchError(
-                f"poprun started this process, but popdist cannot be imported ({error}): enable the Poplar SDK "
-                "(source SDK/enable) and use its torch; on the CPU use torchrun, mpirun or srun"
-            ) from error
-        if instance is None:
-            return None
-        try:
-            import horovod.torch as hvd
-        except (ImportError, AssertionError, OSError) as error:
-            raise LaunchError(
-                f"poprun started this process, but horovod.torch cannot be imported ({error}), and the instances need "
-                "it to share their results: pip install horovod, with the Poplar SDK enabled"
-            ) from error
+            raise LaunchError(f"poprun started this process, but {_cannot_be_imported(error)}") from error
         hvd.init()
         index = instance.index
         hosts = _gathered(hvd, index, host_name())
@@ -70,6 +62,18 @@ class PopdistGroup:
 
     def close(self, error: BaseException | None = None) -> None:
         """Nothing to do: with an `error` this process ends with its code, and poprun ends the others."""
+
+
+def _cannot_be_imported(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "horovod":
+        return (
+            f"horovod, through which the instances share their results, cannot be imported ({error}): pip install "
+            "horovod, with the Poplar SDK enabled"
+        )
+    return (
+        f"popdist and horovod.torch cannot be imported ({error}): enable the Poplar SDK (source SDK/enable) and use "
+        "its torch; on the CPU use torchrun, mpirun or srun"
+    )
 
 
 def _gathered(horovod: Any, index: int, value: T) -> list[T]:

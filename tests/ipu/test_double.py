@@ -123,6 +123,16 @@ def test_ipus_are_reserved_in_powers_of_two(poptorch, capfd: pytest.CaptureFixtu
     assert "Reserving 4 IPUs" in capfd.readouterr().err
 
 
+def test_ipus_are_in_use_until_their_model_is_destroyed(poptorch) -> None:
+    options = poptorch.Options().replicationFactor(4)
+    first, second = (poptorch.inferenceModel(model(), options.clone()) for _ in range(2))
+    first.compile(torch.zeros(4, 12))
+    with pytest.raises(RuntimeError, match="acquire 4"):
+        second.compile(torch.zeros(4, 12))
+    first.destroy()
+    second.compile(torch.zeros(4, 12))
+
+
 def test_a_pipeline_has_a_micro_batch_for_each_stage(poptorch) -> None:
     pipeline = model()
     poptorch.BeginBlock(pipeline[1], ipu_id=1)

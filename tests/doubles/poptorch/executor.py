@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from .blocks import blocks_of
-from .machine import log_warning, record, simulated
+from .machine import detach, log_warning, record, simulated
 from .options import Options, acquire, combined_factor, refuse_offline
 
 _overlapped: list[str] = []
@@ -80,7 +80,7 @@ class PoplarExecutor:
         if pixels.dtype.is_floating_point and pixels.dtype != self._dtype:
             raise RuntimeError(f"inputs of {pixels.dtype} for weights of {self._dtype}")
         _check_strategy(options, self._ipus)
-        acquire(options, self._ipus)
+        acquire(self, options, self._ipus)
         start_s = time.perf_counter()
         _overlapped.clear()
         self._classes = self._computed(pixels[:1]).shape[-1]
@@ -149,6 +149,7 @@ class PoplarExecutor:
     def destroy(self) -> None:
         self._alive()
         self._destroyed = True
+        detach(self)
         record("destroy")
 
     def _alive(self) -> None:

@@ -10,6 +10,7 @@ POPTORCH_SMALL_IPU_MODEL  the same, with few tiles
 import json
 import os
 import sys
+import weakref
 from pathlib import Path
 
 HARDWARE_VERSION = 2
@@ -31,6 +32,20 @@ def reserved(count: int) -> int:
 
 def has_device_of(count: int) -> bool:
     return not simulated() and count == reserved(count) and count <= ipus()
+
+
+_attached: weakref.WeakKeyDictionary[object, int] = weakref.WeakKeyDictionary()
+"""IPUs of each model of this process: others find them in use."""
+
+
+def attach(model: object, count: int) -> None:
+    if not has_device_of(count) or sum(_attached.values()) + count > ipus():
+        raise RuntimeError(f"Failed to acquire {count} IPU(s)")
+    _attached[model] = count
+
+
+def detach(model: object) -> None:
+    _attached.pop(model, None)
 
 
 def log_warning(message: str) -> None:

@@ -200,15 +200,19 @@ class Options(_Freezable):
         return self._with("output_mode", output_mode.name)
 
     def randomSeed(self, random_seed: int) -> "Options":
+        assert type(random_seed) is int
         return self._with("random_seed", random_seed)
 
     def logDir(self, log_dir: str) -> "Options":
+        assert type(log_dir) is str
         return self._with("log_dir", log_dir)
 
     def modelName(self, name: str) -> "Options":
+        assert type(name) is str
         return self._with("model_name", name)
 
     def enableProfiling(self, profile_dir: str | None = None) -> "Options":
+        assert profile_dir is None or type(profile_dir) is str
         return self._with("profiling", profile_dir or ".")
 
     def showCompilationProgressBar(self, show: bool = True) -> "Options":
@@ -268,7 +272,7 @@ def combined_factor(options: Options) -> int:
     return options.device_iterations * options.replication_factor * options.Training.gradient_accumulation
 
 
-def acquire(options: Options, ipus_per_replica: int) -> None:
+def acquire(model: object, options: Options, ipus_per_replica: int) -> None:
     """Fails as compiling does that finds no device, or not enough of them, or the wrong kind."""
     offline = options._values["connection_type"] == "Never"
     if machine.simulated():
@@ -287,8 +291,7 @@ def acquire(options: Options, ipus_per_replica: int) -> None:
                 f"The model specifies the use of {count} IPUs, however PopTorch must reserve a minimum of {reserved}"
             )
         machine.log_warning(f"Reserving {reserved} IPUs when the model specifies the use of only {count}")
-    if not machine.has_device_of(reserved):
-        raise RuntimeError(f"Failed to acquire {reserved} IPU(s)")
+    machine.attach(model, reserved)
 
 
 def refuse_offline(options: Options) -> None:
