@@ -16,8 +16,18 @@ def test_auto_takes_an_ipu_where_there_is_one(ipus: Ipus) -> None:
 def test_auto_passes_over_poptorch_where_there_is_no_ipu(ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
     assert registry.choose("auto").name == "openvino"
-    with pytest.raises(BackendError, match="poptorch on ipu: no IPU was found"):
-        registry.choose("auto", "ipu")
+
+
+def test_on_request_of_an_ipu_poptorch_itself_refuses_to_run_without_one_and_compiles(
+    compiled, driver, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
+    assert registry.choose("auto", "ipu").name == "poptorch"
+    code, _, err = driver("--device", "ipu", "--data", "generated")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "needs 1 IPU" in err
+    assert "--compile-only compiles without an IPU" in err
+    assert compiled(compile_only=True).executable.effective.device == "IPU version 2 (offline target)"
 
 
 @pytest.mark.parametrize(
