@@ -36,8 +36,8 @@ def poptorch_options(settings: Settings) -> poptorch.Options:
         options.setExecutionStrategy(poptorch.ShardedExecution())
         options._Popart.set("defaultPrefetchBufferingDepth", PREFETCH_WITH_IO_TILES)
         options.TensorLocations.numIOTiles(settings.num_io_tiles)
-    if settings.model_cache_path:
-        options.enableExecutableCaching(str(settings.model_cache_path))
+    # Without a path, too: POPTORCH_CACHE_DIR is the default, and would make a compile time that of reading a file.
+    options.enableExecutableCaching(str(settings.model_cache_path) if settings.model_cache_path else None)
     if settings.compile_only:
         options.useOfflineIpuTarget(offline_version(settings))
     return options

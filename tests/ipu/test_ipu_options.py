@@ -93,6 +93,16 @@ def test_executables_are_kept_by_poptorch(compiled: Compile, ipus: Ipus, tmp_pat
     assert [known["from_executable_cache"] for known in ipus.events("compile")] == [False, True]
 
 
+def test_no_executable_is_taken_from_a_cache_that_the_environment_names(
+    compiled: Compile, ipus: Ipus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_CACHE_DIR", str(tmp_path / "kept"))
+    for _ in range(2):
+        compiled()
+    assert [known["from_executable_cache"] for known in ipus.events("compile")] == [False, False]
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_profile_is_poplars_report_of_the_run(compiled: Compile, ipus: Ipus, tmp_path: Path) -> None:
     run = compiled(profile=True, profile_path=str(tmp_path))
     assert ipus.the("compile")["options"]["engineOptions"] == {

@@ -133,7 +133,7 @@ class Options(_Freezable):
         super().__init__(
             device_iterations=1,
             replication_factor=1,
-            executable_cache=None,
+            executable_cache=os.environ.get("POPTORCH_CACHE_DIR") or None,
             synthetic_data=False,
             execution="pipelined",
             offline_target=None,
@@ -168,8 +168,8 @@ class Options(_Freezable):
         assert replication_factor >= 1
         return self._with("replication_factor", replication_factor)
 
-    def enableExecutableCaching(self, path: str) -> "Options":
-        assert type(path) is str
+    def enableExecutableCaching(self, path: str | None) -> "Options":
+        assert path is None or type(path) is str
         return self._with("executable_cache", path)
 
     def enableSyntheticData(self, enabled: bool) -> "Options":
