@@ -135,8 +135,8 @@ def refuse_streams(backend: str, settings: Settings) -> None:
 class Availability:
     """Whether an engine is usable on this machine, and if not, the reason and what to install.
 
-    `device_absent`: the engine itself is usable, but its device is missing, so `auto` passes over it, unless this device
-    is requested.
+    `device_absent`: the engine itself is usable, but its device is missing, so `auto` passes over it, unless it was
+    asked for that device.
     """
 
     usable: bool
