@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 
 MOST_IMAGES_AT_A_TIME = 64
-"""Images that a decoding worker hands over at a time: to hand over less takes a noticeable part of the time."""
+"""Images that a decoding worker hands over at a time. With the test double on two cores, four workers decode 574, 514,
+369 and 163 images/s if they hand over 64, 16, 4 and 1; one worker decodes 315 in host calls of 256."""
 
 
 class PoptorchBackend:
