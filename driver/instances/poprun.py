@@ -26,20 +26,17 @@ class PopdistGroup:
     remarks: tuple[str, ...] = ()
 
     @staticmethod
-    def join(certain: bool) -> PopdistGroup | None:
+    def join() -> PopdistGroup | None:
         """The group of this process; None where poprun did not start it, according to popdist.
 
-        Raises `LaunchError` if popdist or Horovod cannot be imported and it is `certain` that they are needed.
+        Raises `LaunchError` if poprun started it, and popdist or Horovod cannot be imported.
         """
         try:
             instance = poprun_instance()
             if instance is None:
                 return None
-            certain = True
             import horovod.torch as hvd
         except (ImportError, AssertionError, OSError) as error:
-            if not certain:
-                return None
             raise LaunchError(f"poprun started this process, but {_cannot_be_imported(error)}") from error
         hvd.init()
         index = instance.index

@@ -85,6 +85,24 @@ def test_only_the_first_instance_writes_a_profile(compiled: Compile, ipus: Ipus,
     assert ipus.the("compile")["options"]["engineOptions"]["target.deterministicWorkers"] == "portable"
 
 
+ONE_OF_MPIRUN = {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "code"), [({}, 0), (ONE_OF_MPIRUN, 0), ({"POPDIST_NUM_INSTANCES": "2"}, 2)]
+)
+def test_a_popdist_that_cannot_be_imported_is_an_obstacle_to_poprun_alone(
+    launcher: dict[str, str], code: int, driver, ipus: Ipus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "popdist.py").write_text("raise ImportError('libpopdist.so: no such file')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, value in launcher.items():
+        monkeypatch.setenv(name, value)
+    ended, _, err = driver("--backend", "poptorch", "--data", "generated", "--list-layers")
+    assert ended == code
+    assert ("poprun started this process" in err) == ("libpopdist.so" in err) == (code == 2)
+
+
 @pytest.mark.parametrize(("asked", "warned"), [(None, True), (2, True), (4, False)])
 def test_replicas_are_those_of_poprun_with_a_warning_if_others_were_asked_for(
     asked: int | None, warned: bool
