@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from benchmark_parsers.cut_numbers import SEPARATORS, separators_around, whole_number
 from benchmark_parsers.pattern_facts import is_line_safe, required_literal
 from benchmark_parsers.reduction import Reduced, make_reduction
 
@@ -66,21 +67,36 @@ class RegexParser:
 class _Finder:
     """Finds all first groups of one regex in a block of lines, as if each line were searched alone.
 
-    Two properties of the pattern save time: a text that every match contains (blocks and lines without it
-    are skipped), and whether no match can cross a line end (then the block is searched at once).
+    Without a group, the whole match counts. Two properties of the pattern save time: a text that every match contains
+    (blocks and lines without it are skipped), and whether no match can cross a line end (then the block is searched
+    at once).
     """
 
     def __init__(self, regexp: str) -> None:
         self._pattern = re.compile(regexp)
         self._literal = required_literal(regexp)
         self._block_pattern = re.compile(regexp, re.MULTILINE) if is_line_safe(regexp) else None
+        self._before, self._after = separators_around(regexp)
 
     def first_groups(self, block: str) -> list[str]:
         if self._literal and self._literal not in block:
             return []
         if self._block_pattern is None:
-            return [text for line in self._candidate_lines(block) for text in _groups(self._pattern, line)]
-        return _groups(self._block_pattern, block)
+            lines = self._candidate_lines(block)
+            return [text for line in lines for text in self._groups(self._pattern, line)]
+        return self._groups(self._block_pattern, block)
+
+    def _groups(self, pattern: re.Pattern[str], text: str) -> list[str]:
+        found = (
+            pattern.findall(text)
+            if pattern.groups <= 1
+            else [match.group(1) or "" for match in pattern.finditer(text)]
+        )
+        # Positions are needed only for numbers with separators, and take time.
+        if found and any(separator in text for separator in SEPARATORS):
+            group = min(pattern.groups, 1)
+            return [whole_number(match, group, self._before, self._after) for match in pattern.finditer(text)]
+        return found
 
     def _candidate_lines(self, block: str) -> Iterator[str]:
         if self._literal is None:
@@ -93,9 +109,3 @@ class _Finder:
             end = len(block) if end < 0 else end
             yield block[start:end]
             found = block.find(self._literal, end)
-
-
-def _groups(pattern: re.Pattern[str], text: str) -> list[str]:
-    if pattern.groups == 1:
-        return pattern.findall(text)
-    return [match.group(1) or "" for match in pattern.finditer(text)]

@@ -15,7 +15,7 @@ _NEXT_WORD = re.compile(r"(?:\s|\\s[*+?]{0,2}|\\ )*([A-Za-zµμ%][\w/µμ]*)(?![
 @lru_cache(maxsize=256)
 def unit_of_regex(regexp: str) -> str | None:
     r"""Returns `ms` for `latency: (.*?) ms`, `samples/sec` for `(.*?) samples\/sec`; None for no known unit."""
-    end = _end_of_first_group(regexp)
+    end = end_of_first_group(regexp)
     word = _NEXT_WORD.match(_ESCAPED.sub(r"\1", regexp[end:])) if end else None
     return same_unit_spelled_canonically(word[1]) if word else None
 
@@ -29,7 +29,7 @@ def direction_of(name: str, unit: str | None) -> str | None:
     return LOWER if "latency" in name else None
 
 
-def _end_of_first_group(regexp: str) -> int:
+def end_of_first_group(regexp: str) -> int:
     """Returns the index after the first capturing group; 0 if that is not easy to determine."""
     depth, index, in_set, start_depth = 0, 0, False, 0
     while index < len(regexp):
