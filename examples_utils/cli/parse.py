@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark_parsers.lines import line_blocks
 from benchmark_parsers.registry import ParserError, UnknownParserError
 from examples_utils.execution.output_reader import OutputReader, metrics_json
+from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.planning.options import Selection
 from examples_utils.planning.plan import select
 from examples_utils.problems import RequestError, did_you_mean
@@ -60,8 +61,10 @@ def parse_output(
         raise RequestError(f"--parser {name}: {error}") from None
     for file in (output.stdout, output.stderr):
         if file:
-            _feed(reader, file)
-    readings, parsed = reader.read()
+            _refuse_unreadable(file)
+    with contextlib.closing(OutputWorker(reader, output.stdout, output.stderr)) as worker:
+        reading = worker.finish(lambda: None)
+    readings, parsed = reading.metrics, reading.parsed
     failure = exit_text(output.exitcode) if output.exitcode else None
     missing = [
         f"{metric}: {reading.reduced.reason}"
@@ -88,9 +91,9 @@ def _entry(specs: Sequence[str], benchmark: str) -> Benchmark:
     return chosen[0]
 
 
-def _feed(reader: OutputReader, file: Path) -> None:
+def _refuse_unreadable(file: Path) -> None:
     try:
-        for block in line_blocks(file):
-            reader.feed(block)
+        with file.open("rb") as stream:
+            stream.read(1)
     except OSError as error:
         raise RequestError(f"{file}: cannot be read: {error.strerror}; name the file of an output") from None

@@ -1,0 +1,174 @@
+"""Reads a command's output in a process of its own, which a regular expression may keep busy without end.
+
+Python's engine backtracks: `((a|a)+)$` takes years for a line of 60 characters, and nothing but the end of the process
+interrupts it. Here, the runner stays free for its timeout, its signals and the display.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import resource
+import select
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
+from examples_utils.execution.output_reader import OutputReader, Reading
+
+BLOCK_LIMIT_S = 5.0
+"""CPU time for one block of output, which usually takes a thousandth of it."""
+_RUN_LIMIT_S = 60.0
+"""Time for what is left to read when the command has ended."""
+_MEMORY_LIMIT_BYTES = 4 << 30
+_CHECK_EVERY_S = 0.1
+_ATTEMPTS = 2  # something else may end the worker; the files still hold all of the output
+
+
+class OutputWorker:
+    """Follows the file of stdout while it grows, then reads that of stderr, and returns the metrics."""
+
+    def __init__(
+        self, reader: OutputReader, stdout: Path, stderr: Path | None, mpi_instances: int = 1
+    ) -> None:
+        self._reader, self._stdout, self._stderr = reader, stdout, stderr
+        self._mpi_instances = mpi_instances
+        self._process: int | None = None
+        self._alarm = -1
+
+    def wake(self) -> None:
+        """Makes the worker look for new output; never blocks. The first call starts it."""
+        if self._process is None:
+            self._start()
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._alarm, b".")
+
+    def finish(self, check_interruption: Callable[[], None]) -> Reading:
+        """Returns what the complete output holds, or why it could not be read."""
+        deadline_s = time.monotonic() + _RUN_LIMIT_S
+        ended_by: signal.Signals | None = None
+        for _ in range(_ATTEMPTS):
+            if self._process is None:
+                self._start()
+            self._silence()
+            answer = self._answer(deadline_s, check_interruption)
+            ended_by = self._end()
+            if answer:
+                reading: Reading = pickle.loads(answer)
+                return reading
+            if ended_by in (signal.SIGPROF, None):
+                break
+        return self._reader.not_read(_why_not(ended_by))
+
+    def close(self) -> None:
+        """Ends the worker, if it has not ended."""
+        self._silence()
+        self._end()
+
+    def _silence(self) -> None:
+        """Announces the end of the output."""
+        if self._alarm >= 0:
+            os.close(self._alarm)
+            self._alarm = -1
+
+    def _start(self) -> None:
+        woken, self._alarm = os.pipe()
+        self._answers, answer = os.pipe()
+        os.set_blocking(self._alarm, False)
+        self._process = os.fork()
+        if not self._process:
+            self._work(woken, answer)
+        os.close(woken)
+        os.close(answer)
+
+    def _answer(self, deadline_s: float, check_interruption: Callable[[], None]) -> bytes:
+        """Returns the worker's answer; empty if it ended without one, or has to be ended."""
+        poller = select.poll()
+        poller.register(self._answers, select.POLLIN)
+        parts: list[bytes] = []
+        while time.monotonic() < deadline_s:
+            check_interruption()
+            if poller.poll(_CHECK_EVERY_S * 1000):
+                part = os.read(self._answers, BLOCK_BYTES)
+                if not part:
+                    return b"".join(parts)
+                parts.append(part)
+        return b""
+
+    def _end(self) -> signal.Signals | None:
+        """Ends the process, and returns the signal that had ended it before, if one had."""
+        if self._process is None:
+            return None
+        os.close(self._answers)
+        ended, status = os.waitpid(self._process, os.WNOHANG)
+        if not ended:
+            os.kill(self._process, signal.SIGKILL)
+            os.waitpid(self._process, 0)
+        self._process = None
+        return signal.Signals(os.WTERMSIG(status)) if ended and os.WIFSIGNALED(status) else None
+
+    def _work(self, woken: int, answer: int) -> NoReturn:
+        """The life of the worker."""
+        try:
+            _leave_the_runner(woken, answer)
+            for block in self._blocks(woken):
+                _restart_limit()
+                self._reader.feed(block)
+            _restart_limit()
+            with os.fdopen(answer, "wb") as stream:
+                stream.write(pickle.dumps(self._reader.read(self._mpi_instances)))
+        finally:
+            os._exit(0)
+
+    def _blocks(self, woken: int) -> Iterator[str]:
+        blocks = LineBlocks()
+        with contextlib.ExitStack() as stack:
+            stream = None
+            is_complete = False
+            while not is_complete:
+                is_complete = not os.read(woken, BLOCK_BYTES)
+                if stream is None and self._stdout.exists():
+                    stream = stack.enter_context(self._stdout.open("rb"))
+                while stream and (chunk := stream.read(BLOCK_BYTES)):
+                    if block := blocks.feed(chunk):
+                        yield block
+        if block := blocks.finish():
+            yield block
+        if self._stderr:
+            yield from line_blocks(self._stderr)
+
+
+def _leave_the_runner(woken: int, answer: int) -> None:
+    """Drops what a fork shares with the runner: its terminal, its lock on the log folder, its handling of signals."""
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGPROF):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner decides
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nothing, descriptor)
+    first, last = sorted((woken, answer))
+    os.closerange(3, first)
+    os.closerange(first + 1, last)
+    os.closerange(last + 1, os.sysconf("SC_OPEN_MAX"))
+    used_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    resource.setrlimit(resource.RLIMIT_AS, (used_bytes + _MEMORY_LIMIT_BYTES,) * 2)
+
+
+def _restart_limit() -> None:
+    # Its signal ends the process, also within the engine of regular expressions.
+    signal.setitimer(signal.ITIMER_PROF, BLOCK_LIMIT_S)
+
+
+def _why_not(ended_by: signal.Signals | None) -> str:
+    if ended_by is signal.SIGPROF:
+        limit = f"more than {BLOCK_LIMIT_S:g} s for {BLOCK_BYTES >> 10} KiB of output"
+        return f"a regexp or the parser took {limit}: write a regexp that cannot match in many ways"
+    if ended_by:
+        return f"the process that reads the output was ended by {ended_by.name}"
+    return (
+        f"reading the output took more than {_RUN_LIMIT_S:g} s, or {_MEMORY_LIMIT_BYTES >> 30} GiB of memory"
+    )
