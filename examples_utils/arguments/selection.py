@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from examples_utils.arguments.types import Group
 
 
@@ -13,6 +15,17 @@ def add_spec(group: Group) -> None:
         default=["benchmarks.yml"],
         metavar="FILE",
         help="spec files, shell patterns, or folders of them (default: ./benchmarks.yml)",
+    )
+
+
+def add_strict(group: Group, default: bool = False) -> None:
+    """Adds `--strict` and `--no-strict`."""
+    group.add_argument(
+        "--strict",
+        action=argparse.BooleanOptionalAction,
+        default=default,
+        help="refuse a spec with a duplicate key, of which otherwise the last one counts "
+        f"(default: {'--strict' if default else '--no-strict'})",
     )
 
 
@@ -37,3 +50,4 @@ def add_selection(group: Group) -> None:
         action="store_true",
         help="also run entries with _conv in their name, which otherwise run only when named",
     )
+    add_strict(group)

@@ -16,4 +16,5 @@ def selection_of(parsed: argparse.Namespace) -> Selection:
         tags=tuple(parsed.tag),
         exclude_tags=tuple(parsed.exclude_tag),
         include_convergence=parsed.include_convergence,
+        strict=parsed.strict,
     )

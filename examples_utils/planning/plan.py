@@ -23,7 +23,7 @@ from examples_utils.run_model import VariantKey
 from examples_utils.spec.files import find_specs
 from examples_utils.spec.loader import Benchmark, Spec, load_specs
 from examples_utils.spec.requirements import missing_requirements
-from examples_utils.spec.variants import Variant, expand
+from examples_utils.spec.variants import MAX_VARIANTS, Variant, count_variants, expand
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,15 @@ def make_plan(
 
     Raises:
         SpecError: A selected entry, or a file as a whole, has errors.
-        RequestError: A name or tag selects nothing.
+        RequestError: A name or tag selects nothing, or too many variants are selected.
     """
-    specs = load_specs(find_specs(selection.specs))
+    specs = load_specs(find_specs(selection.specs), selection.strict)
     chosen = select(specs, selection)
+    if (number := sum(count_variants(benchmark.parameters) for benchmark in chosen)) > MAX_VARIANTS:
+        raise RequestError(
+            f"the selected benchmarks make {number:,} variants; at most {MAX_VARIANTS:,} are allowed: "
+            "select fewer with --benchmark or --tag"
+        )
     names = Counter(benchmark.name for benchmark in chosen)
     environment, server_host = without_empty(environment), cache(server_host)
     variants: list[PlannedVariant] = []
@@ -140,6 +145,15 @@ def schedule(plan: Plan, repeat: int, shuffle: int | None) -> list[tuple[Planned
             random.Random(f"{shuffle}/{repetition}").shuffle(variants)
         order += [(variant, repetition) for variant in variants]
     return order
+
+
+def refuse_too_many_executions(plan: Plan, repeat: int) -> None:
+    """Raises RequestError, with the number, if the repetitions of all variants are more than any run can do."""
+    if (number := len(plan.variants) * repeat) > MAX_VARIANTS:
+        raise RequestError(
+            f"--repeat {repeat}: makes {number:,} executions of {len(plan.variants):,} variants; "
+            f"at most {MAX_VARIANTS:,} are allowed"
+        )
 
 
 def _planned(
