@@ -56,18 +56,18 @@ class OutputWorker:
                 self._start()
             self._silence()
             answer = self._answer(deadline_s, check_interruption)
-            ended_by = self._end()
+            ended_by = self._end(at_once=answer is None)
             if answer:
-                reading: Reading = pickle.loads(answer)
-                return reading
-            if ended_by in (signal.SIGPROF, None):
+                reading: Reading | str = pickle.loads(answer)
+                return self._reader.not_read(reading) if isinstance(reading, str) else reading
+            if answer is None or ended_by is signal.SIGPROF:
                 break
         return self._reader.not_read(_why_not(ended_by))
 
     def close(self) -> None:
         """Ends the worker, if it has not ended."""
         self._silence()
-        self._end()
+        self._end(at_once=True)
 
     def _silence(self) -> None:
         """Announces the end of the output."""
@@ -85,8 +85,8 @@ class OutputWorker:
         os.close(woken)
         os.close(answer)
 
-    def _answer(self, deadline_s: float, check_interruption: Callable[[], None]) -> bytes:
-        """Returns the worker's answer; empty if it ended without one, or has to be ended."""
+    def _answer(self, deadline_s: float, check_interruption: Callable[[], None]) -> bytes | None:
+        """Returns the worker's answer; empty if it ended without one, or None if it took too long."""
         poller = select.poll()
         poller.register(self._answers, select.POLLIN)
         parts: list[bytes] = []
@@ -97,32 +97,43 @@ class OutputWorker:
                 if not part:
                     return b"".join(parts)
                 parts.append(part)
-        return b""
+        return None
 
-    def _end(self) -> signal.Signals | None:
-        """Ends the process, and returns the signal that had ended it before, if one had."""
+    def _end(self, at_once: bool) -> signal.Signals | None:
+        """Waits for the end of the process, or ends it, and returns the signal that ended it, if one did."""
         if self._process is None:
             return None
         os.close(self._answers)
-        ended, status = os.waitpid(self._process, os.WNOHANG)
-        if not ended:
-            os.kill(self._process, signal.SIGKILL)
-            os.waitpid(self._process, 0)
-        self._process = None
-        return signal.Signals(os.WTERMSIG(status)) if ended and os.WIFSIGNALED(status) else None
+        process, self._process = self._process, None
+        try:
+            if at_once:
+                os.kill(process, signal.SIGKILL)
+            _, status = os.waitpid(process, 0)
+        except (ProcessLookupError, ChildProcessError):  # whoever ended it has also waited for it
+            return None
+        return signal.Signals(os.WTERMSIG(status)) if os.WIFSIGNALED(status) else None
 
     def _work(self, woken: int, answer: int) -> NoReturn:
         """The life of the worker."""
         try:
             _leave_the_runner(woken, answer)
+            with os.fdopen(answer, "wb") as stream:
+                stream.write(pickle.dumps(self._reading(woken)))
+        finally:
+            os._exit(0)
+
+    def _reading(self, woken: int) -> Reading | str:
+        """Returns the answer of the worker: what it has read, or why it could not."""
+        try:
             for block in self._blocks(woken):
                 _restart_limit()
                 self._reader.feed(block)
             _restart_limit()
-            with os.fdopen(answer, "wb") as stream:
-                stream.write(pickle.dumps(self._reader.read(self._mpi_instances)))
-        finally:
-            os._exit(0)
+            return self._reader.read(self._mpi_instances)
+        except MemoryError:
+            return f"reading the output took more than {_MEMORY_LIMIT_BYTES >> 30} GiB of memory"
+        except OSError as error:
+            return f"the output cannot be read: {error}"
 
     def _blocks(self, woken: int) -> Iterator[str]:
         blocks = LineBlocks()
@@ -167,8 +178,6 @@ def _why_not(ended_by: signal.Signals | None) -> str:
     if ended_by is signal.SIGPROF:
         limit = f"more than {BLOCK_LIMIT_S:g} s for {BLOCK_BYTES >> 10} KiB of output"
         return f"a regexp or the parser took {limit}: write a regexp that cannot match in many ways"
-    if ended_by:
-        return f"the process that reads the output was ended by {ended_by.name}"
-    return (
-        f"reading the output took more than {_RUN_LIMIT_S:g} s, or {_MEMORY_LIMIT_BYTES >> 30} GiB of memory"
-    )
+    if ended_by is signal.SIGKILL:
+        return f"reading the output took more than {_RUN_LIMIT_S:g} s after the command had ended, or was killed"
+    return f"the process that reads the output ended: {ended_by.name if ended_by else 'its exit code was 0'}"
