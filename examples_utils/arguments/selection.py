@@ -18,14 +18,15 @@ def add_spec(group: Group) -> None:
     )
 
 
-def add_strict(group: Group, default: bool = False) -> None:
-    """Adds `--strict` and `--no-strict`."""
+def add_strict(
+    group: Group, action: type[argparse.Action] | str = "store_true", default: bool = False
+) -> None:
+    """Adds `--strict`."""
     group.add_argument(
         "--strict",
-        action=argparse.BooleanOptionalAction,
+        action=action,
         default=default,
-        help="refuse a spec with a duplicate key, of which otherwise the last one counts "
-        f"(default: {'--strict' if default else '--no-strict'})",
+        help=f"refuse a spec with a duplicate key, of which otherwise the last one counts (default: {default})",
     )
 
 

@@ -179,5 +179,7 @@ def _why_not(ended_by: signal.Signals | None) -> str:
         limit = f"more than {BLOCK_LIMIT_S:g} s for {BLOCK_BYTES >> 10} KiB of output"
         return f"a regexp or the parser took {limit}: write a regexp that cannot match in many ways"
     if ended_by is signal.SIGKILL:
-        return f"reading the output took more than {_RUN_LIMIT_S:g} s after the command had ended, or was killed"
+        return (
+            f"reading the output took more than {_RUN_LIMIT_S:g} s after the command had ended, or was killed"
+        )
     return f"the process that reads the output ended: {ended_by.name if ended_by else 'its exit code was 0'}"

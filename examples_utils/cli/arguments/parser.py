@@ -46,7 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     show.add_argument("--format", choices=_FORMATS, default="tree", help="(default: %(default)s)")
     validate = commands.add_parser("validate", help="report every problem of specs, with file:line:column")
     add_spec(validate)
-    add_strict(validate, default=True)
+    add_strict(validate, argparse.BooleanOptionalAction, default=True)
     collect = commands.add_parser("collect", help="rebuild the result files of a log folder from its records")
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
     _add_parse(commands.add_parser("parse", help="read metrics from existing output"))

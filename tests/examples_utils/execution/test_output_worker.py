@@ -126,6 +126,8 @@ def test_too_much_memory_is_a_reason(tmp_path: Path):
             self.hoard = bytearray(64 << 30)
 
     (tmp_path / "out").write_text("t=1\n")
-    with contextlib.closing(OutputWorker(Hoarder([MetricSpec("t", "t=(.)")]), tmp_path / "out", None)) as worker:
+    with contextlib.closing(
+        OutputWorker(Hoarder([MetricSpec("t", "t=(.)")]), tmp_path / "out", None)
+    ) as worker:
         reading = worker.finish(lambda: None)
     assert "took more than 4 GiB of memory" in reading.parsed.problems[0]
