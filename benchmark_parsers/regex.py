@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchmark_parsers.cut_numbers import SEPARATORS, separators_around, whole_number
-from benchmark_parsers.pattern_facts import is_line_safe, required_literal
+from benchmark_parsers.pattern_facts import final_literal, is_line_safe, required_literal
 from benchmark_parsers.reduction import Reduced, make_reduction
+
+_LONG_LINE = 2048
 
 
 @dataclass(frozen=True)
@@ -67,20 +69,28 @@ class RegexParser:
 class _Finder:
     """Finds all first groups of one regex in a block of lines, as if each line were searched alone.
 
-    Without a group, the whole match counts. Two properties of the pattern save time: a text that every match contains
-    (blocks and lines without it are skipped), and whether no match can cross a line end (then the block is searched
-    at once).
+    Without a group, the whole match counts. Three properties of the pattern save time: a text that every match contains
+    (blocks and lines without it are skipped), whether no match can cross a line end (then the block is searched at
+    once), and a text with which every match ends: a long line is searched up to the last of it, as `rate: (.*?) items`
+    would look for it from each `rate: ` to the end of the line.
     """
 
     def __init__(self, regexp: str) -> None:
         self._pattern = re.compile(regexp)
         self._literal = required_literal(regexp)
         self._block_pattern = re.compile(regexp, re.MULTILINE) if is_line_safe(regexp) else None
+        self._end = final_literal(regexp)
         self._before, self._after = separators_around(regexp)
 
     def first_groups(self, block: str) -> list[str]:
         if self._literal and self._literal not in block:
             return []
+        if self._end and _has_long_line(block):
+            return [
+                text
+                for line in self._candidate_lines(block)
+                for text in self._groups(self._pattern, line[: line.rfind(self._end) + len(self._end)])
+            ]
         if self._block_pattern is None:
             lines = self._candidate_lines(block)
             return [text for line in lines for text in self._groups(self._pattern, line)]
@@ -109,3 +119,13 @@ class _Finder:
             end = len(block) if end < 0 else end
             yield block[start:end]
             found = block.find(self._literal, end)
+
+
+def _has_long_line(block: str) -> bool:
+    start = 0
+    while start + _LONG_LINE < len(block):
+        end = block.rfind("\n", start, start + _LONG_LINE)
+        if end < 0:
+            return True
+        start = end + 1
+    return False
