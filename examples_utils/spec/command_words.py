@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+_NEEDS_NO_RULES = re.compile(r"""[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\U0010ffff'"\\$]*""")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|([A-Za-z_]\w*))")
 _PIECE = re.compile(
     r"""(?P<blank>[ \t\r\n]+)
@@ -29,6 +30,8 @@ def command_words(text: str, variables: Mapping[str, str] | None = None) -> list
     Raises:
         ValueError: A quote is not closed, or the text ends with a backslash.
     """
+    if _NEEDS_NO_RULES.fullmatch(text):
+        return text.split()
     words: list[str] = []
     word: str | None = None
     for part in _parts(text, variables or {}):

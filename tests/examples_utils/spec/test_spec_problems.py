@@ -45,6 +45,8 @@ PROBLEMS = {
     "header twice": ("a:\n  cmd: x {p}\n  parameters:\n    - [p, p]\n    - [1, 2]", "4:11", "in the header twice"),
     "empty parameter": ("a:\n  cmd: x {p}\n  parameters:\n    p:", "4:7", "comma-separated"),
     "requires": ("a:\n  cmd: x\n  requires: ['cores>=many']", "3:14", "'many' is not an amount"),
+    "requires with a separator": ("a:\n  cmd: x\n  requires: ['cores>=1_0']", "3:14", "is not a requirement: write"),
+    "threshold with a separator": ("a:\n  cmd: x\n  compare: {threshold: 0_5}", "3:24", "such as 2%; got '0_5'"),
     "requires of a program": ("a:\n  cmd: x\n  requires: ['torch>=2']", "3:14", "only python, cores and memory"),
     "tags": ("a:\n  cmd: x\n  tags: quick", "3:9", "expected a list of words"),
     "env": ("a:\n  cmd: x\n  env: {A: [1]}", "3:12", "expected text, a number"),
