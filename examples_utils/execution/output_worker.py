@@ -22,8 +22,8 @@ from examples_utils.execution.output_reader import OutputReader, Reading
 
 BLOCK_LIMIT_S = 5.0
 """CPU time for one block of output, which usually takes a thousandth of it."""
-_RUN_LIMIT_S = 60.0
-"""Time for what is left to read when the command has ended."""
+_RUN_LIMIT_S, _SLOWEST_BYTES_PER_S = 60.0, 4 << 20
+"""Time for what is left to read when the command has ended: a minute, and more for a large output."""
 _MEMORY_LIMIT_BYTES = 4 << 30
 _CHECK_EVERY_S = 0.1
 _ATTEMPTS = 2  # something else may end the worker; the files still hold all of the output
@@ -49,7 +49,7 @@ class OutputWorker:
 
     def finish(self, check_interruption: Callable[[], None]) -> Reading:
         """Returns what the complete output holds, or why it could not be read."""
-        deadline_s = time.monotonic() + _RUN_LIMIT_S
+        deadline_s = time.monotonic() + self._limit_s()
         ended_by: signal.Signals | None = None
         for _ in range(_ATTEMPTS):
             if self._process is None:
@@ -63,6 +63,10 @@ class OutputWorker:
             if answer is None or ended_by is signal.SIGPROF:
                 break
         return self._reader.not_read(_why_not(ended_by))
+
+    def _limit_s(self) -> float:
+        files = [file for file in (self._stdout, self._stderr) if file and file.exists()]
+        return _RUN_LIMIT_S + sum(file.stat().st_size for file in files) / _SLOWEST_BYTES_PER_S
 
     def close(self) -> None:
         """Ends the worker, if it has not ended."""
@@ -126,9 +130,9 @@ class OutputWorker:
         """Returns the answer of the worker: what it has read, or why it could not."""
         try:
             for block in self._blocks(woken):
-                _restart_limit()
+                _restart_limit(BLOCK_LIMIT_S)
                 self._reader.feed(block)
-            _restart_limit()
+            _restart_limit(_RUN_LIMIT_S)  # some parsers do all of their work at the end
             return self._reader.read(self._mpi_instances)
         except MemoryError:
             return f"reading the output took more than {_MEMORY_LIMIT_BYTES >> 30} GiB of memory"
@@ -169,9 +173,9 @@ def _leave_the_runner(woken: int, answer: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used_bytes + _MEMORY_LIMIT_BYTES,) * 2)
 
 
-def _restart_limit() -> None:
+def _restart_limit(cpu_s: float) -> None:
     # Its signal ends the process, also within the engine of regular expressions.
-    signal.setitimer(signal.ITIMER_PROF, BLOCK_LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, cpu_s)
 
 
 def _why_not(ended_by: signal.Signals | None) -> str:
