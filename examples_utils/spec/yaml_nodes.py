@@ -33,10 +33,10 @@ class Node:
 
     A scalar has its source `text` (None where nothing is written), and the `value` that YAML 1.1 makes of it.
     `faults` are those found while composing it, including those of its contents, aliases and merges. `size` counts
-    the values in it, with those of aliases.
+    the values in it, and `levels` how deep they are nested, with those of aliases.
     """
 
-    __slots__ = ("anchored", "column", "faults", "items", "line", "pairs", "size", "text", "value")
+    __slots__ = ("anchored", "column", "faults", "items", "levels", "line", "pairs", "size", "text", "value")
 
     def __init__(self, line: int, column: int, anchored: bool = False) -> None:
         self.line, self.column, self.anchored = line, column, anchored
@@ -45,7 +45,7 @@ class Node:
         self.items: list[Node] | None = None
         self.pairs: Pairs | None = None
         self.faults: tuple[Problem, ...] = ()
-        self.size = 1
+        self.size, self.levels = 1, 0
 
     def at(self, steps: Steps) -> Node:
         """Returns the node at the end of a path of keys and indices, or the last existing one on the path."""
@@ -133,7 +133,7 @@ class _Composer:
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         kind = type(event)
         if kind is yaml.AliasEvent:
-            return self._aliased(event)
+            return self._aliased(event, depth)
         mark = event.start_mark
         node = Node(mark.line + 1, mark.column + 1, event.anchor is not None)
         if kind is yaml.ScalarEvent:
@@ -146,13 +146,15 @@ class _Composer:
             self._anchors[event.anchor] = node
         return node
 
-    def _aliased(self, event: Any) -> Node:
+    def _aliased(self, event: Any, depth: int) -> Node:
         try:
             node = self._anchors[event.anchor]
         except KeyError:
             raise self._refusal(
                 event, f"*{event.anchor} is used before an &{event.anchor} that ends above"
             ) from None
+        if depth + node.levels > MAX_DEPTH:
+            raise self._refusal(event, f"with *{event.anchor}, nested more than {MAX_DEPTH} levels deep")
         self._aliased_values += node.size
         if self._aliased_values > MAX_ALIASED_VALUES:
             raise self._refusal(
@@ -188,6 +190,7 @@ class _Composer:
             node.pairs, merged = self._pairs(events, depth)
             contents = [*(value for _, value in node.pairs.values()), *merged]
         node.size += sum(child.size for child in contents)
+        node.levels = 1 + max((child.levels for child in contents), default=0)
         node.faults = tuple(dict.fromkeys(fault for child in contents for fault in child.faults))
 
     def _pairs(self, events: Iterator[Any], depth: int) -> tuple[Pairs, list[Node]]:

@@ -21,6 +21,7 @@ MAPPINGS = "\n".join(
         *(f"m{n}_options: &m{n} {{a: *m{n - 1}, b: *m{n - 1}, c: *m{n - 1}}}" for n in range(1, 30)),
     ]
 )
+CHAIN = "\n".join(["c0_options: &c0 [x]", *(f"c{n}_options: &c{n} [*c{n - 1}]" for n in range(1, 900))])
 BOMBS = {
     "variants": (
         "a:\n  cmd: x\n  parameters: {" + ", ".join(f"p{n}: '{DIGITS}'" for n in range(8)) + "}",
@@ -33,6 +34,7 @@ BOMBS = {
     "aliases": (f"{ALIASES}\na: {{cmd: x, parameters: *l12}}", "the aliases repeat"),
     "aliases of an unknown key": (f"{ALIASES}\na: {{cmd: x, anything: *l12}}", "the aliases repeat"),
     "aliases with a fault inside": (f"{MAPPINGS}\na: {{cmd: x, env: *m29}}", "the aliases repeat"),
+    "a chain of aliases": (f"{CHAIN}\na: {{cmd: x, env: *c899}}", "nested more than 100 levels deep"),
     "rows of nothing": ("a:\n  cmd: x\n  parameters:\n    - [p]\n" + "    - [[]]\n" * 30_000, "got []"),
     "one key": ("a: {cmd: echo}\n" * 20_000 + "b: {}", "cmd is missing"),
 }
