@@ -165,12 +165,14 @@ def _leave_the_runner(woken: int, answer: int) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
-    first, last = sorted((woken, answer))
-    os.closerange(3, first)
-    os.closerange(first + 1, last)
-    os.closerange(last + 1, os.sysconf("SC_OPEN_MAX"))
-    used_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-    resource.setrlimit(resource.RLIMIT_AS, (used_bytes + _MEMORY_LIMIT_BYTES,) * 2)
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - a path for each would open more
+        if int(name) > 2 and int(name) not in (woken, answer):
+            with contextlib.suppress(OSError):  # that of the listing itself
+                os.close(int(name))
+    with contextlib.suppress(OSError, ValueError):  # not all systems have /proc, or this limit
+        used_pages = int(Path("/proc/self/statm").read_text().split()[0])
+        most = used_pages * os.sysconf("SC_PAGE_SIZE") + _MEMORY_LIMIT_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _restart_limit(cpu_s: float) -> None:

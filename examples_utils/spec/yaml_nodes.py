@@ -170,6 +170,8 @@ class _Composer:
         try:
             return _scalar_value(event.tag, event.value)
         except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+            if event.tag is None:
+                return event.value  # it only looks like a number or a date, as 2024-13-01 does
             # An invalid explicit tag, such as !!int on a non-number, makes PyYAML fail in any of these ways.
             details = getattr(error, "problem", None) or str(error)
             raise self._refusal(

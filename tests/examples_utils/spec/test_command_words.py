@@ -77,3 +77,14 @@ def test_a_run_splits_a_variable_of_the_entry_and_joins_quoted_lines(workplace):
     assert done.exitcode == 0
     expected = '["--local= -x A -x B", "--x", "1", "--y", "2", "--x 1  --y 2"]'
     assert expected in Path(done.by_variant["a"]["log_paths"]["out"]).read_text()
+
+
+@pytest.mark.parametrize(
+    "entry", ["cmd: $NONE\n  env: {NONE: ''}", "cmd: '{p}'\n  parameters: {p: ['', ' ']}"]
+)
+def test_a_command_without_words_fails_its_variant(workplace, entry):
+    workplace.spec(f"a:\n  {entry}\nnext: {{cmd: echo hi}}\n")
+    done = workplace.benchmark()
+    assert done.exitcode == 1
+    assert "the command has no words: its parameters and variables are empty" in done.out
+    assert done.by_variant["next"]["status"] == "passed"

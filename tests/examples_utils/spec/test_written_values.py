@@ -20,11 +20,24 @@ DIFFERENT = {
     "no": "False", "on": "True", "null": "None", "~": "None", "1.": "1.0", ".5": "0.5", "1.0e+3": "1000.0",
     ".inf": "inf", "+7": "7",
 }  # fmt: skip
-SAME = ["16.16", "1e3", "12e4567", "2025.0.0", "1.5", "7", "-7", "text", "2024-01-02", "a b"]
+SAME = [
+    "2024-13-01",
+    "9" * 5000,
+    "16.16",
+    "1e3",
+    "12e4567",
+    "2025.0.0",
+    "1.5",
+    "7",
+    "-7",
+    "text",
+    "2024-01-02",
+    "a b",
+]
 PLAIN = st.text(st.sampled_from(string.ascii_letters + string.digits + "._+-:~xeE"), min_size=1, max_size=9)
 
 
-@pytest.mark.parametrize("written", [*DIFFERENT, *SAME])
+@pytest.mark.parametrize("written", [*DIFFERENT, *SAME], ids=lambda written: written[:12])
 @pytest.mark.parametrize(
     "parameters", ["{{p: {}}}", "{{p: [{}]}}", "[[p], [{}]]", "\n    p: {}\n", "\n    - [p]\n    - [{}]\n"]
 )
@@ -42,8 +55,8 @@ def test_a_parameter_is_the_text_that_is_written(tmp_path, written, parameters):
 def test_every_plain_scalar_stays_as_it_is_written(tmp_path_factory, written):
     text = f"a:\n  cmd: {written}\n  parameters:\n    - [p]\n    - [{written}]\n  env: {{V: {written}}}\n"
     try:
-        yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):  # such as 2024-13-01, or a key where none may be
+        yaml.compose(text)
+    except yaml.YAMLError:  # such as a key where none may be
         return
     if ": " in written or written.endswith(":") or "{" in written:
         return
@@ -89,7 +102,7 @@ def test_validate_remarks_on_each_value_of_which_the_original_ran_another(workpl
     assert f"the original ran {DIFFERENT[written]}, " in done.out
 
 
-@pytest.mark.parametrize("written", SAME)
+@pytest.mark.parametrize("written", SAME, ids=lambda written: written[:12])
 def test_validate_does_not_remark_on_a_value_that_both_run_alike(workplace, written):
     workplace.spec(f"a:\n  cmd: echo {{p}}\n  parameters: {{p: {written}}}\n  env: {{V: {written}}}\n")
     assert ": remark: " not in workplace.command("validate").out
