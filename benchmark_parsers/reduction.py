@@ -180,7 +180,8 @@ def _not_a_number(text: str, matches: int) -> Reduced:
     shown = text if len(text) <= 40 else text[:40] + "…"
     if _SEPARATED_DIGITS.search(text):
         remedy = (
-            "which has a separator between its digits: print the number without it, or name it in the regexp"
+            "which has a separator between its digits: print the number without it (or, if it ends the number, "
+            "name it in the regexp after the group)"
         )
         return Reduced(None, matches, f"its regexp matched {shown!r}, {remedy}")
     return Reduced(None, matches, f"its regexp matched {shown!r}, which is not a finite number")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchmark_parsers.cut_numbers import SEPARATORS, separators_around, whole_number
+from benchmark_parsers.cut_numbers import cuts_of, whole_number
 from benchmark_parsers.pattern_facts import final_literal, is_line_safe, required_literal
 from benchmark_parsers.reduction import Reduced, make_reduction
 
@@ -80,7 +80,7 @@ class _Finder:
         self._literal = required_literal(regexp)
         self._block_pattern = re.compile(regexp, re.MULTILINE) if is_line_safe(regexp) else None
         self._end = final_literal(regexp)
-        self._before, self._after = separators_around(regexp)
+        self._cuts = cuts_of(regexp)
 
     def first_groups(self, block: str) -> list[str]:
         if self._literal and self._literal not in block:
@@ -102,10 +102,9 @@ class _Finder:
             if pattern.groups <= 1
             else [match.group(1) or "" for match in pattern.finditer(text)]
         )
-        # Positions are needed only for numbers with separators, and take time.
-        if found and any(separator in text for separator in SEPARATORS):
+        if found and self._cuts.may_be_in(text):
             group = min(pattern.groups, 1)
-            return [whole_number(match, group, self._before, self._after) for match in pattern.finditer(text)]
+            return [whole_number(match, group, self._cuts) for match in pattern.finditer(text)]
         return found
 
     def _candidate_lines(self, block: str) -> Iterator[str]:

@@ -100,12 +100,11 @@ def equal_variants(parameters: Any) -> str | None:
     """Returns the parameters that several variants share, for a warning; None if all of them differ."""
     if isinstance(parameters, dict):
         for name, values in parameter_values(parameters).items():
-            if value := _first_duplicate(values):
+            if (value := _first_duplicate(values)) is not None:
                 return f"{name}={value}"
         return None
-    if row := _first_duplicate([tuple(row.items()) for row in _rows(parameters)]):
-        return ", ".join(f"{name}={value}" for name, value in row)
-    return None
+    row = _first_duplicate([tuple(row.items()) for row in _rows(parameters)])
+    return None if row is None else ", ".join(f"{name}={value}" for name, value in row)
 
 
 def _rows(parameters: Any) -> list[dict[str, str]]:
