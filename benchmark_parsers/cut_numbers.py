@@ -40,7 +40,9 @@ class Cuts:
 def cuts_of(regexp: str) -> Cuts:
     """Returns where a regex may cut a number; it must be valid."""
     start, end = span_of_first_group(regexp)
-    end = end or len(regexp)  # without a group, the whole match counts
+    if not end:  # the whole match counts
+        regexp = f"(?:{regexp})"
+        end = len(regexp)
     before = "" if _LITERAL_BEFORE.search(regexp[:start]) else _unnamed(regexp[max(start - _NEAR, 0) : start])
     after = "" if _LITERAL_AFTER.match(regexp[end:]) else _unnamed(regexp[end : end + _NEAR])
     traps = []
@@ -58,7 +60,7 @@ def _unnamed(part: str) -> str:
 def _compiled(trap: str) -> re.Pattern[str]:
     try:
         return re.compile(trap, re.MULTILINE)
-    except re.error:  # such as flags that are no longer at the start
+    except (re.error, RecursionError, OverflowError):  # such as flags that are no longer at the start
         return re.compile("")
 
 
