@@ -26,7 +26,7 @@ def reduced(regexp: str, text: str, reduction: str = "mean"):
         r"items_per_s, rate: ([\d.]+)", r"(?:rate): (?P<value>[0-9]+)", r"rate: [\d.]+", r"(\d+)(?:\.\d+)? items",
         r"(?i)RATE: ([\d.]+)", r"(?:a|rate): ([\d.]+)", r"items.per\(?_s, rate\:\ ([\d\.]+)", r"rate:\s*([^ ,]+)",
         r"rate\W+(\d+)", r"rate: (\d+)|x", r"rate: ((?:\d|\.)+)",
-        r"x|(\d+)", r"x|[\d.]+", r"[\d.]+|x", r"(?i)RATE: [\d.]+",
+        r"x|(\d+)\.\d", r"x|[\d.]+", r"[\d.]+|x", r"(?i)RATE: [\d.]+",
     ],
 )  # fmt: skip
 def test_a_number_with_a_separator_is_no_number(regexp, separator, reduction):
