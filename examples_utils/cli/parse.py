@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +61,10 @@ def parse_output(
         raise RequestError(f"--parser {name}: {error}; {did_you_mean(str(name), error.known)}") from None
     except ParserError as error:
         raise RequestError(f"--parser {name}: {error}") from None
-    for file in (output.stdout, output.stderr):
-        if file:
-            _refuse_unreadable(file)
-    with contextlib.closing(OutputWorker(reader, output.stdout, output.stderr)) as worker:
+    with contextlib.ExitStack() as stack:
+        stdout = _on_disk(output.stdout, stack)
+        stderr = _on_disk(output.stderr, stack) if output.stderr else None
+        worker = stack.enter_context(contextlib.closing(OutputWorker(reader, stdout, stderr)))
         reading = worker.finish(lambda: None)
     readings, parsed = reading.metrics, reading.parsed
     failure = exit_text(output.exitcode) if output.exitcode else None
@@ -91,9 +93,15 @@ def _entry(specs: Sequence[str], benchmark: str) -> Benchmark:
     return chosen[0]
 
 
-def _refuse_unreadable(file: Path) -> None:
+def _on_disk(file: Path, stack: contextlib.ExitStack) -> Path:
+    """Returns the file, or a copy of what a pipe holds, which can be read only once and only here."""
     try:
         with file.open("rb") as stream:
-            stream.read(1)
+            if file.is_file():
+                return file
+            copy = stack.enter_context(tempfile.NamedTemporaryFile())
+            shutil.copyfileobj(stream, copy)
+            copy.flush()
+            return Path(copy.name)
     except OSError as error:
         raise RequestError(f"{file}: cannot be read: {error.strerror}; name the file of an output") from None

@@ -65,7 +65,7 @@ class OutputWorker:
         return self._reader.not_read(_why_not(ended_by))
 
     def _limit_s(self) -> float:
-        files = [file for file in (self._stdout, self._stderr) if file and file.exists()]
+        files = [file for file in (self._stdout, self._stderr) if file and file.is_file()]
         return _RUN_LIMIT_S + sum(file.stat().st_size for file in files) / _SLOWEST_BYTES_PER_S
 
     def close(self) -> None:
@@ -146,14 +146,14 @@ class OutputWorker:
             is_complete = False
             while not is_complete:
                 is_complete = not os.read(woken, BLOCK_BYTES)
-                if stream is None and self._stdout.exists():
+                if stream is None and self._stdout.is_file():
                     stream = stack.enter_context(self._stdout.open("rb"))
                 while stream and (chunk := stream.read(BLOCK_BYTES)):
                     if block := blocks.feed(chunk):
                         yield block
         if block := blocks.finish():
             yield block
-        if self._stderr:
+        if self._stderr and self._stderr.is_file():  # a command may have put a FIFO in its place
             yield from line_blocks(self._stderr)
 
 

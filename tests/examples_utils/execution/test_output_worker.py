@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -118,6 +121,24 @@ def test_output_that_grows_is_read_as_one(tmp_path: Path):
         reading = worker.finish(lambda: None)
     assert reading.metrics["t"].reduced.matches == 3
     assert psutil.Process(os.getpid()).children() == []
+
+
+def test_a_fifo_or_a_device_in_the_place_of_a_file_is_not_read(tmp_path: Path):
+    (tmp_path / "out").write_text("t=1\n")
+    os.mkfifo(tmp_path / "err")
+    reader = OutputReader([MetricSpec("t", "t=(.)")])
+    for stdout, stderr, matches in [("out", "err", 1), ("err", "out", 1), ("out", "/dev/zero", 1)]:
+        with contextlib.closing(OutputWorker(reader, tmp_path / stdout, tmp_path / stderr)) as worker:
+            assert worker.finish(lambda: None).metrics["t"].reduced.matches == matches
+
+
+def test_the_parse_command_reads_a_pipe(workplace):
+    workplace.spec("a: {cmd: x, data: {t: {regexp: 't=(.)'}}}\n")
+    command = [sys.executable, "-m", "examples_utils", "parse", "--benchmark", "a", "--stdout", "/dev/stdin"]
+    done = subprocess.run(
+        command, cwd=workplace.folder, input="t=1\nt=2\n", capture_output=True, text=True, check=True
+    )
+    assert json.loads(done.stdout)["metrics"]["t"]["value"] == 1.5
 
 
 def test_too_much_memory_is_a_reason(tmp_path: Path):
