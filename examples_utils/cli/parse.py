@@ -99,7 +99,7 @@ def _on_disk(file: Path, stack: contextlib.ExitStack) -> Path:
         with file.open("rb") as stream:
             if file.is_file():
                 return file
-            copy = stack.enter_context(tempfile.NamedTemporaryFile())
+            copy = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115 - the stack closes it
             shutil.copyfileobj(stream, copy)
             copy.flush()
             return Path(copy.name)
