@@ -36,6 +36,7 @@ class Follower:
     def look(self) -> bool:
         """Processes new output; returns whether there was any."""
         self._check_interruption()
+        self._worker.start()
         self._trace()
         return self._take(_MAX_BYTES_PER_READ)
 

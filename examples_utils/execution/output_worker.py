@@ -40,10 +40,14 @@ class OutputWorker:
         self._process: int | None = None
         self._alarm = -1
 
-    def wake(self) -> None:
-        """Makes the worker look for new output; never blocks. The first call starts it."""
+    def start(self) -> None:
+        """Starts the worker, once the command has started: until there is output, it only waits."""
         if self._process is None:
             self._start()
+
+    def wake(self) -> None:
+        """Makes the worker look for new output; never blocks."""
+        self.start()
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self._alarm, b".")
 
@@ -52,8 +56,7 @@ class OutputWorker:
         deadline_s = time.monotonic() + self._limit_s()
         ended_by: signal.Signals | None = None
         for _ in range(_ATTEMPTS):
-            if self._process is None:
-                self._start()
+            self.start()
             self._silence()
             answer = self._answer(deadline_s, check_interruption)
             ended_by = self._end(at_once=answer is None)
