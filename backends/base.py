@@ -135,7 +135,8 @@ def refuse_streams(backend: str, settings: Settings) -> None:
 class Availability:
     """Whether an engine is usable on this machine, and if not, the reason and what to install.
 
-    `device_absent`: the engine itself is usable, but `auto` passes over it, as its device is missing.
+    `device_absent`: the engine itself is usable, but its device is missing, so `auto` passes over it, unless it was
+    asked for that device.
     """
 
     usable: bool
@@ -278,7 +279,7 @@ class KeepingBackend(Backend, Protocol):
 
 
 class Loader(Protocol):
-    """An engine's own loader: an endless or finite iterable of host calls, each item's values concatenated."""
+    """An engine's own loader: an iterable of host calls, each item's values concatenated."""
 
     def __iter__(self) -> Iterator[Sequence[torch.Tensor]]: ...
 
@@ -298,7 +299,7 @@ class AutonomousBackend(Backend, Protocol):
         """Starts a pipeline stage, in place, at each of `layers`, which belong to the model compiled next."""
 
     def loader(self, dataset: torch.utils.data.Dataset[Any], settings: Settings) -> Loader:
-        """Loads `dataset` in host calls, in order, with worker processes."""
+        """Loads `dataset` in host calls, in order, with worker processes. No run reaches its end."""
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -19,10 +20,18 @@ class PoprunInstance:
 
 @lru_cache(maxsize=1)
 def poprun_instance() -> PoprunInstance | None:
-    """The instance that this process is; None outside poprun. Initialises popdist once."""
+    """The instance that this process is; None outside poprun. Initialises popdist once.
+
+    Raises whatever the import of popdist raises, if its variables show that poprun started this process.
+    """
     if find_spec("popdist") is None:
         return None
-    import popdist
+    try:
+        import popdist
+    except (ImportError, AssertionError, OSError):
+        if any(name.startswith("POPDIST_") for name in os.environ):
+            raise
+        return None  # an incomplete SDK is no obstacle to an ordinary run
 
     if not popdist.isPopdistEnvSet():
         return None

@@ -23,6 +23,7 @@ def poptorch_options(settings: Settings) -> poptorch.Options:
     import torch
 
     options = _replicated(settings)
+    options.autoRoundNumIPUs(True)
     options.deviceIterations(settings.device_iterations)
     options.outputMode(poptorch.OutputMode.All)
     options.Precision.setPartialsType(torch.half if settings.half_partial else torch.float)
@@ -35,8 +36,8 @@ def poptorch_options(settings: Settings) -> poptorch.Options:
         options.setExecutionStrategy(poptorch.ShardedExecution())
         options._Popart.set("defaultPrefetchBufferingDepth", PREFETCH_WITH_IO_TILES)
         options.TensorLocations.numIOTiles(settings.num_io_tiles)
-    if settings.model_cache_path:
-        options.enableExecutableCaching(str(settings.model_cache_path))
+    # Without a path, too: POPTORCH_CACHE_DIR is the default, and would make a compile time that of reading a file.
+    options.enableExecutableCaching(str(settings.model_cache_path) if settings.model_cache_path else None)
     if settings.compile_only:
         options.useOfflineIpuTarget(offline_version(settings))
     return options
@@ -67,7 +68,10 @@ def _replicated(settings: Settings) -> poptorch.Options:
     import poptorch
 
     if poprun_instance() is None:
-        return poptorch.Options().replicationFactor(settings.replicas)
+        options = poptorch.Options().replicationFactor(settings.replicas)
+        # mpirun's processes are independent instances; PopTorch would compile one graph for all of them.
+        options.Distributed.disable()
+        return options
     import popdist.poptorch  # its options take the number of replicas from poprun
 
     return popdist.poptorch.Options(ipus_per_replica=settings.stages)

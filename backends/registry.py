@@ -104,7 +104,8 @@ def _first_usable(devices: Sequence[str], without: Mapping[str, str]) -> Backend
                 continue
             backend = load(name, device)
             state = backend.available()
-            if state.usable and not state.device_absent:
+            # On the one device requested, the engine explains more, and may compile without it.
+            if state.usable and (not state.device_absent or len(devices) == 1):
                 return backend
             refused[f"{name} on {device}"] = state
     reasons = "; ".join(f"{what}: {state.reason} ({state.remedy})" for what, state in refused.items())

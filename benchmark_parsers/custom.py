@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-CustomMetric = Callable[[str, str, int], Mapping[str, Any]]
+CustomMetric = Callable[[str, str, int], Mapping[str, Any] | float]
 
 # Users' files rely on registration at import time; nothing else here is global.
 _REGISTERED: dict[str, CustomMetric] = {}
@@ -15,7 +15,8 @@ _REGISTERED: dict[str, CustomMetric] = {}
 def register_custom_metric(name: str, function: CustomMetric) -> None:
     """Registers the metric `name`, computed by `function(stdout, stderr, exitcode)` for every variant.
 
-    The function returns a dictionary from reduction name to value, stored under `name` in the results.
+    The function returns a number, stored under `name` and `value` in the results, or a dictionary from reduction name
+    to value, stored under `name`.
     """
     if not callable(function):
         raise TypeError(f"custom metric {name!r}: {function!r} is not callable")
@@ -35,9 +36,11 @@ def compute_custom_metric(
         returned = function(stdout, stderr, exitcode)
     except (Exception, SystemExit) as error:
         return None, f"it raised {type(error).__name__}: {error}"
-    if not isinstance(returned, Mapping):
-        return None, f"it returned {returned!r}, not a dictionary"
     try:
+        if _is_number(returned):
+            returned = {"value": returned}
+        if not isinstance(returned, Mapping):
+            return None, f"it returned {returned!r}, not a number or a dictionary"
         values = {str(key): _plain(value) for key, value in returned.items()}
         json.dumps(values, allow_nan=False)
         for value in values.values():
@@ -46,6 +49,10 @@ def compute_custom_metric(
     except Exception as error:
         return None, f"its return value cannot be stored: {type(error).__name__}: {error}"
     return values, None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(_plain(value), int | float) and not isinstance(value, bool)
 
 
 def _plain(value: Any) -> Any:

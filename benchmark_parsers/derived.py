@@ -8,9 +8,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from benchmark_parsers.numbers import number_of
 from benchmark_parsers.reduction import Reduced
 
-_FUNCTIONS = {"abs": abs, "max": max, "min": min, "round": round}
+
+def _round(value: float, *digits: int) -> float:
+    return round(float(value), *digits)  # a whole number would be rounded by way of a power of ten
+
+
+_FUNCTIONS = {"abs": abs, "max": max, "min": min, "round": _round, "sum": sum}
+_ARITHMETIC = (
+    ast.Add, ast.BinOp, ast.Call, ast.Constant, ast.Div, ast.Expression, ast.FloorDiv, ast.List, ast.Load, ast.Mod,
+    ast.Mult, ast.Name, ast.Pow, ast.Sub, ast.Tuple, ast.UAdd, ast.UnaryOp, ast.USub,
+)  # fmt: skip
 _BRACED = re.compile(r"\{\s*([A-Za-z_]\w*)\s*\}")
 
 
@@ -31,6 +41,7 @@ def names_in(expr: str) -> set[str]:
         tree = ast.parse(_bare(expr), mode="eval")
     except (SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"{expr[:60]!r} is not a valid expression: {getattr(error, 'msg', error)}") from None
+    _refuse_other_than_arithmetic(tree, expr)
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(_FUNCTIONS)
 
 
@@ -38,14 +49,24 @@ def derive(
     derived: DerivedSpec, values: Mapping[str, float | None], parameters: Mapping[str, str]
 ) -> Reduced:
     """Returns the derived metric's value, or None and the reason. A metric takes precedence over a parameter."""
-    from simpleeval import simple_eval  # type: ignore[import-untyped]
+    from simpleeval import DEFAULT_OPERATORS, EvalWithCompoundTypes  # type: ignore[import-untyped]
 
-    names = {**{name: _number_or_text(text) for name, text in parameters.items()}, **values}
+    names: dict[str, float | None] = {
+        name: number for name, text in parameters.items() if (number := _float_or_small_int(text)) is not None
+    }
+    names |= values
+    # Of whole numbers, 9**9**9 would take all memory.
+    operators = {**DEFAULT_OPERATORS, ast.Pow: lambda base, exponent: float(base) ** float(exponent)}
     try:
-        missing = sorted(name for name in names_in(derived.expr) if name in values and values[name] is None)
+        used = names_in(derived.expr)
+        missing = sorted(name for name in used if name in values and values[name] is None)
         if missing:
             return Reduced(None, 0, f"it is derived from {', '.join(missing)}, which has no value")
-        value = simple_eval(_bare(derived.expr), names=names, functions=_FUNCTIONS)
+        if texts := sorted(name for name in used - names.keys() if name in parameters):
+            shown = f"{texts[0]} is {parameters[texts[0]][:40]!r}, not a number"
+            return Reduced(None, 0, f"its expr {derived.expr[:60]!r} cannot be computed: {shown}")
+        evaluator = EvalWithCompoundTypes(names=names, functions=_FUNCTIONS, operators=operators)
+        value = evaluator.eval(_bare(derived.expr))
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             shown = repr(value)[:60]
             return Reduced(
@@ -62,11 +83,24 @@ def _bare(expr: str) -> str:
     return _BRACED.sub(r"(\1)", expr).strip()
 
 
-def _number_or_text(text: str) -> float | int | str:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return float(text)
-        except ValueError:
-            return text
+def _refuse_other_than_arithmetic(tree: ast.AST, expr: str) -> None:
+    """Raises ValueError for what is not arithmetic with numbers: text, methods, comparisons, lists outside of calls."""
+    arguments = {
+        id(argument) for node in ast.walk(tree) if isinstance(node, ast.Call) for argument in node.args
+    }
+    functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    for node in ast.walk(tree):
+        is_number = not isinstance(node, ast.Constant) or type(node.value) in (int, float)
+        is_in_place = not isinstance(node, ast.List | ast.Tuple) or id(node) in arguments
+        is_known = id(node) not in functions or (isinstance(node, ast.Name) and node.id in _FUNCTIONS)
+        if not (isinstance(node, _ARITHMETIC) and is_number and is_in_place and is_known):
+            part = ast.get_source_segment(_bare(expr), node) or type(node).__name__
+            raise ValueError(
+                f"{expr[:60]!r} is not arithmetic: {part[:40]!r}; use numbers, names, + - * / // % ** and "
+                f"{', '.join(sorted(_FUNCTIONS))}"
+            )
+
+
+def _float_or_small_int(text: str) -> float | int | None:
+    number = number_of(text)
+    return number if number is None or abs(number) < 2**53 else float(text)

@@ -1,6 +1,6 @@
 """Properties of a regex that are known before it runs, from Python's own parse of it.
 
-Both only save time: where the parser is not available, they are "unknown".
+All only save time: where the parser is not available, they are "unknown".
 """
 
 from __future__ import annotations
@@ -27,6 +27,20 @@ def required_literal(regexp: str) -> str | None:
         return None
     runs = _literal_runs(tree)
     return max(runs, key=len, default="") or None
+
+
+@lru_cache(maxsize=256)
+def final_literal(regexp: str) -> str | None:
+    """Returns the text with which every match ends, if no match depends on what follows it; None if none is known."""
+    tree = _parse(regexp)
+    if tree is None or tree.state.flags & re.IGNORECASE or not is_line_safe(regexp):
+        return None
+    characters = []
+    for operation, argument in reversed(list(tree)):
+        if str(operation) != "LITERAL":
+            break
+        characters.append(chr(argument))
+    return "".join(reversed(characters)) or None
 
 
 @lru_cache(maxsize=256)

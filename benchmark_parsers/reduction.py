@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import heapq
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from benchmark_parsers.cut_numbers import SEPARATORS
+
+_SEPARATED_DIGITS = re.compile(rf"\d[{SEPARATORS}]\d")
 REDUCTIONS = ("mean", "final", "min", "value")
 
 
@@ -62,7 +66,7 @@ class _Mean:
             return
         try:
             # In one pass, as there may be millions: a sum is finite only if all its terms are.
-            total = math.fsum(self._kept(map(float, texts)))
+            total = math.nan if _any_underscore(texts) else math.fsum(self._kept(map(float, texts)))
         except (ValueError, OverflowError):
             total = math.nan
         if not math.isfinite(total):
@@ -147,7 +151,7 @@ class _OneMatch:
 def _numbers(texts: Sequence[str]) -> tuple[list[float], str | None]:
     """Returns the numbers, and the first text that is not a finite number (then the numbers are incomplete)."""
     try:
-        values = list(map(float, texts))
+        values = [math.nan] if _any_underscore(texts) else list(map(float, texts))
     except ValueError:
         return [], next(text for text in texts if not _is_finite_number(text))
     # The sum of finite numbers may overflow, so it only shows where to look closer.
@@ -156,9 +160,14 @@ def _numbers(texts: Sequence[str]) -> tuple[list[float], str | None]:
     return values, None
 
 
+def _any_underscore(texts: Sequence[str]) -> bool:
+    """Python takes 1_234 for a number; a program that prints it means text, or part of one."""
+    return "_" in "".join(texts)
+
+
 def _is_finite_number(text: str) -> bool:
     try:
-        return math.isfinite(float(text))
+        return "_" not in text and math.isfinite(float(text))
     except ValueError:
         return False
 
@@ -169,4 +178,10 @@ def _nothing_found() -> Reduced:
 
 def _not_a_number(text: str, matches: int) -> Reduced:
     shown = text if len(text) <= 40 else text[:40] + "…"
+    if _SEPARATED_DIGITS.search(text):
+        remedy = (
+            "which has a separator between its digits: print the number without it (or, if it ends the number, "
+            "name it in the regexp after the group)"
+        )
+        return Reduced(None, matches, f"its regexp matched {shown!r}, {remedy}")
     return Reduced(None, matches, f"its regexp matched {shown!r}, which is not a finite number")

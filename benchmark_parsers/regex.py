@@ -7,8 +7,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from benchmark_parsers.pattern_facts import is_line_safe, required_literal
+from benchmark_parsers.cut_numbers import cuts_of, whole_number
+from benchmark_parsers.pattern_facts import final_literal, is_line_safe, required_literal
 from benchmark_parsers.reduction import Reduced, make_reduction
+
+_LONG_LINE = 2048
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,43 @@ class RegexParser:
 class _Finder:
     """Finds all first groups of one regex in a block of lines, as if each line were searched alone.
 
-    Two properties of the pattern save time: a text that every match contains (blocks and lines without it
-    are skipped), and whether no match can cross a line end (then the block is searched at once).
+    Without a group, the whole match counts. Three properties of the pattern save time: a text that every match contains
+    (blocks and lines without it are skipped), whether no match can cross a line end (then the block is searched at
+    once), and a text with which every match ends: a long line is searched up to the last of it, as `rate: (.*?) items`
+    would look for it from each `rate: ` to the end of the line.
     """
 
     def __init__(self, regexp: str) -> None:
         self._pattern = re.compile(regexp)
         self._literal = required_literal(regexp)
         self._block_pattern = re.compile(regexp, re.MULTILINE) if is_line_safe(regexp) else None
+        self._end = final_literal(regexp)
+        self._cuts = cuts_of(regexp)
 
     def first_groups(self, block: str) -> list[str]:
         if self._literal and self._literal not in block:
             return []
+        if self._end and _has_long_line(block):
+            return [
+                text
+                for line in self._candidate_lines(block)
+                for text in self._groups(self._pattern, line[: line.rfind(self._end) + len(self._end)])
+            ]
         if self._block_pattern is None:
-            return [text for line in self._candidate_lines(block) for text in _groups(self._pattern, line)]
-        return _groups(self._block_pattern, block)
+            lines = self._candidate_lines(block)
+            return [text for line in lines for text in self._groups(self._pattern, line)]
+        return self._groups(self._block_pattern, block)
+
+    def _groups(self, pattern: re.Pattern[str], text: str) -> list[str]:
+        found = (
+            pattern.findall(text)
+            if pattern.groups <= 1
+            else [match.group(1) or "" for match in pattern.finditer(text)]
+        )
+        if found and self._cuts.may_be_in(text):
+            group = min(pattern.groups, 1)
+            return [whole_number(match, group, self._cuts) for match in pattern.finditer(text)]
+        return found
 
     def _candidate_lines(self, block: str) -> Iterator[str]:
         if self._literal is None:
@@ -95,7 +120,11 @@ class _Finder:
             found = block.find(self._literal, end)
 
 
-def _groups(pattern: re.Pattern[str], text: str) -> list[str]:
-    if pattern.groups == 1:
-        return pattern.findall(text)
-    return [match.group(1) or "" for match in pattern.finditer(text)]
+def _has_long_line(block: str) -> bool:
+    start = 0
+    while start + _LONG_LINE < len(block):
+        end = block.rfind("\n", start, start + _LONG_LINE)
+        if end < 0:
+            return True
+        start = end + 1
+    return False

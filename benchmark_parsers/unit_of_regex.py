@@ -15,7 +15,7 @@ _NEXT_WORD = re.compile(r"(?:\s|\\s[*+?]{0,2}|\\ )*([A-Za-zµμ%][\w/µμ]*)(?![
 @lru_cache(maxsize=256)
 def unit_of_regex(regexp: str) -> str | None:
     r"""Returns `ms` for `latency: (.*?) ms`, `samples/sec` for `(.*?) samples\/sec`; None for no known unit."""
-    end = _end_of_first_group(regexp)
+    _, end = span_of_first_group(regexp)
     word = _NEXT_WORD.match(_ESCAPED.sub(r"\1", regexp[end:])) if end else None
     return same_unit_spelled_canonically(word[1]) if word else None
 
@@ -29,9 +29,9 @@ def direction_of(name: str, unit: str | None) -> str | None:
     return LOWER if "latency" in name else None
 
 
-def _end_of_first_group(regexp: str) -> int:
-    """Returns the index after the first capturing group; 0 if that is not easy to determine."""
-    depth, index, in_set, start_depth = 0, 0, False, 0
+def span_of_first_group(regexp: str) -> tuple[int, int]:
+    """Returns where the first capturing group starts and ends; zeros if that is not easy to determine."""
+    depth, index, in_set, start_depth, start = 0, 0, False, 0, 0
     while index < len(regexp):
         character = regexp[index]
         if character == "\\":
@@ -45,10 +45,10 @@ def _end_of_first_group(regexp: str) -> int:
             depth += 1
             captures = regexp[index + 1 : index + 2] != "?" or regexp[index + 1 : index + 4] == "?P<"
             if captures and not start_depth:
-                start_depth = depth
+                start_depth, start = depth, index
         elif character == ")":
             if depth == start_depth:
-                return index + 1
+                return start, index + 1
             depth -= 1
         index += 1
-    return 0
+    return 0, 0

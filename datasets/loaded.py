@@ -1,8 +1,8 @@
 """A source of images that the worker processes of an engine's own data loader decode while the device computes."""
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,8 +44,8 @@ def loaded(
 ) -> Source:
     """Returns a source of the host calls of `loader`, each of which has all its images in one tensor.
 
-    The dataset of the loader is this rank's share of the images, filled up from its beginning to whole host calls, so
-    that loaders that drop incomplete ones drop none. It is loaded repeatedly.
+    The dataset of the loader is this rank's share of the images, endlessly repeated: at the end of a finite one, all
+    workers would wait for the last of them, and many have fewer host calls than workers.
     Raises `DataError` for arguments that cannot be met.
     """
     dataset = ImageDataset(
@@ -61,7 +61,7 @@ def loaded(
 
 
 class ImageDataset(torch.utils.data.Dataset[Item]):
-    """Decoded images `(channels, H, W)` with their label (-1: none) and status."""
+    """Decoded images `(channels, H, W)` with their label (-1: none) and status, as many as a length can express."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class ImageDataset(torch.utils.data.Dataset[Item]):
     ) -> None:
         self._images, self._shape, self._dtype = images, shape, dtype
         self._interpolation, self._normalize = interpolation, normalize
-        self._length = -(-len(images.paths) // images_per_host_call) * images_per_host_call
+        self._length = sys.maxsize // images_per_host_call * images_per_host_call
 
     def __len__(self) -> int:
         return self._length
@@ -112,7 +112,7 @@ class _Loaded:
 
     def next(self) -> HostBatch:
         began_ns = time.perf_counter_ns()
-        pixels, labels, statuses = self._next_host_call()
+        pixels, labels, statuses = next(self._host_calls)
         waited_ns = time.perf_counter_ns() - began_ns
         self.decode_errors += int(torch.count_nonzero(statuses == REPLACED))
         if bool((statuses == NONE_LEFT).any()):
@@ -136,9 +136,3 @@ class _Loaded:
 
     def __exit__(self, *_exception: object) -> None:
         self.close()
-
-    def _next_host_call(self) -> Sequence[torch.Tensor]:
-        with suppress(StopIteration):
-            return next(self._host_calls)
-        self._host_calls = iter(self._loader)  # restart at the first image
-        return next(self._host_calls)

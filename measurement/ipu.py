@@ -36,6 +36,14 @@ def check_ipu_options(values: Mapping[str, Any]) -> None:
             f"--offline-target-ipu-version {version}: a model compiled for an absent IPU cannot be run; "
             "add --compile-only, or leave the option out"
         )
+    splits, iterations = values["pipeline_splits"], values["device_iterations"]
+    stages = len(splits) + 1
+    if splits and not values["num_io_tiles"] and iterations < stages:
+        raise SettingsError(
+            f"--pipeline-splits {' '.join(splits)} with --device-iterations {iterations}: a host call needs one "
+            f"micro-batch for each of the {stages} stages; give --device-iterations {stages} or more "
+            f"({8 * stages} keep the stages busy most of the time)"
+        )
     rebatch, combined = values["dataloader_rebatch_size"], _combined_batch_size(values)
     loads = values["data"] == "real" and not values["cache_images"]
     if loads and rebatch and rebatch > combined:
@@ -48,17 +56,11 @@ def check_ipu_options(values: Mapping[str, Any]) -> None:
 def ipu_warnings(values: Mapping[str, Any]) -> list[str]:
     """One line for each combination that works, but not as a user might expect."""
     warnings = []
-    splits, stages = values["pipeline_splits"], len(values["pipeline_splits"]) + 1
-    asked = f"--pipeline-splits {' '.join(splits)}"
+    splits = values["pipeline_splits"]
     if splits and values["num_io_tiles"]:
         warnings.append(
-            f"{asked} with --num-io-tiles {values['num_io_tiles']}: overlapping I/O needs sharded execution, which "
-            "runs the stages one at a time; leave one of the two out for a pipeline"
-        )
-    elif splits and values["device_iterations"] < stages:
-        warnings.append(
-            f"{asked} with --device-iterations {values['device_iterations']}: the {stages} stages of the pipeline "
-            f"never all run at once; give --device-iterations {8 * stages} or more"
+            f"--pipeline-splits {' '.join(splits)} with --num-io-tiles {values['num_io_tiles']}: overlapping I/O needs "
+            "sharded execution, which runs the stages one at a time; leave one of the two out for a pipeline"
         )
     if values["profile"] and not values["compile_only"]:
         warnings.append(

@@ -183,8 +183,7 @@ OPTIONS: tuple[Option, ...] = (
     Option(
         "dataloader_rebatch_size",
         DATA,
-        "images that a worker takes at a time "
-        "(default: 4, or fewer in small host calls; on an IPU the engine's choice)",
+        "images that a worker takes at a time (default: 4, or fewer in small host calls; on an IPU up to 64)",
         count,
         metavar="N",
     ),

@@ -106,7 +106,9 @@ TABLE: dict[str, tuple[Row, ...]] = {
     ),
     "pipeline_splits": (
         Row(["layer3"], but=CPU_OR_IPU, together_with={"device_iterations": 4}),
-        Row(["layer3"], WARNED, but=CPU_ONLY),  # one micro-batch at a time: nothing overlaps
+        Row(
+            ["layer3"], WARNED, but={**CPU_ONLY, "ipu": REFUSED}
+        ),  # one micro-batch at a time: nothing overlaps
         Row(["layer3"], REFUSED, but={"ipu": WARNED}, together_with={"streams": 2, "device_iterations": 4}),
         Row(
             ["layer3"], REFUSED, but={"ipu": WARNED}, together_with={"profile": True, "device_iterations": 4}

@@ -96,7 +96,7 @@ def _join(environment: Mapping[str, str]) -> Group:
     if _popdist_is_asked(environment):
         from driver.instances.poprun import PopdistGroup
 
-        popdist = PopdistGroup.join(certain=under_poprun(environment))
+        popdist = PopdistGroup.join()
         if popdist is not None:
             return popdist
     launch = detect(environment)

@@ -26,24 +26,18 @@ class PopdistGroup:
     remarks: tuple[str, ...] = ()
 
     @staticmethod
-    def join(certain: bool) -> PopdistGroup | None:
+    def join() -> PopdistGroup | None:
         """The group of this process; None where poprun did not start it, according to popdist.
 
-        Raises `LaunchError` if popdist cannot be imported and it is `certain` that it is needed.
+        Raises `LaunchError` if poprun started it, and popdist or Horovod cannot be imported.
         """
         try:
-            import horovod.torch as hvd
-            import popdist  # noqa: F401 - its error is the reason in the message
-        except (ImportError, AssertionError, OSError) as error:
-            if not certain:
+            instance = poprun_instance()
+            if instance is None:
                 return None
-            raise LaunchError(
-                f"poprun started this process, but popdist and horovod.torch cannot be imported ({error}): enable the "
-                "Poplar SDK (source SDK/enable) and use its torch; on the CPU use torchrun, mpirun or srun"
-            ) from error
-        instance = poprun_instance()
-        if instance is None:
-            return None
+            import horovod.torch as hvd
+        except (ImportError, AssertionError, OSError) as error:
+            raise LaunchError(f"poprun started this process, but {_cannot_be_imported(error)}") from error
         hvd.init()
         index = instance.index
         hosts = _gathered(hvd, index, host_name())
@@ -65,6 +59,18 @@ class PopdistGroup:
 
     def close(self, error: BaseException | None = None) -> None:
         """Nothing to do: with an `error` this process ends with its code, and poprun ends the others."""
+
+
+def _cannot_be_imported(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] == "horovod":
+        return (
+            f"horovod, through which the instances share their results, cannot be imported ({error}): pip install "
+            "horovod, with the Poplar SDK enabled"
+        )
+    return (
+        f"popdist and horovod.torch cannot be imported ({error}): enable the Poplar SDK (source SDK/enable) and use "
+        "its torch; on the CPU use torchrun, mpirun or srun"
+    )
 
 
 def _gathered(horovod: Any, index: int, value: T) -> list[T]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 from examples_utils.arguments.types import Group
 
 
@@ -13,6 +15,18 @@ def add_spec(group: Group) -> None:
         default=["benchmarks.yml"],
         metavar="FILE",
         help="spec files, shell patterns, or folders of them (default: ./benchmarks.yml)",
+    )
+
+
+def add_strict(
+    group: Group, action: type[argparse.Action] | str = "store_true", default: bool = False
+) -> None:
+    """Adds `--strict`."""
+    group.add_argument(
+        "--strict",
+        action=action,
+        default=default,
+        help=f"refuse a spec with a duplicate key, of which otherwise the last one counts (default: {default})",
     )
 
 
@@ -37,3 +51,4 @@ def add_selection(group: Group) -> None:
         action="store_true",
         help="also run entries with _conv in their name, which otherwise run only when named",
     )
+    add_strict(group)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
+from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.original import command_remedy
 
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from examples_utils.problems import RequestError
 
     try:
+        refuse_long_names(parsed)
         return commands[parsed.command](parsed)
     except RequestError as error:
         print(_with_prefix(str(error)), file=sys.stderr)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmark_parsers.lines import line_blocks
 from benchmark_parsers.registry import ParserError, UnknownParserError
 from examples_utils.execution.output_reader import OutputReader, metrics_json
+from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.planning.options import Selection
 from examples_utils.planning.plan import select
 from examples_utils.problems import RequestError, did_you_mean
@@ -58,10 +61,12 @@ def parse_output(
         raise RequestError(f"--parser {name}: {error}; {did_you_mean(str(name), error.known)}") from None
     except ParserError as error:
         raise RequestError(f"--parser {name}: {error}") from None
-    for file in (output.stdout, output.stderr):
-        if file:
-            _feed(reader, file)
-    readings, parsed = reader.read()
+    with contextlib.ExitStack() as stack:
+        stdout = _on_disk(output.stdout, stack)
+        stderr = _on_disk(output.stderr, stack) if output.stderr else None
+        worker = stack.enter_context(contextlib.closing(OutputWorker(reader, stdout, stderr)))
+        reading = worker.finish(lambda: None)
+    readings, parsed = reading.metrics, reading.parsed
     failure = exit_text(output.exitcode) if output.exitcode else None
     missing = [
         f"{metric}: {reading.reduced.reason}"
@@ -88,9 +93,15 @@ def _entry(specs: Sequence[str], benchmark: str) -> Benchmark:
     return chosen[0]
 
 
-def _feed(reader: OutputReader, file: Path) -> None:
+def _on_disk(file: Path, stack: contextlib.ExitStack) -> Path:
+    """Returns the file, or a copy of what a pipe holds, which can be read only once and only here."""
     try:
-        for block in line_blocks(file):
-            reader.feed(block)
+        with file.open("rb") as stream:
+            if file.is_file():
+                return file
+            copy = stack.enter_context(tempfile.NamedTemporaryFile())  # noqa: SIM115 - the stack closes it
+            shutil.copyfileobj(stream, copy)
+            copy.flush()
+            return Path(copy.name)
     except OSError as error:
         raise RequestError(f"{file}: cannot be read: {error.strerror}; name the file of an output") from None

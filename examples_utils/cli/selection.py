@@ -17,6 +17,7 @@ def selection_of(parsed: argparse.Namespace) -> Selection:
         tags=tuple(parsed.tag),
         exclude_tags=tuple(parsed.exclude_tag),
         include_convergence=parsed.include_convergence,
+        strict=parsed.strict,
     )
 
 

@@ -1,4 +1,4 @@
-"""Follows a command's output while it is written: shows it and parses it."""
+"""Follows a command's output while it is written: shows it, and wakes the worker that reads it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
+from benchmark_parsers.lines import BLOCK_BYTES
 from examples_utils.console import Console
-from examples_utils.execution.output_reader import OutputReader
+from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT
 
 # Limits the time between checks for interruptions and the end of the command.
@@ -17,19 +17,18 @@ _MAX_BYTES_PER_READ = 32 << 20
 
 
 class Follower:
-    """Shows and parses a command's output while it is written; memory does not grow with the output."""
+    """Shows a command's output while it is written; memory does not grow with the output."""
 
     def __init__(
         self,
         folder: Path,
-        reader: OutputReader,
+        worker: OutputWorker,
         console: Console,
         check_interruption: Callable[[], None],
         trace_period_s: float | None,
     ) -> None:
-        self._folder, self._reader, self._console = folder, reader, console
+        self._worker, self._console = worker, console
         self._check_interruption, self._trace_period_s = check_interruption, trace_period_s
-        self._blocks = LineBlocks()
         self._stdout = _Tail(folder / STDOUT)
         self._stderr = _Tail(folder / STDERR)
         self._started_s = self._traced_s = time.monotonic()
@@ -37,18 +36,16 @@ class Follower:
     def look(self) -> bool:
         """Processes new output; returns whether there was any."""
         self._check_interruption()
+        self._worker.start()
         self._trace()
         return self._take(_MAX_BYTES_PER_READ)
 
     def finish(self) -> None:
-        """Processes the rest of stdout, then stderr, which counts after it."""
+        """Processes the rest."""
         while self._take(_MAX_BYTES_PER_READ):
             pass
-        self._parse(self._blocks.finish())
         self._stdout.close()
         self._stderr.close()
-        for block in line_blocks(self._folder / STDERR):
-            self._parse(block)
 
     def _take(self, most_bytes: int) -> bool:
         taken = 0
@@ -60,12 +57,8 @@ class Follower:
             self._console.child_output(out)
             self._console.child_output(err)
             if out:
-                self._parse(self._blocks.feed(out))
+                self._worker.wake()
         return taken > 0
-
-    def _parse(self, block: str) -> None:
-        if block:
-            self._reader.feed(block)
 
     def _trace(self) -> None:
         period_s, now_s = self._trace_period_s, time.monotonic()

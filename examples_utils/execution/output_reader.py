@@ -42,6 +42,15 @@ class MetricReading:
         return facts
 
 
+@dataclass(frozen=True)
+class Reading:
+    """All that one output holds: its metrics, what else the entry's parser returns, and Poplar's compile time."""
+
+    metrics: dict[str, MetricReading]
+    parsed: Parsed
+    compile_time_s: float | None
+
+
 class OutputReader:
     """Feed it an output's lines, stdout and then stderr; then ask for the metrics.
 
@@ -62,11 +71,7 @@ class OutputReader:
         if self._tool:
             self._tool.feed(block)
 
-    def compile_time_s(self) -> float | None:
-        """Returns the compile time in seconds, from Poplar's log lines."""
-        return self._compile_time.total_s()
-
-    def read(self, mpi_instances: int = 1) -> tuple[dict[str, MetricReading], Parsed]:
+    def read(self, mpi_instances: int = 1) -> Reading:
         """Returns all metrics, and the other results of the entry's parser; called once."""
         parsed = self._tool.parsed() if self._tool else Parsed()
         readings = {
@@ -80,7 +85,20 @@ class OutputReader:
                 readings[name] = MetricReading(
                     metric.reduction, Reduced(metric.value, 1), _parser_origin(metric, self._name)
                 )
-        return {name: reading.as_measured(name) for name, reading in readings.items()}, parsed
+        return Reading(
+            {name: reading.as_measured(name) for name, reading in readings.items()},
+            parsed,
+            self._compile_time.total_s(),
+        )
+
+    def not_read(self, reason: str) -> Reading:
+        """Returns the entry's metrics without values, for output that could not be read."""
+        missing = Reduced(None, 0, "it was not read")
+        readings = {
+            spec.name: MetricReading(spec.reduction_type, missing, _regex_origin(spec))
+            for spec in self._specs
+        }
+        return Reading(readings, Parsed(problems=(reason,)), None)
 
 
 def derived_reading(

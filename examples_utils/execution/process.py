@@ -64,7 +64,7 @@ def run_process(
                 stderr=stderr,
                 start_new_session=True,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             problem = _explain(error, argv, folder)
             stderr.write(f"{problem}\n".encode(errors="replace"))
             exitcode = (
@@ -132,7 +132,9 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
         process.wait(1)
 
 
-def _explain(error: OSError | ValueError, argv: Sequence[str], folder: Path) -> str:
+def _explain(error: Exception, argv: Sequence[str], folder: Path) -> str:
+    if not argv:
+        return "the command has no words: its parameters and variables are empty"
     if not folder.is_dir():
         return f"the folder {folder} does not exist"
     if isinstance(error, FileNotFoundError):

@@ -17,7 +17,7 @@ from examples_utils.machine.vipu import vipu_server_host
 from examples_utils.planning.custom_metrics import load_custom_metrics
 from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import CommandOptions, RunOptions
-from examples_utils.planning.plan import Plan, make_plan
+from examples_utils.planning.plan import Plan, make_plan, refuse_too_many_executions
 from examples_utils.problems import RequestError, did_you_mean
 
 
@@ -52,6 +52,7 @@ def checked_request(
     """Plans the run and checks its requirements. Raises RequestError, with the remedy."""
     server_host = partial(vipu_server_host, environment.get("PATH"))
     plan = make_plan(options.selection, options.command, environment, server_host)
+    refuse_too_many_executions(plan, options.repeat)
     _refuse_unusable_preparation(options.command)
     if options.canary:
         refuse_without_numpy()

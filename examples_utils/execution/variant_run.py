@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from examples_utils.execution.output_reader import (
     derived_reading,
     metrics_json,
 )
+from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT, Outcome, run_process
 from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
 from examples_utils.planning.plan import PlannedVariant
@@ -68,16 +70,22 @@ def run_variant(
     if warning:
         context.console.warning(warning)
     reader = OutputReader(*_what_to_read(planned, context.compile_only))
-    follower = Follower(folder, reader, context.console, context.check_interruption, context.trace_period_s)
-    environment = command.environment(os.environ)
-    outcome = run_process(command.argv, command.folder, environment, folder, command.timeout_s, follower.look)
-    follower.finish()
-    readings, parsed = reader.read(command.mpi_instances)
+    worker = OutputWorker(reader, folder / STDOUT, folder / STDERR, command.mpi_instances)
+    with contextlib.closing(worker):
+        follower = Follower(
+            folder, worker, context.console, context.check_interruption, context.trace_period_s
+        )
+        environment = command.environment(os.environ)
+        outcome = run_process(
+            command.argv, command.folder, environment, folder, command.timeout_s, follower.look
+        )
+        follower.finish()
+        reading = worker.finish(context.check_interruption)
+    readings, parsed, compile_time_s = dict(reading.metrics), reading.parsed, reading.compile_time_s
     if not context.compile_only:
         _add_derived(planned, readings)
     failure = _command_failure(outcome, command.timeout_s, folder)
     reason = failure or _missing_metrics(readings, parsed.problems)
-    compile_time_s = reader.compile_time_s()
     if compile_time_s is not None:
         readings.setdefault(COMPILE_TIME, compile_time_reading(compile_time_s))
     metrics = metrics_json(readings, failure)

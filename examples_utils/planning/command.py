@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from examples_utils.planning.environment import expand, with_auto_report
+from examples_utils.planning.environment import with_auto_report
 from examples_utils.planning.options import CommandOptions
 from examples_utils.planning.wandb_options import without_wandb, without_wandb_in_shell
-from examples_utils.spec.command_line import join_words, split_words
+from examples_utils.spec.command_line import join_words
+from examples_utils.spec.command_words import command_words, expand
 from examples_utils.spec.loader import Benchmark
 from examples_utils.spec.placeholders import fill
 from examples_utils.spec.variants import Variant
@@ -67,10 +68,7 @@ def build_command(
     if benchmark.shell:
         text = text.strip() if keep_wandb else without_wandb_in_shell(text)
         return Command(("/bin/sh", "-c", text), text, benchmark.folder, tuple(env.items()), timeout_s)
-    words = split_words(text)
-    if "$" in text:
-        variables = {**environment, **env}
-        words = [expand(word, variables) for word in words]
+    words = command_words(text, {**environment, **env} if "$" in text else None)
     words = words if keep_wandb else without_wandb(words)
     words = _with_absolute_script(words, benchmark.folder)
     if options.compile_only:

@@ -82,13 +82,6 @@ def resolve(entry_env: Mapping[str, str], outer: Mapping[str, str]) -> dict[str,
     return {name: substitute(text, (name,)) for name, text in entry_env.items()}
 
 
-def expand(text: str, environment: Mapping[str, str]) -> str:
-    """Replaces `$NAME` and `${NAME}` with their values; leaves unset names unchanged."""
-    if "$" not in text:
-        return text
-    return _VARIABLE.sub(lambda match: environment.get(match[1] or match[2], match[0]), text)
-
-
 def uses_variable(name: str, text: str) -> bool:
     """Whether the text contains `$name` or `${name}`."""
     return "$" in text and any(name in (match[1], match[2]) for match in _VARIABLE.finditer(text))

@@ -12,13 +12,14 @@ CSV_FORMATS = ("full", ORIGINAL_CSV)
 
 @dataclass(frozen=True)
 class Selection:
-    """Selects variants of specs."""
+    """Selects variants of specs. If `strict`, a duplicate key in a spec is an error."""
 
     specs: tuple[str, ...] = ("benchmarks.yml",)
     benchmarks: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     exclude_tags: tuple[str, ...] = ()
     include_convergence: bool = False
+    strict: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from examples_utils.run_model import VariantKey
 from examples_utils.spec.files import find_specs
 from examples_utils.spec.loader import Benchmark, Spec, load_specs
 from examples_utils.spec.requirements import missing_requirements
-from examples_utils.spec.variants import Variant, expand
+from examples_utils.spec.variants import MAX_VARIANTS, Variant, count_variants, expand
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,16 @@ def make_plan(
 
     Raises:
         SpecError: A selected entry, or a file as a whole, has errors.
-        RequestError: A name or tag selects nothing, or the Python of the options cannot be used.
+        RequestError: A name or tag selects nothing, too many variants are selected, or the Python of the options
+            cannot be used.
     """
-    specs = load_specs(find_specs(selection.specs))
+    specs = load_specs(find_specs(selection.specs), selection.strict)
     chosen = select(specs, selection)
+    if (number := sum(count_variants(benchmark.parameters) for benchmark in chosen)) > MAX_VARIANTS:
+        raise RequestError(
+            f"the selected benchmarks make {number:,} variants; at most {MAX_VARIANTS:,} are allowed: "
+            "select fewer with --benchmark or --tag"
+        )
     interpreter = _interpreter(chosen, options, environment)
     names = Counter(benchmark.name for benchmark in chosen)
     environment, server_host = without_empty(environment), cache(server_host)
@@ -157,6 +163,15 @@ def _interpreter(
     if options.prepare and interpreter.is_runner and installs and options.venv_beside_log:
         return prepared_interpreter(interpreter, options.venv_beside_log)
     return interpreter
+
+
+def refuse_too_many_executions(plan: Plan, repeat: int) -> None:
+    """Raises RequestError, with the number, if the repetitions of all variants are more than any run can do."""
+    if (number := len(plan.variants) * repeat) > MAX_VARIANTS:
+        raise RequestError(
+            f"--repeat {repeat}: makes {number:,} executions of {len(plan.variants):,} variants; "
+            f"at most {MAX_VARIANTS:,} are allowed"
+        )
 
 
 def _planned(

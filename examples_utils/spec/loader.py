@@ -10,6 +10,7 @@ from typing import Any
 from benchmark_parsers.derived import DerivedSpec
 from benchmark_parsers.regex import MetricSpec
 from examples_utils.problems import Place, Problem, SpecError
+from examples_utils.spec.entry_values import differences, entry_values
 from examples_utils.spec.notebook import Notebook, notebook_of
 from examples_utils.spec.threshold import parse_threshold
 from examples_utils.spec.validation import check_entry, check_file
@@ -65,43 +66,47 @@ class Benchmark:
 class Spec:
     """One file's valid benchmarks, and its problems, by the name of the entry or shared block.
 
-    `names` are those of all entries, including invalid ones, in the order of the file.
+    `names` are those of all entries, including invalid ones, in the order of the file. `remarks` name the values that
+    the original runner ran as others.
     """
 
     file: Path
     names: tuple[str, ...]
     benchmarks: tuple[Benchmark, ...]
     problems: tuple[tuple[str, Problem], ...]
+    remarks: tuple[Problem, ...] = ()
 
 
-def load_spec(file: Path) -> Spec:
-    """Reads and validates one spec.
+def load_spec(file: Path, strict: bool = False) -> Spec:
+    """Reads and validates one spec. If `strict`, a duplicate key is an error.
 
     Raises:
         SpecError: The file cannot be read, is not YAML, or is not a mapping of entries.
     """
-    document = read_document(file.absolute())
+    document = read_document(file.absolute(), strict)
     if problems := check_file(document):
         raise SpecError(problems)
     names, benchmarks = [], []
     found: list[tuple[str, Problem]] = []
+    remarks: list[Problem] = []
     for name, (key, node) in (document.root.pairs or {}).items():
         problems = list(node.faults)
         if not _is_shared_block(document, name, node):
             names.append(name)
             problems += check_entry(document, name, key, node)
+            remarks += differences(document, name, node)
             if all(problem.is_warning for problem in problems):
                 benchmarks.append(_benchmark(document, name, key, node))
         found += [(name, problem) for problem in problems]
-    return Spec(document.file, tuple(names), tuple(benchmarks), tuple(found))
+    return Spec(document.file, tuple(names), tuple(benchmarks), tuple(found), tuple(remarks))
 
 
-def load_specs(files: Sequence[Path]) -> list[Spec]:
+def load_specs(files: Sequence[Path], strict: bool = False) -> list[Spec]:
     """Reads several specs. Raises SpecError with the file-level problems of all of them."""
     specs, problems = [], []
     for file in files:
         try:
-            specs.append(load_spec(file))
+            specs.append(load_spec(file, strict))
         except SpecError as error:
             problems += error.problems
     if problems:
@@ -118,7 +123,7 @@ def _is_shared_block(document: Document, name: str, node: Node) -> bool:
 
 
 def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmark:
-    entry: dict[str, Any] = node.plain()
+    entry = entry_values(node)
     spec_folder = document.file.parent
     folder = _folder(spec_folder, entry.get("location"))
     return Benchmark(
@@ -150,7 +155,7 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
             for metric, data in (entry.get("derived") or {}).items()
         ),
         output=tuple(_column(column) for column in entry.get("output") or ()),
-        env=tuple((variable, as_text(value)) for variable, value in (entry.get("env") or {}).items()),
+        env=tuple((entry.get("env") or {}).items()),
         timeout_s=entry.get("timeout"),
         description=(entry.get("description") or "").strip(),
         needs_no_dataset=bool(
@@ -169,11 +174,6 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
     )
 
 
-def as_text(value: Any) -> str:
-    """Formats a YAML scalar for a command or an environment variable."""
-    return value if isinstance(value, str) else str(value)
-
-
 def _folder(spec_folder: Path, location: str | None) -> Path:
     # In existing specs, `location` is often a path inside some other checkout (public_examples/...), kept for
     # reference; the command then runs in the spec's folder, as it always did.
@@ -184,4 +184,4 @@ def _folder(spec_folder: Path, location: str | None) -> Path:
 
 def _column(column: list[Any] | dict[str, Any]) -> tuple[str, str]:
     label, source = column if isinstance(column, list) else next(iter(column.items()))
-    return as_text(label), as_text(source)
+    return label, source

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-_COMPARISON = re.compile(r"\s*([\w.+-]+)\s*>=\s*(\S+)\s*")
+_COMPARISON = re.compile(r"\s*([\w.+-]+)\s*>=\s*([^\s_]+)\s*")  # Python would take 1_0 for ten
 _NAME = re.compile(r"[\w.+-]+")
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
           "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}  # fmt: skip

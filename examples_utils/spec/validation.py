@@ -7,19 +7,31 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from benchmark_parsers.derived import names_in
+from benchmark_parsers.numbers import number_of
 from benchmark_parsers.registry import REGEX, ParserError, UnknownParserError, check_parser
 from examples_utils.original import KEYS
 from examples_utils.problems import Problem, did_you_mean, nearest
-from examples_utils.spec.command_line import split_words
+from examples_utils.spec.command_words import command_words
+from examples_utils.spec.entry_values import entry_values
 from examples_utils.spec.placeholders import fill, placeholders
 from examples_utils.spec.requirements import explain_bad_requirement
 from examples_utils.spec.threshold import parse_threshold
-from examples_utils.spec.variants import VariantError, parameter_names, parameter_rows
+from examples_utils.spec.variants import (
+    VariantError,
+    check_parameters,
+    equal_variants,
+    expand,
+    parameter_names,
+    parameter_values,
+)
 from examples_utils.spec.yaml_nodes import Document, Node, Steps
+
+_MOST_SCHEMA_PROBLEMS = 20  # of one entry: nobody reads more, and each takes time to explain
 
 
 def check_file(document: Document) -> list[Problem]:
@@ -32,17 +44,22 @@ def check_file(document: Document) -> list[Problem]:
 
 def check_entry(document: Document, name: str, key: Node, node: Node) -> list[Problem]:
     """Returns all problems of one entry; an entry with warnings only can run."""
+    if not name.strip():
+        return [Problem(document.place(key), "", "a benchmark has no name; write one before the colon")]
     if node.pairs is None:
         message = "a benchmark is a mapping with at least a cmd; name shared blocks ...options..."
         return [Problem(document.place(key), name, message)]
-    entry = node.plain()
+    entry = entry_values(node)
     problems = _schema_problems(document, name, node, entry)
     if not problems:
         problems = [
             Problem(document.place(node.at(steps) if steps else key), _dotted(name, steps), message)
             for steps, message in _semantic_problems(entry)
         ]
-        problems = problems or _unknown_sources(document, name, node, entry)
+        problems = problems or [
+            Problem(document.place(node.at(steps)), _dotted(name, steps), message, is_warning=True)
+            for steps, message in _doubts(entry)
+        ]
     return problems + _unknown_keys(document, name, node)
 
 
@@ -79,7 +96,7 @@ def _schema_problems(document: Document, name: str, node: Node, entry: dict[str,
         errors = Draft7Validator(_entry_schema()).iter_errors(entry)
         return [
             Problem(document.place(node.at(steps)), _dotted(name, steps), _explain(error))
-            for error in errors
+            for error in islice(errors, _MOST_SCHEMA_PROBLEMS)
             for steps in [tuple(error.absolute_path)]
         ]
     return []
@@ -94,15 +111,7 @@ def _explain(error: Any) -> str:
         unknown = next(key for key in error.instance if key not in known)
         return f"unknown key {unknown}; {did_you_mean(unknown, known)}"
     expected = error.schema.get("description", f"{error.validator} {error.validator_value}")
-    return f"expected {expected}; got {_short(error.instance)}{_number_hint(error.instance)}"
-
-
-def _number_hint(value: Any) -> str:
-    """YAML 1.1 interprets 1e3 as text: its floats need a dot and a sign in the exponent."""
-    number = _number_of(value) if isinstance(value, str) else None
-    if number is None or not math.isfinite(number):
-        return ""
-    return f", which YAML reads as text; write {number:g} without quotes"
+    return f"expected {expected}; got {_short(error.instance)}"
 
 
 def _short(value: Any) -> str:
@@ -111,7 +120,7 @@ def _short(value: Any) -> str:
 
 
 def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
-    if not math.isfinite(entry.get("timeout") or 0):  # a schema cannot distinguish .nan and .inf from numbers
+    if not math.isfinite(entry.get("timeout") or 0):  # such as 1e999
         yield (
             ("timeout",),
             f"expected a number of seconds above 0; got {entry['timeout']}; leave it out for no limit",
@@ -120,11 +129,11 @@ def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     known_parameters: tuple[str, ...] | None = None
     try:
         known_parameters = parameter_names(entry.get("parameters"))
-        rows = parameter_rows(entry.get("parameters"))
+        check_parameters(entry.get("parameters"))
     except VariantError as error:
         yield ("parameters", *error.steps), str(error)
     else:
-        yield from _filled_command_problems(entry, rows)
+        yield from _filled_command_problems(entry)
     if known_parameters is not None:
         yield from _placeholder_problems(entry, known_parameters)
         yield from _derived_problems(entry, known_parameters)
@@ -158,31 +167,33 @@ def _command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     ]
     for steps, text in commands:
         try:
-            split_words(text or "")
+            command_words(text or "")
         except ValueError as error:
             if not entry.get("shell"):
                 yield steps, f"cannot be split into words: {error}; close the quote, or set shell: true"
 
 
-def _filled_command_problems(
-    entry: dict[str, Any], rows: list[dict[str, str]]
-) -> Iterator[tuple[Steps, str]]:
+def _filled_command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
     """Values with quotes in them, which may leave one open in the command."""
     command = entry.get("cmd", "")
     used = set(placeholders(command))
-    if entry.get("shell") or not used:
+    values = parameter_values(entry.get("parameters"))
+    quotes_in_values = any(
+        mark in value for name in used & values.keys() for value in values[name] for mark in "'\"\\"
+    )
+    if entry.get("shell") or not used <= values.keys() or not quotes_in_values:
         return
-    for row in rows:
-        if used <= row.keys() and any(mark in row[name] for name in used for mark in "'\"\\"):
-            try:
-                split_words(fill(command, row))
-            except ValueError as error:
-                shown = ", ".join(f"{name}={_short(row[name])}" for name in sorted(used))
-                yield (
-                    ("parameters",),
-                    f"with {shown} the cmd cannot be split into words: {error}; quote the value",
-                )
-                return
+    for variant in expand("", entry.get("parameters")):
+        row = dict(variant.params)
+        try:
+            command_words(fill(command, row))
+        except ValueError as error:
+            shown = ", ".join(f"{name}={_short(row[name])}" for name in sorted(used))
+            yield (
+                ("parameters",),
+                f"with {shown} the cmd cannot be split into words: {error}; quote the value",
+            )
+            return
 
 
 def _placeholder_problems(entry: dict[str, Any], known: tuple[str, ...]) -> Iterator[tuple[Steps, str]]:
@@ -235,37 +246,38 @@ def _parser_fault(entry: dict[str, Any]) -> str | None:
 
 def _regexp_fault(regexp: str) -> str | None:
     try:
-        pattern = re.compile(regexp)
+        re.compile(regexp)
     except (re.error, RecursionError, OverflowError) as error:
         position = getattr(error, "pos", None)
         where = f" at character {position + 1}" if position is not None else ""
         return f"is not a regular expression{where}: {getattr(error, 'msg', error)}; in {_short(regexp)}"
-    if not pattern.groups:
-        return f"needs a group around the value, such as 'throughput: (.*?) samples'; got {_short(regexp)}"
     return None
 
 
-def _unknown_sources(document: Document, name: str, node: Node, entry: dict[str, Any]) -> list[Problem]:
-    """Reports unknown `output` columns as warnings: they may name a custom metric, which a spec does not declare."""
-    if _has_tool_parser(entry):
-        return []
+def _doubts(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
+    """Yields what runs, but is probably not meant."""
+    if shared := equal_variants(entry.get("parameters")):
+        yield (
+            ("parameters",),
+            f"{_short(shared)} is given more than once; each runs, from the second on named with #2, #3, …",
+        )
+    for metric, data in (entry.get("data") or {}).items():
+        if not re.compile(data["regexp"]).groups:
+            message = "has no group, so the whole match is the value; write (…) around the number"
+            yield ("data", metric, "regexp"), message
+    if not _has_tool_parser(entry):
+        yield from _unknown_sources(entry)
+
+
+def _unknown_sources(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
+    """Unknown `output` columns are no errors: they may name a custom metric, which a spec does not declare."""
     known = [*(entry.get("data") or {}), *(entry.get("derived") or {}), "total_compiling_time"]
     known += parameter_names(entry.get("parameters"))
-    problems = []
     for index, column in enumerate(entry.get("output") or ()):
-        source = str(column[1] if isinstance(column, list) else next(iter(column.values())))
-        if source not in known and _number_of(source) is None:
+        source = column[1] if isinstance(column, list) else next(iter(column.values()))
+        if source not in known and number_of(source) is None:
             message = f"{source} is not a metric or parameter of this entry; {did_you_mean(source, known)}"
-            place = document.place(node.at(("output", index)))
-            problems.append(Problem(place, f"{name}.output.{index}", message, is_warning=True))
-    return problems
-
-
-def _number_of(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+            yield ("output", index), message
 
 
 def _unknown_keys(document: Document, name: str, node: Node) -> list[Problem]:

@@ -17,6 +17,8 @@ import yaml
 from examples_utils.problems import Place, Problem, SpecError
 
 MAX_DEPTH = 100
+MAX_ALIASED_VALUES = 500_000
+"""How many values aliases may repeat in one file: thirteen levels of ten aliases each would make 10¹³ of them."""
 _TAGS = "tag:yaml.org,2002:"
 _COLLECTION_TAGS = (None, "!", _TAGS + "map", _TAGS + "seq")
 _FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -27,32 +29,23 @@ Pairs = dict[str, tuple["Node", "Node"]]
 
 
 class Node:
-    """A scalar (`value`), a sequence (`items`) or a mapping (`pairs`: key to both nodes).
+    """A scalar, a sequence (`items`) or a mapping (`pairs`: key to both nodes).
 
-    `faults` are those found while composing it, including those of its contents, aliases and merges.
+    A scalar has its source `text` (None where nothing is written), and the `value` that YAML 1.1 makes of it.
+    `faults` are those found while composing it, including those of its contents, aliases and merges. `size` counts
+    the values in it, and `levels` how deep they are nested, with those of aliases.
     """
 
-    __slots__ = ("_plain", "anchored", "column", "faults", "items", "line", "pairs", "value")
+    __slots__ = ("anchored", "column", "faults", "items", "levels", "line", "pairs", "size", "text", "value")
 
     def __init__(self, line: int, column: int, anchored: bool = False) -> None:
         self.line, self.column, self.anchored = line, column, anchored
+        self.text: str | None = None
         self.value: Any = None
         self.items: list[Node] | None = None
         self.pairs: Pairs | None = None
         self.faults: tuple[Problem, ...] = ()
-        self._plain: Any = None
-
-    def plain(self) -> Any:
-        """Returns the value as dictionaries, lists and scalars. An aliased node always gives the same object."""
-        if self.pairs is not None:
-            if self._plain is None:
-                self._plain = {key: value.plain() for key, (_, value) in self.pairs.items()}
-            return self._plain
-        if self.items is not None:
-            if self._plain is None:
-                self._plain = [item.plain() for item in self.items]
-            return self._plain
-        return self.value
+        self.size, self.levels = 1, 0
 
     def at(self, steps: Steps) -> Node:
         """Returns the node at the end of a path of keys and indices, or the last existing one on the path."""
@@ -84,15 +77,18 @@ class Document:
         return Place(self.file, node.line, node.column)
 
 
-def read_document(file: Path) -> Document:
-    """Reads one YAML file. Raises SpecError, with line and column, if it cannot be read or is not YAML."""
+def read_document(file: Path, strict: bool = False) -> Document:
+    """Reads one YAML file. A duplicate key is an error if `strict`, else a warning, and the last one counts.
+
+    Raises SpecError, with line and column, if the file cannot be read or is not YAML.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise _unreadable(file, f"is not UTF-8 text ({error.reason} at byte {error.start})") from None
     except OSError as error:
         raise _unreadable(file, f"cannot be read: {error.strerror}") from None
-    composer = _Composer(file)
+    composer = _Composer(file, strict)
     try:
         root = composer.compose(yaml.parse(text, Loader=_FAST_LOADER))
     except yaml.MarkedYAMLError as error:
@@ -118,9 +114,10 @@ def _unreadable(file: Path, message: str, line: int = 1, column: int = 1) -> Spe
 class _Composer:
     """One pass over one file's events."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, strict: bool) -> None:
         self.merged: set[int] = set()
-        self._file = file
+        self._file, self._strict = file, strict
+        self._aliased_values = 0
         self._path: list[str] = []  # the keys that lead to the current node
         self._anchors: dict[str, Node] = {}
 
@@ -136,11 +133,12 @@ class _Composer:
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> Node:
         kind = type(event)
         if kind is yaml.AliasEvent:
-            return self._aliased(event)
+            return self._aliased(event, depth)
         mark = event.start_mark
         node = Node(mark.line + 1, mark.column + 1, event.anchor is not None)
         if kind is yaml.ScalarEvent:
             node.value = self._scalar(event)
+            node.text = event.value if event.value or not event.implicit[0] else None
         else:
             self._fill_collection(node, event, events, depth + 1)
         # An anchor is known only after its own end: a value that contains itself would be infinite.
@@ -148,13 +146,23 @@ class _Composer:
             self._anchors[event.anchor] = node
         return node
 
-    def _aliased(self, event: Any) -> Node:
+    def _aliased(self, event: Any, depth: int) -> Node:
         try:
-            return self._anchors[event.anchor]
+            node = self._anchors[event.anchor]
         except KeyError:
             raise self._refusal(
                 event, f"*{event.anchor} is used before an &{event.anchor} that ends above"
             ) from None
+        if depth + node.levels > MAX_DEPTH:
+            raise self._refusal(event, f"with *{event.anchor}, nested more than {MAX_DEPTH} levels deep")
+        self._aliased_values += node.size
+        if self._aliased_values > MAX_ALIASED_VALUES:
+            raise self._refusal(
+                event,
+                f"with *{event.anchor} the aliases repeat {self._aliased_values:,} values; "
+                f"at most {MAX_ALIASED_VALUES:,} are allowed",
+            )
+        return node
 
     def _scalar(self, event: Any) -> Any:
         if event.tag is None and not event.implicit[0]:
@@ -162,6 +170,8 @@ class _Composer:
         try:
             return _scalar_value(event.tag, event.value)
         except (yaml.YAMLError, ValueError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+            if event.tag is None:
+                return event.value  # it only looks like a number or a date, as 2024-13-01 does
             # An invalid explicit tag, such as !!int on a non-number, makes PyYAML fail in any of these ways.
             details = getattr(error, "problem", None) or str(error)
             raise self._refusal(
@@ -176,35 +186,47 @@ class _Composer:
         if isinstance(start, yaml.SequenceStartEvent):
             node.items = []
             while type(event := next(events)) is not yaml.SequenceEndEvent:
-                item = self._node(event, events, depth)
-                node.items.append(item)
-                node.faults += item.faults
+                node.items.append(self._node(event, events, depth))
+            contents = node.items
         else:
-            node.pairs = self._pairs(node, events, depth)
+            node.pairs, merged = self._pairs(events, depth)
+            contents = [*(value for _, value in node.pairs.values()), *merged]
+        node.size += sum(child.size for child in contents)
+        node.levels = 1 + max((child.levels for child in contents), default=0)
+        node.faults = tuple(dict.fromkeys(fault for child in contents for fault in child.faults))
 
-    def _pairs(self, node: Node, events: Iterator[Any], depth: int) -> Pairs:
+    def _pairs(self, events: Iterator[Any], depth: int) -> tuple[Pairs, list[Node]]:
+        """Returns the keys and values of a mapping, and the nodes that it merges."""
         own: Pairs = {}
         merged: Pairs = {}
+        merged_nodes = []
+        earlier: dict[
+            str, list[Problem]
+        ] = {}  # the faults of values that a later one replaces, and those of their keys
         while type(event := next(events)) is not yaml.MappingEndEvent:
             key = self._node(event, events, depth)
             if _is_merge_key(event):
                 sources = self._node(next(events), events, depth)
                 merged.update(self._merged_pairs(event, sources))
-                node.faults += sources.faults
+                merged_nodes.append(sources)
                 continue
             name = self._key_name(event, key)
             self._path.append(name)
             value = self._node(next(events), events, depth)
             if name in own:
-                value.faults += (*own[name][1].faults, self._duplicate(own[name][0], key))
+                replaced_key, replaced = own[name]
+                earlier.setdefault(name, []).extend((*replaced.faults, self._duplicate(replaced_key, key)))
             self._path.pop()
             own[name] = (key, value)
-            node.faults += value.faults
-        return {**merged, **own} if merged else own
+        for name, faults in earlier.items():
+            own[name][1].faults = tuple(dict.fromkeys((*faults, *own[name][1].faults)))
+        return {**merged, **own} if merged else own, merged_nodes
 
     def _duplicate(self, first: Node, second: Node) -> Problem:
-        message = f"duplicate key, first given in line {first.line}; remove one of the two"
-        return Problem(Place(self._file, second.line, second.column), ".".join(self._path), message)
+        counts = "" if self._strict else f"; the last one counts, which is that in line {second.line}"
+        message = f"duplicate key, given before in line {first.line}{counts}; remove one of the two"
+        place = Place(self._file, second.line, second.column)
+        return Problem(place, ".".join(self._path), message, is_warning=not self._strict)
 
     def _merged_pairs(self, event: Any, value: Node) -> Pairs:
         """Returns what `<<` brings in: of a list of mappings the earlier one wins."""
@@ -220,9 +242,9 @@ class _Composer:
         return pairs
 
     def _key_name(self, event: Any, key: Node) -> str:
-        if key.pairs is not None or key.items is not None or key.value is None:
+        if key.text is None:
             raise self._refusal(event, "a key must be text")
-        return key.value if isinstance(key.value, str) else str(event.value)
+        return key.text
 
     def _refusal(self, event: Any, message: str) -> SpecError:
         mark = event.start_mark

@@ -33,7 +33,9 @@ class TwoElements:
     [
         raise_error,
         lambda *_: exit(3),
-        lambda *_: 5,
+        lambda *_: "5",
+        lambda *_: True,
+        lambda *_: float("inf"),
         lambda *_: {"a": object()},
         lambda *_: {"a": float("nan")},
         lambda *_: {"a": 10**400},
@@ -51,3 +53,8 @@ def test_registering_something_that_cannot_be_called_is_refused():
     with pytest.raises(TypeError, match="not callable"):
         register_custom_metric("m", 5)
     assert registered_custom_metrics() == before
+
+
+@pytest.mark.parametrize("number", [5, 2.5, 0])
+def test_a_function_that_returns_a_number_gives_that_number(number):
+    assert compute_custom_metric(lambda *_: number, "", "", 0) == ({"value": number}, None)

@@ -19,6 +19,9 @@ def value_of(expr: str, metrics: dict[str, float | None] | None = None, params: 
         ("throughput / n", 25),
         ("max(n, latency_s)", 4),
         ("-n ** 2", -16),
+        ("sum([n, latency_s, 1])", 5.5),
+        ("sum(({throughput}, {n})) / 2", 52),
+        ("round(latency_s * 7, 1) + abs(-n) % 3", 4.5),
     ],
 )
 def test_names_stand_for_metrics_and_parameters_bare_or_in_braces(expr, value):
@@ -71,3 +74,38 @@ def test_an_expression_that_is_none_is_refused(expr):
 
 def test_the_names_of_an_expression_leave_the_functions_out():
     assert names_in("max({a}, b) + round(c)") == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "9**9**9**9",
+        "n**n**n",
+        "round(5, -10**9)",
+        "round(5, -1000000000)",
+        "10**9**9 // 3",
+        "2**0.5**-99999",
+        "10**(10**10)",
+    ],
+)
+def test_huge_powers_take_no_time(expr):
+    result = value_of(expr, params={"n": "99999"})
+    assert result.value is None or abs(result.value) < 1e9
+
+
+@pytest.mark.parametrize(
+    "expr",
+    [
+        "'a' * 10**9", "'a'.upper()", "n.real", "[1] * 10**9", "(1, 2)", "sum([x for x in (1, 2)])", "1 if n else 2",
+        "n < 3", "lambda: 1", "open(n)", "abs(x=1)", "f'{n}'", "1j", "True", "n[0]", "1 << 10**9", "~1", "not n",
+        "max(*[1])", "(abs)(1)(2)", "{1: 2}", "...",
+    ],
+)  # fmt: skip
+def test_only_arithmetic_with_numbers_is_accepted(expr):
+    with pytest.raises(ValueError, match="is not arithmetic"):
+        names_in(expr)
+
+
+@pytest.mark.parametrize("text", ["1_000", "0x10", "1:30", "no", "inf", "nan", ""])
+def test_a_parameter_that_is_no_number_is_named(text):
+    assert f"n is {text!r}, not a number" in value_of("n * 2", params={"n": text}).reason

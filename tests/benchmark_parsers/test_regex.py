@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmark_parsers.lines import LONGEST_LINE_BYTES, LineBlocks, line_blocks
-from benchmark_parsers.pattern_facts import is_line_safe, required_literal
+from benchmark_parsers.pattern_facts import final_literal, is_line_safe, required_literal
 from benchmark_parsers.regex import MetricSpec, RegexParser, _Finder
 
 FIELD_REGEXPS = [
@@ -114,3 +114,33 @@ def test_a_line_longer_than_the_bound_is_parsed_in_pieces_and_not_kept(tmp_path)
     for block in blocks:
         parser.feed(block)
     assert parser.results()["v"][1].value == 2
+
+
+@pytest.mark.parametrize("regexp", FIELD_REGEXPS)
+@given(pieces=st.lists(PIECES, max_size=30), repeated=PIECES)
+def test_long_lines_give_the_matches_of_a_line_by_line_search(regexp, pieces, repeated):
+    text = "".join([*pieces, repeated * 700, *pieces]).replace("\r", "")
+    found = _Finder(regexp).first_groups(text)
+    assert [f for f in found if f] == [e for e in plain_reference(regexp, text) if e]
+
+
+@pytest.mark.parametrize(
+    ("regexp", "literal"),
+    [
+        (r"throughput: *(.*?) samples\/sec", " samples/sec"),
+        (r"latency: (\S+) ms\b", None),
+        (r"(\d+)(?: ms)", " ms"),
+        (r"(?=a.*z)(.)b", None),
+        (r"(?i)(.*) MS", None),
+        (r"(a|b)c|d", None),
+    ],
+)
+def test_the_final_literal_ends_every_match(regexp, literal):
+    assert final_literal(regexp) == literal
+
+
+def test_the_documented_regexp_takes_no_square_of_the_length_of_a_line():
+    # By way of every start, this takes minutes.
+    line = "throughput: 1 samples/sec " + "throughput: " * 80_000
+    assert _Finder(r"throughput: *(.*?) samples\/sec").first_groups(line) == ["1"]
+    assert _Finder(r"throughput: *(.*?) samples\/sec").first_groups(f"x samples/sec\n{line}\ny") == ["1"]

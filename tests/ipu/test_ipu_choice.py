@@ -16,14 +16,25 @@ def test_auto_takes_an_ipu_where_there_is_one(ipus: Ipus) -> None:
 def test_auto_passes_over_poptorch_where_there_is_no_ipu(ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
     assert registry.choose("auto").name == "openvino"
-    with pytest.raises(BackendError, match="poptorch on ipu: no IPU was found"):
-        registry.choose("auto", "ipu")
+
+
+def test_on_request_of_an_ipu_poptorch_itself_refuses_to_run_without_one_and_compiles(
+    compiled, driver, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
+    assert registry.choose("auto", "ipu").name == "poptorch"
+    code, _, err = driver("--device", "ipu", "--data", "generated")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "needs 1 IPU" in err
+    assert "--compile-only compiles without an IPU" in err
+    assert compiled(compile_only=True).executable.effective.device == "IPU version 2 (offline target)"
 
 
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
         ("sdk", "the Poplar SDK is not enabled .*libpoplar.so.*source <poplar-sdk>/enable"),
+        ("pkg_resources", r"imports pkg_resources, which is not installed; pip install 'setuptools<81'"),
         ("torch", r"built for another version of torch than .*2\.0\.1.*pip install torch==2\.0\.1"),
     ],
 )
@@ -55,12 +66,52 @@ def test_a_run_without_an_ipu_is_refused_before_anything_is_built(
     assert "--compile-only compiles without an IPU" in err
 
 
-def test_the_simulator_needs_no_ipu(compiled, ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
-    monkeypatch.setenv("POPTORCH_IPU_MODEL", "1")
-    run = compiled()
-    assert run.executable.run(run.block).outputs.shape == (1, 1, 10)
+MODELS = pytest.mark.parametrize(
+    ("variable", "value"),
+    [("POPTORCH_IPU_MODEL", "1"), ("POPTORCH_IPU_MODEL", "-2"), ("POPTORCH_SMALL_IPU_MODEL", "1")],
+)
+
+
+@MODELS
+@pytest.mark.parametrize("here", ["0", "4"])
+def test_the_simulator_counts_as_an_ipu(
+    here: str, variable: str, value: str, compiled, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", here)
+    monkeypatch.setenv(variable, value)
+    assert registry.choose("auto").name == registry.choose("auto", "ipu").name == "poptorch"
+    run = compiled(replicas=3)
+    assert run.executable.run(run.block).outputs.shape == (3, 1, 10)
     assert run.executable.effective.device == "IPU model (simulator)"
+    assert "ipus_reserved" not in run.executable.effective.details
+
+
+@MODELS
+@pytest.mark.parametrize("flags", [["--compile-only"], ["--model-cache-path", "folder"]])
+def test_what_the_simulator_cannot_do_is_refused_before_anything_is_built(
+    flags: list[str], variable: str, value: str, driver, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, value)
+    code, _, err = driver("--backend", "poptorch", "--data", "generated", *flags)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"{' '.join(flags)} with {variable}={value}: " in err
+    assert f"leave {flags[0]} out" in err
+    assert f"unset {variable}" in err
+
+
+def test_a_number_of_0_selects_no_simulator(ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
+    monkeypatch.setenv("POPTORCH_IPU_MODEL", "0")
+    assert registry.choose("auto").name == "openvino"
+
+
+@pytest.mark.parametrize("value", ["yes", ""])
+def test_a_selection_of_the_simulator_is_a_number(
+    value: str, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_SMALL_IPU_MODEL", value)
+    with pytest.raises(BackendError, match=f"POPTORCH_SMALL_IPU_MODEL={value} is not a whole number.*unset"):
+        registry.choose("poptorch")
 
 
 @pytest.mark.parametrize("backend", ["openvino", "torch", "onnxruntime"])

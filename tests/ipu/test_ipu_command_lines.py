@@ -58,6 +58,15 @@ def examples() -> list[str]:
     return [line.removeprefix("$ python3 run_benchmark.py ") for line in block.splitlines()]
 
 
+def test_the_pages_compilation_needs_no_ipu(driver, ipus: Ipus, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POPTORCH_DOUBLE_IPUS", "0")
+    (words,) = [words for words in examples() if "--compile-only" in words]
+    code, out, err = driver(*words.split(), "--random-weights", "--model", "mobilenet-v3-small")
+    assert (code, err) == (0, "")
+    assert ipus.the("compile")["options"]["offline_target"] == 2
+    assert "compiled:" in out
+
+
 @pytest.mark.parametrize("words", examples())
 def test_the_pages_examples_run_in_short(
     words: str, driver, photographs: Path, ipus: Ipus, tmp_path: Path

@@ -44,38 +44,59 @@ def taken(source: object, calls: int) -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 @pytest.mark.parametrize("rebatched", [None, 5])
-def test_host_calls_are_those_of_the_cpu_up_to_the_end_of_the_images(
+def test_host_calls_are_those_of_the_cpu_also_past_the_end_of_the_images(
     rebatched: int | None, photographs: Path, ipus: Ipus
 ) -> None:
     images = find_images(photographs)
-    whole = -(-len(images.paths) // 12)
-    loader = loader_for(dataloader_rebatch_size=rebatched)
-    ours = taken(loaded(images, loader=loader, **LAYOUT), whole + 1)
-    theirs = taken(streaming(images, workers=1, **LAYOUT), whole)
-    for (pixels, labels), (expected, known) in zip(ours[:whole], theirs, strict=True):
+    calls = 2 * len(images.paths) // 12 + 1
+    ours = taken(loaded(images, loader=loader_for(dataloader_rebatch_size=rebatched), **LAYOUT), calls)
+    theirs = taken(streaming(images, workers=1, **LAYOUT), calls)
+    for (pixels, labels), (expected, known) in zip(ours, theirs, strict=True):
         assert pixels.shape == (4, 3, 3, 32, 32)
         assert (pixels == expected).all()
         assert (labels == known).all()
-    assert (ours[whole][0] == ours[0][0]).all()  # from the beginning
 
 
-def test_the_loader_is_poptorchs_with_the_mode_and_the_workers_asked_for(
-    photographs: Path, ipus: Ipus
+@pytest.mark.parametrize(
+    ("flags", "mode", "at_a_time"),
+    [
+        ({}, "Async", None),
+        ({"dataloader_rebatch_size": 5}, "AsyncRebatched", 5),
+        ({"device_iterations": 12}, "AsyncRebatched", 64),
+        ({"micro_batch_size": 1, "device_iterations": 1, "replicas": 1}, "Async", None),
+        (
+            {"micro_batch_size": 1, "device_iterations": 1, "replicas": 1, "dataloader_rebatch_size": 1},
+            "Async",
+            None,
+        ),
+    ],
+)
+def test_a_worker_takes_what_was_asked_for_else_a_host_call_of_up_to_64_images(
+    flags: dict[str, int], mode: str, at_a_time: int | None, photographs: Path, ipus: Ipus
 ) -> None:
-    images = find_images(photographs)
-    for rebatched in (None, 5):
-        with loaded(images, loader=loader_for(dataloader_rebatch_size=rebatched), **LAYOUT):
-            pass
-    first, second = ipus.events("loader")
-    assert first["mode"] == "Async"
-    assert (second["mode"], second["rebatched_worker_size"]) == ("AsyncRebatched", 5)
-    for known in (first, second):
-        assert known["async_options"] == {"load_indefinitely": True}
-        assert (known["num_workers"], known["batch_size"], known["combined_batch_size"]) == (2, 3, 12)
-        assert known["dataset"] % 12 == 0
-        assert known["dataset"] - 12 < len(images.paths) <= known["dataset"]
-        assert not known["auto_distributed_partitioning"]
-    assert len(ipus.events("terminate")) == 2
+    with loaded(find_images(photographs), loader=loader_for(**flags), **LAYOUT):
+        pass
+    known = ipus.the("loader")
+    assert (known["mode"], known["rebatched_worker_size"]) == (mode, at_a_time)
+    assert (known["num_workers"], known["async_options"]) == (2, {"load_indefinitely": True})
+    assert known["batch_size"] == flags.get("micro_batch_size", 3)
+    assert not known["auto_distributed_partitioning"]
+    assert len(ipus.events("terminate")) == 1
+
+
+@pytest.mark.parametrize("images_per_call", [1, 4, 70])
+def test_all_workers_decode_however_few_the_images_and_the_host_calls_are(
+    images_per_call: int, photographs: Path, tmp_path: Path, ipus: Ipus
+) -> None:
+    (tmp_path / "only.jpg").write_bytes(next(photographs.glob("*.jpg")).read_bytes())
+    flags = {"micro_batch_size": images_per_call, "device_iterations": 1, "replicas": 1}
+    layout = {**LAYOUT, "micro_batch_size": images_per_call, "device_iterations": 1}
+    loader = loader_for(**flags)
+    with loaded(find_images(tmp_path), loader=loader, **layout) as source:
+        for _ in range(3):
+            source.next()
+    loads = [load for load in ipus.events("loaded") if load["index"] < 3 * images_per_call]
+    assert len({load["process"] for load in loads}) == 2
 
 
 def test_images_lost_during_the_run_are_replaced_and_counted(

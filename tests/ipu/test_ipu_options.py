@@ -93,6 +93,16 @@ def test_executables_are_kept_by_poptorch(compiled: Compile, ipus: Ipus, tmp_pat
     assert [known["from_executable_cache"] for known in ipus.events("compile")] == [False, True]
 
 
+def test_no_executable_is_taken_from_a_cache_that_the_environment_names(
+    compiled: Compile, ipus: Ipus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POPTORCH_CACHE_DIR", str(tmp_path / "kept"))
+    for _ in range(2):
+        compiled()
+    assert [known["from_executable_cache"] for known in ipus.events("compile")] == [False, False]
+    assert not (tmp_path / "kept").exists()
+
+
 def test_a_profile_is_poplars_report_of_the_run(compiled: Compile, ipus: Ipus, tmp_path: Path) -> None:
     run = compiled(profile=True, profile_path=str(tmp_path))
     assert ipus.the("compile")["options"]["engineOptions"] == {
@@ -120,7 +130,10 @@ def test_compiling_alone_is_for_an_offline_target_and_needs_no_ipu(
     [
         ({"offline_target_ipu_version": "2"}, "add --compile-only"),
         ({"data": "real", "dataloader_rebatch_size": 9, "device_iterations": 4}, "give 4 or fewer"),
-        ({"replicas": 5}, "needs 5 IPUs.*--compile-only"),
+        ({"replicas": 8}, "needs 8 IPUs, and there are fewer.*--compile-only"),
+        ({"replicas": 5}, "needs 5 IPUs, for which PopTorch reserves 8 .*and there are fewer"),
+        ({"pipeline_splits": ["a"]}, "give --device-iterations 2 or more"),
+        ({"pipeline_splits": ["a", "b"], "device_iterations": 2}, "give --device-iterations 3 or more .*24"),
         ({"pipeline_splits": ["a", "b", "c"], "replicas": 2, "device_iterations": 8}, "needs 8 IPUs"),
     ],
 )
@@ -131,12 +144,33 @@ def test_what_cannot_work_on_an_ipu_is_refused_with_the_remedy(
         compiled(**flags)
 
 
+@pytest.mark.parametrize("replicas", [1, 3, 4])
+def test_ipus_are_reserved_in_powers_of_two(
+    replicas: int, compiled: Compile, ipus: Ipus, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = compiled(replicas=replicas)
+    assert run.executable.run(run.block).outputs.shape == (replicas, 1, 10)
+    reserved = run.executable.effective.details.get("ipus_reserved")
+    assert reserved == ("4 (a power of two: 1 idle)" if replicas == 3 else None)
+    assert ("Reserving 4 IPUs" in capfd.readouterr().err) == (replicas == 3)
+
+
+def test_instances_of_mpirun_compile_a_graph_of_their_own(
+    compiled: Compile, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    run = compiled()
+    assert run.executable.run(run.block).outputs.shape == (1, 1, 10)
+    options = ipus.the("compile")["options"]
+    assert (options["processes"], options["process"]) == (1, 0)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
         ({"threads": 2, "streams": 2}, "no effect on an IPU .*: --threads, --streams"),
         ({"num_io_tiles": 32, "pipeline_splits": ["layer3"]}, "runs the stages one at a time"),
-        ({"pipeline_splits": ["layer2", "layer3"], "device_iterations": 2}, "--device-iterations 24 or more"),
         ({"profile": True}, "do not use the results of this run"),
     ],
 )

@@ -1,6 +1,7 @@
 """A process of poprun: popdist identifies it, and PopTorch's options come from popdist."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -55,12 +56,51 @@ def test_popdists_options_take_no_number_of_replicas() -> None:
     for call in (options.replicationFactor, options.useIpuId):
         with pytest.raises(RuntimeError):
             call(2)
+    with pytest.raises(RuntimeError):
+        options.Distributed.disable()
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_options_are_popdists_although_poprun_starts_processes_through_open_mpi(
+    compiled: Compile, ipus: Ipus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+    monkeypatch.setenv("OMPI_COMM_WORLD_RANK", "1")
+    compiled(replicas=2)
+    options = ipus.the("compile")["options"]
+    assert (options["processes"], options["process"]) == (2, 1)
+
+
+@pytest.mark.usefixtures("second_of_two")
+def test_without_horovod_its_installation_is_the_remedy(driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "horovod", None)
+    code, _, err = driver("--backend", "poptorch", "--data", "generated")
+    assert code == 2
+    assert re.search(r"horovod, .*, cannot be imported .*: pip install horovod", err)
 
 
 @pytest.mark.usefixtures("second_of_two")
 def test_only_the_first_instance_writes_a_profile(compiled: Compile, ipus: Ipus, tmp_path: Path) -> None:
     compiled(profile=True, profile_path=str(tmp_path), replicas=2)
     assert ipus.the("compile")["options"]["engineOptions"]["target.deterministicWorkers"] == "portable"
+
+
+ONE_OF_MPIRUN = {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
+
+
+@pytest.mark.parametrize(
+    ("launcher", "code"), [({}, 0), (ONE_OF_MPIRUN, 0), ({"POPDIST_NUM_INSTANCES": "2"}, 2)]
+)
+def test_a_popdist_that_cannot_be_imported_is_an_obstacle_to_poprun_alone(
+    launcher: dict[str, str], code: int, driver, ipus: Ipus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "popdist.py").write_text("raise ImportError('libpopdist.so: no such file')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name, value in launcher.items():
+        monkeypatch.setenv(name, value)
+    ended, _, err = driver("--backend", "poptorch", "--data", "generated", "--list-layers")
+    assert ended == code
+    assert ("poprun started this process" in err) == ("libpopdist.so" in err) == (code == 2)
 
 
 @pytest.mark.parametrize(("asked", "warned"), [(None, True), (2, True), (4, False)])

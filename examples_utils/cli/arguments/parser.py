@@ -6,7 +6,7 @@ import argparse
 from typing import NoReturn
 
 from examples_utils.arguments.python import add_python
-from examples_utils.arguments.selection import add_selection, add_spec
+from examples_utils.arguments.selection import add_selection, add_spec, add_strict
 from examples_utils.arguments.types import Group, positive_int, positive_seconds
 from examples_utils.cli.arguments.ab import add_ab
 from examples_utils.cli.arguments.compare import add_compare
@@ -47,6 +47,7 @@ def make_parser() -> argparse.ArgumentParser:
     show.add_argument("--format", choices=_FORMATS, default="tree", help="(default: %(default)s)")
     validate = commands.add_parser("validate", help="report every problem of specs, with file:line:column")
     add_spec(validate)
+    add_strict(validate, argparse.BooleanOptionalAction, default=True)
     collect = commands.add_parser("collect", help="rebuild the result files of a log folder from its records")
     collect.add_argument("log_dir", metavar="LOG_DIR", help="the --log-dir of a run")
     _add_parse(commands.add_parser("parse", help="read metrics from existing output"))

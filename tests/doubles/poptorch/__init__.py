@@ -20,11 +20,11 @@ from .options import ConnectionType, Options, OutputMode, PipelinedExecution, Sh
 def ipuHardwareIsAvailable(num_ipus: int = 1) -> bool:
     assert isinstance(num_ipus, int)
     assert num_ipus >= 1
-    return _machine.ipus() >= num_ipus
+    return _machine.has_device_of(num_ipus)
 
 
 def ipuHardwareVersion() -> int:
-    assert _machine.ipus(), "no IPU hardware"
+    assert ipuHardwareIsAvailable(), "No IPU hardware available on this system"
     return _machine.HARDWARE_VERSION
 
 

@@ -1,7 +1,8 @@
 """The data loader: whole host calls, read by real worker processes."""
 
 import enum
-from collections.abc import Iterator
+import pickle
+from collections.abc import Generator, Iterator
 
 import torch
 
@@ -9,7 +10,7 @@ from .machine import record
 from .options import Options, combined_factor
 
 
-class DataLoaderMode(enum.Enum):
+class DataLoaderMode(enum.IntEnum):
     Sync = 0
     Async = 1
     AsyncRebatched = 2
@@ -44,18 +45,22 @@ class DataLoader:
         self._combined = batch_size * combined_factor(options)
         assert drop_last
         assert len(dataset) >= self._combined, "not one whole host call in the data set: all of it is dropped"
+        rebatched = mode is DataLoaderMode.AsyncRebatched
+        assert not rebatched or self._combined > 1, "rebatched_size must be None or greater than 1"
         if rebatched_worker_size is not None:
-            assert mode is DataLoaderMode.AsyncRebatched, "rebatched_worker_size with another mode"
+            assert rebatched, "rebatched_worker_size with another mode"
             assert 1 <= rebatched_worker_size <= self._combined, rebatched_worker_size
+        # A worker loads one batch of this loader at a time; the real one sends its data set to another process first.
         self._loader = torch.utils.data.DataLoader(
-            dataset,
+            _Recorded(pickle.loads(pickle.dumps(dataset, protocol=4))),
             batch_size=rebatched_worker_size or self._combined,
             shuffle=bool(shuffle),
             num_workers=num_workers,
-            drop_last=rebatched_worker_size is None,
-            persistent_workers=bool(persistent_workers),
+            drop_last=not rebatched,
+            persistent_workers=num_workers > 0 if persistent_workers is None else persistent_workers,
             **kwargs,
         )
+        self._host_calls: Generator[list[torch.Tensor]] | None = None
         self._terminated = False
         record(
             "loader",
@@ -81,18 +86,53 @@ class DataLoader:
         return len(self._loader.dataset) // self._combined
 
     def __iter__(self) -> Iterator[list[torch.Tensor]]:
-        """One epoch; what does not fill a host call is dropped."""
+        """One epoch, and the only iterator: another one starts it again."""
         assert not self._terminated
-        waiting: list[list[torch.Tensor]] = []
-        for part in self._loader:
-            waiting.append(part)
-            while sum(len(chunk[0]) for chunk in waiting) >= self._combined:
-                whole = [torch.cat(column) for column in zip(*waiting, strict=True)]
-                yield [column[: self._combined] for column in whole]
-                rest = [column[self._combined :] for column in whole]
-                waiting = [rest] if len(rest[0]) else []
+        self._host_calls = self._epoch()
+        return self._host_calls
 
     def terminate(self) -> None:
         self._terminated = True
         self._loader = None
+        if self._host_calls:
+            self._host_calls.close()
         record("terminate")
+
+    def _epoch(self) -> Generator[list[torch.Tensor]]:
+        """Host calls in memory that the next one overwrites; what does not fill one is dropped."""
+        memory: list[torch.Tensor] = []
+        filled = 0
+        for part in self._parts():
+            if not memory:
+                memory = [column.new_empty((self._combined, *column.shape[1:])) for column in part]
+            while len(part[0]):
+                fits = min(len(part[0]), self._combined - filled)
+                for place, column in zip(memory, part, strict=True):
+                    place[filled : filled + fits] = column[:fits]
+                part = [column[fits:] for column in part]
+                filled = (filled + fits) % self._combined
+                if not filled:
+                    yield memory
+
+    def _parts(self) -> Iterator[list[torch.Tensor]]:
+        """What the workers load, in order. Their errors do not reach the caller."""
+        try:
+            for part in self._loader:
+                assert all(isinstance(column, torch.Tensor) for column in part), "a flat list of tensors"
+                yield part
+        except Exception:
+            raise AssertionError("An error occurred in the data fetcher") from None
+
+
+class _Recorded(torch.utils.data.Dataset):
+    """A data set, with a record of which worker loaded what."""
+
+    def __init__(self, dataset: torch.utils.data.Dataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> object:
+        record("loaded", index=index)
+        return self._dataset[index]

@@ -15,16 +15,16 @@ import torch
 from torch import nn
 
 from .blocks import blocks_of
-from .machine import record
-from .options import Options, check_target, combined_factor
+from .machine import detach, log_warning, record, simulated
+from .options import Options, acquire, combined_factor, refuse_offline
 
 _overlapped: list[str] = []
 
 
 class OverlapMode(enum.Enum):
-    NoOverlap = 0
-    OverlapAccumulationLoop = 1
-    OverlapDeviceIterationLoop = 2
+    NoOverlap = "no_overlap"
+    OverlapAccumulationLoop = "overlap_accumulation_loop"
+    OverlapDeviceIterationLoop = "overlap_device_iteration_loop"
 
 
 def set_overlap_for_input(input_tensors: torch.Tensor, mode: OverlapMode) -> torch.Tensor:
@@ -65,9 +65,11 @@ class PoplarExecutor:
         self._compilation_s = 0.0
 
     def compile(self, *in_tensors: torch.Tensor) -> None:
-        """Compiles for these shapes; a second time is an error of the caller."""
+        """Compiles for these shapes, once, and for the device that it finds."""
         self._alive()
-        assert self._input is None, "the model has already been compiled"
+        if self._input is not None:
+            log_warning("Call to compile() ignored: the model is already compiled")
+            return
         (pixels,) = in_tensors
         options, factor = self._options, combined_factor(self._options)
         if pixels.shape[0] % factor:
@@ -78,6 +80,7 @@ class PoplarExecutor:
         if pixels.dtype.is_floating_point and pixels.dtype != self._dtype:
             raise RuntimeError(f"inputs of {pixels.dtype} for weights of {self._dtype}")
         _check_strategy(options, self._ipus)
+        acquire(self, options, self._ipus)
         start_s = time.perf_counter()
         _overlapped.clear()
         self._classes = self._computed(pixels[:1]).shape[-1]
@@ -102,7 +105,7 @@ class PoplarExecutor:
             self.compile(pixels)
         if (pixels.shape, pixels.dtype) != self._input:
             raise RuntimeError(f"Input[0]: {pixels.shape} {pixels.dtype}, compiled for {self._input}")
-        check_target(self._options, self._ipus)
+        refuse_offline(self._options)
         self._attached = True
         record("call", samples=pixels.shape[0])
         if self._options.toDict()["synthetic_data"]:
@@ -146,6 +149,7 @@ class PoplarExecutor:
     def destroy(self) -> None:
         self._alive()
         self._destroyed = True
+        detach(self)
         record("destroy")
 
     def _alive(self) -> None:
@@ -155,7 +159,7 @@ class PoplarExecutor:
     def _latency(self) -> tuple[float, float, float]:
         self._alive()
         if self._options.toDict()["synthetic_data"]:
-            raise RuntimeError("latency means nothing with synthetic data")
+            return 0.0, 0.0, 0.0
         assert self._latency_s is not None, "the model has not run yet"
         return self._latency_s
 
@@ -170,6 +174,9 @@ class PoplarExecutor:
         folder = self._options.toDict()["executable_cache"]
         if folder is None:
             return False
+        if simulated():
+            log_warning("enableExecutableCaching doesn't work with the IPU model")
+            return False
         known = f"{self._eager} {pixels.shape} {pixels.dtype} {self._dtype}"
         file = Path(folder) / f"{hashlib.sha256(known.encode()).hexdigest()[:16]}.popef"
         if file.exists():
@@ -183,6 +190,8 @@ def _check_strategy(options: Options, ipus: int) -> None:
     planned = options._values["ipus_per_replica"]
     if planned not in (None, ipus):
         raise RuntimeError(f"popdist planned {planned} IPUs a replica, the model takes {ipus}")
+    if options._values["execution"] == "pipelined" and options.device_iterations < ipus:
+        raise RuntimeError(f"deviceIterations must be at least the number of pipeline stages ({ipus})")
 
 
 def _check_overlap(options: Options) -> None:

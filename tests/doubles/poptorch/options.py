@@ -2,23 +2,24 @@
 
 import copy
 import enum
+import os
 
 import torch
 
 from . import machine
 
 
-class ConnectionType(enum.Enum):
+class ConnectionType(enum.IntEnum):
     Always = 0
     OnDemand = 1
     Never = 2
 
 
-class OutputMode(enum.Enum):
-    All = 0
-    Sum = 1
-    Final = 2
-    EveryN = 3
+class OutputMode(enum.IntEnum):
+    Final = 0
+    EveryN = 1
+    All = 2
+    Sum = 3
     Default = 4
 
 
@@ -59,37 +60,34 @@ class _Freezable:
 
 
 class _Precision(_Freezable):
-    def __init__(self, options: "Options") -> None:
+    def __init__(self) -> None:
         super().__init__(partials=None)
-        object.__setattr__(self, "_options", options)
 
-    def setPartialsType(self, dtype: torch.dtype) -> "Options":
+    def setPartialsType(self, dtype: torch.dtype) -> "_Precision":
         if dtype not in (torch.half, torch.float):
             raise ValueError(f"partials of {dtype}: expected torch.half or torch.float")
         self._set("partials", str(dtype))
-        return self._options
+        return self
 
 
 class _TensorLocations(_Freezable):
-    def __init__(self, options: "Options") -> None:
+    def __init__(self) -> None:
         super().__init__(num_io_tiles=0)
-        object.__setattr__(self, "_options", options)
 
-    def numIOTiles(self, num_tiles: int) -> "Options":
+    def numIOTiles(self, num_tiles: int) -> "_TensorLocations":
         assert isinstance(num_tiles, int)
         assert not isinstance(num_tiles, bool)
         assert 32 <= num_tiles <= 192, "numIOTiles must be between 32 and 192"
         assert num_tiles % 2 == 0, "numIOTiles must be even"
         self._set("num_io_tiles", num_tiles)
-        return self._options
+        return self
 
 
 class _Popart(_Freezable):
-    def __init__(self, options: "Options") -> None:
+    def __init__(self) -> None:
         super().__init__(settings={})
-        object.__setattr__(self, "_options", options)
 
-    def set(self, key: str, value: object) -> "Options":
+    def set(self, key: str, value: object) -> "_Popart":
         if key == "engineOptions":
             assert isinstance(value, dict)
             assert all(type(part) is str for pair in value.items() for part in pair), value
@@ -100,12 +98,20 @@ class _Popart(_Freezable):
         else:
             raise RuntimeError(f"Unknown Popart option {key}")
         self._set("settings", {**self._values["settings"], key: value})
-        return self._options
+        return self
 
 
 class _Distributed(_Freezable):
+    """By default what Open MPI's variables describe, whoever set them."""
+
     def __init__(self) -> None:
-        super().__init__(processes=1, process=0)
+        size, rank = (int(os.environ.get(f"OMPI_COMM_WORLD_{name}", "0")) for name in ("SIZE", "RANK"))
+        super().__init__(processes=max(size, 1), process=rank)
+
+    def disable(self) -> "_Distributed":
+        self._set("processes", 1)
+        self._set("process", 0)
+        return self
 
     @property
     def numProcesses(self) -> int:
@@ -127,7 +133,7 @@ class Options(_Freezable):
         super().__init__(
             device_iterations=1,
             replication_factor=1,
-            executable_cache=None,
+            executable_cache=os.environ.get("POPTORCH_CACHE_DIR") or None,
             synthetic_data=False,
             execution="pipelined",
             offline_target=None,
@@ -140,12 +146,13 @@ class Options(_Freezable):
             model_name=None,
             profiling=None,
             compilation_progress_bar=True,
+            auto_round_num_ipus=False,
             ipus_per_replica=None,
         )
         for name, part in (
-            ("Precision", _Precision(self)),
-            ("TensorLocations", _TensorLocations(self)),
-            ("_Popart", _Popart(self)),
+            ("Precision", _Precision()),
+            ("TensorLocations", _TensorLocations()),
+            ("_Popart", _Popart()),
             ("Distributed", _Distributed()),
             ("Training", _Training()),
         ):
@@ -161,8 +168,8 @@ class Options(_Freezable):
         assert replication_factor >= 1
         return self._with("replication_factor", replication_factor)
 
-    def enableExecutableCaching(self, path: str) -> "Options":
-        assert type(path) is str
+    def enableExecutableCaching(self, path: str | None) -> "Options":
+        assert path is None or type(path) is str
         return self._with("executable_cache", path)
 
     def enableSyntheticData(self, enabled: bool) -> "Options":
@@ -193,20 +200,28 @@ class Options(_Freezable):
         return self._with("output_mode", output_mode.name)
 
     def randomSeed(self, random_seed: int) -> "Options":
+        assert type(random_seed) is int
         return self._with("random_seed", random_seed)
 
     def logDir(self, log_dir: str) -> "Options":
+        assert type(log_dir) is str
         return self._with("log_dir", log_dir)
 
     def modelName(self, name: str) -> "Options":
+        assert type(name) is str
         return self._with("model_name", name)
 
     def enableProfiling(self, profile_dir: str | None = None) -> "Options":
+        assert profile_dir is None or type(profile_dir) is str
         return self._with("profiling", profile_dir or ".")
 
     def showCompilationProgressBar(self, show: bool = True) -> "Options":
         assert type(show) is bool
         return self._with("compilation_progress_bar", show)
+
+    def autoRoundNumIPUs(self, auto_round_num_ipus: bool = True) -> "Options":
+        assert type(auto_round_num_ipus) is bool
+        return self._with("auto_round_num_ipus", auto_round_num_ipus)
 
     @property
     def device_iterations(self) -> int:
@@ -222,9 +237,7 @@ class Options(_Freezable):
     def __deepcopy__(self, memo: dict) -> "Options":
         twin = super().__deepcopy__(memo)
         for name in ("Precision", "TensorLocations", "_Popart", "Distributed", "Training"):
-            part = copy.deepcopy(getattr(self, name), memo)
-            object.__setattr__(part, "_options", twin)
-            object.__setattr__(twin, name, part)
+            object.__setattr__(twin, name, copy.deepcopy(getattr(self, name), memo))
         return twin
 
     def toDict(self) -> dict[str, object]:
@@ -259,10 +272,29 @@ def combined_factor(options: Options) -> int:
     return options.device_iterations * options.replication_factor * options.Training.gradient_accumulation
 
 
-def check_target(options: Options, ipus_per_replica: int) -> None:
-    """Fails as a run would that finds no device, or not enough of them."""
+def acquire(model: object, options: Options, ipus_per_replica: int) -> None:
+    """Fails as compiling does that finds no device, or not enough of them, or the wrong kind."""
+    offline = options._values["connection_type"] == "Never"
+    if machine.simulated():
+        if offline:
+            raise RuntimeError("poptorch.Options.useOfflineIpuTarget not supported for the IPU model")
+        return
+    if offline:
+        return
+    if options.Distributed.numProcesses > 1 and options._values["ipus_per_replica"] is None:
+        raise RuntimeError(f"one graph over {options.Distributed.numProcesses} processes, without popdist")
+    count = options.replication_factor * ipus_per_replica
+    reserved = machine.reserved(count)
+    if reserved != count:
+        if not options._values["auto_round_num_ipus"]:
+            raise RuntimeError(
+                f"The model specifies the use of {count} IPUs, however PopTorch must reserve a minimum of {reserved}"
+            )
+        machine.log_warning(f"Reserving {reserved} IPUs when the model specifies the use of only {count}")
+    machine.attach(model, reserved)
+
+
+def refuse_offline(options: Options) -> None:
+    """Fails as a run does on a device that exists only for the compiler."""
     if options._values["connection_type"] == "Never":
         raise RuntimeError("Trying to run a model on an offline device (ConnectionType.Never)")
-    needed = options.replication_factor * ipus_per_replica
-    if not machine.simulated() and needed > machine.ipus():
-        raise RuntimeError(f"Failed to acquire {needed} IPU(s)")

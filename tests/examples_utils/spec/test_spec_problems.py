@@ -14,11 +14,6 @@ PROBLEMS = {
     "a timeout that is no number": ("r:\n  cmd: x\n  timeout: .nan\n", "3:12", "a number of seconds above 0"),
     "bad YAML": ("a: [1\nb: 2", "2:2", "not valid YAML"),
     "tab": ("a:\n\tcmd: x", "2:1", "not valid YAML"),
-    "duplicate entry": ("a: {cmd: x}\nb: {cmd: y}\na: {cmd: z}", "3:1", "duplicate key, first given in line 1"),
-    "duplicate key": ("a:\n  cmd: x\n  timeout: 1\n  cmd: y", "4:3", "a.cmd: duplicate key, first given in line 2"),
-    "duplicate key below": ("a:\n  cmd: x\n  env: {A: 1, A: 2}", "3:15", "a.env.A: duplicate key"),
-    "duplicate key in a merged block": ("x_options: &x {timeout: 1, timeout: 2}\na: {<<: *x, cmd: x}", "1:28", "dupl"),
-    "exponent without a dot": ("a:\n  cmd: x\n  timeout: 1e3", "3:12", "YAML reads as text; write 1000"),
     "no mapping": ("- a\n- b", "1:1", "mapping of benchmark names"),
     "empty file": ("", "1:1", "mapping of benchmark names"),
     "two documents": ("a: {cmd: x}\n---\nb: {cmd: y}", "2:1", "second document"),
@@ -38,7 +33,6 @@ PROBLEMS = {
     "parameter of a notebook": ("a:\n  notebook: x{n}.ipynb", "2:13", "the entry has no parameters"),
     "parameter of a folder": ("a:\n  notebook: {file: n, working_directory: '{n}'}", "2:42", "a.notebook.working_dir"),
     "bad regexp": ("a:\n  cmd: x\n  data:\n    t:\n      regexp: '(['", "5:15", "not a regular expression at"),
-    "regexp without group": ("a:\n  cmd: x\n  data: {t: {regexp: 'abc'}}", "3:22", "needs a group"),
     "no regexp": ("a:\n  cmd: x\n  data: {t: {skip: 1}}", "3:13", "regexp is missing"),
     "bad skip": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', skip: -1}}", "3:35", "whole number from 0"),
     "bad reduction": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', reduction_type: p50}}", "3:45", "mean, final"),
@@ -49,9 +43,10 @@ PROBLEMS = {
     "short row": ("a:\n  cmd: x {p} {q}\n  parameters:\n    - [p, q]\n    - [1, 2]\n    - [3]", "6:7", "row 2 has 1"),
     "header alone": ("a:\n  cmd: x {p}\n  parameters:\n    - [p]", "4:5", "no row of values"),
     "header twice": ("a:\n  cmd: x {p}\n  parameters:\n    - [p, p]\n    - [1, 2]", "4:11", "in the header twice"),
-    "value twice": ("a:\n  cmd: x {p}\n  parameters:\n    p: 1, 2,1", "4:8", "'1' is given twice"),
     "empty parameter": ("a:\n  cmd: x {p}\n  parameters:\n    p:", "4:7", "comma-separated"),
     "requires": ("a:\n  cmd: x\n  requires: ['cores>=many']", "3:14", "'many' is not an amount"),
+    "requires with a separator": ("a:\n  cmd: x\n  requires: ['cores>=1_0']", "3:14", "is not a requirement: write"),
+    "threshold with a separator": ("a:\n  cmd: x\n  compare: {threshold: 0_5}", "3:24", "such as 2%; got '0_5'"),
     "requires of a program": ("a:\n  cmd: x\n  requires: ['torch>=2']", "3:14", "only python, cores and memory"),
     "tags": ("a:\n  cmd: x\n  tags: quick", "3:9", "expected a list of words"),
     "env": ("a:\n  cmd: x\n  env: {A: [1]}", "3:12", "expected text, a number"),
@@ -63,8 +58,18 @@ PROBLEMS = {
     "threshold of nothing": ("a:\n  cmd: x\n  compare: {threshold: 0%}", "3:24", "compare.threshold: expected a share"),
     "threshold of all": ("a:\n  cmd: x\n  compare: {threshold: 100%}", "3:24", "below 100%, such as 2%; got '100%'"),
     "threshold in words": ("a:\n  cmd: x\n  compare: {threshold: little}", "3:24", "such as 2%; got 'little'"),
-    "threshold not a number": ("a:\n  cmd: x\n  compare: {threshold: .nan}", "3:24", "such as 2%; got nan"),
-    "threshold true": ("a:\n  cmd: x\n  compare: {threshold: true}", "3:24", "expected the smallest change"),
+    "threshold not a number": ("a:\n  cmd: x\n  compare: {threshold: .nan}", "3:24", "such as 2%; got '.nan'"),
+    "threshold true": ("a:\n  cmd: x\n  compare: {threshold: true}", "3:24", "such as 2%; got 'true'"),
+    "timeout with a separator": ("a:\n  cmd: x\n  timeout: 1_000", "3:12", "of seconds above 0; got '1_000'"),
+    "timeout in minutes": ("a:\n  cmd: x\n  timeout: 1:30", "3:12", "a number of seconds above 0; got '1:30'"),
+    "timeout without end": ("a:\n  cmd: x\n  timeout: 1e999", "3:12", "a number of seconds above 0"),
+    "skip in octal": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', skip: 0o2}}", "3:35", "from 0; got '0o2'"),
+    "no name": ("'': {cmd: x}", "1:1", "a benchmark has no name"),
+    "a name of blanks": ("' ': {cmd: x}", "1:1", "a benchmark has no name"),
+    "derived with text": ("a:\n  cmd: x\n  derived: {d: {expr: '\"a\".upper()'}}", "3:23", "is not arithmetic"),
+    "derived with a list": ("a:\n  cmd: x\n  derived: {d: {expr: '[1]*9'}}", "3:23", "is not arithmetic: '[1]'"),
+    "too many variants": ("a:\n  cmd: x\n  parameters: {p: '%s', q: '%s'}" % ((",".join(map(str, range(1000))),) * 2),
+                          "3:15", "makes 1,000,000 variants; at most 100,000"),
     "in a merged block": ("x_options: &x\n  timeout: soon\na:\n  <<: *x\n  cmd: x", "2:12", "a.timeout: expected"),
 }  # fmt: skip
 
@@ -105,7 +110,7 @@ def test_an_unknown_key_is_a_warning_with_the_nearest_right_key(workplace):
 
 @pytest.mark.parametrize(
     "bad",
-    ["bad: {cmd: [x]}", "bad: {cmd: x, cmd: y}", "b: &b {timeout: 1, timeout: 2}\nbad: {<<: *b, cmd: x}"],
+    ["bad: {cmd: [x]}", "bad: {cmd: x, timeout: y}", "b: &b {timeout: -1}\nbad: {<<: *b, cmd: x}"],
 )
 def test_a_faulty_entry_does_not_stand_in_the_way_of_another_that_is_named(workplace, bad):
     workplace.spec(f"{bad}\ngood: {{cmd: echo hi}}\n")
@@ -123,6 +128,41 @@ def test_nesting_without_end_is_refused_whether_by_us_or_by_the_parser_s_own_lim
     assert "nest" in done.out
 
 
+DUPLICATES = {
+    "an entry": ("a: {cmd: echo 1}\nb: {cmd: x}\na: {cmd: echo 2}", "3:1", "a: duplicate key, given before in line 1"),
+    "a key": ("a:\n  cmd: echo 1\n  timeout: 9\n  cmd: echo 2", "4:3", "a.cmd: duplicate key, given before in line 2"),
+    "a variable": ("a:\n  cmd: echo $A\n  env: {A: 1,\n A: 2}", "4:2", "a.env.A: duplicate key, given before"),
+    "a key of a merged block": (
+        "x_options: &x {cmd: echo 1,\n cmd: echo 2}\na: {<<: *x}", "2:2", "cmd: duplicate key, given before in line 1"),
+    "a parameter": ("a:\n  cmd: echo {n}\n  parameters:\n    n: 1\n    n: 2", "5:5", "given before in line 4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("title", DUPLICATES)
+def test_of_duplicate_keys_the_last_counts_with_a_warning_that_names_both_lines(workplace, title):
+    text, place, message = DUPLICATES[title]
+    file = workplace.spec(text)
+    done = workplace.benchmark("--benchmark", "a")
+    assert done.exitcode == 0
+    assert f"{file}:{place}: " in done.out
+    assert message in done.out
+    assert f"which is that in line {place.split(':')[0]}" in done.out
+    assert [record["command"] for record in done.by_variant.values()] == ["echo 2"]
+
+
+@pytest.mark.parametrize("title", DUPLICATES)
+def test_validate_refuses_duplicate_keys_unless_it_is_not_strict(workplace, title):
+    text, place, message = DUPLICATES[title]
+    file = workplace.spec(text)
+    assert workplace.benchmark("--strict").exitcode == 2
+    assert workplace.command("list", "--strict").exitcode == 2
+    assert workplace.command("validate", "--no-strict").exitcode == 0
+    done = workplace.command("validate")
+    assert done.exitcode == 2
+    assert f"{file}:{place}: error: " in done.out
+    assert message in done.out
+
+
 def test_a_duplicate_key_does_not_hide_the_other_problems(workplace):
     workplace.spec(
         "a: {cmd: x, cmd: y, timeout: soon}\nb: {cmd: 'y {n}'}\nb_options: {tags: [x], tags: [y]}\n"
@@ -130,6 +170,32 @@ def test_a_duplicate_key_does_not_hide_the_other_problems(workplace):
     done = workplace.command("validate")
     assert done.out.count(" error: ") == 4
     assert "2 benchmarks" in done.out
+
+
+@pytest.mark.parametrize(
+    ("parameters", "commands"),
+    [
+        ("n: '1, 2,1'", ["echo 1", "echo 2", "echo 1"]),
+        ("n: [x, x]", ["echo x", "echo x"]),
+        ("[[n], [3], [3], [3]]", ["echo 3", "echo 3", "echo 3"]),
+    ],
+)
+def test_equal_variants_all_run_and_are_told_apart_by_their_number(workplace, parameters, commands):
+    workplace.spec(f"a:\n  cmd: echo {{n}}\n  parameters:\n    {parameters}\n")
+    assert "0 errors, 1 warnings" in workplace.command("validate").out
+    done = workplace.benchmark()
+    assert done.exitcode == 0
+    assert "is given more than once" in done.out
+    assert [record["command"] for record in done.results["a"]] == commands
+    assert [name for name in done.by_variant if name.endswith("#2")]
+
+
+def test_a_regular_expression_without_a_group_takes_the_whole_match_with_a_warning(workplace):
+    workplace.spec("a:\n  cmd: echo rate 12.5 items\n  data: {rate: {regexp: '[0-9.]+'}}\n")
+    done = workplace.benchmark()
+    assert done.exitcode == 0
+    assert "a.data.rate.regexp: has no group, so the whole match is the value" in done.out
+    assert done.by_variant["a"]["results"]["rate"] == {"mean": 12.5}
 
 
 def test_an_output_column_of_nothing_known_is_a_warning(workplace):

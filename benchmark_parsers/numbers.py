@@ -1,0 +1,20 @@
+"""Numbers in text: those that a reader would take for one, whichever syntax a programming language adds."""
+
+from __future__ import annotations
+
+import re
+
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+
+
+def number_of(text: str) -> int | float | None:
+    """Returns the decimal number that a text is, or None.
+
+    Neither `1_000` nor `0x10` nor `1:30` is one, and `010` is ten. A number that is too large for a float is infinite.
+    """
+    text = text.strip()
+    if not _DECIMAL.fullmatch(text):
+        return None
+    # Python refuses to convert more than 4300 digits.
+    return int(text) if _INTEGER.fullmatch(text) and len(text) < 1000 else float(text)
