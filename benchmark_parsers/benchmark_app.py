@@ -19,6 +19,9 @@ _EXPECTED = Expected(
         "execution_results": "that is the JSON file of -json_stats: print the output of benchmark_app itself",
     },
 )
+# Every line of interest contains one of them, except the shapes of groups.
+_MARKS = ("INFO ]", "[INFO]", "[Step 1/", "Measuring performance", "Build.", "Build .", " ms", " us",
+          "iterations", "FPS", "Latency for")  # fmt: skip
 # Before 2022.2, only some lines begin with [ INFO ].
 _INFO = re.compile(r"^\s*\[ ?INFO ?\]\s*")
 _FIRST_STEP = re.compile(r"^\[Step 1/\d+\]")
@@ -76,7 +79,7 @@ class BenchmarkAppParser:
     def feed(self, block: str) -> None:
         """Takes whole lines."""
         self._first_seen.feed(block)
-        if self._starts or "[Step 1/" in block or "FPS" in block or "iterations" in block or "INFO" in block:
+        if self._group is not None or any(mark in block for mark in _MARKS):
             for line in plain_lines(block):
                 self._read(line)
 

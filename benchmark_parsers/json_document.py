@@ -10,12 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmark_parsers.absence import Expected, FirstSeen
-from benchmark_parsers.line_prefix import LINE_PREFIX, without_prefixes
+from benchmark_parsers.line_prefix import LINE_PREFIX, without_colours, without_prefixes
 
 LONGEST_DOCUMENT = 64 << 20
-# A mapping with a key, or a list whose first element may be a mapping. Build tools print many lines that begin with
-# [ and a count, which are neither.
-_START = re.compile(rf'^{LINE_PREFIX}[ \t]*(?=\{{[ \t]*(?:"|$)|\[[ \t]*(?:\{{|$))', re.MULTILINE)
+# A mapping with a key, or a list whose first element may be a mapping, where its line begins. Build tools print many
+# lines that begin with [ and a count, which are neither.
+_OPENING = re.compile(r'\{[ \t]*(?:"|$)|\[[ \t]*(?:\{|$)', re.MULTILINE)
+_BEFORE = re.compile(rf"{LINE_PREFIX}[ \t]*")
+_LONGEST_PREFIX = 1000
 # The file of a second document can follow without a line end.
 _NEXT = re.compile(r"\s*(?=[{\[])")
 
@@ -42,11 +44,12 @@ class JsonDocument:
     def feed(self, block: str) -> None:
         """Takes whole lines."""
         self._first_seen.feed(block)
+        block = without_colours(block)
         if not self._blocks:
-            start = _START.search(block)
-            if not start:
+            start = _start(block, 0)
+            if start is None:
                 return
-            block = block[start.start() :]
+            block = block[block.rfind("\n", 0, start) + 1 :]
         self._size += len(block)
         if self._size <= LONGEST_DOCUMENT:
             self._blocks.append(block)
@@ -78,23 +81,23 @@ class JsonDocument:
         """Decodes each document; after invalid text, goes on from the line of the error."""
         found = _Found()
         decoder = json.JSONDecoder()
-        position, next_start = 0, None
-        while start := next_start or _START.search(text, position):
-            next_start = None
+        start = _start(text, 0)
+        while start is not None:
             try:
-                document, position = decoder.raw_decode(text, start.end())
+                document, end = decoder.raw_decode(text, start)
             except RecursionError:
                 found.damage = "it is nested too deeply"
                 return found
             except ValueError as error:
                 failed_at = getattr(error, "pos", len(text))
-                if f'"{self._key}"' in text[start.end() : failed_at]:
+                if f'"{self._key}"' in text[start:failed_at]:
                     found.damage = found.damage or str(error)
-                position = max(start.end() + 1, text.rfind("\n", 0, failed_at) + 1)
+                start = _start(text, max(start + 1, text.rfind("\n", 0, failed_at) + 1))
             else:
-                next_start = _NEXT.match(text, position)
                 if self._is_of_the_tool(document):
                     found.documents.append(document)
+                following = _NEXT.match(text, end)
+                start = following.end() if following else _start(text, end)
         return found
 
     def _is_of_the_tool(self, document: Any) -> bool:
@@ -111,6 +114,16 @@ class _Found:
 
     documents: list[Any] = field(default_factory=list)
     damage: str | None = None
+
+
+def _start(text: str, position: int) -> int | None:
+    """Returns where the next document may start: after nothing but a prefix on its line."""
+    for opening in _OPENING.finditer(text, position):
+        earliest = max(0, opening.start() - _LONGEST_PREFIX)
+        line_start = text.rfind("\n", earliest, opening.start()) + 1
+        if (line_start or not earliest) and _BEFORE.fullmatch(text, line_start, opening.start()):
+            return opening.start()
+    return None
 
 
 def number(mapping: Mapping[str, Any], key: str) -> float | None:

@@ -26,9 +26,12 @@ _PREFIX = re.compile(rf"^{LINE_PREFIX}", re.MULTILINE)
 
 def without_prefixes(block: str) -> str:
     """Returns the lines without prefixes and colours; what indents a line after its prefix stays."""
-    if "\x1b" in block:
-        block = _COLOUR.sub("", block)
-    return _PREFIX.sub("", block)
+    return _PREFIX.sub("", without_colours(block))
+
+
+def without_colours(block: str) -> str:
+    """Returns the lines without the escape sequences that colour them on a terminal."""
+    return _COLOUR.sub("", block) if "\x1b" in block else block
 
 
 def plain_lines(block: str) -> list[str]:

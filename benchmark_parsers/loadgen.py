@@ -20,11 +20,11 @@ _EXPECTED = Expected(
 )
 _LINE = re.compile(r"^ *(\S[^:]*?) *: *(\S.*)$")
 _LATENCY = re.compile(
-    r"(?:(Min|Max|Mean)|([\d.]+)(?:st|nd|rd|th)? percentile) (latency|first token latency|time to output token) \(ns\)",
+    r"(?:(Min|Max|Mean)|([\d.]+)(?:[a-z]{2})? percentile) (latency|first token latency|time to output token) \(ns\)",
     re.IGNORECASE,
 )
 _LATENCIES = {"latency": "latency", "first token latency": "ttft", "time to output token": "tpot"}
-_ESTIMATE = re.compile(r"\* Early stopping ([\d.]+)(?:st|nd|rd|th)? percentile estimate")
+_ESTIMATE = re.compile(r"\* Early stopping ([\d.]+)(?:[a-z]{2})? percentile estimate")
 _ESTIMATES = {"TTFT Early Stopping Result": "ttft", "TPOT Early Stopping Result": "tpot"}
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 _TOKENS_PER_SEC = "tokens/sec"

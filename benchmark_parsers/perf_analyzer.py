@@ -21,6 +21,16 @@ _EXPECTED = Expected(
     },
 )
 _TITLE = "*** Measurement Settings ***"
+_STARTS = (
+    _TITLE,
+    "concurrency: ",
+    "Rate: ",
+    "Concurrency: ",
+    "rate: ",
+    ",Inferences/Second,",
+    "WARNING",
+    "Failed to",
+)
 _LEVEL = re.compile(r"^(Request concurrency|Request Rate|Concurrency): ([\d.]+)(?: [\w ]+)?$", re.IGNORECASE)
 _SETTING = re.compile(r"^([A-Z][\w ]+): (.+)$")
 _LINE = re.compile(r"^([A-Za-z][\w ]*|p[\d.]+ latency): (\S+)(?: (usec|infer/sec))?(?: \((.*)\))?$")
@@ -80,7 +90,6 @@ class PerfAnalyzerParser:
 
     def __init__(self) -> None:
         self._first_seen = FirstSeen(_EXPECTED)
-        self._started = False
         self._levels: list[_Level] = []
         self._level: _Level | None = None
         self._settings: dict[str, str] = {}
@@ -93,11 +102,7 @@ class PerfAnalyzerParser:
     def feed(self, block: str) -> None:
         """Takes whole lines."""
         self._first_seen.feed(block)
-        self._started = self._started or any(
-            mark in block
-            for mark in (_TITLE, "concurrency: ", "Rate: ", "Concurrency: ", ",Inferences/Second,")
-        )
-        if self._started:
+        if self._level or self._in_settings or self._csv_header or any(mark in block for mark in _STARTS):
             for line in plain_lines(block):
                 self._read(line.strip())
 
