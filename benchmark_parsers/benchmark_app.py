@@ -13,7 +13,7 @@ from benchmark_parsers.units import MS, SAMPLES_PER_SEC, S, better, convert
 _EXPECTED = Expected(
     result="result of benchmark_app",
     looked_for="the lines `Count: … iterations` and `Throughput: … FPS`",
-    tested_with="benchmark_app of OpenVINO 2021.2 to 2026.4",
+    tested_with="benchmark_app of OpenVINO 2026.4, and reports of 2021, 2022.1 and 2022.3",
     mistakes={
         "Execution results": "that is the CSV file of -report_type: print the output of benchmark_app itself",
         "execution_results": "that is the JSON file of -json_stats: print the output of benchmark_app itself",

@@ -15,7 +15,7 @@ _PRINT_JSON = "print the file of --export-json (`hyperfine --export-json times.j
 _EXPECTED = Expected(
     result="JSON of hyperfine",
     looked_for='a mapping with "results"',
-    tested_with="hyperfine 1.15 and the format of 1.12 to 1.19",
+    tested_with="hyperfine 1.15",
     mistakes={
         "command,mean,stddev,median,": f"that is the file of --export-csv: {_PRINT_JSON}",
         "| Command | Mean": f"that is the file of --export-markdown: {_PRINT_JSON}",

@@ -15,7 +15,7 @@ _TITLE = "MLPerf Results Summary"
 _EXPECTED = Expected(
     result="summary of LoadGen",
     looked_for=f"the line `{_TITLE}`",
-    tested_with="LoadGen 1.0 to 6.0",
+    tested_with="LoadGen 6.0, and summaries of 5",
     mistakes={":::MLLOG": "that is the detail log: print mlperf_log_summary.txt"},
 )
 _LINE = re.compile(r"^ *(\S[^:]*?) *: *(\S.*)$")

@@ -15,7 +15,7 @@ from benchmark_parsers.units import MS, SAMPLES_PER_SEC, better, convert
 _EXPECTED = Expected(
     result="result of perf_analyzer",
     looked_for="a line `Request concurrency: …` or `Request Rate: …` and its `Throughput: … infer/sec`",
-    tested_with="perf_analyzer 2.5 to 2.59 (as its source and manual describe its output)",
+    tested_with="the reports that the manual of perf_analyzer describes",
     mistakes={
         '"experiments"': "that is the file of --profile-export-file: print the output of perf_analyzer itself"
     },

@@ -20,7 +20,7 @@ _PRINT_JSON = "print the file of --benchmark-json (`pytest --benchmark-json time
 _EXPECTED = Expected(
     result="JSON of pytest-benchmark",
     looked_for='a mapping with "benchmarks"',
-    tested_with="pytest-benchmark 5.3 and the format of 3.4 to 5.3",
+    tested_with="pytest-benchmark 5.3, and files of 4.0",
     mistakes={
         "name,min,max,mean,": f"that is the file of --benchmark-csv: {_PRINT_JSON}",
         "Name (time in": f"that is the table for people: {_PRINT_JSON}",

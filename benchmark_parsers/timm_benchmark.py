@@ -26,7 +26,7 @@ _NOT_SETTINGS = ("error", "model", *_METRICS)
 _EXPECTED = Expected(
     result="JSON of timm's benchmark.py",
     looked_for='a mapping with "model" and a result such as "infer_samples_per_sec", or a list of them',
-    tested_with="timm 0.6 to 1.0",
+    tested_with="timm 1.0.31",
     mistakes={
         "model,infer_": "that is the file of --results-file: print the output, or use --results-format json",
         "model,train_": "that is the file of --results-file: print the output, or use --results-format json",
