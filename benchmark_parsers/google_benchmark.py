@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -59,7 +60,7 @@ class GoogleBenchmarkParser:
         metrics = NamedMetrics()
         problems = []
         warnings = []
-        for name, group in _groups([_with_aggregate(line, lines) for line in lines if not _is_fitted(line)]):
+        for name, group in _groups([line for line in _with_aggregates(lines) if not _is_fitted(line)]):
             errors = [line for line in group if line.get("error_occurred")]
             if errors:
                 problems.append(f"{name}: {errors[0].get('error_message', 'an error')}")
@@ -87,24 +88,24 @@ def _is_fitted(line: Mapping[str, Any]) -> bool:
     return is_old or line.get("aggregate_name") in ("BigO", "RMS")
 
 
-def _with_aggregate(line: dict[str, Any], lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _with_aggregates(lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Adds `run_name`, `run_type` and `aggregate_name`, which older versions express by the name alone."""
-    name = str(line.get("name"))
-    aggregate = line.get("aggregate_name")
+    counts = Counter(str(line.get("name")) for line in lines)
+    return [{**_names(line, counts), **line} for line in lines]
+
+
+def _names(line: Mapping[str, Any], counts: Mapping[str, int]) -> dict[str, str]:
+    name, aggregate = str(line.get("name")), line.get("aggregate_name")
     if "run_name" in line or "run_type" in line:
-        run_name = name.removesuffix(f"_{aggregate}") if aggregate else name
-        return {"run_name": run_name} | line
+        return {"run_name": name.removesuffix(f"_{aggregate}") if aggregate else name}
     found = _OLD_AGGREGATE.fullmatch(name)
-    if not found:
-        return {"run_name": name} | line
-    names = [str(other.get("name")) for other in lines]
     # The library computes them from two repetitions or more, and always all of them.
-    is_aggregate = names.count(found[1]) > 1 or (
-        found[1] not in names and {f"{found[1]}_mean", f"{found[1]}_stddev"} <= set(names)
-    )
-    if not is_aggregate:
-        return {"run_name": name} | line
-    return line | {"run_name": found[1], "run_type": "aggregate", "aggregate_name": found[2]}
+    if found and (
+        counts.get(found[1], 0) > 1
+        or (found[1] not in counts and f"{found[1]}_mean" in counts and f"{found[1]}_stddev" in counts)
+    ):
+        return {"run_name": found[1], "run_type": "aggregate", "aggregate_name": found[2]}
+    return {"run_name": name}
 
 
 def _groups(lines: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 
 _COLOUR = re.compile(r"\x1b\[[\d;]*[A-Za-z]")
-_TIME = r"\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z| ?[+-]\d\d:?\d\d)?"
-_DATE = r"(?:\d{4}-\d\d-\d\d[T ]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2} )"
-# As of `ts`, `logger`, Open MPI's --timestamp-output (with the year last) and Python's logging.
-_STAMP = rf"(?:\[{_DATE}?{_TIME}\]|{_DATE}?{_TIME}(?: \d{{4}})?(?=[ \t\[<]|$)|\d{{10}}\.\d+(?=[ \t]))"
-_LEVEL = r"(?: - (?:INFO|DEBUG) - | (?:INFO|DEBUG):(?:[\w.]+:)? ?)?"
+_TIME = r"\d\d:\d\d:\d\d(?:[.,]\d+)?(?: ?[AP]M)?(?:Z| ?[+-]\d\d:?\d\d)?"
+_DATE = r"(?:\d{1,4}[-/.]\d\d[-/.]\d{1,4}[T ]|(?:[A-Z][a-z]{2} )?[A-Z][a-z]{2} +\d{1,2} )"
+# As of `ts`, `logger`, dmesg, Open MPI's --timestamp-output (with the year last), Python's logging and glog.
+_STAMP = (
+    rf"(?:\[{_DATE}?{_TIME}\]|{_DATE}?{_TIME}(?: \d{{4}})?(?=[ \t\[<]|$)|\d{{10}}\.\d+(?=[ \t])|\[ {{0,9}}\d+\.\d+\]"
+    r"|[IWEF]\d{4} \d\d:\d\d:\d\d\.\d+ +\d+ [\w.-]+:\d+\])"
+)
+_LEVEL = r"(?:(?: -)? (?:INFO|DEBUG)(?: -|:(?:[\w.]+:)?)?(?= ))?"
 # [0] of mpirun and mpiexec -l, [1,0]<stdout>: of Open MPI and poprun, [rank0]: of torchrun, 0: of srun --label,
 # server-1 | of docker compose.
 _TAG = (

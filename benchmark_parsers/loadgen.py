@@ -149,8 +149,8 @@ def _known_metric(section: str, name: str) -> tuple[str, str, str | None, str] |
     """Returns name, unit, direction and reduction of the metric on a line, if it holds one."""
     if name == "throughput":
         return "throughput", SAMPLES_PER_SEC, HIGHER, "mean"
-    if name in _RATES:
-        return (*_RATES[name], "mean")
+    if rate := _RATES.get(name.removesuffix(" (inferred)")):
+        return (*rate, "mean")
     if found := _LATENCY.fullmatch(name):
         reduction = found[1].lower() if found[1] else f"p{float(found[2]):g}"
         metric = _LATENCIES[found[3].lower()]

@@ -47,8 +47,9 @@ class NamedMetrics:
             for name, entries in self._by_name.items()
             for label, (metric, _) in zip(_labels([facts for _, facts in entries]), entries, strict=True)
         ]
-        ambiguous = [name for name, count in Counter(name for name, _ in named).items() if count > 1]
-        metrics = {name: metric for name, metric in named if name not in ambiguous}
+        counts = Counter(name for name, _ in named)
+        metrics = {name: metric for name, metric in named if counts[name] == 1}
+        ambiguous = [name for name, count in counts.items() if count > 1]
         return metrics, (_problem(ambiguous),) if ambiguous else ()
 
 
@@ -56,6 +57,8 @@ def _labels(all_facts: Sequence[Mapping[str, Any]]) -> list[str]:
     """Returns a label per result, made of the fewest leading facts that tell them apart; equal ones if none do."""
     rows: list[dict[str, str]] = [{} for _ in all_facts]
     for key in dict.fromkeys(key for facts in all_facts for key in facts):
+        if _distinct(rows) == len(rows):
+            break
         longer = [
             row | ({key: _text(facts[key])} if key in facts else {})
             for row, facts in zip(rows, all_facts, strict=True)

@@ -22,7 +22,7 @@ _EXPECTED = Expected(
     looked_for='a mapping with "benchmarks"',
     tested_with="pytest-benchmark 5.3, and files of 4.0",
     mistakes={
-        "name,min,max,mean,": f"that is the file of --benchmark-csv: {_PRINT_JSON}",
+        ",min,max,mean,stddev": f"that is the file of --benchmark-csv: {_PRINT_JSON}",
         "Name (time in": f"that is the table for people: {_PRINT_JSON}",
     },
 )

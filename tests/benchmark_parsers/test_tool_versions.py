@@ -284,7 +284,7 @@ def test_a_parser_that_finds_nothing_reports_what_it_looked_for_and_saw_and_its_
             "--benchmark_format=json",
         ),
         ("timm_benchmark", "model,infer_samples_per_sec,infer_step_time\n", "--results-format json"),
-        ("pytest_benchmark", "name,min,max,mean,stddev,rounds\n", "--benchmark-json"),
+        ("pytest_benchmark", "name,param:size,min,max,mean,stddev,rounds\n", "--benchmark-json"),
         ("pytest_benchmark", "Name (time in us)        Min      Max\n", "--benchmark-json"),
         (
             "benchmark_app",
