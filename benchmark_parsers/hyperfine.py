@@ -51,9 +51,10 @@ class HyperfineParser:
             name = "time" if len(results) == 1 else command
             metrics.add_setting("command" if len(results) == 1 else f"command {command}", command)
             parameters = result.get("parameters")
+            facts = {"command": command} | (parameters if isinstance(parameters, dict) else {})
             found = _metrics(result)
             for suffix, metric in found.items():
-                metrics.add(f"{name}{suffix}", metric, parameters if isinstance(parameters, dict) else {})
+                metrics.add(f"{name}{suffix}", metric, facts)
             if "" not in found:
                 problems.append(f"{command[:60]}: hyperfine reports no mean")
             codes = result.get("exit_codes")

@@ -19,7 +19,7 @@ _OPENING = re.compile(r'\{[ \t]*(?:"|$)|\[[ \t]*(?:\{|$)', re.MULTILINE)
 _BEFORE = re.compile(rf"{LINE_PREFIX}[ \t]*")
 _LONGEST_PREFIX = 1000
 # The file of a second document can follow without a line end.
-_NEXT = re.compile(r"\s*(?=[{\[])")
+_NEXT = re.compile(r"[\s\ufeff]*(?=[{\[])")
 
 
 class JsonDocument:

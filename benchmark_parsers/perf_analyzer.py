@@ -192,8 +192,11 @@ class PerfAnalyzerParser:
         elif self._csv_header:
             cells = next(csv.reader([line]), [])
             load = _number(cells[0], "count", "count") if cells else None
-            if load is None or len(cells) < len(self._csv_header):
+            if load is None:
                 self._csv_header = []
+                return
+            if len(cells) < len(self._csv_header):
+                self._problems.append(f"perf_analyzer's CSV holds the incomplete line {line[:60]!r}")
                 return
             kind = self._csv_header[0].lower().replace(" ", "_")
             level = _Level(f"{kind}_{cells[0]}", {})

@@ -29,7 +29,9 @@ def test_a_second_result_in_one_output_fails_the_variant(parser):
 @pytest.mark.parametrize("parser", ["hyperfine", "timm_benchmark", "pytest_benchmark", "google_benchmark"])
 def test_a_second_document_is_noticed_on_the_line_where_the_first_ends(parser):
     text = ONE_RESULT[parser].rstrip("\n")
-    assert "2 JSON documents" in read_output(parser, text + text.removeprefix("--result\n")).problems[0]
+    for between in ("", " ", "\ufeff"):
+        found = read_output(parser, text + between + text.removeprefix("--result\n"))
+        assert "2 JSON documents" in found.problems[0]
 
 
 def test_a_damaged_document_behind_a_good_one_fails_the_variant():
@@ -68,6 +70,13 @@ def test_runs_of_hyperfine_are_told_apart_by_parameters_that_the_command_does_no
     found = read_output("hyperfine", tools.hyperfine(runs))
     assert values(found) == {"./build.sh[branch=main]": 10_000, "./build.sh[branch=fix]": 14_000}
     assert found.problems == ()
+
+
+def test_a_command_called_like_the_user_time_of_another_keeps_its_figure():
+    document = json.loads(tools.hyperfine([("a", 1.0, {}), ("a_user", 2.0, {})]))
+    document["results"][0]["user"] = 0.5
+    found = read_output("hyperfine", json.dumps(document))
+    assert values(found) == {"a": 1000, "a_user[command=a]": 500, "a_user[command=a_user]": 2000}
 
 
 def test_results_that_nothing_tells_apart_fail_and_are_left_out():

@@ -154,6 +154,11 @@ def test_perf_analyzer_s_csv_is_read(first):
     assert found.metrics[f"server_queue_{load}_2"].value == 0.061
 
 
+@pytest.mark.parametrize("text", [CSV + CSV, CSV.rpartition(",")[0]])
+def test_two_csvs_of_perf_analyzer_or_an_incomplete_one_fail(text):
+    assert read_output("perf_analyzer", text).problems
+
+
 def test_perf_analyzer_s_csv_behind_its_report_is_the_same_result():
     report = perf_analyzer({1: 69.6, 2: 140.5})
     assert read_output("perf_analyzer", report + CSV) == read_output("perf_analyzer", report)
