@@ -67,6 +67,12 @@ class DriverParser:
 
     def parsed(self) -> Parsed:
         """Omits metrics that the driver reports as n/a."""
+        if len(self._headers) > 1:
+            count = len(self._headers)
+            several = (
+                f"contains the results of {count} runs of run_benchmark.py: print one per entry of the spec"
+            )
+            return Parsed(problems=(several,))
         metrics, settings, versions = {}, {}, {}
         for key, text in self._lines.items():
             if text.startswith("n/a") or key in _NO_SETTINGS:
@@ -107,10 +113,6 @@ class DriverParser:
     def _problems(self) -> tuple[str, ...]:
         if not self._headers:
             return (self._first_seen.problem(),)
-        if len(self._headers) > 1:
-            return (
-                f"contains the results of {len(self._headers)} runs of run_benchmark.py; an entry is one run",
-            )
         if self._repeated:
             return (f"contains two values of {', '.join(dict.fromkeys(self._repeated))} in one report",)
         needed = ("throughput", "latency avg") if self._headers == ["results"] else ("compile_time",)

@@ -19,7 +19,7 @@ _TIMES = ("real_time", "cpu_time")
 # Keys that the library writes itself; other numbers are user-defined counters.
 _OWN = {"family_index", "per_family_instance_index", "repetitions", "repetition_index", "threads", "iterations",
         *_TIMES, "cpu_coefficient", "real_coefficient", "rms", *_RATES}  # fmt: skip
-_SUMMARY = {"mean": "mean", "median": "p50", "stddev": "std"}
+_SUMMARY = {"mean": "mean", "median": "p50", "stddev": "std", "min": "min", "max": "max"}
 _SETTINGS = ("num_cpus", "cpu_scaling_enabled", "library_build_type")
 _EXPECTED = Expected(
     result="JSON of Google Benchmark",

@@ -24,6 +24,7 @@ from models import (
     NormOptions,
     build_model,
     find_weights,
+    input_with,
     model_names,
     weights_digest,
 )
@@ -291,7 +292,8 @@ def test_a_model_that_was_tuned_to_other_classes_is_loaded_with_these(
     (save_file if suffix == ".safetensors" else torch.save)(tuned.state_dict(), tmp_path / f"tuned{suffix}")
     built = build_model(name, weights=str(tmp_path / f"tuned{suffix}"))
     torch.testing.assert_close(_logits(built.module), _logits(tuned))
-    assert built.input_spec.num_classes == 10
+    found = find_weights(name, str(tmp_path / f"tuned{suffix}"))
+    assert built.input_spec.num_classes == input_with(name, found).num_classes == 10
     assert "the 10 classes of the file, not 1000" in built.warnings[0]
 
 
