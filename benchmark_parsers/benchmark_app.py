@@ -106,7 +106,8 @@ class BenchmarkAppParser:
             self._add(found[1].lower(), found[2])
         elif found := _LINE.match(text):
             # Other programs print such lines, too: one without [ INFO ] counts in a run, or begins one by its unit.
-            if self._starts or text != line.strip() or text.endswith(("iterations", "FPS")):
+            in_run = self._starts and "throughput" not in self._seen
+            if in_run or text != line.strip() or text.endswith(("iterations", "FPS")):
                 self._add(found[1].lower(), found[2])
         elif self._group is not None and (group := _GROUP.match(text)):
             self._group = group[1]

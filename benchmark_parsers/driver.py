@@ -6,6 +6,7 @@ import re
 
 from benchmark_parsers.absence import Expected, FirstSeen
 from benchmark_parsers.line_prefix import plain_lines
+from benchmark_parsers.named_metrics import NamedMetrics
 from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
 from benchmark_parsers.samples import EvenSample, few, summarise
 from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, canonical, convert
@@ -14,7 +15,8 @@ from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, can
 _CALL_START, _CALL_MIDDLE = "Throughput: ", " imgs/sec; Latency range: "
 _CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms[ \t]*$", re.MULTILINE)
 _HEADER = re.compile(r"^\s*\S+ (results|compiled):$")
-_LINE = re.compile(r"^\s+([a-z][\w. ]*): (.+)$")
+# The tab tells them from indented lines of other programs, such as those of a warning on stderr.
+_LINE = re.compile(r"^\s*\t\s*([a-z][\w. ]*): (.+)$")
 _VALUE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
 _SPREAD = re.compile(r"(min|max|std): ([^,)]+)")
 _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
@@ -73,19 +75,23 @@ class DriverParser:
                 f"contains the results of {count} runs of run_benchmark.py: print one per entry of the spec"
             )
             return Parsed(problems=(several,))
-        metrics, settings, versions = {}, {}, {}
+        metrics, versions = NamedMetrics(), {}
         for key, text in self._lines.items():
             if text.startswith("n/a") or key in _NO_SETTINGS:
                 continue
             if metric := _metric(key, text):
-                metrics[_NAMES.get(key, (key,))[0]] = metric
+                metrics.add(_NAMES.get(key, (key,))[0], metric)
             elif key.startswith("version_"):
                 versions[key.removeprefix("version_")] = text
             elif key == "backend" and " " in text:
-                settings[key], versions[text.split()[0]] = text.split(maxsplit=1)
+                engine, versions[engine] = text.split(maxsplit=1)
+                metrics.add_setting(key, engine)
             else:
-                settings[key] = text
-        return Parsed({**metrics, **self._host_calls()}, settings, versions, self._problems())
+                metrics.add_setting(key, text)
+        for name, metric in self._host_calls().items():
+            metrics.add(name, metric)
+        named, ambiguous = metrics.metrics()
+        return Parsed(named, metrics.settings(), versions, (*self._problems(), *ambiguous))
 
     def _read(self, block: str) -> None:
         for line in plain_lines(block):

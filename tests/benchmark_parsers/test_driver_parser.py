@@ -98,6 +98,11 @@ def test_a_run_that_only_compiled_has_its_compile_time():
     assert result.metrics["compile_time"].value == 11.33
 
 
+def test_indented_lines_of_other_programs_are_no_settings():
+    text = summary(settings(), measured(), FACTS) + "\n"
+    assert parsed(text, "note: a warning\n  cause: something\n    hint: 5 ms\n") == parsed(text)
+
+
 def test_a_run_that_broke_off_or_two_runs_in_one_output_are_problems():
     whole = summary(settings(), measured(), FACTS) + "\n"
     assert "did not finish" in parsed("".join(calls([1, 2]))).problems[0]
