@@ -96,9 +96,9 @@ def test_benchmark_app_of_2022_is_read_with_and_without_info_and_with_tabs(info,
 
 def test_lines_of_other_programs_are_no_figures_of_benchmark_app():
     noise = "Count: 3 files\nMin: 7\nMax: 9 ms\nDuration: 5.0 s\nAverage: 1 ms\n"
-    assert read_output("benchmark_app", noise + benchmark_app(50)) == read_output(
-        "benchmark_app", benchmark_app(50)
-    )
+    expected = read_output("benchmark_app", benchmark_app(50))
+    assert read_output("benchmark_app", noise + benchmark_app(50)) == expected
+    assert read_output("benchmark_app", benchmark_app(50) + noise) == expected
 
 
 @pytest.mark.parametrize("text", ["1,234.5 FPS", "1_234 FPS", "12.5 ms", "fast", "-1 FPS", "1.2.3 FPS"])
