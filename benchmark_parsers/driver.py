@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 
+from benchmark_parsers.absence import Expected, FirstSeen
+from benchmark_parsers.line_prefix import plain_lines
+from benchmark_parsers.named_metrics import NamedMetrics
 from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
 from benchmark_parsers.samples import EvenSample, few, summarise
 from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, canonical, convert
 
 # The line of a host call, after its first word.
 _CALL_START, _CALL_MIDDLE = "Throughput: ", " imgs/sec; Latency range: "
-_CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms$", re.MULTILINE)
-_HEADER = re.compile(r"^\S+ (results|compiled):$")
-_LINE = re.compile(r"^\t([a-z][\w. ]*): (.+)$")
+_CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms[ \t]*$", re.MULTILINE)
+_HEADER = re.compile(r"^\s*\S+ (results|compiled):$")
+# The tab tells them from indented lines of other programs, such as those of a warning on stderr.
+_LINE = re.compile(r"^\s*\t\s*([a-z][\w. ]*): (.+)$")
 _VALUE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
 _SPREAD = re.compile(r"(min|max|std): ([^,)]+)")
 _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
@@ -34,6 +38,11 @@ _DIRECTIONS = {
 }  # fmt: skip
 # Durations of whole phases; all other times are latencies.
 _DURATIONS = ("duration", "build_time", "compile_time", *_CPU_TIMES)
+_EXPECTED = Expected(
+    result="results of run_benchmark.py: the driver did not finish",
+    looked_for="the line `MODEL results:` or `MODEL compiled:` and the indented lines after it",
+    tested_with="run_benchmark.py of this version",
+)
 
 
 class DriverParser:
@@ -44,12 +53,15 @@ class DriverParser:
     """
 
     def __init__(self) -> None:
+        self._first_seen = FirstSeen(_EXPECTED)
+        self._repeated: list[str] = []
         self._calls: EvenSample[tuple[float, ...] | None] = EvenSample()
         self._headers: list[str] = []
         self._lines: dict[str, str] = {}
 
     def feed(self, block: str) -> None:
         """Takes whole lines."""
+        self._first_seen.feed(block)
         if _CALL_START in block:
             self._calls.add(_calls_in(block), _call)
         if self._headers or " results:" in block or " compiled:" in block:
@@ -57,25 +69,35 @@ class DriverParser:
 
     def parsed(self) -> Parsed:
         """Omits metrics that the driver reports as n/a."""
-        metrics, settings, versions = {}, {}, {}
+        if len(self._headers) > 1:
+            count = len(self._headers)
+            several = (
+                f"contains the results of {count} runs of run_benchmark.py: print one per entry of the spec"
+            )
+            return Parsed(problems=(several,))
+        metrics, versions = NamedMetrics(), {}
         for key, text in self._lines.items():
             if text.startswith("n/a") or key in _NO_SETTINGS:
                 continue
             if metric := _metric(key, text):
-                metrics[_NAMES.get(key, (key,))[0]] = metric
+                metrics.add(_NAMES.get(key, (key,))[0], metric)
             elif key.startswith("version_"):
                 versions[key.removeprefix("version_")] = text
             elif key == "backend" and " " in text:
-                settings[key], versions[text.split()[0]] = text.split(maxsplit=1)
+                engine, versions[engine] = text.split(maxsplit=1)
+                metrics.add_setting(key, engine)
             else:
-                settings[key] = text
-        return Parsed({**metrics, **self._host_calls()}, settings, versions, self._problems())
+                metrics.add_setting(key, text)
+        for name, metric in self._host_calls().items():
+            metrics.add(name, metric)
+        named, ambiguous = metrics.metrics()
+        return Parsed(named, metrics.settings(), versions, (*self._problems(), *ambiguous))
 
     def _read(self, block: str) -> None:
-        for line in block.splitlines():
+        for line in plain_lines(block):
             if found := _LINE.match(line):
-                if self._headers:
-                    self._lines[found[1]] = found[2]
+                if self._headers and self._lines.setdefault(found[1], found[2]) != found[2]:
+                    self._repeated.append(found[1])
             elif header := _HEADER.match(line):
                 self._headers.append(header[1])
 
@@ -96,11 +118,9 @@ class DriverParser:
 
     def _problems(self) -> tuple[str, ...]:
         if not self._headers:
-            return ("contains no results of run_benchmark.py: the driver did not finish",)
-        if len(self._headers) > 1:
-            return (
-                f"contains the results of {len(self._headers)} runs of run_benchmark.py; an entry is one run",
-            )
+            return (self._first_seen.problem(),)
+        if self._repeated:
+            return (f"contains two values of {', '.join(dict.fromkeys(self._repeated))} in one report",)
         needed = ("throughput", "latency avg") if self._headers == ["results"] else ("compile_time",)
         missing = [key for key in needed if key not in self._lines]
         return (f"the results of run_benchmark.py lack {' and '.join(missing)}",) if missing else ()

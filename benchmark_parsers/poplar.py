@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+from benchmark_parsers.absence import Expected, FirstSeen
 from benchmark_parsers.parsed import LOWER, Metric, Parsed
 from benchmark_parsers.units import S
 
@@ -91,20 +92,28 @@ def _contains_one(parts: Iterable[str], text: str) -> bool:
     return any(part in text for part in parts)
 
 
+_EXPECTED = Expected(
+    result="complete phase of a compilation (set POPLAR_LOG_LEVEL=INFO)",
+    looked_for="time-stamped lines such as `… Starting compilation` and `… Graph compiled`",
+    tested_with="log lines of Poplar and PopART 3",
+)
+
+
 class PoplarParser:
     """Reports `total_compiling_time` as a metric of the entry: without it, the run fails."""
 
     def __init__(self) -> None:
+        self._first_seen = FirstSeen(_EXPECTED)
         self._compile_time = CompileTimeParser()
 
     def feed(self, block: str) -> None:
         """Takes whole lines."""
+        self._first_seen.feed(block)
         self._compile_time.feed(block)
 
     def parsed(self) -> Parsed:
         """Returns the seconds from the start of the first phase to the end of the last."""
         seconds = self._compile_time.total_s()
         if seconds is None:
-            problem = "contains no complete phase of a compilation (set POPLAR_LOG_LEVEL=INFO)"
-            return Parsed(problems=(problem,))
+            return Parsed(problems=(self._first_seen.problem(),))
         return Parsed({"total_compiling_time": Metric(seconds, S, LOWER, "mean")})

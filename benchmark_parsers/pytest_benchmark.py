@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from benchmark_parsers.absence import Expected
 from benchmark_parsers.json_document import JsonDocument, mappings, number, numbers
+from benchmark_parsers.named_metrics import NamedMetrics
 from benchmark_parsers.parsed import LOWER, Metric, Parsed
 from benchmark_parsers.samples import few, summarise
 from benchmark_parsers.units import MS, convert
@@ -14,15 +16,27 @@ _SUMMARY = {"min": "min", "max": "max", "mean": "mean", "stddev": "std", "median
 # The options of pytest-benchmark; groups and extra information belong to the tests.
 _OPTIONS = ("timer", "min_rounds", "max_time", "min_time", "warmup", "disable_gc")
 
+_PRINT_JSON = "print the file of --benchmark-json (`pytest --benchmark-json times.json; cat times.json`)"
+_EXPECTED = Expected(
+    result="JSON of pytest-benchmark",
+    looked_for='a mapping with "benchmarks"',
+    tested_with="pytest-benchmark 5.3, and files of 4.0",
+    mistakes={
+        ",min,max,mean,stddev": f"that is the file of --benchmark-csv: {_PRINT_JSON}",
+        "Name (time in": f"that is the table for people: {_PRINT_JSON}",
+    },
+)
+
 
 class PytestBenchmarkParser:
     """Reads one metric per test: the mean time of one call in ms, named as the test (with its file if ambiguous).
 
-    `count` of the summary is the number of rounds, each of which is the mean of several calls.
+    Tests of the same full name are told apart by their parameters, as in `a.py::test_get[storage=disk]`. `count` of
+    the summary is the number of rounds, each of which is the mean of several calls.
     """
 
     def __init__(self) -> None:
-        self._document = JsonDocument()
+        self._document = JsonDocument("pytest-benchmark", "benchmarks", _EXPECTED)
 
     def feed(self, block: str) -> None:
         """Takes whole lines."""
@@ -30,27 +44,38 @@ class PytestBenchmarkParser:
 
     def parsed(self) -> Parsed:
         """Reports a test without a mean as a problem."""
-        document, problem = self._document.with_key("benchmarks", "pytest-benchmark")
+        document, problem = self._document.only()
         tests = mappings(document.get("benchmarks")) if isinstance(document, dict) else []
         if not tests:
             return Parsed(problems=(problem or "the JSON of pytest-benchmark contains no benchmark",))
         names = Counter(str(test.get("name")) for test in tests)
-        metrics: dict[str, Metric] = {}
-        settings: dict[str, str] = {}
+        metrics = NamedMetrics()
         problems = []
         for test in tests:
             name = str(test.get("name"))
             name = name if names[name] == 1 else str(test.get("fullname"))
             metric = _metric(test.get("stats"))
             if metric:
-                metrics[name] = metric
+                metrics.add(name, metric, _facts(test))
             else:
                 problems.append(f"{name}: pytest-benchmark reports no mean")
             options = test.get("options")
-            if isinstance(options, dict):
-                settings |= {key: str(options[key]) for key in _OPTIONS if key in options}
+            for key in _OPTIONS:
+                if isinstance(options, dict) and key in options:
+                    metrics.add_setting(key, str(options[key]))
         versions = {"pytest-benchmark": str(document["version"])} if "version" in document else {}
-        return Parsed(metrics, settings, versions, tuple(problems))
+        named, ambiguous = metrics.metrics()
+        return Parsed(named, metrics.settings(), versions, (*problems, *ambiguous))
+
+
+def _facts(test: dict[str, Any]) -> dict[str, Any]:
+    """Returns what can tell a test from another of the same name: its parameters first."""
+    facts: dict[str, Any] = {}
+    own = {"param": test.get("param"), "group": test.get("group")}
+    for part in (test.get("params"), own, test.get("extra_info")):
+        if isinstance(part, dict):
+            facts |= {key: value for key, value in part.items() if key not in facts}
+    return facts
 
 
 def _metric(stats: Any) -> Metric | None:

@@ -3,17 +3,23 @@
 from inspect import signature
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
+from PIL.TiffImagePlugin import TiffImageFile
 from torchvision.io import ImageReadMode, decode_image  # type: ignore[import-untyped]
 
 from datasets.errors import DataError
 
 TORCHVISION_TURNS = "apply_exif_orientation" in signature(decode_image).parameters
 """Whether torchvision applies the EXIF orientation; 0.15, for PopTorch's torch 2.0.1, does not."""
+# It applies it in JPEG and PNG files, and not in WebP.
+_TURNED_FORMATS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+
+_BITS_PER_SAMPLE = 258  # TIFF 6.0, section 8
 
 
 class DecodeError(DataError):
@@ -42,7 +48,7 @@ def decode_rgb(path: Path) -> torch.Tensor:
     try:
         pixels = _decode_with_torchvision(encoded)
     except (RuntimeError, OSError):
-        return _decode_with_pillow(path)
+        return _decode_with_pillow(path, encoded)
     if pixels.ndim == 4:
         pixels = pixels[0]
     if pixels.dtype != torch.uint8:  # 16 bits
@@ -52,28 +58,49 @@ def decode_rgb(path: Path) -> torch.Tensor:
 
 def _decode_with_torchvision(encoded: NDArray[np.uint8]) -> torch.Tensor:
     """Decodes an image upright. Raises `RuntimeError` or `OSError` if torchvision cannot decode it."""
-    if TORCHVISION_TURNS:
+    if TORCHVISION_TURNS and bytes(encoded[:8]).startswith(_TURNED_FORMATS):
         turned: torch.Tensor = decode_image(
             torch.from_numpy(encoded), mode=ImageReadMode.RGB, apply_exif_orientation=True
         )
         return turned
     with Image.open(BytesIO(encoded.data)) as header:
         if header.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-            raise RuntimeError("this torchvision does not turn images upright")
+            raise RuntimeError("torchvision does not turn this image upright")
     pixels: torch.Tensor = decode_image(torch.from_numpy(encoded), mode=ImageReadMode.RGB)
     return pixels
 
 
-def _decode_with_pillow(path: Path) -> torch.Tensor:
+def _decode_with_pillow(path: Path, encoded: NDArray[np.uint8]) -> torch.Tensor:
     """Decodes what torchvision refuses: unknown formats (BMP, TIFF), and damaged files.
 
     For a damaged file, Pillow's error message is the clearer one.
     """
     try:
-        with Image.open(path) as image:
-            rgb = ImageOps.exif_transpose(image).convert("RGB")
+        # Not by its path: Pillow maps some files into memory, and then confuses the sides of a turned TIFF image.
+        with Image.open(BytesIO(encoded.data)) as image:
+            upright = ImageOps.exif_transpose(image)
+            deep = _deep_grey(image, upright)
+            rgb = upright.convert("RGB") if deep is None else Image.fromarray(deep).convert("RGB")
     # Pillow's PNG reader reports a damaged chunk as SyntaxError.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = "not an image file" if "cannot identify" in str(error) else str(error)
         raise DecodeError(path, reason) from error
     return torch.from_numpy(np.array(rgb)).permute(2, 0, 1)
+
+
+def _deep_grey(image: Image.Image, upright: Image.Image) -> NDArray[np.uint8] | None:
+    """Returns the brightness of a grey image of more than 8 bits, None for another image.
+
+    Pillow's own conversion clips instead: everything above 255 becomes white. Raises `ValueError` for 32-bit pixels,
+    whose white is not defined.
+    """
+    if not upright.mode.startswith(("I", "F")):
+        return None
+    if upright.mode in ("I", "F") and image.format != "PPM":
+        raise ValueError(
+            f"its pixels have 32 bits (mode {upright.mode}), of which white is not known: save 8 or 16 bits"
+        )
+    # A PPM file's are scaled to 16 bits by Pillow; those of a TIFF file may be 12 bits in 16.
+    bits = image.tag_v2.get(_BITS_PER_SAMPLE, (16,))[0] if isinstance(image, TiffImageFile) else 16
+    deep: NDArray[np.integer[Any]] = np.asarray(upright)
+    return (deep >> (bits - 8)).clip(0, 255).astype(np.uint8)

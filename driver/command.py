@@ -35,7 +35,7 @@ from measurement.options import parse_flags
 from measurement.progress import live_output
 from measurement.settings import requested
 from measurement.settle import settle
-from models import input_spec
+from models import input_spec, input_with
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
@@ -88,7 +88,7 @@ def run(flags: Mapping[str, object], group: Group) -> None:
     config = read_config(ROOT / "configs.yml", str(flags["config"])) if "config" in flags else None
     settings, warnings = resolved(flags, config)
     backend_of(settings).check(settings)
-    pixels = input_spec(settings.model)
+    input_spec(settings.model)  # refuses an unknown model before anything else
     refuse_unsupported(settings, group)
     is_first = group.index == 0  # the instance that prints: all would print the same
     warn(*(*group.remarks, *warnings) if is_first else ())
@@ -104,6 +104,7 @@ def run(flags: Mapping[str, object], group: Group) -> None:
     # All instances use the first one's list of images: only then does each image belong to exactly one of them.
     images = group.gather(images_of(settings) if is_first and not settings.compile_only else None)[0]
     weights = weights_of(settings)
+    pixels = input_with(settings.model, weights)
     warn(*weights_warnings(settings, weights) if is_first else ())
     if is_first and settings.backend_requested == "auto":
         order = registry.auto_order(requested("device", flags, config))

@@ -23,7 +23,7 @@ from models import (
     Weights,
     build_with,
     find_weights,
-    input_spec,
+    input_with,
     weights_digest,
 )
 
@@ -53,7 +53,7 @@ def _labels_without_effect(settings: Settings, weights: Weights) -> tuple[str, .
         # If random weights were requested, the settings have already warned.
         warned = settings.weights == "random"
         return () if warned else ("no effect with random weights, which have no top-1: --labels",)
-    classes = input_spec(settings.model).num_classes
+    classes = input_with(settings.model, weights).num_classes
     if classes != LABELLED_CLASSES:
         return (
             f"no effect with --model {settings.model} ({classes} classes instead of {LABELLED_CLASSES}): --labels",

@@ -26,7 +26,7 @@ from measurement.replica_link import Link
 from measurement.replicas import run_replicas
 from measurement.settle import settle
 from measurement.window import within_window
-from models import Weights, input_spec
+from models import Weights, input_with
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
@@ -85,7 +85,7 @@ def replica(
 def _measured(
     settings: Settings, images: ImageSet | None, weights: Weights, link: Link, rank: int, world_size: int
 ) -> InstanceResult:
-    pixels = input_spec(settings.model)
+    pixels = input_with(settings.model, weights)
     compiled = compiled_model(settings, pixels, weights)
     build_info = BuildInfo.of(compiled, settle())
     with (

@@ -7,7 +7,7 @@ from models.build import BuiltModel, build_model, build_with
 from models.catalogue import InputSpec, input_spec, model_names
 from models.errors import ModelError
 from models.options import EfficientNetOptions, NormOptions
-from models.weights import Weights, find_weights, weights_digest
+from models.weights import Weights, find_weights, input_with, weights_digest
 
 __all__ = [
     "BuiltModel",
@@ -20,6 +20,7 @@ __all__ = [
     "build_with",
     "find_weights",
     "input_spec",
+    "input_with",
     "model_names",
     "weights_digest",
 ]

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.catalogue import InputSpec, input_spec, timm_name
 from models.options import EfficientNetOptions, NormOptions
-from models.weights import Weights, find_weights
+from models.weights import Weights, find_weights, input_with
 
 if TYPE_CHECKING:
     from torch import nn
@@ -68,7 +68,7 @@ def build_with(
             return _random(name, norm, efficientnet, seed)
         if weights.kind == "pretrained":
             return _pretrained(name, weights.file, norm)
-        return _from_file(name, weights.file, norm, efficientnet, seed)
+        return _from_file(name, weights, weights.file, norm, efficientnet, seed)
 
 
 def _pretrained(name: str, file: Path, norm: NormOptions) -> BuiltModel:
@@ -88,32 +88,43 @@ def _random(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, see
 
 
 def _from_file(
-    name: str, file: Path, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int
+    name: str, weights: Weights, file: Path, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int
 ) -> BuiltModel:
     from models.checkpoint import load_checkpoint
 
-    module = architecture(timm_name(name), norm, efficientnet, seed)
-    load_checkpoint(module, file, timm_name(name), own_eps=norm.eps is None)
-    return _finished(name, module, f"file:{file.name}", ())
+    classes = None if weights.num_classes == input_spec(name).num_classes else weights.num_classes
+    module = architecture(timm_name(name), norm, efficientnet, seed, classes)
+    load_checkpoint(module, file, timm_name(name), key=weights.key, own_eps=norm.eps is None)
+    return replace(_finished(name, module, weights.kind, ()), input_spec=input_with(name, weights))
 
 
 def _finished(name: str, module: nn.Module, weights: str, warnings: tuple[str, ...]) -> BuiltModel:
     return BuiltModel(module.eval().requires_grad_(False), input_spec(name), weights, warnings)
 
 
-def architecture(name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int) -> nn.Module:
-    """The timm model `name` with the requested changes, and the weights that timm draws with `seed`."""
+def architecture(
+    name: str, norm: NormOptions, efficientnet: EfficientNetOptions, seed: int, num_classes: int | None = None
+) -> nn.Module:
+    """The timm model `name` with the requested changes, and the weights that timm draws with `seed`.
+
+    `num_classes` is another number of classes than the model's own.
+    """
     import timm
     import torch
 
     # timm draws its weights from torch's global generator: seeded here, and restored afterwards.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
+        module: Any  # timm's models have more methods than torch's
         if efficientnet == EfficientNetOptions():
-            return _with_norms(timm.create_model(name, pretrained=False), norm)
-        from models.efficientnet import build_efficientnet
+            module = timm.create_model(name, pretrained=False)
+        else:
+            from models.efficientnet import build_efficientnet
 
-        return _with_norms(build_efficientnet(name, efficientnet), norm)
+            module = build_efficientnet(name, efficientnet)
+        if num_classes is not None:
+            module.reset_classifier(num_classes)
+        return _with_norms(module, norm)
 
 
 def _with_norms(module: nn.Module, norm: NormOptions) -> nn.Module:

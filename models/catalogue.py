@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from models.errors import ModelError, near_names
 
 TIMM_PREFIX = "timm/"
+# As timm and the Hugging Face hub write the repositories of timm's own models.
+_HUB_PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "https://huggingface.co/timm/")
 
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -77,11 +79,17 @@ def model_names() -> tuple[str, ...]:
 
 
 def timm_name(name: str) -> str:
-    """The name that timm uses for `name`: looked up, or the part after `timm/`. Raises `ModelError` if unknown."""
-    if name.startswith(TIMM_PREFIX):
-        return _known_to_timm(name.removeprefix(TIMM_PREFIX))
+    """The name that timm uses for `name`: looked up, or the part after `timm/`. Raises `ModelError` if unknown.
+
+    Accepts timm's names without `timm/`, too, those of its repositories on the Hugging Face hub, and deprecated ones.
+    """
     if name in CATALOGUE:
         return CATALOGUE[name].timm_name
+    for prefix in (TIMM_PREFIX, *_HUB_PREFIXES):
+        if name.startswith(prefix):
+            return _known_to_timm(name.removeprefix(prefix))
+    if _is_timm_model(name):
+        return _known_to_timm(name)
     raise ModelError(
         f"--model {name}: no such model.{near_names(name, CATALOGUE)} "
         f"Choose one of {', '.join(CATALOGUE)}, or timm/NAME for any model of timm."
@@ -95,9 +103,23 @@ def input_spec(name: str) -> InputSpec:
     return _input_spec_from_timm(timm_name(name))
 
 
-def _known_to_timm(name: str) -> str:
+def _is_timm_model(name: str) -> bool:
     import timm
 
+    return bool(timm.is_model(name.partition(".")[0]))
+
+
+def _known_to_timm(name: str) -> str:
+    import timm
+    from timm.models import get_deprecated_models
+
+    deprecated = get_deprecated_models()
+    if name in deprecated:
+        if deprecated[name] is None:
+            raise ModelError(
+                f"--model {TIMM_PREFIX}{name}: timm has removed this model. Choose another model."
+            )
+        name = str(deprecated[name])
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         raise ModelError(

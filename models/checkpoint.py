@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeGuard
 
 import torch
 from torch import nn
 
-from models.checkpoint_file import read_checkpoint
 from models.errors import ModelError
-
-_WRAPPER_KEYS = ("state_dict", "state_dict_ema", "model_state_dict", "model", "model_ema")
-_NAME_PREFIXES = ("module.", "_orig_mod.")
+from models.state_dict import listed, read_state_dict
 
 # A key that only one foreign naming has, and the name of that naming. Their tensors are in the same order as timm's, as
 # both follow the order of computation.
@@ -22,17 +18,17 @@ _FOREIGN_MARKS = {"features.0.0.weight": "torchvision", "_conv_stem.weight": "ef
 # torchvision's MobileNetV3 was trained with a different epsilon in its batch norms than timm's.
 _TORCHVISION_EPS = {"mobilenetv3_small_100": 1e-3, "mobilenetv3_large_100": 1e-3}
 
-_LISTED_KEYS = 8
 
-
-def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: bool = True) -> None:
-    """Loads the state dict in `file` into `module`, of timm's architecture `timm_name`, in place.
+def load_checkpoint(
+    module: nn.Module, file: Path, timm_name: str, *, key: str = "", own_eps: bool = True
+) -> None:
+    """Loads the state dict in `file` (under `key`) into `module`, of timm's architecture `timm_name`, in place.
 
     The names may be timm's, torchvision's or efficientnet-pytorch's. With `own_eps`, batch norms get the epsilon that
     torchvision's weights were trained with. Raises `ModelError` for a file that is not a checkpoint or does not fit,
     listing the keys.
     """
-    weights = _unwrapped(read_checkpoint(file), file)
+    weights = read_state_dict(file, key).tensors
     target = module.state_dict()
     naming = _foreign_naming(weights)
     if naming and not weights.keys() & target.keys() - {"classifier.weight", "classifier.bias"}:
@@ -42,55 +38,6 @@ def load_checkpoint(module: nn.Module, file: Path, timm_name: str, *, own_eps: b
     _require_fit(weights, target, file)
     # strict=False only for the counters of batch norms, which older files lack and inference never reads.
     module.load_state_dict(dict(weights), strict=False)
-
-
-def _unwrapped(content: object, file: Path) -> dict[str, torch.Tensor]:
-    """The state dict in `content`, without the wrapping of a training script."""
-    found: object = content
-    while not _is_state_dict(found):
-        inner = _wrapped(found)
-        if inner is None:
-            break
-        found = inner
-    if not _is_state_dict(found):
-        raise ModelError(
-            f"--weights {file}: holds {_described(content)}, not a state dict. "
-            'Expected names and tensors, or these under "state_dict".'
-        )
-    weights: dict[str, torch.Tensor] = dict(found)
-    for prefix in _NAME_PREFIXES:
-        if all(key.startswith(prefix) for key in weights):
-            weights = {key.removeprefix(prefix): tensor for key, tensor in weights.items()}
-    return weights
-
-
-def _wrapped(content: object) -> object:
-    """The value under one of the usual keys, else the only state dict under any key, else None."""
-    if not isinstance(content, Mapping):
-        return None
-    usual = [content[key] for key in _WRAPPER_KEYS if isinstance(content.get(key), Mapping)]
-    if usual:
-        return usual[0]
-    held = [value for value in content.values() if _is_state_dict(value)]
-    return held[0] if len(held) == 1 else None
-
-
-def _is_state_dict(content: object) -> TypeGuard[Mapping[str, torch.Tensor]]:
-    return (
-        isinstance(content, Mapping)
-        and bool(content)
-        and all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in content.items())
-    )
-
-
-def _described(content: object) -> str:
-    if isinstance(content, Mapping):
-        return (
-            f"a dictionary with the keys {_listed(list(map(str, content)))}"
-            if content
-            else "an empty dictionary"
-        )
-    return f"a {type(content).__name__}"
 
 
 def _foreign_naming(weights: Mapping[str, torch.Tensor]) -> str:
@@ -133,7 +80,7 @@ def _require_fit(weights: Mapping[str, torch.Tensor], target: Mapping[str, torch
         if key in weights and weights[key].shape != place.shape
     ]
     problems = [
-        f"{title} ({len(keys)}): {_listed(keys)}"
+        f"{title} ({len(keys)}): {listed(keys)}"
         for title, keys in (("missing", missing), ("unexpected", unexpected), ("other shape", misshapen))
         if keys
     ]
@@ -146,11 +93,6 @@ def _require_fit(weights: Mapping[str, torch.Tensor], target: Mapping[str, torch
 
 def _is_counter(key: str) -> bool:
     return key.endswith("num_batches_tracked")
-
-
-def _listed(keys: list[str]) -> str:
-    shown = ", ".join(keys[:_LISTED_KEYS])
-    return f"{shown}, and {len(keys) - _LISTED_KEYS} more" if len(keys) > _LISTED_KEYS else shown
 
 
 def _set_eps(module: nn.Module, eps: float) -> None:

@@ -22,15 +22,17 @@ _EXPECTED = (
 )
 
 _ZIP, _PICKLE = b"PK\x03\x04", b"\x80"
+_GIT_LFS = b"version https://git-lfs"
 _NAMED = 4
 
 # What training scripts store next to the weights: their arguments, and a metric. None of them runs code when it is
-# loaded. The last are the types of numpy's scalars.
+# loaded. The last are the types of numpy's numbers, and the name under which numpy 1 stored its scalars.
 _HARMLESS: Sequence[Any] = (
     argparse.Namespace,
     np.dtype,
     np._core.multiarray.scalar,  # type: ignore[attr-defined]
-    *(type(np.dtype(name)) for name in ("float64", "float32", "int64")),
+    *{type(np.dtype(code)) for code in f"?{np.typecodes['AllInteger']}{np.typecodes['AllFloat']}"},
+    (np._core.multiarray.scalar, "numpy.core.multiarray.scalar"),  # type: ignore[attr-defined]
 )
 
 
@@ -41,19 +43,23 @@ def read_checkpoint(file: Path) -> object:
     """
     try:
         with file.open("rb") as content:
-            beginning = content.read(16)
+            beginning = content.read(len(_GIT_LFS))
         size = file.stat().st_size
     except OSError as error:
         raise ModelError(f"--weights {file}: cannot be read ({error.strerror or error}).") from error
     if not beginning:
         raise _not_a_checkpoint(file, "the file is empty")
+    if beginning == _GIT_LFS:
+        raise ModelError(
+            f"--weights {file}: a pointer of Git LFS, not the weights themselves. Fetch them with git lfs pull."
+        )
     if _is_safetensors(beginning, size):
         return _read_safetensors(file)
     if beginning.startswith(_ZIP) and _is_torchscript(file):
         raise _not_a_checkpoint(file, "it is a TorchScript program")
     if beginning.startswith((_ZIP, _PICKLE)):
         return _read_torch(file)
-    raise _not_a_checkpoint(file, f"it begins with {beginning!r}, unlike any checkpoint")
+    raise _not_a_checkpoint(file, f"it begins with {beginning[:16]!r}, unlike any checkpoint")
 
 
 def _is_safetensors(beginning: bytes, size: int) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from models.catalogue import timm_name
+from models.catalogue import InputSpec, input_spec, timm_name
 from models.errors import ModelError
 from models.hub import WeightsUnavailable
 from models.options import EfficientNetOptions, NormOptions
@@ -18,12 +18,15 @@ _READ_BYTES = 2**20
 class Weights:
     """`kind` is `pretrained`, `random` or `file:<name>`; `file` contains them (None: random).
 
-    `warnings` are single lines to print.
+    `key` is the state dict's key in the file, if one was chosen. `num_classes` is the file's number of classes, where
+    that is known. `warnings` are single lines to print.
     """
 
     kind: str
     file: Path | None = None
     warnings: tuple[str, ...] = ()
+    key: str = ""
+    num_classes: int | None = None
 
 
 def find_weights(
@@ -32,16 +35,17 @@ def find_weights(
     norm: NormOptions = NormOptions(),  # noqa: B008 (frozen)
     efficientnet: EfficientNetOptions = EfficientNetOptions(),  # noqa: B008 (frozen)
 ) -> Weights:
-    """The weights of the model `name` that `request` asks for; downloaded, but not read.
+    """The weights of the model `name` that `request` asks for; downloaded if necessary.
 
     `request` is `auto` (pretrained if available, else random with a warning), `pretrained` (or an error), `random`, or
-    the path of a state dict. Raises `ModelError`, naming the option, for a request that cannot be met.
+    the path of a state dict, optionally with `:` and its key in the file. Raises `ModelError`, naming the option, for a
+    request that cannot be met.
     """
     architecture = timm_name(name)
     if request == "random":
         return Weights("random")
     if request not in ("auto", "pretrained"):
-        return _own_file(request)
+        return _own_file(request, name, architecture)
     from models.pretrained import pretrained_file
 
     try:
@@ -56,7 +60,7 @@ def find_weights(
 
 
 def weights_digest(weights: Weights) -> str:
-    """SHA-256 of the file's content in hexadecimal; `random` without a file.
+    """SHA-256 of the file's content in hexadecimal, and the chosen key; `random` without a file.
 
     Raises `ModelError` if the file cannot be read.
     """
@@ -69,17 +73,37 @@ def weights_digest(weights: Weights) -> str:
                 digest.update(block)
     except OSError as error:
         raise ModelError(f"--weights {weights.file}: cannot be read ({error.strerror or error}).") from error
-    return digest.hexdigest()
+    return digest.hexdigest() + (f":{weights.key}" if weights.key else "")
 
 
-def _own_file(request: str) -> Weights:
-    file = Path(request)
-    if file.is_file():
-        return Weights(f"file:{file.name}", file)
-    raise ModelError(
-        f"--weights {request}: neither auto, pretrained nor random, nor a file. "
-        "Give one of these, or the path of a .pth or .safetensors file."
-    )
+def input_with(name: str, weights: Weights) -> InputSpec:
+    """The input of the model `name` with these weights, whose number of classes counts."""
+    spec = input_spec(name)
+    return replace(spec, num_classes=weights.num_classes or spec.num_classes)
+
+
+def _own_file(request: str, name: str, architecture: str) -> Weights:
+    file, key = Path(request), ""
+    if not file.is_file() and ":" in request:
+        path, _, key = request.rpartition(":")
+        file = Path(path)
+    if not file.is_file():
+        raise ModelError(
+            f"--weights {request}: neither auto, pretrained nor random, nor a file. "
+            "Give one of these, or the path of a .pth or .safetensors file."
+        )
+    from models.state_dict import classes_of, read_state_dict
+
+    found = read_state_dict(file, key)
+    classes, usual = classes_of(found.tensors, architecture), input_spec(name).num_classes
+    if classes in (None, usual):
+        classes_warning: tuple[str, ...] = ()
+    else:
+        classes_warning = (
+            f"--weights {request}: {name} gets the {classes} classes of the file, not {usual}.",
+        )
+    kind = f"file:{file.name}:{key}" if key else f"file:{file.name}"
+    return Weights(kind, file, (*found.warnings, *classes_warning), key, classes)
 
 
 def _require_unchanged_architecture(norm: NormOptions, efficientnet: EfficientNetOptions) -> None:

@@ -14,7 +14,7 @@ from driver.model import weights_of, weights_warnings
 from measurement.configs import read_config
 from measurement.machine import available_cores
 from measurement.settings import Settings, requested, resolve
-from models import InputSpec, Weights, input_spec
+from models import InputSpec, Weights, input_with
 from serving.errors import ServingRefused
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -113,7 +113,13 @@ def served_model(
     weights = weights_of(settings)
     all_warnings = (*_without_effect(name, asked), *warnings, *weights_warnings(settings, weights))
     return ServedModel(
-        name, settings, input_spec(settings.model), weights, instances, dynamic_batching_us, all_warnings
+        name,
+        settings,
+        input_with(settings.model, weights),
+        weights,
+        instances,
+        dynamic_batching_us,
+        all_warnings,
     )
 
 

@@ -98,11 +98,20 @@ def test_a_run_that_only_compiled_has_its_compile_time():
     assert result.metrics["compile_time"].value == 11.33
 
 
+def test_indented_lines_of_other_programs_are_no_settings():
+    text = summary(settings(), measured(), FACTS) + "\n"
+    assert parsed(text, "note: a warning\n  cause: something\n    hint: 5 ms\n") == parsed(text)
+
+
 def test_a_run_that_broke_off_or_two_runs_in_one_output_are_problems():
     whole = summary(settings(), measured(), FACTS) + "\n"
     assert "did not finish" in parsed("".join(calls([1, 2]))).problems[0]
     assert "lack throughput and latency avg" in parsed(whole[: whole.index("\tthroughput")]).problems[0]
     assert "results of 2 runs" in parsed(whole, whole).problems[0]
+    assert parsed(whole, whole).metrics == {}
+    again = whole.replace("\tthroughput: ", "\tthroughput: 9", 1)
+    both = whole + again[again.index("\tthroughput: ") :]
+    assert parsed(both).problems == ("contains two values of throughput in one report",)
 
 
 def test_millions_of_host_calls_take_no_more_memory_than_thousands():

@@ -53,3 +53,8 @@ def test_each_instance_of_poprun_counts_separately():
 )
 def test_no_phase_with_both_ends_gives_none(text):
     assert total_s(text) is None
+
+
+@pytest.mark.parametrize("tag", ["[0] ", "[1,0]<stdout>:", "3: "])
+def test_phases_are_found_behind_the_tag_of_a_launcher(tag):
+    assert total_s("".join(f"{tag}{line}\n" for line in LOG.splitlines())) == total_s(LOG)

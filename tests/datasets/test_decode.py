@@ -59,6 +59,19 @@ def test_photographs_are_turned_upright_by_their_exif_orientation(
     assert np.abs(pixels - as_pillow_decodes(path)).max() <= 1
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["turned.webp", "turned.png", "turned.tiff"])
+def test_other_formats_are_turned_upright_too(
+    saved: Callable[..., Path], name: str, orientation: int
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    path = saved(name, exif=exif)
+    pixels = decode_rgb(path).numpy()
+    assert pixels.shape == ((3, 300, 451) if orientation < 5 else (3, 451, 300))
+    assert np.abs(pixels - as_pillow_decodes(path)).max() <= 1
+
+
 def test_a_name_that_suggests_another_format_does_not_matter(saved: Callable[..., Path]) -> None:
     png = saved("really.png")
     jpg = png.rename(png.with_suffix(".jpg"))
@@ -70,6 +83,33 @@ def test_16_bit_pixels_keep_their_brightness(saved: Callable[..., Path], tmp_pat
         grey = np.asarray(image)
     Image.fromarray(grey.astype(np.uint16) * 257).save(tmp_path / "deep.png")
     assert (decode_rgb(tmp_path / "deep.png")[0].numpy() == grey).all()
+
+
+@pytest.mark.parametrize("name", ["deep.tiff", "big_endian.tiff", "turned.tiff", "deep.pgm", "deep.jp2"])
+def test_grey_of_16_bits_keeps_its_brightness_in_every_format(
+    saved: Callable[..., Path], tmp_path: Path, name: str
+) -> None:
+    with Image.open(saved("grey.png", "L")) as image:
+        grey = np.asarray(image)
+    deep = Image.fromarray(grey.astype(np.uint16) * 257)
+    exif = Image.Exif()
+    if name == "turned.tiff":
+        exif[ORIENTATION] = 6
+        grey = np.rot90(grey, -1)
+    if name == "big_endian.tiff":
+        deep = Image.frombytes("I;16B", deep.size, (grey.astype(np.uint16) * 257).astype(">u2").tobytes())
+    options = {"exif": exif} if name == "turned.tiff" else {}
+    deep.save(tmp_path / name, **options)
+    pixels = decode_rgb(tmp_path / name).numpy()
+    assert pixels.shape == (3, *grey.shape)
+    assert (pixels == grey).all()
+
+
+@pytest.mark.parametrize("pixels", [np.full((4, 4), 0.5, np.float32), np.full((4, 4), 70_000, np.int32)])
+def test_pixels_of_32_bits_are_refused_instead_of_clipped(tmp_path: Path, pixels: np.ndarray) -> None:
+    Image.fromarray(pixels).save(tmp_path / "deep.tiff")
+    with pytest.raises(DecodeError, match=r"deep\.tiff: its pixels have 32 bits .*save 8 or 16 bits"):
+        decode_rgb(tmp_path / "deep.tiff")
 
 
 def test_an_animation_gives_its_first_frame(saved: Callable[..., Path], tmp_path: Path) -> None:

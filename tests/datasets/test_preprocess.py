@@ -1,5 +1,7 @@
 """The pixels that models see: as Pillow would resize them, in the data type that was asked for."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +52,31 @@ def test_tiny_thin_and_exactly_fitting_images_come_out_in_full_size(
     pixels = preprocess(tmp_path / "plain.png", 64, "bilinear")
     assert pixels.shape == (3, 64, 64)
     assert (pixels == np.array([10, 200, 90]).reshape(3, 1, 1)).all()
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(9, 80), (80, 9), (17, 500), (1000, 31), (2000, 100), (3, 700)])
+def test_the_centre_of_a_thin_image_is_that_of_the_whole_resized_image(
+    tmp_path: Path, size: tuple[int, int], interpolation: str
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "thin.png")
+    pixels = preprocess(tmp_path / "thin.png", 64, interpolation)
+    expected = preprocess_with_pillow(tmp_path / "thin.png", 64, interpolation)
+    assert np.abs(pixels.astype(int) - expected).max() <= 2
+
+
+@pytest.mark.parametrize("size", [(60_000, 4), (1, 60_000)])
+def test_a_long_thin_image_needs_little_memory(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.new("RGB", size, (10, 200, 90)).save(tmp_path / "thin.png")
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom datasets.preprocess import preprocess\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak()\npreprocess(Path(sys.argv[1]), 224, 'bilinear')\nprint((peak() - before) // 1024)"
+    )
+    command = [sys.executable, "-c", program, str(tmp_path / "thin.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert int(done.stdout) < 100  # MiB
 
 
 def test_an_unknown_interpolation_is_refused_with_those_there_are(photographs: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from models import ModelError, input_spec, model_names
-from models.catalogue import CATALOGUE
+from models.catalogue import CATALOGUE, timm_name
 
 NAMES = [
     "resnet18",
@@ -63,6 +63,26 @@ def test_a_misspelt_model_is_answered_with_near_names() -> None:
 def test_any_timm_model_can_be_named() -> None:
     spec = input_spec("timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k")
     assert (spec.image_size, spec.mean, spec.num_classes) == (224, (0.5, 0.5, 0.5), 1000)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["resnet50.a1_in1k", "hf-hub:timm/resnet50.a1_in1k", "hf_hub:timm/resnet50.a1_in1k"],
+)
+def test_the_names_that_timm_and_its_hub_use_are_resolved(name: str) -> None:
+    assert timm_name(name) == "resnet50.a1_in1k"
+    assert input_spec(name) == input_spec("timm/resnet50.a1_in1k")
+
+
+@pytest.mark.parametrize("prefix", ["", "timm/", "hf-hub:timm/"])
+def test_deprecated_names_of_timm_lead_to_their_models(prefix: str) -> None:
+    assert timm_name(f"{prefix}tf_efficientnet_b0_ns") == "tf_efficientnet_b0.ns_jft_in1k"
+    assert input_spec(f"{prefix}convnext_tiny_in22ft1k").image_size == 224
+
+
+def test_a_model_of_others_on_the_hub_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"--model hf-hub:me/mine: .*timm/NAME"):
+        timm_name("hf-hub:me/mine")
 
 
 def test_a_misspelt_timm_model_is_answered_with_near_names() -> None:

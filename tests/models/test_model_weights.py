@@ -18,7 +18,17 @@ from hypothesis import strategies as st
 from safetensors.torch import save, save_file
 from torch import nn
 
-from models import EfficientNetOptions, ModelError, NormOptions, build_model, model_names
+from models import (
+    EfficientNetOptions,
+    ModelError,
+    NormOptions,
+    build_model,
+    find_weights,
+    input_with,
+    model_names,
+    weights_digest,
+)
+from models.catalogue import timm_name
 from models.checkpoint_file import read_checkpoint
 
 SMALL = "mobilenet-v3-small"
@@ -179,6 +189,123 @@ def test_missing_and_unexpected_keys_are_listed(tmp_path: Path, small: nn.Module
         ModelError, match=r"missing \(1\): classifier\.weight; unexpected \(1\): classifier\.sc"
     ):
         build_model(SMALL, weights=str(tmp_path / "odd.pth"))
+
+
+def _numpy_1(file: Path, content: object) -> None:
+    """Saves as with numpy 1, whose scalars were in another module."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer, _use_new_zipfile_serialization=False)
+    assert b"numpy._core.multiarray" in buffer.getvalue()
+    file.write_bytes(buffer.getvalue().replace(b"numpy._core.multiarray", b"numpy.core.multiarray"))
+
+
+@pytest.mark.parametrize("code", sorted(f"?{np.typecodes['AllInteger']}{np.typecodes['AllFloat']}"))
+def test_numbers_of_numpy_in_any_version_and_type_are_harmless(tmp_path: Path, code: str) -> None:
+    content = {"best": np.dtype(code).type(1), "state_dict": {"a.weight": torch.ones(2)}}
+    torch.save(content, tmp_path / "new.pth")
+    _numpy_1(tmp_path / "old.pth", content)
+    for name in ("new.pth", "old.pth"):
+        assert read_checkpoint(tmp_path / name)["best"] == 1  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "module.",
+        "_orig_mod.",
+        "model.",
+        "net.",
+        "backbone.",
+        "module._orig_mod.model.",
+        "net.module.backbone.module.",
+    ],
+)
+def test_prefixes_of_training_scripts_are_removed_in_any_order(
+    tmp_path: Path, small: nn.Module, prefix: str
+) -> None:
+    torch.save({f"{prefix}{name}": tensor for name, tensor in small.state_dict().items()}, tmp_path / "w.pth")
+    built = build_model(SMALL, weights=str(tmp_path / "w.pth"))
+    torch.testing.assert_close(_logits(built.module), _logits(small))
+
+
+def test_counters_of_thop_are_left_out_with_a_remark(tmp_path: Path, small: nn.Module) -> None:
+    weights = dict(small.state_dict()) | {
+        "total_ops": torch.zeros(1),
+        "blocks.0.total_params": torch.zeros(1),
+    }
+    torch.save(
+        {f"module.{name}" if "." in name else name: tensor for name, tensor in weights.items()},
+        tmp_path / "w",
+    )
+    built = build_model(SMALL, weights=str(tmp_path / "w"))
+    torch.testing.assert_close(_logits(built.module), _logits(small))
+    (warning,) = built.warnings
+    assert "ignores 2 counters of thop" in warning
+
+
+def test_of_weights_and_their_average_the_choice_is_reported_and_can_be_made(
+    tmp_path: Path, small: nn.Module
+) -> None:
+    average = build_model(SMALL, weights="random", seed=5).module
+    file = tmp_path / "both.pth"
+    torch.save({"state_dict_ema": average.state_dict(), "state_dict": small.state_dict(), "epoch": 3}, file)
+    built = build_model(SMALL, weights=str(file))
+    torch.testing.assert_close(_logits(built.module), _logits(small))
+    assert built.warnings == (
+        f"--weights {file}: loads state_dict, and not state_dict_ema; --weights {file}:state_dict_ema chooses.",
+    )
+    chosen = build_model(SMALL, weights=f"{file}:state_dict_ema")
+    torch.testing.assert_close(_logits(chosen.module), _logits(average))
+    assert (chosen.weights, chosen.warnings) == ("file:both.pth:state_dict_ema", ())
+    digests = {
+        weights_digest(find_weights(SMALL, request)) for request in (str(file), f"{file}:state_dict_ema")
+    }
+    assert len(digests) == 2
+    with pytest.raises(ModelError, match=r"both\.pth:ema: no such key.*state_dict_ema"):
+        build_model(SMALL, weights=f"{file}:ema")
+
+
+def test_several_state_dicts_under_unusual_keys_are_chosen_by_key(tmp_path: Path, small: nn.Module) -> None:
+    torch.save({"student": small.state_dict(), "teacher": small.state_dict()}, tmp_path / "two.pth")
+    with pytest.raises(ModelError, match=r"student, teacher.*Choose one of them: --weights .*two\.pth:KEY"):
+        build_model(SMALL, weights=str(tmp_path / "two.pth"))
+    built = build_model(SMALL, weights=f"{tmp_path / 'two.pth'}:teacher")
+    torch.testing.assert_close(_logits(built.module), _logits(small))
+
+
+def test_a_pointer_of_git_lfs_is_named_as_one(tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'0' * 64}\nsize 97781949\n"
+    (tmp_path / "model.safetensors").write_text(pointer)
+    with pytest.raises(ModelError, match=r"model\.safetensors: a pointer of Git LFS.*git lfs pull"):
+        build_model(SMALL, weights=str(tmp_path / "model.safetensors"))
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+@pytest.mark.parametrize("name", ["resnet18", SMALL, "efficientnet-lite0"])
+def test_a_model_that_was_tuned_to_other_classes_is_loaded_with_these(
+    tmp_path: Path, name: str, suffix: str
+) -> None:
+    import timm
+
+    torch.manual_seed(0)
+    tuned = timm.create_model(timm_name(name), num_classes=10).eval()
+    (save_file if suffix == ".safetensors" else torch.save)(tuned.state_dict(), tmp_path / f"tuned{suffix}")
+    built = build_model(name, weights=str(tmp_path / f"tuned{suffix}"))
+    torch.testing.assert_close(_logits(built.module), _logits(tuned))
+    found = find_weights(name, str(tmp_path / f"tuned{suffix}"))
+    assert built.input_spec.num_classes == input_with(name, found).num_classes == 10
+    assert "the 10 classes of the file, not 1000" in built.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [("resnet18", "resnet18"), ("mobilenet", "mobilenet_v2"), (SMALL, "mobilenet_v3_small")],
+)
+def test_so_is_one_of_torchvision(tmp_path: Path, name: str, architecture: str) -> None:
+    tuned = getattr(torchvision.models, architecture)(num_classes=7).eval()
+    torch.save(tuned.state_dict(), tmp_path / "tuned.pth")
+    built = build_model(name, weights=str(tmp_path / "tuned.pth"))
+    assert built.module(torch.zeros(1, 3, 64, 64)).shape == (1, 7)
 
 
 def test_a_tensor_of_another_shape_is_named(tmp_path: Path, small: nn.Module) -> None:

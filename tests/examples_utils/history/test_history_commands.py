@@ -480,7 +480,7 @@ def test_results_of_the_original_runner_are_imported(work: Workplace):
     ("arguments", "reported"),
     [
         (("times.json",), "times.json:/: error: cannot be read"),
-        (("spec.txt", "--parser", "hyperfine"), "contains no JSON of hyperfine; nothing was added"),
+        (("spec.txt", "--parser", "hyperfine"), "contains no JSON of hyperfine: looked for a mapping"),
         (("nowhere.txt", "--parser", "driver"), "nowhere.txt: cannot be read: No such file"),
         (
             ("spec.txt", "--parser", "hyperfin"),
