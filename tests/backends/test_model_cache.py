@@ -153,6 +153,7 @@ class TestKey:
     def test_the_way_of_measuring_is_not_in_the_key(self) -> None:
         other = settings(iterations=7, warmup=3, device_iterations=4, threads=1, data="synthetic")
         assert self.key(other) == self.key(settings())
+        assert self.key(replace(other, backend_requested="auto")) == self.key(other)
         assert artefact_key(other, self.example, {}, ("threads",)) != self.key(settings())
 
     def test_options_left_out_of_the_key_exist(self) -> None:
