@@ -23,9 +23,10 @@ SEND_NOTHING_BY_THEMSELVES = (
     "TF_BUILD",
     "JENKINS_URL",
 )  # OpenVINO and ONNX Runtime, where these are set
+DATA = ("--data", "generated", "--iterations", "3", "--threads", "1")
 DRIVER = (
     *(sys.executable, "run_benchmark.py", "--model", "timm/test_resnet.r160_in1k", "--random-weights"),
-    *("--data", "generated", "--micro-batch-size", "1", "--iterations", "3", "--threads", "1"),
+    *("--micro-batch-size", "1", *DATA),
 )
 DRIVER_ITSELF = 1
 """The driver is a child process, without a program of its own, of the supervisor that waits for it."""
@@ -122,9 +123,21 @@ def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> 
 
 @pytest.mark.processes
 @two_cores
+def test_replicas_connect_to_nobody_and_are_the_only_processes(
+    ready_model: list[str], tmp_path: Path
+) -> None:
+    assert_only_replicas([*DRIVER[:2], *ready_model, *DATA], tmp_path)
+
+
+@pytest.mark.full
+@two_cores
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
-def test_replicas_connect_to_nobody_and_are_the_only_processes(backend: str, tmp_path: Path) -> None:
-    found = traced([*DRIVER, "--backend", backend, "--replicas", "2"], tmp_path)
+def test_replicas_that_export_their_models_do_neither(backend: str, tmp_path: Path) -> None:
+    assert_only_replicas([*DRIVER, "--backend", backend], tmp_path)
+
+
+def assert_only_replicas(command: Sequence[str], folder: Path) -> None:
+    found = traced([*command, "--replicas", "2"], folder)
     assert found.internet == []
     assert found.home == []
     # With the driver and multiprocessing's resource tracker.
