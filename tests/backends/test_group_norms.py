@@ -21,8 +21,8 @@ from tests.backends.conftest import BACKENDS
 
 pytestmark = pytest.mark.engine
 
-SOME = range(8)
-OTHERS = range(8, 50)
+SOME = range(5)
+OTHERS = range(5, 50)
 BOUNDS = {"32.32": 1e-4, "16.16": 0.15}
 """Of the largest error, relative to the largest logit."""
 
