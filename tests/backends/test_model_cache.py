@@ -211,7 +211,13 @@ class TestCompilation:
         np.testing.assert_array_equal(self.outputs(miss, asked), expected)
         np.testing.assert_array_equal(self.outputs(hit, asked), expected)
 
-    def test_code_that_inductor_compiled_is_kept_and_gives_the_same_outputs(self, tmp_path: Path) -> None:
+    def test_code_that_inductor_compiled_is_kept_and_gives_the_same_outputs(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from torch._inductor import config
+
+        # It would try the compiler out again for each new folder, with each set of instructions that this CPU has.
+        monkeypatch.setattr(config.cpp, "vec_isa_ok", True)
         asked, cache = settings("torch-compile"), open_cache(tmp_path)
         torch.manual_seed(0)
         one_kernel = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 4), nn.Hardswish()).eval()
