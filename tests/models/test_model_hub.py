@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import multiprocessing
 import os
 import socket
 import sys
@@ -22,21 +21,18 @@ from safetensors.torch import save
 
 from models import ModelError, build_model
 from models.hub import PROBE_TIMEOUT_S
+from tests.fresh_process import FRESH
 
 pytestmark = pytest.mark.processes
 
 PATIENCE_S = 60
-
-FRESH = multiprocessing.get_context("forkserver")
-# All processes have loaded torch; each imports the hub's client, which reads its environment on import.
-FRESH.set_forkserver_preload(["torch", "torchvision"])
 
 
 def _report(
     weights: Sequence[str], environment: Mapping[str, str], resolver_hangs: bool, answer: Connection
 ) -> None:
     """What a fresh process is given for each of `weights`."""
-    assert "huggingface_hub" not in sys.modules
+    assert "huggingface_hub" not in sys.modules  # it reads its environment when it is imported
     os.environ.clear()
     os.environ.update(environment)
     if resolver_hangs:
