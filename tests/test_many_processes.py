@@ -228,8 +228,19 @@ class TestLaunchers:
         assert figure(out, "cores_per_instance") == str(available_cores())
         assert "(sum of 2 instances of 2 replicas)" in figure(out, "peak_memory")
 
-    def test_no_photograph_is_decoded_by_two_of_them_in_one_pass(self, photographs: Path) -> None:
-        argv = [*MODEL, "--data", "real", "--images", str(photographs), "--iterations", "1", "--cache-images"]
+    def test_no_photograph_is_decoded_by_two_of_them_in_one_pass(
+        self, photographs: Path, ready_model: list[str]
+    ) -> None:
+        argv = [
+            *ready_model,
+            "--data",
+            "real",
+            "--images",
+            str(photographs),
+            "--iterations",
+            "1",
+            "--cache-images",
+        ]
         with instances(by_hand(), *argv, before=REPORTING_IMAGES) as processes:
             decoded = []
             for process in processes:

@@ -115,6 +115,7 @@ def test_the_driver_connects_to_nobody_and_starts_no_process(backend: str, tmp_p
     assert found.started == len(found.executed) - 1 + DRIVER_ITSELF
 
 
+@pytest.mark.full
 @pytest.mark.processes
 def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> None:
     found = traced([*DRIVER, "--backend", "torch-compile"], tmp_path)

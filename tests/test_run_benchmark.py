@@ -59,18 +59,8 @@ class TestData:
         assert "between_host_calls" not in out
 
     @pytest.mark.parametrize("data", ["generated", "synthetic"])
-    def test_no_images_are_needed_for_generated_data(self, driver, data: str) -> None:
-        argv = [
-            "--data",
-            data,
-            "--micro-batch-size",
-            "2",
-            "--device-iterations",
-            "3",
-            "--backend",
-            "openvino",
-        ]
-        code, out, _ = driver(*QUICK, *argv)
+    def test_no_images_are_needed_for_generated_data(self, driver, ready_model: list[str], data: str) -> None:
+        code, out, _ = driver(*QUICK, *ready_model, "--data", data, "--device-iterations", "3")
         assert code == 0
         assert figure(out, "samples") == "12"
         assert figure(out, "latency_samples") == "6"
