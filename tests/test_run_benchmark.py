@@ -2,7 +2,9 @@
 
 import errno
 import multiprocessing
+import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from measurement.replica_link import Link
 from measurement.settings import resolve
 from models import Weights
 from tests.cores import two_cores
+from tests.fresh_process import FRESH
 from tests.report_lines import figure
 from tests.terminal import on_a_terminal
 
@@ -198,18 +201,19 @@ class TestRefusals:
 
     @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
     def test_what_a_configuration_needs_is_reported_whichever_engine_ran_out_of_memory(
-        self, backend: str
+        self, backend: str, tmp_path: Path
     ) -> None:
         """A micro-batch of which the pixels fit, and what the layers hand on does not."""
-        limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))"
         argv = ["--model", "resnet18", "--random-weights", "--data", "generated", "--backend", backend]
         argv += ["--micro-batch-size", "1200", "--precision", "32.32", "--threads", "1"]
-        code = f"{limit}; import sys, run_benchmark; sys.exit(run_benchmark.main({argv!r}))"
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 1, done.stderr
-        assert f"{backend} ran out of memory" in done.stderr
+        process = FRESH.Process(target=run_in_six_gib, args=(argv, tmp_path / "err"))
+        process.start()
+        process.join()
+        err = (tmp_path / "err").read_text()
+        assert process.exitcode == 1, err
+        assert f"{backend} ran out of memory" in err
         # The pooling behind the stem: 64 channels of 112² in, 64 of 56² out, 4 bytes, 1200 images.
-        assert "4,594 MiB for input and output of the largest layer" in done.stderr
+        assert "4,594 MiB for input and output of the largest layer" in err
 
     @pytest.mark.parametrize(
         "argv", [["--micro-batch-size", "1" + "0" * 20], ["--device-iterations", "1" + "0" * 20]]
@@ -264,6 +268,16 @@ class TestRefusals:
         parent, _ = multiprocessing.Pipe()
         with pytest.raises(OSError, match="Too many open files"):
             replica(settings, None, Weights("random"), 0, 1, Link(0, 2, parent))
+
+
+def run_in_six_gib(argv: list[str], err: Path) -> None:
+    """A run of the driver in this process, with its errors in a file."""
+    import run_benchmark
+
+    resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+    with err.open("w") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    sys.exit(run_benchmark.main(argv))
 
 
 @pytest.mark.processes
