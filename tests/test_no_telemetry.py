@@ -28,6 +28,17 @@ DRIVER = (
     *(sys.executable, "run_benchmark.py", "--model", "timm/test_resnet.r160_in1k", "--random-weights"),
     *("--micro-batch-size", "1", *DATA),
 )
+COMPILES_ONE_KERNEL = """
+import numpy as np, torch
+from backends import registry
+from driver.telemetry import switch_off
+from measurement.settings import resolve
+
+switch_off()
+settings, _ = resolve({"data": "generated", "threads": 1}, None, "cpu", "torch-compile")
+model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4), torch.nn.Hardswish()).eval()
+registry.choose("torch-compile", "cpu").compile(model, np.zeros((1, 3, 8, 8), np.float32), settings)
+"""
 DRIVER_ITSELF = 1
 """The driver is a child process, without a program of its own, of the supervisor that waits for it."""
 
@@ -113,6 +124,17 @@ def test_the_driver_connects_to_nobody_and_starts_no_process(backend: str, tmp_p
     assert pythons(found) == 1
     assert set(found.executed[1:]) <= HARMLESS
     assert found.started == len(found.executed) - 1 + DRIVER_ITSELF
+
+
+@pytest.mark.processes
+def test_inductor_connects_to_nobody_when_it_compiles_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))  # nothing is compiled yet
+    monkeypatch.setenv("TORCHINDUCTOR_VEC_ISA_OK", "1")  # without trials of the compiler
+    found = traced([sys.executable, "-c", COMPILES_ONE_KERNEL], tmp_path)
+    assert any("++" in name for name in found.executed)
+    assert found.internet == []
 
 
 @pytest.mark.full
