@@ -34,6 +34,7 @@ NOT_IN_THE_MODEL = frozenset(
         "iterations",
         "duration_s",
         "warmup",
+        "backend_requested",  # what it became is in the key
         "threads",
         "streams",
         "model_cache_path",

@@ -2,9 +2,12 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 # Tests run in parallel: OpenMP threads that spin while they wait for each other would block them all.
@@ -16,17 +19,21 @@ from collections.abc import Iterator, Sequence
 
 from datasets.packaged_photographs import copy_packaged_photographs
 from driver.telemetry import switch_off
+from measurement.machine import cores_in_use
 from tests.poptorch_double import Ipus, machine_with_ipus
+from tests.surroundings import leave_surroundings
 
 # No test depends on how fast or how busy the machine is. A fixture is made once for all examples of a test.
 NOT_CHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=NOT_CHECKED)
 settings.load_profile("tests")
 
+ROOT = Path(__file__).parents[1]
 MARKER_OF_FIXTURE = {"postgresql_programs": "database", "browser": "browser"}
 
 
 def pytest_configure() -> None:
+    leave_surroundings()
     switch_off()
     # A shell starts a background job with Ctrl-C ignored, and the processes of tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -40,6 +47,18 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Function]) -> None:
             item.add_marker(MARKER_OF_FIXTURE[fixture])
 
 
+def of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all test processes of this run share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_caches(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What the user's runs remember, such as crashes of engines, is neither read nor changed."""
+    os.environ["XDG_CACHE_HOME"] = str(of_this_run(tmp_path_factory) / "cache")
+
+
 @pytest.fixture(scope="session")
 def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all packaged photographs with their labels.csv. To be read only."""
@@ -51,8 +70,25 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for --model-cache-path that all test processes of this run share: a model is exported once."""
-    base = tmp_path_factory.getbasetemp()
-    return (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "model-cache"
+    return of_this_run(tmp_path_factory) / "model-cache"
+
+
+@pytest.fixture(scope="session")
+def ready_model(model_cache: Path) -> list[str]:
+    """Flags of a model that is exported already: on generated data a process of it takes half a second and no torch.
+
+    For one process with all cores, and for each of two with half of them; with the options that change the model, and
+    with another size of the micro-batch than 2, it would be exported anew.
+    """
+    flags = ["--model", "mobilenet-v3-small", "--random-weights", "--backend", "openvino"]
+    flags += ["--micro-batch-size", "2", "--model-cache-path", str(model_cache)]
+    argv, cores = [*flags, "--data", "generated", "--compile-only"], cores_in_use()
+    with FileLock(f"{model_cache}.lock"):
+        for used in (cores, cores[: max(1, len(cores) // 2)]):
+            pinned = f"import os, sys, run_benchmark; os.sched_setaffinity(0, {used})"
+            code = f"{pinned}; sys.exit(run_benchmark.main({argv}))"
+            subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
+    return flags
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ class TestModelCache:
 
     def test_two_processes_at_once_share_a_cache(self, driver, tmp_path: Path) -> None:
         cache = tmp_path / "cache"
-        argv = [*RANDOM, "--backend", "onnxruntime", "--model-cache-path", str(cache)]
+        argv = [*RANDOM, "--backend", "openvino", "--model-cache-path", str(cache)]
         command = [sys.executable, "run_benchmark.py", *argv]
         both = [
             subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

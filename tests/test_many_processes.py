@@ -41,18 +41,6 @@ GENERATED = [*MODEL, "--data", "generated", "--micro-batch-size", "2", "--device
 PATIENCE_S = 120
 STOPS_WITHIN_S = 30
 
-LAUNCHERS = (
-    "RANK",
-    "WORLD_SIZE",
-    "LOCAL_",
-    "MASTER_",
-    "TORCHELASTIC",
-    "OMPI_",
-    "PMIX_",
-    "SLURM_",
-    "POPDIST_",
-)
-
 # Each thinks that it is on a host of its own, so that two may have all cores of this one.
 HOSTS_OF_THEIR_OWN = """
 import os, driver.instances.cores as cores
@@ -72,10 +60,13 @@ image_filler.preprocess = reported
 """
 
 
+@pytest.fixture
+def ready(ready_model: list[str]) -> list[str]:
+    return [*ready_model, "--data", "generated", "--device-iterations", "2", "--warmup", "0"]
+
+
 def environment(**added: str) -> dict[str, str]:
-    """This process's own, without what a launcher around the tests may have put there."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(LAUNCHERS)}
-    return {**inherited, **added}
+    return {**os.environ, **added}
 
 
 def by_hand(count: int = 2) -> list[dict[str, str]]:
@@ -211,9 +202,9 @@ class TestLaunchers:
         ],
     )
     def test_what_launchers_set_in_the_environment(
-        self, launcher: str, places: Callable[[], list[dict[str, str]]]
+        self, launcher: str, places: Callable[[], list[dict[str, str]]], ready: list[str]
     ) -> None:
-        with instances(places(), *GENERATED, "--iterations", "3") as (first, second):
+        with instances(places(), *ready, "--iterations", "3") as (first, second):
             code, out, err = ended(first)
             assert code == 0, err
             assert figure(out, "launcher") == launcher
@@ -223,8 +214,8 @@ class TestLaunchers:
         assert other_out.count("\n") == len(lines[1]) == 3
         assert_figures_are_those_of_the_lines(out, lines)
 
-    def test_instances_have_replicas_of_their_own(self) -> None:
-        argv = [*GENERATED, "--replicas", "2", "--iterations", "3"]
+    def test_instances_have_replicas_of_their_own(self, ready: list[str]) -> None:
+        argv = [*ready, "--replicas", "2", "--iterations", "3"]
         with instances(by_hand(), *argv, before=HOSTS_OF_THEIR_OWN) as (first, second):
             code, out, err = ended(first)
             assert code == 0, err
@@ -237,8 +228,19 @@ class TestLaunchers:
         assert figure(out, "cores_per_instance") == str(available_cores())
         assert "(sum of 2 instances of 2 replicas)" in figure(out, "peak_memory")
 
-    def test_no_photograph_is_decoded_by_two_of_them_in_one_pass(self, photographs: Path) -> None:
-        argv = [*MODEL, "--data", "real", "--images", str(photographs), "--iterations", "1", "--cache-images"]
+    def test_no_photograph_is_decoded_by_two_of_them_in_one_pass(
+        self, photographs: Path, ready_model: list[str]
+    ) -> None:
+        argv = [
+            *ready_model,
+            "--data",
+            "real",
+            "--images",
+            str(photographs),
+            "--iterations",
+            "1",
+            "--cache-images",
+        ]
         with instances(by_hand(), *argv, before=REPORTING_IMAGES) as processes:
             decoded = []
             for process in processes:
@@ -251,15 +253,17 @@ class TestLaunchers:
 
 @two_cores
 class TestRefusals:
-    def test_what_all_refuse_ends_all_with_2_and_the_same_words(self) -> None:
-        with instances(by_hand(), *GENERATED, "--no-random-weights", "--weights", "nowhere.pth") as processes:
+    def test_what_all_refuse_ends_all_with_2_and_the_same_words(self, ready: list[str]) -> None:
+        with instances(by_hand(), *ready, "--no-random-weights", "--weights", "nowhere.pth") as processes:
             for process in processes:
                 code, out, err = ended(process)
                 assert (code, out) == (2, "")
                 assert "nowhere.pth" in err
 
-    def test_what_the_first_one_refuses_is_known_to_the_others(self, tmp_path: Path) -> None:
-        with instances(by_hand(), *MODEL, "--data", "real", "--images", str(tmp_path / "none")) as processes:
+    def test_what_the_first_one_refuses_is_known_to_the_others(
+        self, ready: list[str], tmp_path: Path
+    ) -> None:
+        with instances(by_hand(), *ready, "--data", "real", "--images", str(tmp_path / "none")) as processes:
             for process in processes:
                 code, _, err = ended(process)
                 assert code == 2
@@ -283,11 +287,11 @@ class TestRefusals:
         assert complaint in err
         assert len(err.splitlines()) == 1
 
-    def test_a_port_that_is_taken_is_named(self) -> None:
+    def test_a_port_that_is_taken_is_named(self, ready: list[str]) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = str(taken.getsockname()[1])
             place = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-            with instances([place], *GENERATED) as (process,):
+            with instances([place], *ready) as (process,):
                 code, _, err = ended(process)
         assert code == 2
         assert f"MASTER_PORT {port} cannot be used" in err
@@ -296,8 +300,8 @@ class TestRefusals:
 @two_cores
 class TestEnds:
     @pytest.mark.parametrize("dying", [0, 1])
-    def test_one_that_is_killed_is_named_and_the_other_ends(self, dying: int) -> None:
-        with instances(by_hand(), *GENERATED, "--duration", "600") as processes:
+    def test_one_that_is_killed_is_named_and_the_other_ends(self, ready: list[str], dying: int) -> None:
+        with instances(by_hand(), *ready, "--duration", "600") as processes:
             for process in processes:
                 assert process.stdout is not None
                 while "Throughput" not in process.stdout.readline():
@@ -311,9 +315,9 @@ class TestEnds:
         assert "results:" not in out
 
     @pytest.mark.parametrize("present", [0, 1])
-    def test_one_that_never_comes_is_named_in_time(self, present: int) -> None:
+    def test_one_that_never_comes_is_named_in_time(self, ready: list[str], present: int) -> None:
         place = by_hand()[present]
-        with instances([place], *GENERATED, before=IMPATIENT) as (process,):
+        with instances([place], *ready, before=IMPATIENT) as (process,):
             code, _, err = ended(process)
         assert code == 1
         assert err.startswith(f"error: instance {2 - present}/2 did not join in time")

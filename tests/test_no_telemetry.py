@@ -23,10 +23,22 @@ SEND_NOTHING_BY_THEMSELVES = (
     "TF_BUILD",
     "JENKINS_URL",
 )  # OpenVINO and ONNX Runtime, where these are set
+DATA = ("--data", "generated", "--iterations", "3", "--threads", "1")
 DRIVER = (
     *(sys.executable, "run_benchmark.py", "--model", "timm/test_resnet.r160_in1k", "--random-weights"),
-    *("--data", "generated", "--micro-batch-size", "1", "--iterations", "3", "--threads", "1"),
+    *("--micro-batch-size", "1", *DATA),
 )
+COMPILES_ONE_KERNEL = """
+import numpy as np, torch
+from backends import registry
+from driver.telemetry import switch_off
+from measurement.settings import resolve
+
+switch_off()
+settings, _ = resolve({"data": "generated", "threads": 1}, None, "cpu", "torch-compile")
+model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(192, 4), torch.nn.Hardswish()).eval()
+registry.choose("torch-compile", "cpu").compile(model, np.zeros((1, 3, 8, 8), np.float32), settings)
+"""
 DRIVER_ITSELF = 1
 """The driver is a child process, without a program of its own, of the supervisor that waits for it."""
 
@@ -115,6 +127,18 @@ def test_the_driver_connects_to_nobody_and_starts_no_process(backend: str, tmp_p
 
 
 @pytest.mark.processes
+def test_inductor_connects_to_nobody_when_it_compiles_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))  # nothing is compiled yet
+    monkeypatch.setenv("TORCHINDUCTOR_VEC_ISA_OK", "1")  # without trials of the compiler
+    found = traced([sys.executable, "-c", COMPILES_ONE_KERNEL], tmp_path)
+    assert any("++" in name for name in found.executed)
+    assert found.internet == []
+
+
+@pytest.mark.full
+@pytest.mark.processes
 def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> None:
     found = traced([*DRIVER, "--backend", "torch-compile"], tmp_path)
     assert found.internet == []
@@ -122,9 +146,21 @@ def test_the_driver_connects_to_nobody_when_it_compiles_code(tmp_path: Path) -> 
 
 @pytest.mark.processes
 @two_cores
+def test_replicas_connect_to_nobody_and_are_the_only_processes(
+    ready_model: list[str], tmp_path: Path
+) -> None:
+    assert_only_replicas([*DRIVER[:2], *ready_model, *DATA], tmp_path)
+
+
+@pytest.mark.full
+@two_cores
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
-def test_replicas_connect_to_nobody_and_are_the_only_processes(backend: str, tmp_path: Path) -> None:
-    found = traced([*DRIVER, "--backend", backend, "--replicas", "2"], tmp_path)
+def test_replicas_that_export_their_models_do_neither(backend: str, tmp_path: Path) -> None:
+    assert_only_replicas([*DRIVER, "--backend", backend], tmp_path)
+
+
+def assert_only_replicas(command: Sequence[str], folder: Path) -> None:
+    found = traced([*command, "--replicas", "2"], folder)
     assert found.internet == []
     assert found.home == []
     # With the driver and multiprocessing's resource tracker.

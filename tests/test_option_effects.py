@@ -259,17 +259,31 @@ class TestData:
 
 @pytest.mark.engine
 class TestEngine:
+    @pytest.fixture
+    def argv(self, model_cache: Path) -> list[str]:
+        """A short run of one thread, of a model that is exported once for each engine."""
+        return [
+            *SMALL,
+            "--iterations",
+            "1",
+            "--warmup",
+            "0",
+            "--threads",
+            "1",
+            "--model-cache-path",
+            str(model_cache),
+        ]
+
     @pytest.mark.parametrize("backend", ["openvino", "onnxruntime", "torch"])
-    def test_the_backend_that_is_named_runs(self, driver, backend: str) -> None:
-        code, out, err = driver(
-            *SMALL, "--backend", backend, "--iterations", "1", "--warmup", "0", "--threads", "1"
-        )
+    def test_the_backend_that_is_named_runs(self, driver, backend: str, argv: list[str]) -> None:
+        code, out, err = driver(*argv, "--backend", backend)
         assert code == 0, err
         assert figure(out, "backend").startswith(f"{backend} ")
         assert figure(out, "backend_requested") == backend
 
     @pytest.mark.parametrize(
-        "backend", ["openvino", pytest.param("onnxruntime", marks=pytest.mark.full), "torch"]
+        "backend",
+        [*(pytest.param(engine, marks=pytest.mark.full) for engine in ("openvino", "onnxruntime")), "torch"],
     )
     def test_the_same_photographs_get_the_same_classes_wherever_they_are_normalised(
         self, photographs: Path, backend: str
@@ -300,8 +314,9 @@ class TestEngine:
         if backend == "torch":  # nowhere: the engines are given the same model as for the host
             assert classes("--normalization-location", "none") != on_the_host
 
-    def test_auto_prints_the_order_that_it_goes_through_and_what_it_took(self, driver) -> None:
-        argv = [*SMALL, "--iterations", "1", "--warmup", "0", "--threads", "1"]
+    def test_auto_prints_the_order_that_it_goes_through_and_what_it_took(
+        self, driver, argv: list[str]
+    ) -> None:
         code, out, err = driver(*argv, "--device", "cpu")
         assert code == 0, err
         assert out.startswith(
@@ -336,8 +351,7 @@ class TestEngine:
             assert code == 0, err
             assert figure(out, "streams") == streams
 
-    def test_requested_16_bits_that_are_not_available_are_reported(self, driver) -> None:
-        argv = [*SMALL, "--iterations", "1", "--warmup", "0", "--threads", "1"]
+    def test_requested_16_bits_that_are_not_available_are_reported(self, driver, argv: list[str]) -> None:
         asked = driver(*argv, "--backend", "onnxruntime", "--precision", "16.16")
         assert figure(asked[1], "precision_effective") == "float32"
         assert "no effect with onnxruntime" in asked[2]

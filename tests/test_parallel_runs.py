@@ -42,10 +42,15 @@ TWO = ["--replicas", "2"]
 PATIENCE_S = 120
 
 
+@pytest.fixture
+def ready(ready_model: list[str]) -> list[str]:
+    return [*ready_model, "--data", "generated", "--warmup", "0"]
+
+
 @two_cores
 class TestReplicas:
-    def test_their_host_calls_are_reported_live_and_their_metrics_together(self) -> None:
-        argv = [sys.executable, "run_benchmark.py", *GENERATED, *TWO, "--iterations", "5", "--threads", "1"]
+    def test_their_host_calls_are_reported_live_and_their_metrics_together(self, ready: list[str]) -> None:
+        argv = [sys.executable, "run_benchmark.py", *ready, *TWO, "--iterations", "5", "--threads", "1"]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
         for number in (1, 2):
             pattern = (
@@ -66,8 +71,8 @@ class TestReplicas:
         assert done.stdout.count("Running ") == 1
         assert "2 replicas, each with 1 threads" in done.stdout
 
-    def test_a_terminal_shows_one_bar_for_all_after_what_runs(self) -> None:
-        shown = on_a_terminal([sys.executable, "run_benchmark.py", *GENERATED, *TWO, "--iterations", "3"])
+    def test_a_terminal_shows_one_bar_for_all_after_what_runs(self, ready: list[str]) -> None:
+        shown = on_a_terminal([sys.executable, "run_benchmark.py", *ready, *TWO, "--iterations", "3"])
         assert re.search(r"^Running .*device iterations\r$", shown, re.MULTILINE)
         assert "/3 host calls" in shown
 
@@ -112,8 +117,8 @@ class TestReplicas:
 
 @two_cores
 class TestEnds:
-    def test_ctrl_c_ends_all_replicas(self) -> None:
-        with endless_run() as (process, replicas):
+    def test_ctrl_c_ends_all_replicas(self, ready: list[str]) -> None:
+        with endless_run(ready) as (process, replicas):
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
             out, err = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 130
@@ -121,17 +126,21 @@ class TestEnds:
             assert "Traceback" not in err
             assert all_gone(replicas)
 
-    def test_a_replica_that_crashes_is_named_with_its_engine_and_phase(self, tmp_path: Path) -> None:
-        with endless_run(tmp_path) as (process, replicas):
+    def test_a_replica_that_crashes_is_named_with_its_engine_and_phase(
+        self, ready: list[str], tmp_path: Path
+    ) -> None:
+        with endless_run(ready, tmp_path) as (process, replicas):
             replicas[1].send_signal(signal.SIGSEGV)
             _, err = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 1
-            crash = r"torch \S+ ended with signal 11 while running; try --backend openvino, and report it"
+            crash = (
+                r"openvino \S+ ended with signal 11 while running; try --backend onnxruntime, and report it"
+            )
             assert re.search(rf"^error: replica [12]/2: {crash}$", err, re.MULTILINE)
             assert all_gone(replicas)
 
-    def test_a_replica_that_is_killed_is_named_and_the_others_end(self) -> None:
-        with endless_run() as (process, replicas):
+    def test_a_replica_that_is_killed_is_named_and_the_others_end(self, ready: list[str]) -> None:
+        with endless_run(ready) as (process, replicas):
             replicas[0].kill()
             out, err = process.communicate(timeout=PATIENCE_S)
             assert process.returncode == 1
@@ -140,17 +149,19 @@ class TestEnds:
             assert "Traceback" not in err
             assert all_gone(replicas)
 
-    def test_no_replica_outlives_a_driver_that_is_killed(self) -> None:
-        with endless_run() as (process, replicas):
+    def test_no_replica_outlives_a_driver_that_is_killed(self, ready: list[str]) -> None:
+        with endless_run(ready) as (process, replicas):
             process.kill()
             assert all_gone(replicas)
 
 
 @contextmanager
-def endless_run(cache: Path | None = None) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+def endless_run(
+    argv: list[str], cache: Path | None = None
+) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A driver that measures two replicas, and these."""
     process = subprocess.Popen(
-        [sys.executable, "run_benchmark.py", *GENERATED, *TWO, "--duration", "600"],
+        [sys.executable, "run_benchmark.py", *argv, *TWO, "--duration", "600"],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, **({"XDG_CACHE_HOME": str(cache)} if cache else {})},
     )  # fmt: skip

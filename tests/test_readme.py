@@ -52,6 +52,7 @@ def test_the_drivers_examples_run_as_written(
     model_cache: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """In full but for their length, and for the folders that they use."""
     monkeypatch.chdir(ROOT)
@@ -60,6 +61,9 @@ def test_the_drivers_examples_run_as_written(
     shorter = ["--iterations", "1", "--warmup", "0", "--threads", "1"]
     if "config" in given:  # whose host calls are long
         shorter += ["--micro-batch-size", "1", "--device-iterations", "1"]
+    if "replicas" in given:  # each would export the same model
+        request.getfixturevalue("ready_model")
+        shorter += ["--micro-batch-size", "2"]
     if given.get("data", "real") == "real":
         shorter += ["--images", str(photographs)]
     if "pipeline_splits" not in given and given.get("backend") != "torch":

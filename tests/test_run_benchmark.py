@@ -2,7 +2,9 @@
 
 import errno
 import multiprocessing
+import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,7 @@ from measurement.replica_link import Link
 from measurement.settings import resolve
 from models import Weights
 from tests.cores import two_cores
+from tests.fresh_process import FRESH
 from tests.report_lines import figure
 from tests.terminal import on_a_terminal
 
@@ -59,18 +62,8 @@ class TestData:
         assert "between_host_calls" not in out
 
     @pytest.mark.parametrize("data", ["generated", "synthetic"])
-    def test_no_images_are_needed_for_generated_data(self, driver, data: str) -> None:
-        argv = [
-            "--data",
-            data,
-            "--micro-batch-size",
-            "2",
-            "--device-iterations",
-            "3",
-            "--backend",
-            "openvino",
-        ]
-        code, out, _ = driver(*QUICK, *argv)
+    def test_no_images_are_needed_for_generated_data(self, driver, ready_model: list[str], data: str) -> None:
+        code, out, _ = driver(*QUICK, *ready_model, "--data", data, "--device-iterations", "3")
         assert code == 0
         assert figure(out, "samples") == "12"
         assert figure(out, "latency_samples") == "6"
@@ -208,18 +201,19 @@ class TestRefusals:
 
     @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "openvino"])
     def test_what_a_configuration_needs_is_reported_whichever_engine_ran_out_of_memory(
-        self, backend: str
+        self, backend: str, tmp_path: Path
     ) -> None:
         """A micro-batch of which the pixels fit, and what the layers hand on does not."""
-        limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (7 * 2**30, 7 * 2**30))"
         argv = ["--model", "resnet18", "--random-weights", "--data", "generated", "--backend", backend]
-        argv += ["--micro-batch-size", "2000", "--precision", "32.32", "--threads", "1"]
-        code = f"{limit}; import sys, run_benchmark; sys.exit(run_benchmark.main({argv!r}))"
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-        assert done.returncode == 1, done.stderr
-        assert f"{backend} ran out of memory" in done.stderr
-        # The pooling behind the stem: 64 channels of 112² in, 64 of 56² out, 4 bytes, 2000 images.
-        assert "7,656 MiB for input and output of the largest layer" in done.stderr
+        argv += ["--micro-batch-size", "1200", "--precision", "32.32", "--threads", "1"]
+        process = FRESH.Process(target=run_in_six_gib, args=(argv, tmp_path / "err"))
+        process.start()
+        process.join()
+        err = (tmp_path / "err").read_text()
+        assert process.exitcode == 1, err
+        assert f"{backend} ran out of memory" in err
+        # The pooling behind the stem: 64 channels of 112² in, 64 of 56² out, 4 bytes, 1200 images.
+        assert "4,594 MiB for input and output of the largest layer" in err
 
     @pytest.mark.parametrize(
         "argv", [["--micro-batch-size", "1" + "0" * 20], ["--device-iterations", "1" + "0" * 20]]
@@ -276,13 +270,25 @@ class TestRefusals:
             replica(settings, None, Weights("random"), 0, 1, Link(0, 2, parent))
 
 
+def run_in_six_gib(argv: list[str], err: Path) -> None:
+    """A run of the driver in this process, with its errors in a file."""
+    import run_benchmark
+
+    resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+    with err.open("w") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    sys.exit(run_benchmark.main(argv))
+
+
 @pytest.mark.processes
 class TestProcess:
-    command = (sys.executable, "run_benchmark.py", *QUICK[:3], "--data", "generated", "--backend", "torch")
+    @pytest.fixture
+    def command(self, ready_model: list[str]) -> list[str]:
+        return [sys.executable, "run_benchmark.py", *ready_model, "--data", "generated"]
 
-    def test_ctrl_c_ends_with_130_and_no_figures(self) -> None:
+    def test_ctrl_c_ends_with_130_and_no_figures(self, command: list[str]) -> None:
         process = subprocess.Popen(
-            [*self.command, "--duration", "600"],
+            [*command, "--duration", "600"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout is not None
@@ -298,17 +304,19 @@ class TestProcess:
         ("closed", "code", "message"),
         [(1, 1, "error: stdout is closed, so no results can be printed"), (2, 0, "")],
     )
-    def test_a_closed_stream_is_not_blamed_on_the_engine(self, closed: int, code: int, message: str) -> None:
+    def test_a_closed_stream_is_not_blamed_on_the_engine(
+        self, command: list[str], closed: int, code: int, message: str
+    ) -> None:
         close = f"import os, sys; os.close({closed}); os.execv(sys.argv[1], sys.argv[1:])"
-        argv = [sys.executable, "-c", close, *self.command, "--iterations", "1"]
+        argv = [sys.executable, "-c", close, *command, "--iterations", "1"]
         done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
         assert done.returncode == code
         assert message in done.stderr
         assert "failed with" not in done.stdout + done.stderr
 
-    def test_a_reader_that_has_seen_enough_ends_the_run_quietly(self) -> None:
+    def test_a_reader_that_has_seen_enough_ends_the_run_quietly(self, command: list[str]) -> None:
         process = subprocess.Popen(
-            [*self.command, "--duration", "600"],
+            [*command, "--duration", "600"],
             cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert process.stdout is not None
@@ -318,19 +326,19 @@ class TestProcess:
         assert process.wait(timeout=60) == 1
         assert [line for line in process.stderr.read().splitlines() if not line.startswith("warning: ")] == []
 
-    def test_output_that_cannot_be_written_is_reported(self) -> None:
+    def test_output_that_cannot_be_written_is_reported(self, command: list[str]) -> None:
         with Path("/dev/full").open("w") as full:
-            done = subprocess.run([*self.command], cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
+            done = subprocess.run(command, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 1
         assert "error: the output cannot be written: No space left on device" in done.stderr
         assert "Traceback" not in done.stderr
 
     @pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=two_cores)])
     def test_a_disk_that_fills_up_in_mid_run_is_not_blamed_on_the_engine(
-        self, tmp_path: Path, replicas: int
+        self, command: list[str], tmp_path: Path, replicas: int
     ) -> None:
         limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
-        argv = [*self.command[2:], "--threads", "1", "--replicas", str(replicas), "--duration", "600"]
+        argv = [*command[2:], "--threads", "1", "--replicas", str(replicas), "--duration", "600"]
         code = f"{limit}; import sys, run_benchmark; sys.exit(run_benchmark.main({argv!r}))"
         with (tmp_path / "out").open("w") as out:
             done = subprocess.run(
@@ -341,8 +349,8 @@ class TestProcess:
         assert "failed" not in done.stderr
         assert (tmp_path / "out").read_text().count("Throughput: ") > 10
 
-    def test_a_pipe_gets_plain_lines_and_a_terminal_a_progress_bar(self) -> None:
-        argv = [*self.command, "--iterations", "3"]
+    def test_a_pipe_gets_plain_lines_and_a_terminal_a_progress_bar(self, command: list[str]) -> None:
+        argv = [*command, "--iterations", "3"]
         piped = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=True)
         assert "\r" not in piped.stdout + piped.stderr
         assert [line for line in piped.stderr.splitlines() if not line.startswith("warning: ")] == []

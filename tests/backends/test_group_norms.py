@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import multiprocessing
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,11 +17,12 @@ from backends import registry
 from backends.base import Artefact, Backend, Batch, Executable, KeepingBackend
 from measurement.settings import resolve
 from tests.backends.conftest import BACKENDS
+from tests.fresh_process import FRESH
 
 pytestmark = pytest.mark.engine
 
-SOME = range(8)
-OTHERS = range(8, 50)
+SOME = range(5)
+OTHERS = range(5, 50)
 BOUNDS = {"32.32": 1e-4, "16.16": 0.15}
 """Of the largest error, relative to the largest logit."""
 
@@ -74,7 +74,7 @@ def test_random_residual_graphs_compute_what_the_eager_model_does(
 ) -> None:
     """In a process of their own, which the engine may take down with it."""
     log = tmp_path / "errors"
-    process = multiprocessing.get_context("spawn").Process(target=_check_all, args=(backend, seeds, log))
+    process = FRESH.Process(target=_check_all, args=(backend, seeds, log))
     process.start()
     process.join()
     lines = [line.split() for line in log.read_text().splitlines()]

@@ -34,10 +34,11 @@ in_thread(gc.collect)
 
 CODE = """
 import gc, os, signal, sys, threading
+from pathlib import Path
 import numpy as np
-import torch
 from backends import registry
 from backends.compilation import compile_model
+from backends.model_cache import open_cache
 from measurement.settings import resolve
 
 def in_thread(work):
@@ -48,9 +49,15 @@ def in_thread(work):
 gc.disable()
 pixels = np.zeros((1, 3, 8, 8), np.float32)
 settings, _ = resolve({"data": "generated", "threads": 1, "device_iterations": 2}, None, "cpu", sys.argv[1])
-model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten()).eval()
+
+def build():
+    import torch
+
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.Flatten()).eval(), ()
+
 executable = compile_model(
-    registry.choose(sys.argv[1], "cpu"), lambda: (model, ()), pixels, settings
+    registry.choose(sys.argv[1], "cpu"), build, pixels, settings,
+    open_cache(Path(sys.argv[2])), lambda: {"test": "signals"},
 ).executable
 executable.run([pixels] * 2)
 """
@@ -67,37 +74,30 @@ assert len(seen) == 5
 
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_signals_are_handled_after_an_executable_was(backend: str, end: str) -> None:
-    command = [sys.executable, "-c", CODE + ENDS[end] + SIGNALS, backend]
+def test_signals_are_handled_after_an_executable_was(backend: str, end: str, model_cache: Path) -> None:
+    command = [sys.executable, "-c", CODE + ENDS[end] + SIGNALS, backend, str(model_cache)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr or f"ended by signal {-done.returncode}"
 
 
-RUN = [
-    "run_benchmark.py",
-    "--backend=openvino",
-    "--model=timm/test_efficientnet.r160_in1k",
-    "--random-weights",
-]
-RUN += ["--data=generated", "--micro-batch-size=1", "--device-iterations=4", "--threads=1", "--iterations=3"]
-KINDS = {
-    "plain": [],
-    "pipeline": ["--pipeline-splits", "blocks/2"],
-    "replicas": ["--replicas", "2"],
-}
+RUN = ["run_benchmark.py", "--data=generated", "--device-iterations=4", "--threads=1", "--iterations=3"]
+PIPELINE = ["--backend=openvino", "--model=timm/test_efficientnet.r160_in1k", "--random-weights"]
+PIPELINE += ["--micro-batch-size=1", "--pipeline-splits", "blocks/2"]
+KINDS = {"plain": [], "pipeline": PIPELINE, "replicas": ["--replicas", "2"]}
 
 
 @pytest.mark.parametrize("count", [4, pytest.param(17, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_interrupted_at_any_moment_ends_as_the_driver_or_the_signal_has_it(
-    kind: str, count: int, tmp_path: Path
+    kind: str, count: int, ready_model: list[str]
 ) -> None:
-    """`count` moments, from a fixed seed: one at random in each of as many equal parts of a run."""
+    """`count` moments, from a fixed seed: one at random in each of as many equal parts of a run.
+
+    Of those of a pipeline, some are in its export: it is exported stage by stage and never kept.
+    """
     if kind != "plain" and len(os.sched_getaffinity(0)) < 2:
         pytest.skip("stages and replicas need a core each")
-    command = [sys.executable, *RUN, *KINDS[kind]]
-    if kind != "pipeline":  # which is exported stage by stage and never kept
-        command += ["--model-cache-path", str(tmp_path)]
+    command = [sys.executable, *RUN, *([] if kind == "pipeline" else ready_model), *KINDS[kind]]
     started_s = time.monotonic()
     subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
     lasts_s = time.monotonic() - started_s

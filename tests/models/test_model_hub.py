@@ -3,71 +3,78 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import importlib
 import os
 import socket
-import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save
 
-from models import build_model
+from models import ModelError, build_model
 from models.hub import PROBE_TIMEOUT_S
+from tests.fresh_process import FRESH
 
 pytestmark = pytest.mark.processes
 
-# Reports what a fresh process was given: the client reads its environment when it is imported.
-PROGRAM = """
-import json, os, sys, time, torch, timm, huggingface_hub
-from models import ModelError, build_model
-before = dict(os.environ)
-start = time.monotonic()
-report = {}
-for weights in sys.argv[1:]:
-    try:
-        built = build_model("mobilenet-v3-small", weights=weights)
-        report |= {"weights": built.weights, "warnings": built.warnings,
-                   "logits": built.module(torch.ones(1, 3, 32, 32))[0, :5].tolist()}
-    except ModelError as error:
-        report["error"] = str(error)
-report["seconds"] = time.monotonic() - start
-report["environment_kept"] = before == dict(os.environ)
-print(json.dumps(report))
-"""
+PATIENCE_S = 60
 
 
-# A name server that never answers.
-HANGING_RESOLVER = """
-import socket, threading
-socket.getaddrinfo = lambda *address, **hints: threading.Event().wait()
-"""
+def _report(
+    weights: Sequence[str], environment: Mapping[str, str], resolver_hangs: bool, answer: Connection
+) -> None:
+    """What a fresh process is given for each of `weights`."""
+    assert "huggingface_hub" not in sys.modules  # it reads its environment when it is imported
+    os.environ.clear()
+    os.environ.update(environment)
+    if resolver_hangs:
+        socket.getaddrinfo = lambda *address, **hints: threading.Event().wait()  # type: ignore[assignment]
+    importlib.import_module("timm")  # which is not what is timed
+
+    before = dict(os.environ)
+    start_s = time.monotonic()
+    report: dict[str, object] = {}
+    for which in weights:
+        try:
+            built = build_model("mobilenet-v3-small", weights=which)
+            logits = built.module(torch.ones(1, 3, 32, 32))[0, :5].tolist()
+            report |= {"weights": built.weights, "warnings": list(built.warnings), "logits": logits}
+        except ModelError as error:
+            report["error"] = str(error)
+    report["seconds"] = time.monotonic() - start_s
+    report["environment_kept"] = before == dict(os.environ)
+    answer.send(report)
 
 
-def _build(tmp_path: Path, *weights: str, before: str = "", **environment: str) -> dict[str, object]:
+def _build(
+    tmp_path: Path, *weights: str, resolver_hangs: bool = False, **environment: str
+) -> dict[str, object]:
     inherited = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     environment = {
+        **inherited,
         "HF_HOME": str(tmp_path / "hf"),
         "TORCH_HOME": str(tmp_path / "torch"),
         "HF_HUB_OFFLINE": "0",
-        "OMP_NUM_THREADS": "1",
         **environment,
     }
-    done = subprocess.run(
-        [sys.executable, "-c", before + PROGRAM, *(weights or ["auto"])],
-        env=inherited | environment,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    report: dict[str, object] = json.loads(done.stdout)
+    ours, theirs = FRESH.Pipe()
+    process = FRESH.Process(target=_report, args=(weights or ["auto"], environment, resolver_hangs, theirs))
+    process.start()
+    theirs.close()
+    try:
+        assert ours.poll(PATIENCE_S)
+        report: dict[str, object] = ours.recv()
+    finally:
+        process.kill()
+        process.join()
     assert report["environment_kept"]
     return report
 
@@ -90,7 +97,7 @@ def test_a_hub_that_never_answers_is_reported_within_five_seconds(tmp_path: Path
 
 
 def test_a_name_server_that_never_answers_is_reported_within_five_seconds(tmp_path: Path) -> None:
-    report = _build(tmp_path, "pretrained", before=HANGING_RESOLVER, HF_ENDPOINT="http://hub.example")
+    report = _build(tmp_path, "pretrained", resolver_hangs=True, HF_ENDPOINT="http://hub.example")
     assert f"no answer within {PROBE_TIMEOUT_S:g} s" in str(report["error"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,8 +17,11 @@ from serving import served_model
 from serving.answers import differences, in_process, spans_of
 from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
-from serving.statistics import counters
+from serving.server import POLL_S, Server
+from serving.statistics import Counters, counters
 from tests_serial.tritonserver.tiny import OTHER, TINY
+
+PATIENCE_S = 60.0
 
 
 def client_of(found, shared_memory: bool | None = None, model: str | None = None) -> Client:
@@ -177,11 +181,19 @@ def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its
             connection.send(first, 1, done)
         for _ in range(images):
             all_there.acquire()
-        counted = counters(found.server, "tiny-batching") - before
+        counted = counted_since(before, found.server, "tiny-batching", images)
         assert (counted.requests, counted.images) == (images, images)
         assert counted.executions < images
         got = np.concatenate([answers[first] for first in range(images)])
         assert not differences(got, expected, found.dtype)
+
+
+def counted_since(before: Counters, server: Server, model: str, requests: int) -> Counters:
+    """The counters since `before` of at least `requests`: the server counts a batch after it has sent the answers."""
+    until_s = time.monotonic() + PATIENCE_S
+    while (counted := counters(server, model) - before).requests < requests and time.monotonic() < until_s:
+        time.sleep(POLL_S)
+    return counted
 
 
 def test_every_instance_has_cores_of_its_own_and_reports_what_it_computes_in(tiny) -> None:

@@ -31,6 +31,7 @@ from serving.served_model import ROOT, served_model
 from serving.server import HOST, Server, free_port, running_server
 from serving.shared_images import registered, shared_images
 from serving.statistics import counters
+from tests_serial.tritonserver.hanging import stop_in_place
 from tests_serial.tritonserver.tiny import TINY
 
 WRAPPER = ROOT / "run_benchmark_with_triton_server.py"
@@ -185,8 +186,8 @@ class TestServer:
             processes = processes_of(server)
             monkeypatch.setattr(server_module, "CONTROL_S", 1.0)
             monkeypatch.setattr(server_module, "STOP_S", 1.0)
-            server.process.send_signal(signal.SIGSTOP)
-            with pytest.raises(NoAnswer, match="does not answer get_inference_statistics within 1 s"):
+            stop_in_place(server.process)
+            with pytest.raises(NoAnswer, match="did not answer get_inference_statistics within 1 s"):
                 counters(server, "tiny")
         assert_all_gone(processes)
 
@@ -210,7 +211,7 @@ class TestServer:
         self, tiny_repository: Path, tmp_path: Path
     ) -> None:
         with running_server(find_triton(), tiny_repository, tmp_path / "server.log") as server:
-            server.process.send_signal(signal.SIGSTOP)
+            stop_in_place(server.process)
         assert server.process.returncode == -signal.SIGKILL
 
 

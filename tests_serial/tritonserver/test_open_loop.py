@@ -33,6 +33,7 @@ from serving.served_model import ROOT
 from serving.server import running_server
 from serving.shared_images import registered
 from serving.statistics import counters
+from tests_serial.tritonserver.hanging import stop_in_place
 from tests_serial.tritonserver.tiny import TINY
 
 HOUR_NS = 3600 * 10**9
@@ -86,7 +87,7 @@ def test_a_server_that_stalls_is_charged_for_all_that_had_to_wait(tiny) -> None:
         with connect(tiny.server.address) as control:
             while control.get_inference_statistics("tiny").model_stats[0].inference_count < 4 * (before + 10):
                 time.sleep(0.01)
-        tiny.server.process.send_signal(signal.SIGSTOP)
+        stop_in_place(tiny.server.process)
         time.sleep(stall_s)
         tiny.server.process.send_signal(signal.SIGCONT)
 
@@ -186,7 +187,7 @@ class TestOneClient:
 
         def stall() -> None:
             monkeypatch.setattr(connection_module, "REQUEST_S", 0.2)
-            tiny.server.process.send_signal(signal.SIGSTOP)
+            stop_in_place(tiny.server.process)
             wakes.start()
 
         assert len(of_first_client(tiny, [[0]], before_start=stall).due_ns) == 1
@@ -198,7 +199,7 @@ class TestOneClient:
         process = tiny.server.process
         try:
             with pytest.raises(ServingError, match=r"answered none of the requests in flight for 0\.5 s"):
-                of_first_client(tiny, [[0]], before_start=lambda: process.send_signal(signal.SIGSTOP))
+                of_first_client(tiny, [[0]], before_start=lambda: stop_in_place(process))
         finally:
             process.send_signal(signal.SIGCONT)
 
