@@ -17,17 +17,6 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Step:
-    """A change point: from the night `night` on (an index into the runs) a metric has another level.
-
-    `ratio` is the level after it ÷ the one before it.
-    """
-
-    night: int
-    ratio: float
-
-
-@dataclass(frozen=True)
 class Series:
     """The values of one metric in each night.
 
