@@ -8,7 +8,6 @@ from pathlib import Path
 
 from examples_utils.cli.selection import selection_of
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.nightly.options import NightOptions
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.problems import RequestError
 
@@ -20,7 +19,7 @@ def nightly(parsed: argparse.Namespace) -> int:
     """Runs a night. Raises RequestError if the request is wrong; then nothing has run."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise RequestError(f"nightly needs {', '.join(missing)}, not installed: pip install -e '.[history]'")
-    from examples_utils.nightly.night import run_night
+    from examples_utils.nightly.night import NightOptions, run_night
 
     return run_night(
         NightOptions(

@@ -51,13 +51,10 @@ def variant_nights(runs: Sequence[Run], key: VariantKey) -> dict[str, Any]:
 
 
 def _changed(before: Run, after: Run) -> str:
-    changed = (
-        []
-        if before.machine == after.machine
-        else differences(_compared_facts(before.machine), _compared_facts(after.machine))
-    )
-    if before.software != after.software:
-        changed += differences(_compared_facts(before.software), _compared_facts(after.software))
+    changed: list[str] = []
+    for old, new in ((before.machine, after.machine), (before.software, after.software)):
+        if old != new:
+            changed += differences(_compared_facts(old), _compared_facts(new))
     return _shortened(changed)
 
 
