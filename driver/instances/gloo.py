@@ -35,8 +35,6 @@ class GlooGroup:
     launcher: str
     index: int
     count: int
-    local_index: int
-    local_count: int
     remarks: tuple[str, ...]
     watch: Watch
 
@@ -51,19 +49,9 @@ class GlooGroup:
         except BaseException as error:
             _abort(watch, error)
             raise
-        hosts = [place.host for place in places]
-        if len(set(hosts)) > 1:
+        if len({place.host for place in places}) > 1:
             notice_silent_hosts()
-        here = hosts[launch.index]
-        return GlooGroup(
-            launch.launcher,
-            launch.index,
-            launch.count,
-            hosts[: launch.index].count(here),
-            hosts.count(here),
-            cores.remarks(places),
-            watch,
-        )
+        return GlooGroup(launch.launcher, launch.index, launch.count, cores.remarks(places), watch)
 
     def gather(self, value: T) -> list[T]:
         return _gathered(value, self.count)

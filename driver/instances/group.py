@@ -6,11 +6,15 @@ import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from driver.instances.errors import LaunchError
 from driver.instances.launch import detect, under_poprun
+from measurement.errors import SettingsError
+
+if TYPE_CHECKING:
+    from measurement.settings import Settings
 
 T = TypeVar("T")
 
@@ -19,7 +23,7 @@ JOIN_TIMEOUT_S = 25.0
 
 
 class Group(Protocol):
-    """All instances of a run; `index` and `local_index` (on this host) count from 0."""
+    """All instances of a run; `index` counts from 0."""
 
     @property
     def launcher(self) -> str: ...
@@ -27,10 +31,6 @@ class Group(Protocol):
     def index(self) -> int: ...
     @property
     def count(self) -> int: ...
-    @property
-    def local_index(self) -> int: ...
-    @property
-    def local_count(self) -> int: ...
     @property
     def remarks(self) -> tuple[str, ...]:
         """Warnings about how the instances were started."""
@@ -55,8 +55,6 @@ class Alone:
     launcher: str = "none"
     index: int = 0
     count: int = 1
-    local_index: int = 0
-    local_count: int = 1
     remarks: tuple[str, ...] = ()
 
     def gather(self, value: T) -> list[T]:
@@ -90,6 +88,31 @@ def joined(environment: Mapping[str, str]) -> Iterator[Group]:
         group.close(error)
         raise
     group.close()
+
+
+def refuse_unsupported(settings: Settings, group: Group) -> None:
+    """Raises `SettingsError` for unsupported settings of several instances. To be called by all instances."""
+    if group.count == 1:
+        return
+    everyones = group.gather(settings)
+    for other in everyones:
+        for field in fields(other):
+            ours, theirs = getattr(everyones[0], field.name), getattr(other, field.name)
+            if ours != theirs:
+                raise SettingsError(
+                    f"the instances have different settings ({field.name}: {ours} and {theirs}): start all with the "
+                    "same flags, on hosts with the same packages"
+                )
+    if settings.device == "cuda":
+        raise SettingsError(
+            f"--device cuda in {group.count} instances: several instances are not supported on CUDA; give "
+            "--device cpu, or leave the launcher out"
+        )
+    if settings.device == "cpu" and settings.profile:
+        raise SettingsError(
+            f"--profile in {group.count} instances: instances would disturb each other's profiles; "
+            "leave the launcher out, or --profile"
+        )
 
 
 def _join(environment: Mapping[str, str]) -> Group:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, insert, select
 
 from examples_utils.history.fingerprint import digest_of
 
@@ -43,7 +43,7 @@ def contents_of(
 
 def rows_of(
     connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
-) -> Iterator[Row[Any]]:
+) -> Iterator[Any]:
     """Yields the rows of the query in which the column has one of these values, however many these are."""
     for chunk in chunks(values):
         yield from connection.execute(query.where(column.in_(chunk)))
