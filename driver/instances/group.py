@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from driver.instances.errors import LaunchError
 from driver.instances.launch import detect, under_poprun
 from measurement.errors import SettingsError
+from measurement.loop import Peers
 
 if TYPE_CHECKING:
     from measurement.settings import Settings
@@ -22,7 +23,7 @@ JOIN_TIMEOUT_S = 25.0
 """Instances load torch and join within seconds of each other; models are built later."""
 
 
-class Group(Protocol):
+class Group(Peers, Protocol):
     """All instances of a run; `index` counts from 0."""
 
     @property
@@ -37,12 +38,6 @@ class Group(Protocol):
 
     def gather(self, value: T) -> list[T]:
         """The picklable `value` of each instance, in the order of their indices, at all instances."""
-
-    def barrier(self) -> None:
-        """Returns when all have called it."""
-
-    def all_reached(self) -> bool:
-        """Reports that this instance has completed its measurement. Returns whether all have."""
 
     def close(self, error: BaseException | None = None) -> None:
         """Leaves the group: after the last `gather`, or because of an `error`, which is sent to the others."""

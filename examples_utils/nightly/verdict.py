@@ -15,7 +15,6 @@ from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.text import (
     baseline_line,
     change_text,
-    name_of,
     open_regression_line,
     regression_line,
     title_of,
@@ -98,7 +97,7 @@ def _not_comparable_lines(night: Night) -> list[str]:
     for one in night.not_comparable:
         first.setdefault((one.key.of_variant, one.reason), one)
     return [
-        f"NOT COMPARABLE {name_of(one)}: {reason}"
+        f"NOT COMPARABLE {title_of(one.key)}: {reason}"
         + (f" ({one.key.metric} {change_text(one)})" if change_text(one) else "")
         for (_, reason), one in first.items()
     ]
