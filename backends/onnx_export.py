@@ -7,10 +7,10 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from backends.base import Array
+
 if TYPE_CHECKING:
     import torch
-
-    from backends.base import Array
 
 
 def export_onnx(

@@ -20,12 +20,11 @@ from backends.onnx_export import export_onnx, in_dtype
 from backends.profiling.onnxruntime import read_profile
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import onnxruntime as ort
     import torch
-
-    from measurement.settings import Settings
 
 ONNX_FILE = "model.onnx"
 

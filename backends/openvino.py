@@ -19,13 +19,11 @@ from backends.openvino_ir import from_ir, to_ir
 from backends.profiling.openvino import profile_requests
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import openvino as ov
     import torch
-
-    from measurement.settings import Settings
-
 
 NO_CORES = "No CPU resources available"
 CORES_RELEASED_WITHIN_S = 5.0

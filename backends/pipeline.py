@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from backends.base import Array, Availability, Backend, BackendError, Batch, Effective, HostCall, Stage
 from measurement.machine import core_shares, cores_in_use
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import torch
-
-    from measurement.settings import Settings
 
 Values: TypeAlias = "list[Array]"
 """The values that cross a cut, in order."""

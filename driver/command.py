@@ -32,14 +32,12 @@ from measurement.configs import read_config
 from measurement.loop import measure
 from measurement.options import parse_flags
 from measurement.progress import live_output
-from measurement.settings import requested
+from measurement.settings import Settings, requested
 from measurement.settle import settle
-from models import input_spec, input_with
+from models import InputSpec, Weights, input_spec, input_with
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
-    from measurement.settings import Settings
-    from models import InputSpec, Weights
 
 ROOT = Path(__file__).resolve().parents[1]
 

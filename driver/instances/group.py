@@ -7,15 +7,13 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from driver.instances.errors import LaunchError
 from driver.instances.launch import detect, under_poprun
 from measurement.errors import SettingsError
 from measurement.loop import Peers
-
-if TYPE_CHECKING:
-    from measurement.settings import Settings
+from measurement.settings import Settings
 
 T = TypeVar("T")
 
