@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Array, Availability, Backend, BackendError, Batch, Effective, HostCall, Stage
-from measurement.machine import core_shares, cores_in_use
+from measurement.machine import core_shares, cores_in_use, use_only
 from measurement.settings import Settings
 
 if TYPE_CHECKING:
@@ -310,7 +309,7 @@ class _StageThread:
         self, first_run: list[Callable[[], Stage]], ready: Future[tuple[Effective, tuple[int, ...]]]
     ) -> None:
         try:
-            _pin_this_thread(self._cores)
+            use_only(self._cores)
             # Popped, as a task's arguments live as long as the task, and with this one the model before compilation.
             with closing(first_run.pop()()) as engine:
                 ready.set_result((engine.effective, cores_in_use()))
@@ -331,11 +330,6 @@ class _StageThread:
             engine.run(inputs, outputs)
             self._inlet.release(inputs)
             self._outlet.put(outputs)
-
-
-def _pin_this_thread(cores: Sequence[int]) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)  # 0 is the calling thread, not the process
 
 
 def _clear_frames(error: BaseException | None) -> None:

@@ -35,6 +35,9 @@ absolute values do not. The exit code is 1 if a value misses its target.
 """
 
 
+TABLE = ("", "| measurement | ratio | range | target | medians |", "| --- | --- | --- | --- | --- |")
+
+
 def main() -> int:
     """Exit code 0, or 1 if a value misses its target."""
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
@@ -50,7 +53,7 @@ def main() -> int:
         for row in PARTS[part]():
             print(row.line, flush=True)
             rows.append(row)
-        _renew(part, rows)
+        renew_section(PAGE, HEAD, list(PARTS), part, [measured_on(), *TABLE, *(row.line for row in rows)])
         misses += missed(rows)
     if misses:
         print("missed targets:", *(row.line for row in misses), sep="\n", file=sys.stderr)
@@ -72,16 +75,6 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
 }
 ON_REQUEST = ("serving", "cuda")
 """Parts that need more than the driver: a Triton server (`make bench-serving`), a CUDA device."""
-
-
-def _renew(part: str, rows: list[Row]) -> None:
-    head = [
-        measured_on(),
-        "",
-        "| measurement | ratio | range | target | medians |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    renew_section(PAGE, HEAD, list(PARTS), part, [*head, *(row.line for row in rows)])
 
 
 if __name__ == "__main__":

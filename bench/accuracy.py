@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from backends import registry
+from bench.command import ROOT
 from bench.page import measured_on, renew_section
 from datasets.decode import decode_rgb
 from datasets.images import find_images
@@ -22,7 +23,6 @@ from measurement.machine import has_native_bfloat16
 from measurement.settings import resolve
 from models import build_model, input_spec, model_names
 
-ROOT = Path(__file__).resolve().parents[1]
 PHOTOGRAPHS = ROOT / "data" / "images"
 PAGE = ROOT / "docs" / "accuracy.md"
 HEAD = """# Accuracy

@@ -23,6 +23,7 @@ from driver.instances.errors import InstanceLost
 from driver.instances.failure_detection import GRACE_S, Watch, notice_silent_hosts, stop_process
 from driver.instances.launch import Launch
 from driver.instances.rendezvous import all_joined, open_store
+from measurement.machine import use_only
 
 T = TypeVar("T")
 
@@ -44,7 +45,7 @@ class GlooGroup:
         watch = _connected(launch, timeout_s)
         try:
             places = _gathered(cores.place(), launch.count)
-            cores.use_only(own := cores.own_cores(places, launch.index))
+            use_only(own := cores.own_cores(places, launch.index))
             torch.set_num_threads(len(own))
         except BaseException as error:
             _abort(watch, error)

@@ -22,7 +22,7 @@ _COMMANDS = {
     "compare": "compare:compare",
     "nightly": "nightly:nightly",
     "history": "history.commands:run_history",
-    "import": "import_results:run_import",
+    "import": "history.commands:run_import",
     "ab": "ab:ab",
     "report": "report:report",
 }
