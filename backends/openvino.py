@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from backends.base import Array, Artefact, Availability, Backend, BackendError, Batch, Effective, HostCall
 from backends.breadcrumbs import leave_breadcrumb
 from backends.openvino_core import core, release_idle_threads
-from backends.openvino_group_norms import decompose_group_norms
-from backends.openvino_ir import from_ir, to_ir
+from backends.openvino_model import convert, decompose_group_norms, from_ir, to_ir
 from backends.profiling.openvino import profile_requests
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
@@ -111,18 +110,6 @@ def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledMode
                 raise
             release_idle_threads()
             time.sleep(0.02)  # the threads of a stage that was closed still end
-
-
-def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
-    """Converts the model, with the static shapes and dtypes of `examples`, so that the engine can plan its memory."""
-    import openvino as ov
-    import torch
-
-    leave_breadcrumb(engine="openvino", phase="converting")
-    with torch.no_grad():
-        converted = ov.convert_model(torch.export.export(model, tuple(map(torch.from_numpy, examples))))
-    converted.reshape({index: list(example.shape) for index, example in enumerate(examples)})
-    return converted
 
 
 def _properties(settings: Settings) -> dict[str, Any]:

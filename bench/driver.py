@@ -62,7 +62,7 @@ def against_benchmark_app() -> Row:
     """The same OpenVINO model in OpenVINO's tool, with its throughput hint."""
     import openvino as ov
 
-    from backends.openvino import convert
+    from backends.openvino_model import convert
     from models import build_model
 
     of = subject(model="resnet50", micro_batch_size=8, device_iterations=32, backend="openvino")
