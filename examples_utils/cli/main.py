@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pkgutil import resolve_name
 
 from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
@@ -33,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = make_parser().parse_args(arguments)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
+    from pkgutil import resolve_name
+
     from examples_utils.problems import RequestError
 
     try:
