@@ -74,7 +74,9 @@ def _help_row(rounds: int) -> Row:
 def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[Row]:
     (folder / "trivial.py").write_text(_TRIVIAL)
     values = ",".join(map(str, range(variants)))
-    _spec(folder, f"trivial:\n  parameters: {{n: '{values}'}}\n  cmd: python3 trivial.py {{n}}\n{_DATA}")
+    (folder / "benchmarks.yml").write_text(
+        f"trivial:\n  parameters: {{n: '{values}'}}\n  cmd: python3 trivial.py {{n}}\n{_DATA}"
+    )
     loop = f'for n in $(seq {variants}); do "$0" trivial.py $n > out_$n 2> err_$n; done'
     runner_s, loop_s = [], []
     for number in range(rounds):
@@ -99,7 +101,7 @@ def _output_rows(folder: Path, rounds: int) -> list[Row]:
     rows = []
     idle_mib = 0.0
     for title, command in cases.items():
-        _spec(folder, f"output:\n  cmd: {command}\n{_DATA}")
+        (folder / "benchmarks.yml").write_text(f"output:\n  cmd: {command}\n{_DATA}")
         alone_s, runner_s, peak_mib = [], [], []
         for number in range(rounds if title != "idle" else 1):
             with (folder / "alone").open("wb") as file:
@@ -153,15 +155,11 @@ def _list_rows(folder: Path, rounds: int) -> list[Row]:
     }
     rows = []
     for title, text in specs.items():
-        _spec(folder, text)
+        (folder / "benchmarks.yml").write_text(text)
         list_spec = [*_RUNNER, "list", "--spec", str(folder / "benchmarks.yml")]
         times_s = [seconds(partial(run_command, list_spec)) for _ in range(rounds)]
         rows.append(_row(title, median(times_s), 0.5, "s"))
     return rows
-
-
-def _spec(folder: Path, text: str) -> None:
-    (folder / "benchmarks.yml").write_text(text)
 
 
 def _benchmark(folder: Path, log: str) -> None:

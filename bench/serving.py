@@ -30,7 +30,7 @@ from serving.loading import loaded
 from serving.repository import write_model
 from serving.served_model import ROOT, ServedModel, served_model
 from serving.server import Server, running_server
-from serving.shared_images import Region, registered, shared_images
+from serving.shared_images import registered, shared_images
 
 ROUND_S = 6.0
 FEW_ROUNDS = 3
@@ -57,9 +57,9 @@ def against_the_driver(server: Server, repository: Path, round_s: float, rounds:
     """Throughput of 4 asynchronous clients / of the driver, both with the configuration's batch in 8 bits."""
     made = served_model("resnet50", {"weights": "random"}, "resnet50")
     driver = _in_process(made, device_iterations=8, duration=round_s)
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
         pairs = alternate(
-            lambda: rate_of(at.under(Load(RequestType.ASYNC, 4), round_s)), driver_throughput(driver), rounds
+            lambda: rate_of(under(Load(RequestType.ASYNC, 4), round_s)), driver_throughput(driver), rounds
         )
     driver.executable.close()
     what = (
@@ -72,10 +72,10 @@ def against_the_driver(server: Server, repository: Path, round_s: float, rounds:
 def with_shared_memory(server: Server, repository: Path, round_s: float, rounds: int) -> Row:
     """Throughput of 4 asynchronous clients with pixels in shared memory / with pixels in the requests."""
     made = served_model("resnet50", {"weights": "random"}, "resnet50")
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
 
         def rate(shared_memory: bool) -> float:
-            return rate_of(at.under(Load(RequestType.ASYNC, 4, shared_memory), round_s))
+            return rate_of(under(Load(RequestType.ASYNC, 4, shared_memory), round_s))
 
         pairs = alternate(partial(rate, True), partial(rate, False), rounds)
     what = (
@@ -88,10 +88,10 @@ def with_shared_memory(server: Server, repository: Path, round_s: float, rounds:
 def first_second(server: Server, repository: Path, rounds: int) -> Row:
     """Throughput of 4 asynchronous clients in their first second / in their last."""
     made = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
         pairs = [
             first_and_last(
-                [own / 1e9 for own in at.under(Load(RequestType.ASYNC, 4), ROUND_S).measurement.by_replica]
+                [own / 1e9 for own in under(Load(RequestType.ASYNC, 4), ROUND_S).measurement.by_replica]
             )
             for _ in range(rounds)
         ]
@@ -111,10 +111,10 @@ def added_latency(server: Server, repository: Path, round_s: float, rounds: int)
     def in_process_ms() -> float:
         return float(np.median(measured(driver).round_trip_ns)) / 1e6
 
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
 
         def served_ms() -> float:
-            found = at.under(Load(RequestType.SYNC, 1), round_s)
+            found = under(Load(RequestType.SYNC, 1), round_s)
             return float(np.median(found.measurement.round_trip_ns)) / 1e6
 
         pairs = alternate(served_ms, in_process_ms, rounds)
@@ -143,39 +143,25 @@ def _in_process(made: ServedModel, **flags: Any) -> Subject:
 def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterator[Row]:
     """Resident memory of the server and of 8 clients: the last tenth of the time / the second."""
     made = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
         memory = Memory(server)
         with memory.watched():
-            found = at.under(Load(RequestType.ASYNC, 8), long_s, memory.note_call)
+            found = under(Load(RequestType.ASYNC, 8), long_s, memory.note_call)
     for whose, mib in (("server", memory.server_mib), ("8 clients", memory.clients_mib)):
         requests = f"({found.counted.requests} requests, {found.counted.failed} failed)"
         what = f"of the {whose} over {long_s:.0f} s {requests}"
         yield growth(what, mib, Target(at_most=1.03, note="none failed"))
 
 
-@dataclass(frozen=True)
-class AtServer:
-    """A model that the server has loaded."""
-
-    server: Server
-    served: ServedModel
-    region: Region
-
-    def under(
-        self, load: Load, duration_s: float, on_line: Callable[[str], None] = lambda line: None
-    ) -> Loaded:
-        return under_load(self.server, self.served, self.region, load, duration_s, on_line)
-
-
 @contextmanager
-def at_server(server: Server, repository: Path, made: ServedModel) -> Iterator[AtServer]:
-    """Exports, loads and unloads a model."""
+def at_server(server: Server, repository: Path, made: ServedModel) -> Iterator[Callable[..., Loaded]]:
+    """Exports, loads and unloads a model; yields `under_load` of it, which takes the load and its duration."""
     write_model(repository, made)
     with ExitStack() as stack:
         region = stack.enter_context(shared_images(made, find_images(ROOT / "data" / "images")))
         stack.enter_context(loaded(server, made.name))
         stack.enter_context(registered(server, region))
-        yield AtServer(server, made, region)
+        yield partial(under_load, server, made, region)
 
 
 def rate_of(found: Loaded) -> float:
