@@ -8,13 +8,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from backends.base import Batch
 from measurement.machine import available_cores, cpu_features, cpu_model
-
-if TYPE_CHECKING:
-    from backends.base import Batch
-    from measurement.settings import Settings
+from measurement.settings import Settings
 
 # Settings that no exported model depends on. All others are part of the key: a new option can at worst cause an
 # unnecessary export, but never return the wrong model.

@@ -19,11 +19,10 @@ from backends.base import (
 )
 from backends.breadcrumbs import leave_breadcrumb
 from backends.model_cache import Entry, ModelCache, UnusableEntry
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import torch
-
-    from measurement.settings import Settings
 
 Build: TypeAlias = "Callable[[], tuple[torch.nn.Module, tuple[str, ...]]]"
 """Builds the model, ready for its input; returns it with the warnings to print."""

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from backends.base import Artefact, BackendError
+from backends.base import Artefact
 from backends.writable_folder import make_writable
 
 FORMAT = 1
@@ -99,13 +99,7 @@ def open_cache(folder: Path) -> ModelCache:
 
     Raises `BackendError`, naming the flag, if the folder cannot be created or written to.
     """
-    try:
-        make_writable(folder)
-    except OSError as error:
-        raise BackendError(
-            f"--model-cache-path {folder}: cannot be written to ({error.strerror or error}); "
-            "give a folder that you may write to, or leave the option out"
-        ) from None
+    make_writable(folder, "--model-cache-path", ", or leave the option out")
     _remove_leftovers(folder)
     return ModelCache(folder)
 

@@ -7,20 +7,35 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from backends.base import Array
+
 if TYPE_CHECKING:
     import torch
 
-    from backends.base import Array, Batch
 
+def export_onnx(
+    model: torch.nn.Module,
+    examples: Sequence[Array],
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+) -> bytes:
+    """The model, or a stage of a pipeline, in ONNX, with the static shapes and dtypes of its inputs `examples`."""
+    import torch
 
-def export_onnx(model: torch.nn.Module, example: Batch) -> bytes:
-    """The model in ONNX, with the static shape and dtype of `example` (input `pixels`, output `logits`)."""
-    return _exported(model, [example], ["pixels"], ["logits"])
-
-
-def export_stage_onnx(stage: torch.nn.Module, examples: Sequence[Array]) -> bytes:
-    """A stage of a pipeline in ONNX, with the static shapes and dtypes of its inputs `examples`."""
-    return _exported(stage, examples)
+    # The exporter's messages about its own passes and torchvision operators do not concern this model.
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            model,
+            tuple(torch.from_numpy(example) for example in examples),
+            dynamo=True,
+            verbose=False,
+            input_names=input_names,
+            output_names=output_names,
+        )
+    assert program is not None
+    return bytes(program.model_proto.SerializeToString())
 
 
 def in_dtype(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
@@ -42,27 +57,3 @@ def in_dtype(model: torch.nn.Module, dtype: str) -> torch.nn.Module:
             return logits.float()
 
     return InDtype().eval()
-
-
-def _exported(
-    model: torch.nn.Module,
-    examples: Sequence[Array],
-    input_names: Sequence[str] | None = None,
-    output_names: Sequence[str] | None = None,
-) -> bytes:
-    import torch
-
-    # The exporter's messages about its own passes and torchvision operators do not concern this model.
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            model,
-            tuple(torch.from_numpy(example) for example in examples),
-            dynamo=True,
-            verbose=False,
-            input_names=input_names,
-            output_names=output_names,
-        )
-    assert program is not None
-    return bytes(program.model_proto.SerializeToString())

@@ -16,16 +16,15 @@ import numpy as np
 from backends.base import Array, Artefact, Availability, Backend, Batch, Effective, HostCall, refuse_streams
 from backends.breadcrumbs import leave_breadcrumb
 from backends.device import compute_dtype, device_name, onnxruntime_provider, onnxruntime_sees_cuda
-from backends.onnx_export import export_onnx, export_stage_onnx, in_dtype
+from backends.onnx_export import export_onnx, in_dtype
 from backends.profiling.onnxruntime import read_profile
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import onnxruntime as ort
     import torch
-
-    from measurement.settings import Settings
 
 ONNX_FILE = "model.onnx"
 
@@ -66,7 +65,8 @@ class OnnxRuntimeBackend:
         self, model: torch.nn.Module, example: Batch, settings: Settings
     ) -> tuple[OnnxRuntimeExecutable, Artefact]:
         leave_breadcrumb(engine=self.name, phase="converting")
-        artefact = {ONNX_FILE: export_onnx(in_dtype(model, _dtype(settings)), example)}
+        model = in_dtype(model, _dtype(settings))
+        artefact = {ONNX_FILE: export_onnx(model, [example], ["pixels"], ["logits"])}
         return self.restore(artefact, lambda: model, example, settings), artefact
 
     def restore(
@@ -80,7 +80,7 @@ class OnnxRuntimeBackend:
     def compile_stage(
         self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings
     ) -> OnnxRuntimeStage:
-        session = _session(export_stage_onnx(stage, examples), settings)
+        session = _session(export_onnx(stage, examples), settings)
         return OnnxRuntimeStage(session, _effective(session, settings))
 
 

@@ -14,18 +14,15 @@ from numpy.typing import NDArray
 from backends.base import Array, Artefact, Availability, Backend, BackendError, Batch, Effective, HostCall
 from backends.breadcrumbs import leave_breadcrumb
 from backends.openvino_core import core, release_idle_threads
-from backends.openvino_group_norms import decompose_group_norms
-from backends.openvino_ir import from_ir, to_ir
+from backends.openvino_model import convert, decompose_group_norms, from_ir, to_ir
 from backends.profiling.openvino import profile_requests
 from backends.profiling.profile import Profile
 from measurement.machine import available_cores
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import openvino as ov
     import torch
-
-    from measurement.settings import Settings
-
 
 NO_CORES = "No CPU resources available"
 CORES_RELEASED_WITHIN_S = 5.0
@@ -115,18 +112,6 @@ def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledMode
             time.sleep(0.02)  # the threads of a stage that was closed still end
 
 
-def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
-    """Converts the model, with the static shapes and dtypes of `examples`, so that the engine can plan its memory."""
-    import openvino as ov
-    import torch
-
-    leave_breadcrumb(engine="openvino", phase="converting")
-    with torch.no_grad():
-        converted = ov.convert_model(torch.export.export(model, tuple(map(torch.from_numpy, examples))))
-    converted.reshape({index: list(example.shape) for index, example in enumerate(examples)})
-    return converted
-
-
 def _properties(settings: Settings) -> dict[str, Any]:
     properties: dict[str, Any] = {
         "PERFORMANCE_HINT": "THROUGHPUT" if settings.device_iterations > 1 else "LATENCY",
@@ -159,8 +144,7 @@ class OpenVinoExecutable:
         classes = compiled.output(0).shape[-1]
         shape = (settings.device_iterations, settings.micro_batch_size, classes)
         self._call = HostCall(np.zeros(shape, np.float32), np.zeros(settings.device_iterations, np.int64))
-        # The engine reads the caller's arrays in place; a source returns the same few arrays repeatedly.
-        self._tensors: dict[int, tuple[Batch, ov.Tensor]] = {}
+        self._tensors = _Tensors()
         self._example = example
         if self.effective.in_flight == 1:
             self._run: Any = _OneRequest(compiled, self._call, self._device_tensor())
@@ -168,7 +152,7 @@ class OpenVinoExecutable:
             self._run = _RequestQueue(compiled, self._call, self.effective.in_flight, self._device_tensor())
 
     def run(self, batches: Sequence[Batch]) -> HostCall:
-        tensors = [None] * len(batches) if self._device_data else [self._tensor(batch) for batch in batches]
+        tensors = [None] * len(batches) if self._device_data else list(map(self._tensors, batches))
         self._run(tensors)
         return self._call
 
@@ -185,14 +169,6 @@ class OpenVinoExecutable:
         self._run = self.compiled = self._with_counters = None
         self._tensors.clear()
 
-    def _tensor(self, batch: Batch) -> ov.Tensor:
-        known = self._tensors.get(id(batch))
-        if known is None:
-            import openvino as ov
-
-            known = self._tensors[id(batch)] = (batch, ov.Tensor(batch, shared_memory=True))
-        return known[1]
-
     def _device_tensor(self) -> ov.Tensor | None:
         """Data for `--data synthetic`: created once, set on every request once, never handed over again."""
         if not self._device_data:
@@ -200,6 +176,24 @@ class OpenVinoExecutable:
         import openvino as ov
 
         return ov.Tensor(self._example, shared_memory=False)
+
+
+class _Tensors:
+    """The engine reads and writes the caller's arrays in place; the caller passes the same few arrays repeatedly."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Array, ov.Tensor]] = {}
+
+    def __call__(self, array: Array) -> ov.Tensor:
+        known = self._known.get(id(array))
+        if known is None:
+            import openvino as ov
+
+            known = self._known[id(array)] = (array, ov.Tensor(array, shared_memory=True))
+        return known[1]
+
+    def clear(self) -> None:
+        self._known.clear()
 
 
 class _OneRequest:
@@ -290,28 +284,20 @@ class OpenVinoStage:
     def __init__(self, compiled: ov.CompiledModel, effective: Effective) -> None:
         self.effective = effective
         self._request: ov.InferRequest | None = compiled.create_infer_request()
-        self._tensors: dict[int, tuple[Array, ov.Tensor]] = {}
+        self._tensors = _Tensors()
 
     def run(self, inputs: Sequence[Array], outputs: Sequence[Array]) -> None:
         assert self._request is not None
         for index, array in enumerate(inputs):
-            self._request.set_input_tensor(index, self._tensor(array))
+            self._request.set_input_tensor(index, self._tensors(array))
         for index, array in enumerate(outputs):
-            self._request.set_output_tensor(index, self._tensor(array))
+            self._request.set_output_tensor(index, self._tensors(array))
         self._request.infer(share_inputs=True, share_outputs=True)
 
     def close(self) -> None:
         self._request = None
         self._tensors.clear()
         release_idle_threads()
-
-    def _tensor(self, array: Array) -> ov.Tensor:
-        known = self._tensors.get(id(array))
-        if known is None:
-            import openvino as ov
-
-            known = self._tensors[id(array)] = (array, ov.Tensor(array, shared_memory=True))
-        return known[1]
 
 
 def backend(name: str, device: str) -> Backend:

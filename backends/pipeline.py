@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -11,22 +10,27 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import cycle
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from weakref import finalize
 
 import numpy as np
 from numpy.typing import NDArray
 
 from backends.base import Array, Availability, Backend, BackendError, Batch, Effective, HostCall, Stage
-from measurement.machine import core_shares, cores_in_use
+from measurement.machine import core_shares, cores_in_use, use_only
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import torch
 
-    from measurement.settings import Settings
-
 Values: TypeAlias = "list[Array]"
 """The values that cross a cut, in order."""
+
+Inlet: TypeAlias = "_Entrance | _Cut"
+"""From which a stage takes micro-batches, by `take`, `release` and `close`."""
+
+Outlet: TypeAlias = "_Cut | _Exit"
+"""To which a stage writes micro-batches, by `room`, `put` and `close`."""
 
 
 class Pipelined:
@@ -76,8 +80,8 @@ def compile_pipeline(
     crossing = _values_at_each_cut(stages, example, settings)
     entrance, exit_ = _Entrance(settings.device_iterations), _Exit(crossing[-1][0].shape[-1], settings)
     cuts = [_Cut(values) for values in crossing[1:-1]]
-    inlets: list[_Inlet] = [entrance, *cuts]
-    outlets: list[_Outlet] = [*cuts, exit_]
+    inlets: list[Inlet] = [entrance, *cuts]
+    outlets: list[Outlet] = [*cuts, exit_]
     threads = [
         _StageThread(inlet, outlet, own, exit_.fail)
         for inlet, outlet, own in zip(inlets, outlets, cores, strict=True)
@@ -171,32 +175,6 @@ def _effective(threads: Sequence[_StageThread], settings: Settings) -> Effective
     )
 
 
-class _Inlet(Protocol):
-    """The end of a queue from which a stage takes micro-batches."""
-
-    def take(self) -> Values | None:
-        """Waits for the next micro-batch; None after `close`."""
-
-    def release(self, values: Values) -> None:
-        """Marks the arrays as read."""
-
-    def close(self) -> None:
-        """Unblocks a stage that waits here."""
-
-
-class _Outlet(Protocol):
-    """The end of a queue to which a stage writes micro-batches."""
-
-    def room(self) -> Values | None:
-        """Waits for arrays to write the next micro-batch into; None after `close`."""
-
-    def put(self, values: Values) -> None:
-        """Marks the arrays as written."""
-
-    def close(self) -> None:
-        """Unblocks a stage that waits here."""
-
-
 class _Cut:
     """Between two stages: a double buffer, of which one half is written while the other is read."""
 
@@ -207,18 +185,23 @@ class _Cut:
             self._free.put([np.zeros_like(value) for value in like])
 
     def room(self) -> Values | None:
+        """Waits for arrays to write the next micro-batch into; None after `close`."""
         return self._free.get()
 
     def put(self, values: Values) -> None:
+        """Marks the arrays as written."""
         self._filled.put(values)
 
     def take(self) -> Values | None:
+        """Waits for the next micro-batch; None after `close`."""
         return self._filled.get()
 
     def release(self, values: Values) -> None:
+        """Marks the arrays as read."""
         self._free.put(values)
 
     def close(self) -> None:
+        """Unblocks the stages that wait here."""
         self._filled.put(None)
         self._free.put(None)
 
@@ -289,7 +272,7 @@ class _StageThread:
     """
 
     def __init__(
-        self, inlet: _Inlet, outlet: _Outlet, cores: Sequence[int], fail: Callable[[BaseException], None]
+        self, inlet: Inlet, outlet: Outlet, cores: Sequence[int], fail: Callable[[BaseException], None]
     ) -> None:
         self._inlet, self._outlet, self._cores, self._fail = inlet, outlet, cores, fail
         self._thread = ThreadPoolExecutor(1, "pipeline-stage")
@@ -326,7 +309,7 @@ class _StageThread:
         self, first_run: list[Callable[[], Stage]], ready: Future[tuple[Effective, tuple[int, ...]]]
     ) -> None:
         try:
-            _pin_this_thread(self._cores)
+            use_only(self._cores)
             # Popped, as a task's arguments live as long as the task, and with this one the model before compilation.
             with closing(first_run.pop()()) as engine:
                 ready.set_result((engine.effective, cores_in_use()))
@@ -347,11 +330,6 @@ class _StageThread:
             engine.run(inputs, outputs)
             self._inlet.release(inputs)
             self._outlet.put(outputs)
-
-
-def _pin_this_thread(cores: Sequence[int]) -> None:
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)  # 0 is the calling thread, not the process
 
 
 def _clear_frames(error: BaseException | None) -> None:

@@ -20,11 +20,10 @@ from backends.profiling.profile import Profile
 from backends.profiling.torch import profile_model
 from backends.torch_cuda import CudaExecutable
 from measurement.machine import available_cores
+from measurement.settings import Settings
 
 if TYPE_CHECKING:
     import torch
-
-    from measurement.settings import Settings
 
 
 class TorchBackend:

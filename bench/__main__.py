@@ -15,7 +15,6 @@ from bench import (
     driver,
     first_second,
     history,
-    instances,
     model_cache,
     models,
     replicas,
@@ -36,6 +35,9 @@ absolute values do not. The exit code is 1 if a value misses its target.
 """
 
 
+TABLE = ("", "| measurement | ratio | range | target | medians |", "| --- | --- | --- | --- | --- |")
+
+
 def main() -> int:
     """Exit code 0, or 1 if a value misses its target."""
     parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__)
@@ -51,7 +53,7 @@ def main() -> int:
         for row in PARTS[part]():
             print(row.line, flush=True)
             rows.append(row)
-        _renew(part, rows)
+        renew_section(PAGE, HEAD, list(PARTS), part, [measured_on(), *TABLE, *(row.line for row in rows)])
         misses += missed(rows)
     if misses:
         print("missed targets:", *(row.line for row in misses), sep="\n", file=sys.stderr)
@@ -62,7 +64,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "driver": driver.measure_all,
     "models": models.measure_all,
     "replicas": replicas.measure_all,
-    "instances": instances.measure_all,
+    "instances": replicas.measure_instances,
     "first-second": first_second.measure_all,
     "model-cache": model_cache.measure_all,
     "runner": runner_overhead.measure_all,
@@ -73,16 +75,6 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
 }
 ON_REQUEST = ("serving", "cuda")
 """Parts that need more than the driver: a Triton server (`make bench-serving`), a CUDA device."""
-
-
-def _renew(part: str, rows: list[Row]) -> None:
-    head = [
-        measured_on(),
-        "",
-        "| measurement | ratio | range | target | medians |",
-        "| --- | --- | --- | --- | --- |",
-    ]
-    renew_section(PAGE, HEAD, list(PARTS), part, [*head, *(row.line for row in rows)])
 
 
 if __name__ == "__main__":

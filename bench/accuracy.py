@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torchvision.transforms import v2  # type: ignore[import-untyped]
 
 from backends import registry
+from bench.command import ROOT
 from bench.page import measured_on, renew_section
 from datasets.decode import decode_rgb
 from datasets.images import find_images
@@ -22,7 +23,6 @@ from measurement.machine import has_native_bfloat16
 from measurement.settings import resolve
 from models import build_model, input_spec, model_names
 
-ROOT = Path(__file__).resolve().parents[1]
 PHOTOGRAPHS = ROOT / "data" / "images"
 PAGE = ROOT / "docs" / "accuracy.md"
 HEAD = """# Accuracy
@@ -52,7 +52,10 @@ def main() -> int:
 
 
 def _renewed(name: str, measured: Iterator[str]) -> bool:
-    lines = list(measured)
+    lines = []
+    for line in measured:
+        print(line, flush=True)
+        lines.append(line)
     renew_section(PAGE, HEAD, (FLOAT32, SIXTEEN_BIT), name, lines)
     return not any(BOLD in line for line in lines)
 
@@ -77,9 +80,7 @@ def _float32() -> Iterator[str]:
             np.abs(_logits(model, name, "32.32", pixels)[0] - reference).max() / largest for name in others
         ]
         cells = [_cell(f"{share:.1e}", share <= LARGEST_DIFFERENCE) for share in differences]
-        line = f"| {model} | {' | '.join(cells)} |"
-        print(line, flush=True)
-        yield line
+        yield f"| {model} | {' | '.join(cells)} |"
 
 
 def _sixteen_bit() -> Iterator[str]:
@@ -105,9 +106,7 @@ def _sixteen_bit() -> Iterator[str]:
             np.mean(logits.argmax(-1) == known) for (logits, _), known in zip(found, classes, strict=True)
         ]
         cells = [_cell(f"{share:.1%}", share >= SMALLEST_SHARE) for share in same]
-        line = f"| {engine} | {found[0][1]} | {' | '.join(cells)} |"
-        print(line, flush=True)
-        yield line
+        yield f"| {engine} | {found[0][1]} | {' | '.join(cells)} |"
 
 
 def _labelled() -> list[Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,15 +13,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench.engines import ROUND_S, bare_throughput, driver_throughput, subject
-from bench.rounds import ROUNDS, alternate, ratio
+from bench.command import ROOT
+from bench.engines import ROUND_S, bare_throughput, driver_throughput, measured, subject
+from bench.rounds import ROUNDS, alternate, growth, ratio, spread
 from bench.targets import Row, Target
 from datasets.images import find_images
 from driver.data import open_source
-from measurement.loop import measure
 from models import input_spec
 
-ROOT = Path(__file__).resolve().parents[1]
 BENCHMARK_APP = """
 from driver.telemetry import switch_off
 switch_off()
@@ -64,7 +62,7 @@ def against_benchmark_app() -> Row:
     """The same OpenVINO model in OpenVINO's tool, with its throughput hint."""
     import openvino as ov
 
-    from backends.openvino import convert
+    from backends.openvino_model import convert
     from models import build_model
 
     of = subject(model="resnet50", micro_batch_size=8, device_iterations=32, backend="openvino")
@@ -140,19 +138,12 @@ def outside_the_engine() -> Row:
     of = subject(model="mobilenet-v3-small", micro_batch_size=1, device_iterations=1)
     medians_us = []
     for _ in range(ROUNDS):
-        with open_source(of.settings, input_spec(of.settings.model), None, "random") as source:
-            found = measure(of.executable, source, of.settings)
+        found = measured(of)
         medians_us.append(float(np.median(found.host_call_ns - found.round_trip_ns)) / 1e3)
     of.executable.close()
-    middle = statistics.median(medians_us)
-    return Row(
-        "microseconds per host call outside the engine: mobilenet-v3-small, micro-batch 1",
-        middle,
-        min(medians_us),
-        max(medians_us),
-        Target(at_most=20),
-        f"of {np.median(found.host_call_ns) / 1e3:.0f} µs per host call",
-    )
+    what = "microseconds per host call outside the engine: mobilenet-v3-small, micro-batch 1"
+    details = f"of {np.median(found.host_call_ns) / 1e3:.0f} µs per host call"
+    return spread(what, medians_us, Target(at_most=20), details)
 
 
 def memory_over_time() -> Row:
@@ -160,18 +151,9 @@ def memory_over_time() -> Row:
     of = subject(model="mobilenet-v3-small", micro_batch_size=1, iterations=2000, duration=None, data="real")
     process, resident_mib = psutil.Process(), []
     images = find_images(ROOT / "data" / "images")
-    with open_source(of.settings, input_spec(of.settings.model), images, "random") as source:
-        measure(
-            of.executable,
-            source,
-            of.settings,
-            lambda call: resident_mib.append(process.memory_info().rss / 2**20),
-        )
+    measured(of, images, on_call=lambda call: resident_mib.append(process.memory_info().rss / 2**20))
     of.executable.close()
-    second, last = statistics.median(resident_mib[200:400]), statistics.median(resident_mib[1800:])
-    value = last / second
-    what = "resident memory over 2,000 host calls of real data, last tenth / second tenth"
-    return Row(what, value, value, value, Target(at_most=1.02), f"{last:.1f} vs. {second:.1f} MiB")
+    return growth("over 2,000 host calls of real data", resident_mib, Target(at_most=1.02))
 
 
 def _peak_mib(command: list[str]) -> float:

@@ -12,7 +12,7 @@ from backends.base import Batch, Executable
 from datasets.images import ImageSet
 from driver.data import example_batch, open_source
 from driver.model import with_input
-from measurement.loop import measure
+from measurement.loop import Measurement, measure
 from measurement.settings import Settings, resolve
 from models import build_model, input_spec
 
@@ -39,12 +39,17 @@ def subject(**flags: Any) -> Subject:
     return Subject(settings, backend.compile(with_input(built, settings), example, settings), example)
 
 
+def measured(of: Subject, images: ImageSet | None = None, **callbacks: Any) -> Measurement:
+    """The driver's loop, on `images` if the settings ask for real data; `callbacks` as for `measure`."""
+    with open_source(of.settings, input_spec(of.settings.model), images, "random") as source:
+        return measure(of.executable, source, of.settings, **callbacks)
+
+
 def driver_throughput(of: Subject, images: ImageSet | None = None) -> Callable[[], float]:
     """One round of the driver, in samples per second; on `images` if the settings ask for real data."""
 
     def run() -> float:
-        with open_source(of.settings, input_spec(of.settings.model), images, "random") as source:
-            found = measure(of.executable, source, of.settings)
+        found = measured(of, images)
         return found.samples / (float(found.host_call_ns.sum()) / 1e9)
 
     return run

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.command import PYTHON, TORCHRUN, run_driver
 from bench.rounds import ratio
 from bench.targets import Row, Target
 from measurement.cpu_time import DISTURBED
 
-ROOT = Path(__file__).resolve().parents[1]
 FIRST_SECOND = "throughput of the first / last second"
 ROUNDS = 5
 ATTEMPTS = 4
 """Runs that the driver warns were disturbed by other processes are repeated, up to so many times a round."""
 
 DURATION_S = 4
-PYTHON = (sys.executable,)
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")
 MODEL = ("--model", "mobilenet-v3-small", "--random-weights", "--micro-batch-size", "8")
 
 _CALL = re.compile(r"^(\[[^\]]*\] )?Throughput: ([\d.]+) imgs/sec; ", re.MULTILINE)
@@ -57,8 +51,8 @@ def measure_all() -> Iterator[Row]:
 
 def of_runs(name: str, flags: Sequence[str], launcher: Sequence[str] = PYTHON) -> Row:
     """The row of whole runs of the driver with these flags."""
-    command = [*launcher, "run_benchmark.py", *MODEL, *flags, "--duration", str(DURATION_S)]
-    pairs = [first_and_last(host_call_seconds(_output(command))) for _ in range(ROUNDS)]
+    flags = [*MODEL, *flags, "--duration", str(DURATION_S)]
+    pairs = [first_and_last(host_call_seconds(_output(flags, launcher))) for _ in range(ROUNDS)]
     return ratio(
         f"{FIRST_SECOND}: mobilenet-v3-small, micro-batch 8, {name}",
         pairs,
@@ -93,11 +87,10 @@ def _rate(host_call_s: NDArray[np.float64]) -> float:
     return len(counted) / float(counted.sum())
 
 
-def _output(command: Sequence[str]) -> str:
+def _output(flags: Sequence[str], launcher: Sequence[str]) -> str:
     """What the first undisturbed run prints, or else the last one."""
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
     for _ in range(ATTEMPTS):
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+        done = run_driver(flags, launcher)
         if DISTURBED not in done.stderr:
             break
     return done.stdout

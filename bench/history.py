@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from bench.command import run_command
+from bench.command import run_command, seconds
 from bench.history_nights import BENCHMARKS, fill
 from bench.targets import NO_TARGET, Row, Target
 from examples_utils.history.readers.results import read_results
@@ -45,7 +45,7 @@ def measure_all(rounds: int = 5) -> Iterator[Row]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         logs = _night_of_results(folder)
         imports_s = median(
-            _seconds(partial(run_command, [sys.executable, "-c", "import sqlalchemy"])) for _ in range(rounds)
+            seconds(partial(run_command, [sys.executable, "-c", "import sqlalchemy"])) for _ in range(rounds)
         )
         yield _seconds_row("`import sqlalchemy` alone, as a process", imports_s)
         yield from _rows("SQLite", str(folder / "history.db"), logs, rounds)
@@ -67,7 +67,7 @@ def _night_of_results(folder: Path) -> Path:
 def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
     yield _seconds_row(
         f"{database}: inserting a million values",
-        _seconds(partial(fill, url)),
+        seconds(partial(fill, url)),
         details="bulk inserts",
         decimals=0,
     )
@@ -75,7 +75,7 @@ def _rows(database: str, url: str, logs: Path, rounds: int) -> Iterator[Row]:
     process_s, read_s, add_s = [], [], []
     for _ in range(rounds):
         _shift(logs, days=1)
-        process_s.append(_seconds(partial(run_command, add)))
+        process_s.append(seconds(partial(run_command, add)))
         _shift(logs, days=1)
         begun = time.perf_counter()
         reading = read_results(logs)
@@ -105,7 +105,7 @@ def _verdict_rows(database: str, url: str, page: Path, rounds: int) -> Iterator[
         f"{database}: `report`": (report, 10.0),
     }
     for title, (command, most_s) in commands.items():
-        seconds = median(_seconds(partial(run_command, command)) for _ in range(rounds))
+        seconds = median(seconds(partial(run_command, command)) for _ in range(rounds))
         details = f"as a process; {BENCHMARKS} benchmarks"
         yield _seconds_row(title, seconds, Target(at_most=most_s), details)
 
@@ -123,7 +123,7 @@ def _loading_rows(database: str, url: str, rounds: int) -> Iterator[Row]:
             f"{database}: a year of nights, without logs": partial(history.load, year, log_tails=False),
         }
         for title, action in actions.items():
-            yield Row(title, median(_seconds(action) for _ in range(rounds)) * 1000, unit="ms", decimals=0)
+            yield Row(title, median(seconds(action) for _ in range(rounds)) * 1000, unit="ms", decimals=0)
 
 
 def _seconds_row(
@@ -138,9 +138,3 @@ def _shift(logs: Path, days: int) -> None:
         record = json.loads(file.read_text("utf-8"))
         started = datetime.fromisoformat(record["start_time_utc"]) + timedelta(days=days)
         file.write_text(json.dumps(record | {"start_time_utc": started.isoformat()}), "utf-8")
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    action()
-    return time.perf_counter() - begun

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from bench.command import run_driver
 from bench.rounds import ratio
 from bench.targets import Row, Target
 
-ROOT = Path(__file__).resolve().parents[1]
 ROUNDS = 3
 FLAGS = ["--model", "resnet50", "--micro-batch-size", "8", "--data", "generated", "--random-weights"]
 
@@ -44,10 +41,8 @@ def _first_and_second(backend: str) -> tuple[Start, Start]:
 
 
 def _start(backend: str, cache: str, expected: str) -> Start:
-    command = [sys.executable, "run_benchmark.py", *FLAGS, "--iterations", "1"]
-    command += ["--backend", backend, "--model-cache-path", cache]
     start_s = time.perf_counter()
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = run_driver([*FLAGS, "--iterations", "1", "--backend", backend, "--model-cache-path", cache])
     process_s = time.perf_counter() - start_s
     if f"\tmodel_cache: {expected}\n" not in done.stdout:
         raise RuntimeError(f"expected a {expected} of the model cache:\n{done.stdout}{done.stderr}")

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from bench.engines import Subject, bare_host_call, subject
+from bench.engines import Subject, bare_host_call, measured, subject
 from bench.targets import Row, Target
-from driver.data import open_source
-from measurement.loop import TimedCall, measure
+from measurement.loop import TimedCall
 from measurement.machine import has_native_bfloat16
 from models import build_model, input_spec, model_names
 
@@ -91,8 +90,7 @@ def _alternated(what: str, of: Subject, other: Callable[[], object], target: Tar
 
     for _ in range(2):
         other()
-    with open_source(of.settings, input_spec(of.settings.model), None, "random") as source:
-        measure(of.executable, source, of.settings, after, ended=enough)
+    measured(of, on_call=after, ended=enough)
     ratios = np.array(other_ns) / np.array(driver_ns)
     low, middle, high = (float(value) for value in np.percentile(ratios, (25, 50, 75)))
     ours, theirs = (

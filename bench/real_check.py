@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.command import ROOT
 from measurement.machine import available_cores, cpu_model
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "nightly-check.md"
 _COMMAND = re.compile(r"^( *cmd: )(python3 run_benchmark\.py --config (\S+) --data real)$", re.MULTILINE)
 # Runs its arguments as a command while another process keeps one core busy.

@@ -1,19 +1,14 @@
-"""Two replicas of one thread compared with OpenVINO's own two streams, and cache misses with cache hits."""
+"""Two replicas compared with OpenVINO's own two streams, with torchrun, and cache misses with cache hits."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+from bench.command import TORCHRUN, throughput_of_run
 from bench.engines import ROUND_S, bare_throughput, subject
 from bench.rounds import alternate, ratio
 from bench.targets import Row, Target
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def measure_all() -> Iterator[Row]:
@@ -23,6 +18,18 @@ def measure_all() -> Iterator[Row]:
     for backend in ("openvino", "onnxruntime", "torch"):
         for micro_batch_size in (1, 8):
             yield after_compiling(backend, micro_batch_size)
+
+
+def measure_instances() -> Iterator[Row]:
+    """Two processes of torchrun compared with two replicas, on the same model, cores and threads."""
+    flags = ["--config", "resnet50", "--data", "generated", "--random-weights", "--threads", "1"]
+    pairs = alternate(
+        lambda: throughput_of_run(flags, TORCHRUN),
+        lambda: throughput_of_run([*flags, "--replicas", "2"]),
+        rounds=3,
+    )
+    what = "torchrun with 2 processes / 2 replicas, of 1 thread each: --config resnet50, generated data"
+    yield ratio(what, pairs, Target(at_least=0.95), "samples/sec")
 
 
 def against_streams(model: str, micro_batch_size: int) -> Row:
@@ -57,11 +64,4 @@ def after_compiling(backend: str, micro_batch_size: int) -> Row:
 def _with_replicas(options: dict[str, object]) -> float:
     flags = [part for key, value in options.items() for part in (f"--{key.replace('_', '-')}", str(value))]
     flags += ["--replicas", "2", "--threads", "1", "--data", "generated", "--random-weights"]
-    done = subprocess.run(
-        [sys.executable, "run_benchmark.py", *flags, "--duration", f"{ROUND_S:.0f}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(re.findall(r"throughput: *(.*?) samples\/sec", done.stdout)[0])
+    return throughput_of_run([*flags, "--duration", f"{ROUND_S:.0f}"])

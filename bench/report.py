@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 from playwright.sync_api import sync_playwright
 
-from bench.command import run_command
+from bench.command import run_command, seconds
 from bench.history_nights import BENCHMARKS, NIGHTS, fill
 from bench.targets import Row, Target
 from examples_utils.cli.arguments.report import NIGHTS as SHOWN_NIGHTS
@@ -38,7 +38,7 @@ def measure_all() -> Iterator[Row]:
         fill(url)
         command = [sys.executable, "-m", "examples_utils", "report", "--history", url, "--output"]
         page = folder / "report.html"
-        times_s = [_seconds([*command, str(page)]) for _ in range(ROUNDS)]
+        times_s = [seconds(partial(run_command, [*command, str(page)])) for _ in range(ROUNDS)]
         yield Row(
             f"`report` from a SQLite history of {NIGHTS * BENCHMARKS * _METRICS:,} metric rows",
             median(times_s),
@@ -90,9 +90,3 @@ def _with_more_metrics(run: Run) -> Run:
         for number in range(_MANY)
     }
     return replace(run, metrics=copies)
-
-
-def _seconds(command: Sequence[str]) -> float:
-    begun = time.perf_counter()
-    run_command(command)
-    return time.perf_counter() - begun

@@ -27,13 +27,19 @@ def alternate(
 
 def ratio(what: str, pairs: Sequence[tuple[float, float]], target: Target, unit: str) -> Row:
     """The row of the ratios ours / theirs: their median and range, with both medians in `unit`."""
-    values = [mine / other for mine, other in pairs]
     mine, other = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return Row(
-        what,
-        statistics.median(values),
-        min(values),
-        max(values),
-        target,
-        f"{mine:.1f} vs. {other:.1f} {unit}",
-    )
+    values = [mine / other for mine, other in pairs]
+    return spread(what, values, target, f"{mine:.1f} vs. {other:.1f} {unit}")
+
+
+def spread(what: str, values: Sequence[float], target: Target, details: str) -> Row:
+    """The row of the values of several rounds: their median and range."""
+    return Row(what, statistics.median(values), min(values), max(values), target, details)
+
+
+def growth(what: str, mib: Sequence[float], target: Target) -> Row:
+    """The row of memory over time, sampled evenly: the last tenth / the second."""
+    tenth = max(len(mib) // 10, 1)
+    second, last = statistics.median(mib[tenth : 2 * tenth]), statistics.median(mib[-tenth:])
+    details = f"{last:.1f} vs. {second:.1f} MiB"
+    return spread(f"resident memory {what}, last tenth / second tenth", [last / second], target, details)

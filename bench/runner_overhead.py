@@ -10,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+from bench.command import run_command, seconds
 from bench.targets import Row, Target
 
 _RUNNER = [sys.executable, "-m", "examples_utils"]
@@ -66,19 +67,21 @@ def _row(what: str, value: float, at_most: float, unit: str = "", decimals: int 
 
 
 def _help_row(rounds: int) -> Row:
-    times_s = [_seconds(lambda: _run([*_RUNNER, "--help"])) for _ in range(rounds)]
+    times_s = [seconds(lambda: run_command([*_RUNNER, "--help"])) for _ in range(rounds)]
     return _row("`--help`", median(times_s), 0.15, "s", decimals=3)
 
 
 def _trivial_rows(folder: Path, variants: int, rounds: int) -> list[Row]:
     (folder / "trivial.py").write_text(_TRIVIAL)
     values = ",".join(map(str, range(variants)))
-    _spec(folder, f"trivial:\n  parameters: {{n: '{values}'}}\n  cmd: python3 trivial.py {{n}}\n{_DATA}")
+    (folder / "benchmarks.yml").write_text(
+        f"trivial:\n  parameters: {{n: '{values}'}}\n  cmd: python3 trivial.py {{n}}\n{_DATA}"
+    )
     loop = f'for n in $(seq {variants}); do "$0" trivial.py $n > out_$n 2> err_$n; done'
     runner_s, loop_s = [], []
     for number in range(rounds):
-        loop_s.append(_seconds(lambda: _run(["sh", "-c", loop, sys.executable], folder)))
-        runner_s.append(_seconds(partial(_benchmark, folder, f"trivial_{number}")))
+        loop_s.append(seconds(lambda: run_command(["sh", "-c", loop, sys.executable], folder)))
+        runner_s.append(seconds(partial(_benchmark, folder, f"trivial_{number}")))
     ratio, own_ms = median(runner_s) / median(loop_s), (median(runner_s) - median(loop_s)) / variants * 1000
     return [
         _row(f"{variants} trivial variants / shell loop with the same commands", ratio, 1.25),
@@ -98,13 +101,13 @@ def _output_rows(folder: Path, rounds: int) -> list[Row]:
     rows = []
     idle_mib = 0.0
     for title, command in cases.items():
-        _spec(folder, f"output:\n  cmd: {command}\n{_DATA}")
+        (folder / "benchmarks.yml").write_text(f"output:\n  cmd: {command}\n{_DATA}")
         alone_s, runner_s, peak_mib = [], [], []
         for number in range(rounds if title != "idle" else 1):
             with (folder / "alone").open("wb") as file:
                 arguments = [sys.executable, *command.split()[1:]]
                 alone_s.append(
-                    _seconds(partial(subprocess.run, arguments, cwd=folder, stdout=file, check=True))
+                    seconds(partial(subprocess.run, arguments, cwd=folder, stdout=file, check=True))
                 )
             begun = time.perf_counter()
             peak_mib.append(_benchmark_peak_mib(folder, f"{len(title)}_{number}"))
@@ -133,7 +136,7 @@ def _parser_rows(folder: Path, rounds: int) -> list[Row]:
             file.write(block)
         file.write(results)
     parse = [*_RUNNER, "parse", "--parser", "driver", "--stdout", str(output)]
-    times_s = [_seconds(partial(_run, parse)) for _ in range(rounds)]
+    times_s = [seconds(partial(run_command, parse)) for _ in range(rounds)]
     return [_row("`parse --parser driver`, 200 MB of host calls", median(times_s), 3, "s")]
 
 
@@ -152,20 +155,16 @@ def _list_rows(folder: Path, rounds: int) -> list[Row]:
     }
     rows = []
     for title, text in specs.items():
-        _spec(folder, text)
+        (folder / "benchmarks.yml").write_text(text)
         list_spec = [*_RUNNER, "list", "--spec", str(folder / "benchmarks.yml")]
-        times_s = [_seconds(partial(_run, list_spec)) for _ in range(rounds)]
+        times_s = [seconds(partial(run_command, list_spec)) for _ in range(rounds)]
         rows.append(_row(title, median(times_s), 0.5, "s"))
     return rows
 
 
-def _spec(folder: Path, text: str) -> None:
-    (folder / "benchmarks.yml").write_text(text)
-
-
 def _benchmark(folder: Path, log: str) -> None:
     spec = str(folder / "benchmarks.yml")
-    _run([*_RUNNER, "benchmark", "--spec", spec, "--log-dir", str(folder / "logs" / log)], folder)
+    run_command([*_RUNNER, "benchmark", "--spec", spec, "--log-dir", str(folder / "logs" / log)], folder)
 
 
 def _benchmark_peak_mib(folder: Path, log: str) -> float:
@@ -178,13 +177,3 @@ def _benchmark_peak_mib(folder: Path, log: str) -> float:
         check=True,
     )
     return float(done.stderr.split()[-1])
-
-
-def _run(command: list[str], folder: Path | None = None) -> None:
-    subprocess.run(command, cwd=folder, stdout=subprocess.DEVNULL, check=True)
-
-
-def _seconds(action: Callable[[], object]) -> float:
-    begun = time.perf_counter()
-    action()
-    return time.perf_counter() - begun

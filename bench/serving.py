@@ -17,15 +17,12 @@ from typing import Any
 import numpy as np
 import psutil
 
-from bench.engines import driver_throughput, subject
+from bench.engines import Subject, driver_throughput, measured, subject
 from bench.first_second import FIRST_SECOND, first_and_last
-from bench.rounds import ROUNDS, alternate, ratio
+from bench.rounds import ROUNDS, alternate, growth, ratio, spread
 from bench.targets import Row, Target
 from datasets.images import find_images
-from driver.data import open_source
-from measurement.loop import measure
 from measurement.statistics import throughput
-from models import input_spec
 from serving.binary import find_triton
 from serving.connection import RequestType
 from serving.load import Load, Loaded, under_load
@@ -33,7 +30,7 @@ from serving.loading import loaded
 from serving.repository import write_model
 from serving.served_model import ROOT, ServedModel, served_model
 from serving.server import Server, running_server
-from serving.shared_images import Region, registered, shared_images
+from serving.shared_images import registered, shared_images
 
 ROUND_S = 6.0
 FEW_ROUNDS = 3
@@ -59,24 +56,15 @@ def measure_all(round_s: float = ROUND_S, long_s: float = LONG_S, rounds: int = 
 def against_the_driver(server: Server, repository: Path, round_s: float, rounds: int) -> Row:
     """Throughput of 4 asynchronous clients / of the driver, both with the configuration's batch in 8 bits."""
     made = served_model("resnet50", {"weights": "random"}, "resnet50")
-    options = made.settings
-    driver = subject(
-        model=options.model,
-        micro_batch_size=options.micro_batch_size,
-        device_iterations=8,
-        eight_bit_io=True,
-        normalization_location="ipu",
-        backend=options.backend,
-        duration=round_s,
-    )
-    with at_server(server, repository, made) as at:
+    driver = _in_process(made, device_iterations=8, duration=round_s)
+    with at_server(server, repository, made) as under:
         pairs = alternate(
-            lambda: rate_of(at.under(Load(RequestType.ASYNC, 4), round_s)), driver_throughput(driver), rounds
+            lambda: rate_of(under(Load(RequestType.ASYNC, 4), round_s)), driver_throughput(driver), rounds
         )
     driver.executable.close()
     what = (
         f"Triton, 4 asynchronous clients, {made.instances} instances / driver: resnet50, "
-        f"batch {options.micro_batch_size}, {driver.executable.effective.dtype}"
+        f"batch {made.settings.micro_batch_size}, {driver.executable.effective.dtype}"
     )
     return ratio(what, pairs, Target(at_least=0.93), "samples/sec")
 
@@ -84,10 +72,10 @@ def against_the_driver(server: Server, repository: Path, round_s: float, rounds:
 def with_shared_memory(server: Server, repository: Path, round_s: float, rounds: int) -> Row:
     """Throughput of 4 asynchronous clients with pixels in shared memory / with pixels in the requests."""
     made = served_model("resnet50", {"weights": "random"}, "resnet50")
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
 
         def rate(shared_memory: bool) -> float:
-            return rate_of(at.under(Load(RequestType.ASYNC, 4, shared_memory), round_s))
+            return rate_of(under(Load(RequestType.ASYNC, 4, shared_memory), round_s))
 
         pairs = alternate(partial(rate, True), partial(rate, False), rounds)
     what = (
@@ -100,10 +88,10 @@ def with_shared_memory(server: Server, repository: Path, round_s: float, rounds:
 def first_second(server: Server, repository: Path, rounds: int) -> Row:
     """Throughput of 4 asynchronous clients in their first second / in their last."""
     made = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
         pairs = [
             first_and_last(
-                [own / 1e9 for own in at.under(Load(RequestType.ASYNC, 4), ROUND_S).measurement.by_replica]
+                [own / 1e9 for own in under(Load(RequestType.ASYNC, 4), ROUND_S).measurement.by_replica]
             )
             for _ in range(rounds)
         ]
@@ -118,86 +106,62 @@ def added_latency(server: Server, repository: Path, round_s: float, rounds: int)
     """
     flags = {"weights": "random", "micro_batch_size": 1}
     made = served_model("mobilenet-v3-small-1", flags, "mobilenet-v3-small", instances=1)
-    driver = subject(
-        model=made.settings.model,
-        micro_batch_size=1,
-        device_iterations=1,
-        eight_bit_io=True,
-        normalization_location="ipu",
-        backend=made.settings.backend,
-        duration=round_s,
-    )
+    driver = _in_process(made, device_iterations=1, duration=round_s)
 
     def in_process_ms() -> float:
-        with open_source(driver.settings, input_spec(driver.settings.model), None, "random") as source:
-            found = measure(driver.executable, source, driver.settings)
-        return float(np.median(found.round_trip_ns)) / 1e6
+        return float(np.median(measured(driver).round_trip_ns)) / 1e6
 
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
 
         def served_ms() -> float:
-            found = at.under(Load(RequestType.SYNC, 1), round_s)
+            found = under(Load(RequestType.SYNC, 1), round_s)
             return float(np.median(found.measurement.round_trip_ns)) / 1e6
 
         pairs = alternate(served_ms, in_process_ms, rounds)
     driver.executable.close()
-    added = [ours - theirs for ours, theirs in pairs]
-    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return Row(
+    what = (
         "milliseconds that Triton adds to a round trip: mobilenet-v3-small, batch 1, 1 synchronous client, "
-        "1 instance",
-        statistics.median(added),
-        min(added),
-        max(added),
-        Target(at_most=2.5),
-        f"{ours:.2f} vs. {theirs:.2f} ms",
+        "1 instance"
+    )
+    ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+    added = [mine - other for mine, other in pairs]
+    return spread(what, added, Target(at_most=2.5), f"{ours:.2f} vs. {theirs:.2f} ms")
+
+
+def _in_process(made: ServedModel, **flags: Any) -> Subject:
+    """The configuration of the served model, for the driver in this process."""
+    return subject(
+        model=made.settings.model,
+        micro_batch_size=made.settings.micro_batch_size,
+        eight_bit_io=True,
+        normalization_location="ipu",
+        backend=made.settings.backend,
+        **flags,
     )
 
 
 def memory_over_time(server: Server, repository: Path, long_s: float) -> Iterator[Row]:
     """Resident memory of the server and of 8 clients: the last tenth of the time / the second."""
     made = served_model("mobilenet-v3-small", {"weights": "random"}, "mobilenet-v3-small")
-    with at_server(server, repository, made) as at:
+    with at_server(server, repository, made) as under:
         memory = Memory(server)
         with memory.watched():
-            found = at.under(Load(RequestType.ASYNC, 8), long_s, memory.note_call)
+            found = under(Load(RequestType.ASYNC, 8), long_s, memory.note_call)
     for whose, mib in (("server", memory.server_mib), ("8 clients", memory.clients_mib)):
-        tenth = max(len(mib) // 10, 1)
-        second, last = statistics.median(mib[tenth : 2 * tenth]), statistics.median(mib[-tenth:])
-        yield Row(
-            f"resident memory of the {whose} over {long_s:.0f} s, last tenth / second tenth "
-            f"({found.counted.requests} requests, {found.counted.failed} failed)",
-            last / second,
-            last / second,
-            last / second,
-            Target(at_most=1.03, note="none failed"),
-            f"{last:.1f} vs. {second:.1f} MiB",
-        )
-
-
-@dataclass(frozen=True)
-class AtServer:
-    """A model that the server has loaded."""
-
-    server: Server
-    served: ServedModel
-    region: Region
-
-    def under(
-        self, load: Load, duration_s: float, on_line: Callable[[str], None] = lambda line: None
-    ) -> Loaded:
-        return under_load(self.server, self.served, self.region, load, duration_s, on_line)
+        requests = f"({found.counted.requests} requests, {found.counted.failed} failed)"
+        what = f"of the {whose} over {long_s:.0f} s {requests}"
+        yield growth(what, mib, Target(at_most=1.03, note="none failed"))
 
 
 @contextmanager
-def at_server(server: Server, repository: Path, made: ServedModel) -> Iterator[AtServer]:
-    """Exports, loads and unloads a model."""
+def at_server(server: Server, repository: Path, made: ServedModel) -> Iterator[Callable[..., Loaded]]:
+    """Exports, loads and unloads a model; yields `under_load` of it, which takes the load and its duration."""
     write_model(repository, made)
     with ExitStack() as stack:
         region = stack.enter_context(shared_images(made, find_images(ROOT / "data" / "images")))
         stack.enter_context(loaded(server, made.name))
         stack.enter_context(registered(server, region))
-        yield AtServer(server, made, region)
+        yield partial(under_load, server, made, region)
 
 
 def rate_of(found: Loaded) -> float:

@@ -10,6 +10,7 @@ import argparse
 import collections
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -113,12 +114,7 @@ def _check(log: Path, expected: dict[str, str]) -> list[str]:
 
 def _is_ours(process: psutil.Process) -> bool:
     arguments = process.info["cmdline"] or []
-    return (
-        len(arguments) == 2
-        and arguments[0] == "sleep"
-        and arguments[1][:2] in ("61", "62")
-        and len(arguments[1]) == 3
-    )
+    return arguments[:1] == ["sleep"] and re.fullmatch(r"6[12]\d", " ".join(arguments[1:])) is not None
 
 
 if __name__ == "__main__":

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from backends import registry
 from backends.poprun import poprun_instance
 from driver.crashes import avoided, remembered
+from measurement.configs import Config
 from measurement.ipu import LaunchedReplicas
 from measurement.settings import Settings, requested, resolve
-
-if TYPE_CHECKING:
-    from measurement.configs import Config
 
 
 def resolved(flags: Mapping[str, object], config: Config | None) -> tuple[Settings, tuple[str, ...]]:

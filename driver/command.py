@@ -20,8 +20,7 @@ from driver.crashes import forget, phase_of_running
 from driver.data import example_batch, images_of, micro_batch_bytes, open_source
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances.errors import InstanceLost
-from driver.instances.group import Group, joined, line_prefix
-from driver.instances.unsupported import refuse_unsupported
+from driver.instances.group import Group, joined, line_prefix, refuse_unsupported
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
 from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
@@ -33,14 +32,12 @@ from measurement.configs import read_config
 from measurement.loop import measure
 from measurement.options import parse_flags
 from measurement.progress import live_output
-from measurement.settings import requested
+from measurement.settings import Settings, requested
 from measurement.settle import settle
-from models import input_spec, input_with
+from models import InputSpec, Weights, input_spec, input_with
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
-    from measurement.settings import Settings
-    from models import InputSpec, Weights
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,16 +9,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from platformdirs import user_cache_path
 
 from backends.breadcrumbs import read_breadcrumb
 from backends.registry import alternative, engine_version
 from measurement.machine import cpu_features, cpu_model
-
-if TYPE_CHECKING:
-    from measurement.settings import Settings
+from measurement.settings import Settings
 
 REMEMBERED_PHASES = ("importing", "converting", "compiling", "running")
 """Phases in which a crash is the engine's fault, and prevents the results."""

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from backends import registry
-from backends.base import AutonomousBackend
+from backends.base import AutonomousBackend, Batch
 from driver.output import warn
 from measurement.machine import available_cores
+from measurement.settings import Settings
 from models import InputSpec
 
 if TYPE_CHECKING:
-    from backends.base import Batch
     from datasets.host_batch import Source
     from datasets.images import ImageSet
-    from measurement.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 

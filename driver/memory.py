@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from backends.base import OutOfMemory
 from driver.model import block_options, norm_options
-
-if TYPE_CHECKING:
-    from measurement.settings import Settings
+from measurement.settings import Settings
 
 
 def memory_needed(error: BaseException) -> str:

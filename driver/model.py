@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 from backends import registry
 from backends.artefact_key import source_digest
-from backends.base import AutonomousBackend
+from backends.base import AutonomousBackend, Backend
 from backends.breadcrumbs import leave_breadcrumb
 from backends.compilation import Compilation, compile_model
 from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
 from driver.crashes import subject_of
 from driver.data import LABELLED_CLASSES, example_batch
+from measurement.settings import Settings
 from models import (
     BuiltModel,
     EfficientNetOptions,
@@ -26,13 +27,10 @@ from models import (
     input_with,
     weights_digest,
 )
+from models.options import NormKind
 
 if TYPE_CHECKING:
     import torch
-
-    from backends.base import Backend
-    from measurement.settings import Settings
-    from models.options import NormKind
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from backends.base import BackendError, Batch, Effective, Executable, ProfilingExecutable, engine_errors
 from backends.profiling.profile import PROFILED_MICRO_BATCHES, table, write_trace
@@ -18,10 +17,8 @@ from driver.process_result import BuildInfo, InstanceResult
 from measurement.cpu_time import disturbance
 from measurement.machine import available_cores, cpu_model
 from measurement.report import Facts, compile_summary, summary
-
-if TYPE_CHECKING:
-    from measurement.settings import Settings
-    from models import Weights
+from measurement.settings import Settings
+from models import Weights
 
 
 def warn(*lines: str) -> None:

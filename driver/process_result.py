@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from backends.base import Effective
 from backends.compilation import Compilation
-from measurement.instances import together
 from measurement.loop import Measurement
+from measurement.window import together
 
 
 @dataclass(frozen=True)

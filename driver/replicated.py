@@ -24,13 +24,13 @@ from measurement.machine import core_shares, cores_in_use
 from measurement.progress import live_output, lock_bars_in_this_process
 from measurement.replica_link import Link
 from measurement.replicas import run_replicas
+from measurement.settings import Settings
 from measurement.settle import settle
 from measurement.window import within_window
 from models import Weights, input_with
 
 if TYPE_CHECKING:
     from datasets.images import ImageSet
-    from measurement.settings import Settings
 
 
 def measured_by_replicas(

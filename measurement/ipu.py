@@ -44,7 +44,8 @@ def check_ipu_options(values: Mapping[str, Any]) -> None:
             f"micro-batch for each of the {stages} stages; give --device-iterations {stages} or more "
             f"({8 * stages} keep the stages busy most of the time)"
         )
-    rebatch, combined = values["dataloader_rebatch_size"], _combined_batch_size(values)
+    rebatch = values["dataloader_rebatch_size"]
+    combined = values["micro_batch_size"] * values["device_iterations"] * values["replicas"]
     loads = values["data"] == "real" and not values["cache_images"]
     if loads and rebatch and rebatch > combined:
         raise SettingsError(
@@ -68,8 +69,3 @@ def ipu_warnings(values: Mapping[str, Any]) -> list[str]:
             "do not use the results of this run"
         )
     return warnings
-
-
-def _combined_batch_size(values: Mapping[str, Any]) -> int:
-    """Images of one host call, which PopTorch takes as one array."""
-    return int(values["micro_batch_size"] * values["device_iterations"] * values["replicas"])

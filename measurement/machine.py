@@ -21,6 +21,12 @@ def cores_in_use() -> tuple[int, ...]:
     return tuple(range(os.cpu_count() or 1))
 
 
+def use_only(cores: Sequence[int]) -> None:
+    """Binds the calling thread, and the threads and processes that it starts later, to these cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, cores)
+
+
 def core_shares(cores: Sequence[int], parts: int) -> list[tuple[int, ...]]:
     """`cores` split into `parts` equal shares of adjacent cores; the remainder stays unused.
 

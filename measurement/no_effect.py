@@ -87,7 +87,9 @@ RULES = (
         BLOCK_OPTIONS,
         "with --model {model} (EfficientNets only)",
         # Other values than the model's own are refused when it is built.
-        lambda v: "efficientnet" not in v["model"] and _blocks_are_the_usual(v),
+        lambda v: (
+            "efficientnet" not in v["model"] and all(v[key] == BY_KEY[key].default for key in BLOCK_OPTIONS)
+        ),
         "model",
     ),
     Rule(("threads",), "on cuda (the CPU's threads do not compute)", lambda v: v["device"] == "cuda"),
@@ -126,7 +128,3 @@ def _asks(option: Option, values: Values, origin: Mapping[str, str]) -> bool:
 
 def _overruled(key: str, cause: str | None, origin: Mapping[str, str]) -> bool:
     return cause is not None and origin[cause] == "flag" and origin[key] != "flag"
-
-
-def _blocks_are_the_usual(values: Values) -> bool:
-    return all(values[key] == BY_KEY[key].default for key in BLOCK_OPTIONS)

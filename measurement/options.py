@@ -14,8 +14,8 @@ class Option:
     """One option: `--micro-batch-size` on the command line, `micro_batch_size` in configs.yml.
 
     `parse` converts the text of either into the value, and raises `ValueError` with the expected form.
-    A switch takes no value (`--eight-bit-io`, `--no-eight-bit-io`). An option without `in_config` is for the command
-    line only: it controls what is done with a configuration, not what is measured.
+    An option without `in_config` is for the command line only: it controls what is done with a configuration, not what
+    is measured.
     """
 
     key: str
@@ -24,11 +24,19 @@ class Option:
     parse: Callable[[str], object] = str
     default: object = None
     choices: tuple[str, ...] = ()
-    metavar: str | None = None
-    switch: bool = False
+    metavar: str = "N"
     many: bool = False
     in_config: bool = True
-    ipu_only: bool = False
+
+    @property
+    def switch(self) -> bool:
+        """Whether it takes no value: `--eight-bit-io`, `--no-eight-bit-io`."""
+        return self.default is False
+
+    @property
+    def ipu_only(self) -> bool:
+        """Whether it has an effect on IPUs only."""
+        return self.group == IPU
 
     @property
     def flag(self) -> str:
@@ -62,10 +70,7 @@ def io_tiles(text: str) -> int:
 
 def positive(text: str) -> float:
     """A finite number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number: expected a number above 0") from None
+    value = _number(text, "above 0")
     if not 0 < value < float("inf"):
         raise ValueError(f"{text} is out of range: expected a finite number above 0")
     return value
@@ -73,13 +78,17 @@ def positive(text: str) -> float:
 
 def fraction(text: str) -> float:
     """A number from 0 to 1."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not a number: expected a number from 0 to 1") from None
+    value = _number(text, "from 0 to 1")
     if not 0 <= value <= 1:
         raise ValueError(f"{text} is out of range: expected a number from 0 to 1")
     return value
+
+
+def _number(text: str, expected: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number: expected a number {expected}") from None
 
 
 def _whole(text: str) -> int:
@@ -108,7 +117,7 @@ OPTIONS: tuple[Option, ...] = (
         default="auto",
         metavar="WHICH",
     ),
-    Option("random_weights", MODEL, "same as --weights random", default=False, switch=True),
+    Option("random_weights", MODEL, "same as --weights random", default=False),
     Option("norm_type", MODEL, "normalisation layers", default="batch", choices=("batch", "group", "none")),
     Option(
         "norm_eps",
@@ -118,7 +127,7 @@ OPTIONS: tuple[Option, ...] = (
         positive,
         metavar="EPS",
     ),
-    Option("norm_num_groups", MODEL, "groups of group normalisation", count, default=32, metavar="N"),
+    Option("norm_num_groups", MODEL, "groups of group normalisation", count, default=32),
     Option(
         "batchnorm_momentum",
         MODEL,
@@ -126,35 +135,25 @@ OPTIONS: tuple[Option, ...] = (
         fraction,
         metavar="M",
     ),
-    Option(
-        "efficientnet_expand_ratio",
-        MODEL,
-        "expand ratio of EfficientNet blocks",
-        count,
-        default=6,
-        metavar="N",
-    ),
+    Option("efficientnet_expand_ratio", MODEL, "expand ratio of EfficientNet blocks", count, default=6),
     Option(
         "efficientnet_group_dim",
         MODEL,
         "channels per group of EfficientNet's depthwise convolutions",
         count,
         default=1,
-        metavar="N",
     ),
     Option(
         "input_image_padding",
         MODEL,
         "pad the images, and the first convolution with them, to 4 channels",
         default=False,
-        switch=True,
     ),
     Option(
         "list_layers",
         MODEL,
         "print the layers that --pipeline-splits accepts for this model, one per line, and exit",
         default=False,
-        switch=True,
         in_config=False,
     ),
     Option(
@@ -172,20 +171,13 @@ OPTIONS: tuple[Option, ...] = (
         "CSV with file and ImageNet class index (default: labels.csv in the folder)",
         metavar="FILE",
     ),
-    Option("cache_images", DATA, "decode the images once, before timing", default=False, switch=True),
-    Option(
-        "dataloader_worker",
-        DATA,
-        "decoding workers of each replica (default: one per core)",
-        count,
-        metavar="N",
-    ),
+    Option("cache_images", DATA, "decode the images once, before timing", default=False),
+    Option("dataloader_worker", DATA, "decoding workers of each replica (default: one per core)", count),
     Option(
         "dataloader_rebatch_size",
         DATA,
         "images that a worker takes at a time (default: 4, or fewer in small host calls; on an IPU up to 64)",
         count,
-        metavar="N",
     ),
     Option(
         "normalization_location",
@@ -195,9 +187,9 @@ OPTIONS: tuple[Option, ...] = (
         default="host",
         choices=("host", "ipu", "none"),
     ),
-    Option("eight_bit_io", DATA, "pass pixels in as 8-bit integers", default=False, switch=True),
-    Option("micro_batch_size", RUN, "samples in one micro-batch", count, default=1, metavar="N"),
-    Option("device_iterations", RUN, "micro-batches in one host call", count, default=1, metavar="N"),
+    Option("eight_bit_io", DATA, "pass pixels in as 8-bit integers", default=False),
+    Option("micro_batch_size", RUN, "samples in one micro-batch", count, default=1),
+    Option("device_iterations", RUN, "micro-batches in one host call", count, default=1),
     Option(
         "replicas",
         RUN,
@@ -205,7 +197,6 @@ OPTIONS: tuple[Option, ...] = (
         "on IPUs each on its own IPU (replication factor)",
         count,
         default=1,
-        metavar="N",
     ),
     Option(
         "pipeline_splits",
@@ -215,22 +206,14 @@ OPTIONS: tuple[Option, ...] = (
         metavar="NAME",
         many=True,
     ),
-    Option("iterations", RUN, "timed host calls (without --duration: 100)", count, metavar="N"),
+    Option("iterations", RUN, "timed host calls (without --duration: 100)", count),
     Option("duration", RUN, "stop after this many seconds of timed host calls", positive, metavar="SECONDS"),
-    Option(
-        "warmup",
-        RUN,
-        "warm-up host calls; two more are always dropped",
-        count_or_zero,
-        default=1,
-        metavar="N",
-    ),
+    Option("warmup", RUN, "warm-up host calls; two more are always dropped", count_or_zero, default=1),
     Option(
         "compile_only",
         RUN,
         "compile the model, report the compile time, and exit",
         default=False,
-        switch=True,
         in_config=False,
     ),
     Option(
@@ -239,7 +222,6 @@ OPTIONS: tuple[Option, ...] = (
         "after the measured host calls, run a few under the engine's own profiler: "
         "a Chrome trace, and the ten most expensive layers; on an IPU, Poplar's report of the run itself",
         default=False,
-        switch=True,
         in_config=False,
     ),
     Option(
@@ -275,7 +257,6 @@ OPTIONS: tuple[Option, ...] = (
         ENGINE,
         "compute threads of the engine, in each replica and stage (default: one per core)",
         count,
-        metavar="N",
     ),
     Option(
         "streams",
@@ -283,7 +264,6 @@ OPTIONS: tuple[Option, ...] = (
         "micro-batches that the engine computes concurrently, each with its share of the threads "
         "(default: with several device iterations the engine's choice for throughput, else 1)",
         count,
-        metavar="N",
     ),
     Option(
         "model_cache_path",
@@ -291,22 +271,14 @@ OPTIONS: tuple[Option, ...] = (
         "store exported and compiled models in this folder, and load them from it",
         metavar="DIR",
     ),
-    Option("half_partial", IPU, "16-bit partial sums", default=False, switch=True, ipu_only=True),
-    Option(
-        "enable_fast_groupnorm",
-        IPU,
-        "strided channel grouping in group normalisation",
-        default=False,
-        switch=True,
-        ipu_only=True,
-    ),
+    Option("half_partial", IPU, "16-bit partial sums", default=False),
+    Option("enable_fast_groupnorm", IPU, "strided channel grouping in group normalisation", default=False),
     Option(
         "exchange_memory_target",
         IPU,
         "optimisation target of the exchange between tiles: cycles uses more memory and is faster",
         default="cycles",
         choices=("cycles", "balanced", "memory"),
-        ipu_only=True,
     ),
     Option(
         "num_io_tiles",
@@ -314,15 +286,12 @@ OPTIONS: tuple[Option, ...] = (
         "tiles reserved for input and output, which then overlap with computation: 0 (none) or even, 32 to 192",
         io_tiles,
         default=0,
-        metavar="N",
-        ipu_only=True,
     ),
     Option(
         "offline_target_ipu_version",
         IPU,
         "with --compile-only, compile for this version of the IPU, without an IPU",
         choices=("1", "2", "21"),
-        ipu_only=True,
     ),
 )
 

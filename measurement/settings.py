@@ -183,14 +183,9 @@ def _check_artefacts(values: Mapping[str, Any]) -> None:
 def _weights(layers: list[tuple[str, Mapping[str, object]]]) -> tuple[str, str]:
     for where, given in layers:
         named, random = given.get("weights"), given.get("random_weights")
-        if random and named not in (None, "random"):
-            raise SettingsError(
-                f"--random-weights and --weights {named} are mutually exclusive: give one of the two"
-            )
-        if random is False and named == "random":
-            raise SettingsError(
-                "--no-random-weights and --weights random are mutually exclusive: give one of the two"
-            )
+        if named is not None and random is not None and random != (named == "random"):
+            flag = "--random-weights" if random else "--no-random-weights"
+            raise SettingsError(f"{flag} and --weights {named} are mutually exclusive: give one of the two")
         if random:
             return "random", where
         if named is not None:

@@ -14,23 +14,20 @@ TIMM_PREFIX = "timm/"
 # As timm and the Hugging Face hub write the repositories of timm's own models.
 _HUB_PREFIXES = ("hf-hub:timm/", "hf_hub:timm/", "https://huggingface.co/timm/")
 
-_IMAGENET_MEAN = (0.485, 0.456, 0.406)
-_IMAGENET_STD = (0.229, 0.224, 0.225)
-
 
 @dataclass(frozen=True)
 class InputSpec:
     """The input that a model expects: square images of `image_size` pixels, (pixel - mean) / std.
 
     `mean` and `std` are per RGB channel, for pixels in 0..1. `interpolation` is the resize
-    filter, `bilinear` or `bicubic`.
+    filter, `bilinear` or `bicubic`. The defaults are the usual ones for ImageNet.
     """
 
-    image_size: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    interpolation: str
-    num_classes: int
+    image_size: int = 224
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    interpolation: str = "bicubic"
+    num_classes: int = 1000
 
 
 @dataclass(frozen=True)
@@ -38,38 +35,30 @@ class CatalogueEntry:
     """A model: timm's name for its architecture, and its input."""
 
     timm_name: str
-    input_spec: InputSpec
-
-
-def _entry(
-    timm_name: str,
-    image_size: int = 224,
-    mean: tuple[float, float, float] = _IMAGENET_MEAN,
-    std: tuple[float, float, float] = _IMAGENET_STD,
-    interpolation: str = "bicubic",
-) -> CatalogueEntry:
-    return CatalogueEntry(timm_name, InputSpec(image_size, mean, std, interpolation, num_classes=1000))
+    input_spec: InputSpec = InputSpec()
 
 
 _HALF = (0.5, 0.5, 0.5)
 
 CATALOGUE: dict[str, CatalogueEntry] = {
-    "resnet18": _entry("resnet18"),
-    "resnet34": _entry("resnet34"),
-    "resnet50": _entry("resnet50"),
-    "resnet101": _entry("resnet101"),
-    "resnet152": _entry("resnet152"),
-    "resnext50": _entry("resnext50_32x4d"),
-    "resnext101": _entry("resnext101_32x8d", interpolation="bilinear"),
-    "mobilenet": _entry("mobilenetv2_100"),
-    "mobilenet-v3-small": _entry("mobilenetv3_small_100"),
-    "mobilenet-v3-large": _entry("mobilenetv3_large_100"),
-    "efficientnet-b0": _entry("efficientnet_b0"),
+    "resnet18": CatalogueEntry("resnet18"),
+    "resnet34": CatalogueEntry("resnet34"),
+    "resnet50": CatalogueEntry("resnet50"),
+    "resnet101": CatalogueEntry("resnet101"),
+    "resnet152": CatalogueEntry("resnet152"),
+    "resnext50": CatalogueEntry("resnext50_32x4d"),
+    "resnext101": CatalogueEntry("resnext101_32x8d", InputSpec(interpolation="bilinear")),
+    "mobilenet": CatalogueEntry("mobilenetv2_100"),
+    "mobilenet-v3-small": CatalogueEntry("mobilenetv3_small_100"),
+    "mobilenet-v3-large": CatalogueEntry("mobilenetv3_large_100"),
+    "efficientnet-b0": CatalogueEntry("efficientnet_b0"),
     # The resolution of the paper for B4; timm's own weights were trained at 320 and are tested at 384.
-    "efficientnet-b4": _entry("efficientnet_b4", image_size=380),
+    "efficientnet-b4": CatalogueEntry("efficientnet_b4", InputSpec(image_size=380)),
     # The weights were trained and published with bilinear resizing; timm's bicubic replaces TensorFlow's variant of it.
     # With torchvision's antialiased bilinear all labelled photographs in data/images are classified correctly.
-    "efficientnet-lite0": _entry("tf_efficientnet_lite0", mean=_HALF, std=_HALF, interpolation="bilinear"),
+    "efficientnet-lite0": CatalogueEntry(
+        "tf_efficientnet_lite0", InputSpec(mean=_HALF, std=_HALF, interpolation="bilinear")
+    ),
 }
 
 

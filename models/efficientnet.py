@@ -54,7 +54,9 @@ def build_efficientnet(timm_name: str, options: EfficientNetOptions) -> torch.nn
     Raises `ModelError` for a model outside the family, and for values that cannot be built.
     """
     if timm_name not in _FAMILY:
-        flag, value, usual = _changed_flag(options)
+        changed = options.changed()
+        assert changed, "timm builds a model without changes"
+        flag, value, usual = changed
         raise ModelError(
             f"{flag} {value}: only for efficientnet-b0, efficientnet-b4 and efficientnet-lite0, "
             f"not {timm_name}. Give {flag} {usual}, or choose one of these with --model."
@@ -81,14 +83,6 @@ def build_efficientnet(timm_name: str, options: EfficientNetOptions) -> torch.nn
         round_chs_fn=round_width,
         **family_arguments,
     )
-
-
-def _changed_flag(options: EfficientNetOptions) -> tuple[str, int, int]:
-    """A flag that differs from its default, its value and the default."""
-    usual = EfficientNetOptions()
-    if options.group_dim != usual.group_dim:
-        return "--efficientnet-group-dim", options.group_dim, usual.group_dim
-    return "--efficientnet-expand-ratio", options.expand_ratio, usual.expand_ratio
 
 
 def _require_positive(flag: str, value: int) -> None:

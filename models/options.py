@@ -33,3 +33,12 @@ class EfficientNetOptions:
 
     expand_ratio: int = 6
     group_dim: int = 1
+
+    def changed(self) -> tuple[str, int, int] | None:
+        """The flag of an option that differs from its default, with its value and the default; None if none does."""
+        usual = EfficientNetOptions()
+        if self.group_dim != usual.group_dim:
+            return "--efficientnet-group-dim", self.group_dim, usual.group_dim
+        if self.expand_ratio != usual.expand_ratio:
+            return "--efficientnet-expand-ratio", self.expand_ratio, usual.expand_ratio
+        return None

@@ -107,14 +107,9 @@ def _own_file(request: str, name: str, architecture: str) -> Weights:
 
 
 def _require_unchanged_architecture(norm: NormOptions, efficientnet: EfficientNetOptions) -> None:
-    reason, flag = "", ""
-    if norm.kind != "batch":
-        reason, flag = f"none fit a model with --norm-type {norm.kind}", "--norm-type"
-    elif efficientnet.group_dim != EfficientNetOptions().group_dim:
-        flag = "--efficientnet-group-dim"
-        reason = f"none fit a model with {flag} {efficientnet.group_dim}"
-    elif efficientnet.expand_ratio != EfficientNetOptions().expand_ratio:
-        flag = "--efficientnet-expand-ratio"
-        reason = f"none fit a model with {flag} {efficientnet.expand_ratio}"
-    if reason:
-        raise WeightsUnavailable(reason, f"Leave {flag} out, or give --weights random or a file.")
+    changed = ("--norm-type", norm.kind) if norm.kind != "batch" else efficientnet.changed()
+    if changed:
+        flag, value = changed[:2]
+        raise WeightsUnavailable(
+            f"none fit a model with {flag} {value}", f"Leave {flag} out, or give --weights random or a file."
+        )

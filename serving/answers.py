@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,28 +86,16 @@ def differences(got: Logits, expected: Logits, dtype: str) -> str:
 
 
 def _together(connection: Connection, spans: Sequence[Span], in_flight: int) -> list[Logits]:
-    done: SimpleQueue[tuple[int, Logits | None, ServingError | None]] = SimpleQueue()
-    found: dict[int, Logits] = {}
-    in_progress = 0
-
-    def note(number: int, logits: Logits | None, error: ServingError | None) -> None:
-        done.put((number, logits, error))
-
+    found: list[Future[Logits]] = [Future() for _ in spans]
     for number, span in enumerate(spans):
-        connection.send(*span, partial(note, number))
-        in_progress += 1
-        if in_progress == in_flight:
-            _take(done, found)
-            in_progress -= 1
-    for _ in range(in_progress):
-        _take(done, found)
-    return [found[number] for number in range(len(spans))]
+        if number >= in_flight:
+            found[number - in_flight].result()
+        connection.send(*span, partial(_note, found[number]))
+    return [one.result() for one in found]
 
 
-def _take(
-    done: SimpleQueue[tuple[int, Logits | None, ServingError | None]], found: dict[int, Logits]
-) -> None:
-    number, logits, error = done.get()
+def _note(found: Future[Logits], logits: Logits | None, error: ServingError | None) -> None:
     if error is not None or logits is None:
-        raise error or ServingError("an answer without logits")
-    found[number] = logits
+        found.set_exception(error or ServingError("an answer without logits"))
+    else:
+        found.set_result(logits)

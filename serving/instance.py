@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -31,12 +31,6 @@ READY = "serving instance ready: "
 _DTYPES: dict[str, np.dtype[Any]] = {"TYPE_UINT8": np.dtype(np.uint8), "TYPE_FP32": np.dtype(np.float32)}
 
 
-@dataclass(frozen=True)
-class _Compiled:
-    executable: Executable
-    staging: NDArray[Any]
-
-
 class Instance:
     """Answers requests of any size up to the largest, with the smallest executable that is large enough.
 
@@ -56,11 +50,11 @@ class Instance:
         image = config["input"][0]
         shape, dtype = tuple(map(int, image["dims"])), _DTYPES[image["data_type"]]
         self._open = ExitStack()
-        self._compiled: dict[int, _Compiled] = {}
+        self._compiled: dict[int, tuple[Executable, NDArray[Any]]] = {}
         for size, key in sorted((int(size), key) for size, key in json.loads(given["exports"]).items()):
             staging = np.zeros((size, *shape), dtype)
             executable = _restored(backend, folder, key, staging, replace(settings, micro_batch_size=size))
-            self._compiled[size] = _Compiled(self._open.enter_context(closing(executable)), staging)
+            self._compiled[size] = self._open.enter_context(closing(executable)), staging
             for _ in range(1 + DROPPED_HOST_CALLS):  # engines still allocate memory in their first runs
                 executable.run([staging])
         effective = asdict(executable.effective)
@@ -79,9 +73,9 @@ class Instance:
         size = min((size for size in self._compiled if size >= total), default=0)
         if not size:
             raise ServingError(f"{total} images at once, but at most {max(self._compiled)} are supported")
-        compiled = self._compiled[size]
-        np.concatenate(pixels, out=compiled.staging[:total])
-        outputs = compiled.executable.run([compiled.staging]).outputs[0, :total]
+        executable, staging = self._compiled[size]
+        np.concatenate(pixels, out=staging[:total])
+        outputs = executable.run([staging]).outputs[0, :total]
         # A copy: the executable writes the next answers to the same place.
         return [part.astype(np.float32) for part in np.split(outputs, ends[:-1])]
 

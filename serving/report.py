@@ -15,7 +15,7 @@ from measurement.machine import available_cores, cpu_model
 from measurement.report import Facts, metrics, results
 from measurement.statistics import Latency, Throughput, latency, throughput
 from serving.load import Load, Loaded
-from serving.request_rates import AtRate
+from serving.request_rates import AtRate, p99_ms
 from serving.served_model import ServedModel
 from serving.server import Server
 
@@ -57,7 +57,7 @@ def rate_results(
         **({"highest_rate": f"{found.rate * found.batch:.2f} samples/sec"} if searched else {}),
         "samples": str(len(found.latency_ns) * found.batch),
         "duration": f"{found.seconds:.3f} s",
-        "client_lag_p99": f"{float(np.percentile(found.lag_ns, 99)) / 1e6:.3f} ms",
+        "client_lag_p99": f"{p99_ms(found.lag_ns):.3f} ms",
         **found.counted.lines(),
         "request_type": "open loop, Poisson arrivals",
         "request_rate": "searched" if searched else f"{found.rate:g} requests/s",

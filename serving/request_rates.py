@@ -51,7 +51,7 @@ class AtRate:
         """None if there are too few answers."""
         if len(self.latency_ns) < samples_needed(99.0):
             return None
-        return float(np.percentile(self.latency_ns, 99, method="linear")) / 1e6
+        return p99_ms(self.latency_ns)
 
     def under(self, limit_ms: float) -> bool:
         """Whether p99 is under the limit; false if it stopped early, as then too many were late."""
@@ -103,16 +103,18 @@ class AtRate:
 
     def lag_warning(self) -> str | None:
         """A warning if the clients themselves were late, which affects the results."""
-        lag_ms, p99_ms = (
-            float(np.percentile(self.lag_ns, 99)) / 1e6,
-            float(np.percentile(self.latency_ns, 99)) / 1e6,
-        )
-        if lag_ms <= 0.1 * p99_ms:
+        lag_ms = p99_ms(self.lag_ns)
+        if lag_ms <= 0.1 * p99_ms(self.latency_ns):
             return None
         return (
             f"warning: at {self.rate:.2f} requests/s the clients themselves sent late, p99 {lag_ms:.3f} ms: "
             "they had no core, or too many requests in flight"
         )
+
+
+def p99_ms(times_ns: NDArray[np.int64]) -> float:
+    """The 99th percentile in milliseconds; of fewer than 100 times, it is hardly more than their maximum."""
+    return float(np.percentile(times_ns, 99)) / 1e6
 
 
 def at_rate(

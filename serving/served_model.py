@@ -9,7 +9,7 @@ from typing import Any
 
 from backends import registry
 from backends.base import KeepingBackend
-from driver.data import input_format, pixel_dtype
+from driver.data import input_format
 from driver.model import weights_of, weights_warnings
 from measurement.configs import read_config
 from measurement.machine import available_cores
@@ -55,11 +55,6 @@ class ServedModel:
         """Channels, height and width of the images in a request."""
         size = self.pixels.image_size
         return int(input_format(self.settings, self.pixels)["channels"]), size, size
-
-    @property
-    def image_bytes(self) -> int:
-        channels, height, width = self.image_shape
-        return channels * height * width * pixel_dtype(self.settings).itemsize
 
     def of_batch(self, size: int) -> Settings:
         """The settings of the executable for batches of this size."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from examples_utils.comparison import formats
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
+COMPARISON_SCHEMA = json.loads(Path(formats.__file__).with_name("comparison.schema.json").read_text("utf-8"))
 MACHINE = {"cpu": "Sixteen Cores", "memory_mib": 65536, "hostname": "one"}
 
 

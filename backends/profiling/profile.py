@@ -7,13 +7,10 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
-from backends.base import BackendError
 from backends.writable_folder import make_writable
-
-if TYPE_CHECKING:
-    from measurement.settings import Settings
+from measurement.settings import Settings
 
 TraceEvent: TypeAlias = "Mapping[str, Any]"
 """An event of the Trace Event Format (Google, "Trace Event Format", 2016), times in microseconds."""
@@ -59,13 +56,7 @@ def profile_folder(settings: Settings) -> Path:
     """
     run = f"{settings.model.replace('/', '-')}-{settings.backend}-{time.strftime('%Y-%m-%d-%H.%M.%S')}"
     folder = settings.profile_path or Path("profile") / run
-    try:
-        make_writable(folder)
-    except OSError as error:
-        raise BackendError(
-            f"--profile-path {folder}: cannot be written to ({error.strerror or error}); "
-            "give a folder that you may write to"
-        ) from None
+    make_writable(folder, "--profile-path")
     return folder
 
 

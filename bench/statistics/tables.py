@@ -22,6 +22,7 @@ from bench.statistics.trials import (
     unchanged_night,
 )
 
+METHODS = ("this suite", f"means, {FIXED:.0%} threshold", f"Welch's t-test, p < {WELCH:g}")
 KINDS_EXPLAINED = (
     "",
     "## The kinds of noise",
@@ -57,23 +58,19 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
         "[the method](comparison-method.md)."
     )
     yield from _false_alarms(pool, nights)
-    yield from _power(pool, trials, 0.05, 1, "## Power: one benchmark 5% slower, reported the same night")
-    yield from _power(
-        pool, trials, 0.03, 3, "## Power: one benchmark 3% slower, reported within three nights"
-    )
+    yield from _power(pool, trials, 0.05, 1, "Power: one benchmark 5% slower, reported the same night")
+    yield from _power(pool, trials, 0.03, 3, "Power: one benchmark 3% slower, reported within three nights")
     yield from _interleaved(pool, trials)
     yield from _dates(pool, trials)
     yield from KINDS_EXPLAINED
 
 
 def _false_alarms(pool: ProcessPoolExecutor, nights: int) -> Iterator[str]:
-    yield ""
-    yield f"## False alarms: share of nights without a change that raise any, of {nights} nights for each kind"
-    yield ""
-    yield "Target: at most 1% of the nights. The last column is the coverage of the 95% intervals."
-    yield ""
-    yield f"| noise | this suite | means, {FIXED:.0%} threshold | Welch's t-test, p < {WELCH:g} | intervals |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield from _head(
+        f"False alarms: share of nights without a change that raise any, of {nights} nights for each kind",
+        "Target: at most 1% of the nights. The last column is the coverage of the 95% intervals.",
+        ("noise", *METHODS, "intervals"),
+    )
     for kind in KINDS:
         outcomes = list(pool.map(partial(unchanged_night, kind), range(nights), chunksize=20))
         coverage = np.mean([one.coverage for one in outcomes])
@@ -81,13 +78,8 @@ def _false_alarms(pool: ProcessPoolExecutor, nights: int) -> Iterator[str]:
 
 
 def _power(pool: ProcessPoolExecutor, trials: int, share: float, within: int, title: str) -> Iterator[str]:
-    yield ""
-    yield title
-    yield ""
-    yield f"The benchmark has 2% of noise. There are {trials} trials for each kind."
-    yield ""
-    yield f"| noise | this suite | means, {FIXED:.0%} threshold | Welch's t-test, p < {WELCH:g} |"
-    yield "| --- | --- | --- | --- |"
+    explained = f"The benchmark has 2% of noise. There are {trials} trials for each kind."
+    yield from _head(title, explained, ("noise", *METHODS))
     for kind in KINDS:
         outcomes = list(pool.map(partial(slower_night, kind, share, within), range(trials), chunksize=10))
         yield f"| {kind.name} | {_three_shares(outcomes)} |"
@@ -99,17 +91,13 @@ def _three_shares(outcomes: list[Outcome]) -> str:
 
 
 def _interleaved(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
-    yield ""
-    yield "## `ab`: two interleaved sides"
-    yield ""
-    yield (
+    yield from _head(
+        "`ab`: two interleaved sides",
         f"The significance level is 5% for increases and decreases together. There are {trials} trials of each. "
         "False: a regression is reported although there is none. Detected: one benchmark with 2% of noise that is 5% "
-        "slower is reported."
+        "slower is reported.",
+        ("noise", "repetitions", "false", "detected", "Welch's t-test: false", "detected"),
     )
-    yield ""
-    yield "| noise | repetitions | false | detected | Welch's t-test: false | detected |"
-    yield "| --- | --- | --- | --- | --- | --- |"
     for kind in KINDS:
         if kind.own_drift or kind.machine_drift or kind.slow_nights:
             continue
@@ -127,17 +115,13 @@ def _interleaved(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
 
 
 def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
-    yield ""
-    yield f"## Change points in {HISTORY} nights, one benchmark with 2% of noise"
-    yield ""
-    yield (
+    yield from _head(
+        f"Change points in {HISTORY} nights, one benchmark with 2% of noise",
         "Target: dated to within one night in at least 90% of the histories. In range: the reported range contains "
         "the true night. False: a change point is reported in a history without a change. There are "
-        f"{trials} trials for each kind and size."
+        f"{trials} trials for each kind and size.",
+        ("noise", "5% step within one night", "in range", "3% step within one night", "in range", "false"),
     )
-    yield ""
-    yield "| noise | 5% step within one night | in range | 3% step within one night | in range | false |"
-    yield "| --- | --- | --- | --- | --- | --- |"
     for kind in KINDS:
         if kind.uneven:
             continue
@@ -147,6 +131,19 @@ def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
             cells += [_share([one.within_one for one in found]), _share([one.in_range for one in found])]
         without = list(pool.map(partial(dated, kind, 0.0), range(trials), chunksize=20))
         yield f"| {kind.name} | {' | '.join(cells)} | {_share([bool(one.others) for one in without])} |"
+
+
+def _head(title: str, explained: str, columns: tuple[str, ...]) -> Iterator[str]:
+    """The lines of a section before the rows of its table."""
+    yield from (
+        "",
+        f"## {title}",
+        "",
+        explained,
+        "",
+        f"| {' | '.join(columns)} |",
+        "| --- " * len(columns) + "|",
+    )
 
 
 def _share(happened: list[bool]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections import Counter
 from collections.abc import Sequence
@@ -63,9 +62,3 @@ def remarks(places: Sequence[Place]) -> tuple[str, ...]:
             "disable binding, or bind each to cores of its own"
         )
     return tuple(dict.fromkeys(lines))
-
-
-def use_only(cores: Sequence[int]) -> None:
-    """Binds this thread, and the threads that it starts later, to these cores."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, cores)

@@ -23,6 +23,7 @@ from driver.instances.errors import InstanceLost
 from driver.instances.failure_detection import GRACE_S, Watch, notice_silent_hosts, stop_process
 from driver.instances.launch import Launch
 from driver.instances.rendezvous import all_joined, open_store
+from measurement.machine import use_only
 
 T = TypeVar("T")
 
@@ -35,8 +36,6 @@ class GlooGroup:
     launcher: str
     index: int
     count: int
-    local_index: int
-    local_count: int
     remarks: tuple[str, ...]
     watch: Watch
 
@@ -46,24 +45,14 @@ class GlooGroup:
         watch = _connected(launch, timeout_s)
         try:
             places = _gathered(cores.place(), launch.count)
-            cores.use_only(own := cores.own_cores(places, launch.index))
+            use_only(own := cores.own_cores(places, launch.index))
             torch.set_num_threads(len(own))
         except BaseException as error:
             _abort(watch, error)
             raise
-        hosts = [place.host for place in places]
-        if len(set(hosts)) > 1:
+        if len({place.host for place in places}) > 1:
             notice_silent_hosts()
-        here = hosts[launch.index]
-        return GlooGroup(
-            launch.launcher,
-            launch.index,
-            launch.count,
-            hosts[: launch.index].count(here),
-            hosts.count(here),
-            cores.remarks(places),
-            watch,
-        )
+        return GlooGroup(launch.launcher, launch.index, launch.count, cores.remarks(places), watch)
 
     def gather(self, value: T) -> list[T]:
         return _gathered(value, self.count)

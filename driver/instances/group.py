@@ -6,11 +6,14 @@ import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol, TypeVar
 
 from driver.instances.errors import LaunchError
 from driver.instances.launch import detect, under_poprun
+from measurement.errors import SettingsError
+from measurement.loop import Peers
+from measurement.settings import Settings
 
 T = TypeVar("T")
 
@@ -18,8 +21,8 @@ JOIN_TIMEOUT_S = 25.0
 """Instances load torch and join within seconds of each other; models are built later."""
 
 
-class Group(Protocol):
-    """All instances of a run; `index` and `local_index` (on this host) count from 0."""
+class Group(Peers, Protocol):
+    """All instances of a run; `index` counts from 0."""
 
     @property
     def launcher(self) -> str: ...
@@ -28,21 +31,11 @@ class Group(Protocol):
     @property
     def count(self) -> int: ...
     @property
-    def local_index(self) -> int: ...
-    @property
-    def local_count(self) -> int: ...
-    @property
     def remarks(self) -> tuple[str, ...]:
         """Warnings about how the instances were started."""
 
     def gather(self, value: T) -> list[T]:
         """The picklable `value` of each instance, in the order of their indices, at all instances."""
-
-    def barrier(self) -> None:
-        """Returns when all have called it."""
-
-    def all_reached(self) -> bool:
-        """Reports that this instance has completed its measurement. Returns whether all have."""
 
     def close(self, error: BaseException | None = None) -> None:
         """Leaves the group: after the last `gather`, or because of an `error`, which is sent to the others."""
@@ -55,8 +48,6 @@ class Alone:
     launcher: str = "none"
     index: int = 0
     count: int = 1
-    local_index: int = 0
-    local_count: int = 1
     remarks: tuple[str, ...] = ()
 
     def gather(self, value: T) -> list[T]:
@@ -90,6 +81,31 @@ def joined(environment: Mapping[str, str]) -> Iterator[Group]:
         group.close(error)
         raise
     group.close()
+
+
+def refuse_unsupported(settings: Settings, group: Group) -> None:
+    """Raises `SettingsError` for unsupported settings of several instances. To be called by all instances."""
+    if group.count == 1:
+        return
+    everyones = group.gather(settings)
+    for other in everyones:
+        for field in fields(other):
+            ours, theirs = getattr(everyones[0], field.name), getattr(other, field.name)
+            if ours != theirs:
+                raise SettingsError(
+                    f"the instances have different settings ({field.name}: {ours} and {theirs}): start all with the "
+                    "same flags, on hosts with the same packages"
+                )
+    if settings.device == "cuda":
+        raise SettingsError(
+            f"--device cuda in {group.count} instances: several instances are not supported on CUDA; give "
+            "--device cpu, or leave the launcher out"
+        )
+    if settings.device == "cpu" and settings.profile:
+        raise SettingsError(
+            f"--profile in {group.count} instances: instances would disturb each other's profiles; "
+            "leave the launcher out, or --profile"
+        )
 
 
 def _join(environment: Mapping[str, str]) -> Group:

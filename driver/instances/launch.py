@@ -49,18 +49,10 @@ def under_poprun(environment: Mapping[str, str]) -> bool:
 
 def _torch(environment: Mapping[str, str]) -> Launch | None:
     given = {"RANK", "WORLD_SIZE"} & set(environment)
-    if not given:
+    # Batch scripts export WORLD_SIZE for all tasks and leave the rank to mpirun or srun.
+    ranked_by_others = "OMPI_COMM_WORLD_RANK" in environment or _in_slurm_step(environment)
+    if not given or (len(given) == 1 and (ranked_by_others or environment.get("WORLD_SIZE") == "1")):
         return None
-    if len(given) == 1:
-        # Batch scripts export WORLD_SIZE for all tasks and leave the rank to mpirun or srun.
-        if "OMPI_COMM_WORLD_RANK" in environment or _in_slurm_step(environment):
-            return None
-        if environment.get("WORLD_SIZE") == "1":
-            return None
-        missing = "WORLD_SIZE" if "RANK" in given else "RANK"
-        raise LaunchError(
-            f"{given.pop()} is set, and {missing} is not: set both for a run of many processes, unset both for one"
-        )
     index, count = _place(environment, "RANK", "WORLD_SIZE")
     torchrun = "TORCHELASTIC_RUN_ID" in environment
     address, port = environment.get("MASTER_ADDR"), _port(environment)
@@ -149,7 +141,9 @@ def first_host(node_list: str) -> str:
 def _place(environment: Mapping[str, str], index_name: str, count_name: str) -> tuple[int, int]:
     for name, other in ((index_name, count_name), (count_name, index_name)):
         if name not in environment:
-            raise LaunchError(f"{other} is set, and {name} is not: set both, or unset both for one process")
+            raise LaunchError(
+                f"{other} is set, and {name} is not: set both for many processes, unset both for one"
+            )
     index, count = _number(environment, index_name), _number(environment, count_name)
     if count < 1:
         raise LaunchError(f"{count_name}={count}: expected the number of processes, 1 or more")

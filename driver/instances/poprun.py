@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from backends.poprun import poprun_instance
-from driver.instances.cores import host_name
 from driver.instances.errors import LaunchError
 
 T = TypeVar("T")
@@ -19,8 +18,6 @@ class PopdistGroup:
 
     index: int
     count: int
-    local_index: int
-    local_count: int
     horovod: Any
     launcher: str = "poprun"
     remarks: tuple[str, ...] = ()
@@ -39,11 +36,7 @@ class PopdistGroup:
         except (ImportError, AssertionError, OSError) as error:
             raise LaunchError(f"poprun started this process, but {_cannot_be_imported(error)}") from error
         hvd.init()
-        index = instance.index
-        hosts = _gathered(hvd, index, host_name())
-        return PopdistGroup(
-            index, instance.count, hosts[:index].count(hosts[index]), hosts.count(hosts[index]), hvd
-        )
+        return PopdistGroup(instance.index, instance.count, hvd)
 
     def gather(self, value: T) -> list[T]:
         return _gathered(self.horovod, self.index, value)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from math import log2
 from pathlib import Path
 
 from examples_utils.ab.arms import Arm, ArmPreparer, Revision
-from examples_utils.ab.bisection import Narrowed, Outcome, narrow, steps_left
+from examples_utils.ab.bisection import Outcome, narrow
 from examples_utils.ab.endpoint_check import may_be_slower, nothing_to_narrow
 from examples_utils.ab.git import commits_between, described, is_ancestor, parent_of
 from examples_utils.ab.interleaved_runs import InterleavedRuns, compared, interleaved_runs
@@ -71,14 +72,15 @@ def bisect(
         console.print("\n" + "\n".join(nothing_to_narrow(whole, measured[0])))
         return whole, [*measured[0], *measured[1]]
     commits = commits_between(preparer.repository, base.commit.sha, new.commit.sha)
+    steps = round(log2(len(commits)))
     console.print(
-        f"\n{len(commits)} commits lead from base to new; about {steps_left(len(commits))} will be measured, judged by "
+        f"\n{len(commits)} commits lead from base to new; about {steps} will be measured, judged by "
         + ", ".join(sorted({f"{key.variant} {key.metric}" for key in targets}))
     )
     search.restrict(targets)
-    narrowed = narrow(commits, search.judge)
-    console.print("\n" + "\n".join(_found(preparer.repository, commits, narrowed, search)))
-    return search.comparisons[narrowed.suspects[-1]], [*measured[0], *measured[1]]
+    suspects = narrow(commits, search.judge)
+    console.print("\n" + "\n".join(_found(preparer.repository, commits, suspects, search)))
+    return search.comparisons[suspects[-1]], [*measured[0], *measured[1]]
 
 
 @dataclass
@@ -168,10 +170,10 @@ def _outcome(targets: list[MetricVerdict]) -> tuple[Outcome, str]:
     return Outcome.AS_FAST, verdict_line(targets[0])
 
 
-def _found(repository: Path, commits: list[str], narrowed: Narrowed, search: _Search) -> Iterable[str]:
-    *open_ones, certain = narrowed.suspects
+def _found(repository: Path, commits: list[str], suspects: Sequence[str], search: _Search) -> Iterable[str]:
+    *open_ones, certain = suspects
     if open_ones:
-        yield f"the first slower commit is one of {len(narrowed.suspects)}, of which these could not be measured:"
+        yield f"the first slower commit is one of {len(suspects)}, of which these could not be measured:"
         for sha in open_ones:
             yield f"  {described(repository, sha)}: {search.outcomes[sha][1]}"
         yield "the last of them is slower:"

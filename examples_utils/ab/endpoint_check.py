@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from examples_utils.comparison.constant_metrics import verdict_of_change
-from examples_utils.comparison.text import name_of, title_of, verdict_line, why
+from examples_utils.comparison.text import title_of, verdict_line, why
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.record import FAILED
 from examples_utils.run_model import Run
@@ -43,7 +43,7 @@ def _failed(whole: Comparison, base: Sequence[Run]) -> Iterator[str]:
             yield f"base failed: {title_of(key)}: {facts.reason or 'unknown reason'}"
     failed = {one.key.of_variant: one for one in whole.judged if one.verdict is Verdict.FAILED}
     for one in failed.values():
-        yield f"new failed: {name_of(one)}: {one.reason.removeprefix(f'{FAILED}: ')}"
+        yield f"new failed: {title_of(one.key)}: {one.reason.removeprefix(f'{FAILED}: ')}"
 
 
 def _open(whole: Comparison) -> Iterator[str]:

@@ -14,7 +14,7 @@ from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.verdicts import Comparison
 from examples_utils.console import Console
 from examples_utils.execution.runner import Runner, Turn, open_runner, title
-from examples_utils.history.readers.results import read_runs
+from examples_utils.history.readers.results import read_results
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.results.exports import collect
@@ -63,7 +63,7 @@ class InterleavedRuns:
 
     def measured(self) -> tuple[list[Run], list[Run]]:
         """Returns what both arms have measured so far. Raises RequestError if an arm has nothing."""
-        base, new = (read_runs(self.log_folder / name) for name in FOLDERS)
+        base, new = (list(read_results(self.log_folder / name).runs) for name in FOLDERS)
         return base, new
 
 

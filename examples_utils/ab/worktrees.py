@@ -17,6 +17,7 @@ from examples_utils.execution.process_tree import end_leftovers
 from examples_utils.problems import RequestError
 
 _NOTE = "session.json"
+_WITHOUT_HOOKS = ("-c", "core.hooksPath=/dev/null")  # they are meant for the user's own work
 
 
 @dataclass(frozen=True)
@@ -35,23 +36,13 @@ class Worktrees:
             RequestError: A shared path is part of the commit.
         """
         worktree = self.folder / name
-        # Hooks are meant for the user's own work.
-        git(
-            self.repository,
-            "-c",
-            "core.hooksPath=/dev/null",
-            "worktree",
-            "add",
-            "--detach",
-            str(worktree),
-            sha,
-        )
+        git(self.repository, *_WITHOUT_HOOKS, "worktree", "add", "--detach", str(worktree), sha)
         self._complete(worktree)
         return worktree
 
     def move(self, worktree: Path, sha: str) -> None:
         """Checks another commit out in place; nothing of the previous one stays. Raises as `add` does."""
-        git(worktree, "-c", "core.hooksPath=/dev/null", "checkout", "--quiet", "--force", "--detach", sha)
+        git(worktree, *_WITHOUT_HOOKS, "checkout", "--quiet", "--force", "--detach", sha)
         git(worktree, "clean", "--quiet", "-ffdx")
         self._complete(worktree)
 

@@ -1,10 +1,10 @@
-"""The arguments that select what to run."""
+"""The arguments that select what to run, and how often."""
 
 from __future__ import annotations
 
 import argparse
 
-from examples_utils.arguments.types import Group
+from examples_utils.arguments.types import Group, positive_int, positive_seconds
 
 
 def add_spec(group: Group) -> None:
@@ -52,3 +52,34 @@ def add_selection(group: Group) -> None:
         help="also run entries with _conv in their name, which otherwise run only when named",
     )
     add_strict(group)
+
+
+def add_repeat(group: Group, default: int, order: str = ", round-robin") -> None:
+    """Adds `--repeat`; `order` describes that of the repetitions."""
+    group.add_argument(
+        "--repeat",
+        type=positive_int,
+        default=default,
+        metavar="N",
+        help=f"run each variant N times{order} (default: %(default)s)",
+    )
+
+
+def add_shuffle(group: Group) -> None:
+    """Adds `--shuffle`."""
+    group.add_argument(
+        "--shuffle",
+        type=int,
+        metavar="SEED",
+        help="run the variants in a random order, determined by the seed",
+    )
+
+
+def add_timeout(group: Group) -> None:
+    """Adds `--timeout`."""
+    group.add_argument(
+        "--timeout",
+        type=positive_seconds,
+        metavar="SECONDS",
+        help="stop a variant after this time, or its entry's timeout if that is shorter",
+    )

@@ -5,29 +5,31 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.original import command_remedy
 
+# The module and the function of each command.
+_COMMANDS = {
+    "benchmark": "benchmark:benchmark",
+    "list": "list:list_variants",
+    "validate": "validate:validate",
+    "collect": "collect:collect",
+    "parse": "parse:parse",
+    "validate-results": "validate_results:validate_results",
+    "compare": "compare:compare",
+    "nightly": "nightly:nightly",
+    "history": "history.commands:run_history",
+    "import": "history.commands:run_import",
+    "ab": "ab:ab",
+    "report": "report:report",
+}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0: all passed, 1: a benchmark failed or regressed, 2: invalid request, 130: Ctrl-C."""
-    commands: Mapping[str, Callable[[argparse.Namespace], int]] = {
-        "benchmark": _benchmark,
-        "list": _list,
-        "validate": _validate,
-        "collect": _collect,
-        "parse": _parse,
-        "validate-results": _validate_results,
-        "compare": _compare,
-        "nightly": _nightly,
-        "history": _history,
-        "import": _import,
-        "ab": _ab,
-        "report": _report,
-    }
     given = sys.argv[1:] if arguments is None else arguments
     if given and (remedy := command_remedy(given[0])):
         print(f"error: {remedy}", file=sys.stderr)
@@ -35,11 +37,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = make_parser().parse_args(given)
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
+    from pkgutil import resolve_name
+
     from examples_utils.problems import RequestError
 
     try:
         refuse_long_names(parsed)
-        return commands[parsed.command](parsed)
+        command: Callable[[argparse.Namespace], int] = resolve_name(
+            f"examples_utils.cli.{_COMMANDS[parsed.command]}"
+        )
+        return command(parsed)
     except RequestError as error:
         print(_with_prefix(str(error)), file=sys.stderr)
         return 2
@@ -69,75 +76,3 @@ def _handle_closed_pipe() -> int:
 
 def _with_prefix(message: str) -> str:
     return message if ": error: " in message else f"error: {message}"
-
-
-def _benchmark(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.benchmark import benchmark
-
-    return benchmark(parsed)
-
-
-def _list(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.list import list_variants
-
-    return list_variants(parsed)
-
-
-def _validate(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.validate import validate
-
-    return validate(parsed)
-
-
-def _collect(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.collect import collect
-
-    return collect(parsed)
-
-
-def _parse(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.parse import parse
-
-    return parse(parsed)
-
-
-def _validate_results(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.validate_results import validate_results
-
-    return validate_results(parsed)
-
-
-def _compare(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.compare import compare
-
-    return compare(parsed)
-
-
-def _nightly(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.nightly import nightly
-
-    return nightly(parsed)
-
-
-def _history(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.history.commands import run_history
-
-    return run_history(parsed)
-
-
-def _import(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.import_results import run_import
-
-    return run_import(parsed)
-
-
-def _ab(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.ab import ab
-
-    return ab(parsed)
-
-
-def _report(parsed: argparse.Namespace) -> int:
-    from examples_utils.cli.report import report
-
-    return report(parsed)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from examples_utils.cli.selection import command_options, selection_of
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.nightly.options import NightOptions
 from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
 from examples_utils.results.log_folder import time_stamped
@@ -21,7 +20,7 @@ def nightly(parsed: argparse.Namespace) -> int:
     """Runs a night. Raises RequestError if the request is wrong; then nothing has run."""
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise RequestError(f"nightly needs {', '.join(missing)}, not installed: pip install -e '.[history]'")
-    from examples_utils.nightly.night import run_night
+    from examples_utils.nightly.night import NightOptions, run_night
 
     log_dir = parsed.log_dir or str(time_stamped(Path("logs")))
     return run_night(

@@ -8,7 +8,6 @@ import json
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,26 +23,7 @@ from examples_utils.spec.loader import Benchmark, load_specs
 
 
 def parse(parsed: argparse.Namespace) -> int:
-    """Prints the metrics of an output. Returns 1 for a failed run. Raises RequestError as `parse_output` does."""
-    output = Output(Path(parsed.stdout), Path(parsed.stderr) if parsed.stderr else None, parsed.exitcode)
-    text, passed = parse_output(output, parsed.parser, tuple(parsed.spec), parsed.benchmark)
-    print(text)
-    return int(not passed)
-
-
-@dataclass(frozen=True)
-class Output:
-    """The files with a command's output, and its exit code."""
-
-    stdout: Path
-    stderr: Path | None = None
-    exitcode: int = 0
-
-
-def parse_output(
-    output: Output, parser: str | None, specs: Sequence[str], benchmark: str | None
-) -> tuple[str, bool]:
-    """Returns the metrics as JSON, and whether the run counts as passed.
+    """Prints the metrics of an output as JSON. Returns 1 for a failed run.
 
     With a benchmark, its `data` is applied, and its own parser unless another is named. Its derived metrics are
     not computed: they may need a variant's parameters.
@@ -51,8 +31,8 @@ def parse_output(
     Raises:
         RequestError: The parser, benchmark or file does not exist.
     """
-    entry = _entry(specs, benchmark) if benchmark else None
-    name = parser or (entry.parser if entry else None)
+    entry = _entry(parsed.spec, parsed.benchmark) if parsed.benchmark else None
+    name = parsed.parser or (entry.parser if entry else None)
     if entry is None and name in (None, "regex"):
         raise RequestError("parse: name the --parser, or a --spec and --benchmark that define what to read")
     try:
@@ -62,27 +42,28 @@ def parse_output(
     except ParserError as error:
         raise RequestError(f"--parser {name}: {error}") from None
     with contextlib.ExitStack() as stack:
-        stdout = _on_disk(output.stdout, stack)
-        stderr = _on_disk(output.stderr, stack) if output.stderr else None
+        stdout = _on_disk(Path(parsed.stdout), stack)
+        stderr = _on_disk(Path(parsed.stderr), stack) if parsed.stderr else None
         worker = stack.enter_context(contextlib.closing(OutputWorker(reader, stdout, stderr)))
-        reading = worker.finish(lambda: None)
-    readings, parsed = reading.metrics, reading.parsed
-    failure = exit_text(output.exitcode) if output.exitcode else None
+        read = worker.finish(lambda: None)
+    readings, output = read.metrics, read.parsed
+    failure = exit_text(parsed.exitcode) if parsed.exitcode else None
     missing = [
         f"{metric}: {reading.reduced.reason}"
         for metric, reading in readings.items()
         if reading.reduced.reason
     ]
-    reason = failure or "; ".join([*parsed.problems, *missing]) or None
+    reason = failure or "; ".join([*output.problems, *missing]) or None
     document: dict[str, Any] = {
         "status": "failed" if reason else "passed",
         "reason": reason,
         "metrics": metrics_json(readings, failure),
-        "settings": dict(parsed.settings),
-        "software": dict(parsed.versions),
-        "warnings": list(parsed.warnings),
+        "settings": dict(output.settings),
+        "software": dict(output.versions),
+        "warnings": list(output.warnings),
     }
-    return json.dumps(document, indent=2), reason is None
+    print(json.dumps(document, indent=2))
+    return int(reason is not None)
 
 
 def _entry(specs: Sequence[str], benchmark: str) -> Benchmark:

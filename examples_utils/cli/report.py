@@ -14,7 +14,6 @@ from examples_utils.comparison.compare_runs import compare_runs
 from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.output import check_output
-from examples_utils.comparison.verdicts import Comparison
 from examples_utils.history.baseline import Tonight, choose
 from examples_utils.history.location import opened_history
 from examples_utils.history.store import History
@@ -95,7 +94,10 @@ def read_nights(
 
 
 def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
-    comparison = _comparison(nights, options)
+    if nights.base_is_named:
+        comparison = compare_runs(nights.base, [nights.last], options)
+    else:
+        comparison = compare_night(nights.base, nights.last, options)
     found = changes(nights.runs, options)
     compared = (*nights.base, nights.last)
     # However few nights are shown, onsets are dated from all of them.
@@ -109,9 +111,3 @@ def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
     from examples_utils.report.comment import report_comment
 
     return report_comment(nights.runs, comparison, found, worse)
-
-
-def _comparison(nights: Nights, options: CompareOptions) -> Comparison:
-    if nights.base_is_named:
-        return compare_runs(nights.base, [nights.last], options)
-    return compare_night(nights.base, nights.last, options)

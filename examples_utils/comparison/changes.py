@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from examples_utils.comparison.constant_metrics import verdict_of_change
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pair, same_machine
+from examples_utils.comparison.pairing import Pair, alike, same_machine
 from examples_utils.comparison.pipeline import measure
 from examples_utils.comparison.selection import is_chosen, refuse_unknown
 from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
 from examples_utils.comparison.verdicts import Verdict
 from examples_utils.problems import RequestError
-from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
+from examples_utils.run_model import MetricKey, Run, VariantKey
 
 if TYPE_CHECKING:
     from examples_utils.history.store import History
@@ -140,7 +140,7 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
         last = next((metric for metric in reversed(metrics) if metric and metric.values), None)
         if last is None:
             continue
-        repetitions = tuple(_values(metric, last) for metric in metrics)
+        repetitions = tuple(one.values if one and alike(one, last) else () for one in metrics)
         usable = tuple(run if all(0 < value < inf for value in run) else () for run in repetitions)
         if 2 * sum(map(bool, usable)) >= sum(map(bool, repetitions)):
             yield Pair(key, last.unit, last.direction, _threshold(key.of_variant, runs), usable)
@@ -160,8 +160,3 @@ def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
         fits and (one is None or not known or one.settings == known[-1])
         for one, fits in zip(facts, passed, strict=True)
     ]
-
-
-def _values(metric: Metric | None, last: Metric) -> tuple[float, ...]:
-    same = metric and (metric.unit, metric.reduction) == (last.unit, last.reduction)
-    return metric.values if metric and same else ()

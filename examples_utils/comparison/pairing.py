@@ -160,14 +160,14 @@ def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) 
     if reason := _meaning(found, metric):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, reason)
     found += [run.metrics.get(key) if run else None for run in sides.new]
-    repetitions = tuple(one.values if one and _alike(one, metric) else () for one in found)
+    repetitions = tuple(one.values if one and alike(one, metric) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
     return Pair(key, metric.unit, metric.direction, threshold, repetitions)
 
 
 def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:
     """Returns why no metric of the base means the same as `metric`; empty if one does."""
-    if any(one and one.values and _alike(one, metric) for one in base):
+    if any(one and one.values and alike(one, metric) for one in base):
         return ""
     other = next(one for one in reversed(base) if one and one.values)
     if other.unit != metric.unit:
@@ -175,7 +175,8 @@ def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:
     return f"reduction: {other.reduction} in the base, {metric.reduction} now"
 
 
-def _alike(one: Metric, other: Metric) -> bool:
+def alike(one: Metric, other: Metric) -> bool:
+    """Whether the values of both mean the same."""
     return one.unit == other.unit and one.reduction == other.reduction
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,10 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
     Raises:
         RequestError: A reference names no run, or both sides are the same.
     """
-    with _opened_when_needed(history_url) as look_up:
-        new_side = _side(new, look_up)
-        base_side = _side(base, look_up)
+    with contextlib.ExitStack() as stack:
+        history = cache(lambda: stack.enter_context(opened_history(history_url)))
+        new_side = _side(new, history)
+        base_side = _side(base, history)
     known = {run.run_id for run in new_side.runs}
     others = tuple(run for run in base_side.runs if run.run_id not in known)
     if not others:
@@ -51,7 +53,7 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
     return replace(base_side, title=runs_title(base, others), runs=others), new_side
 
 
-def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
+def _side(reference: str, history: Callable[[], History]) -> Source:
     path = Path(reference)
     warnings: tuple[str, ...] = ()
     if path.exists():
@@ -63,26 +65,17 @@ def _side(reference: str, look_up: Callable[[str], list[Run]]) -> Source:
     elif reference.endswith((".json", "/")):
         raise RequestError(f"{reference}: no such file or folder")
     else:
-        runs = look_up(reference)
+        runs = _looked_up(reference, history)
     return Source(runs_title(reference, runs), tuple(runs), warnings)
 
 
-@contextlib.contextmanager
-def _opened_when_needed(history_url: str | None) -> Iterator[Callable[[str], list[Run]]]:
-    """Yields a function that returns the runs of a reference, the oldest first; its first call opens the history."""
-    with contextlib.ExitStack() as stack:
-        opened: list[History] = []
-
-        def look_up(reference: str) -> list[Run]:
-            if not opened:
-                try:
-                    opened.append(stack.enter_context(opened_history(history_url)))
-                except RequestError as error:
-                    raise RequestError(
-                        f"{reference}: is neither a file or folder nor a run of a history: {error}"
-                    ) from None
-            history = opened[0]
-            # The history's order of runs is more reliable than the clocks of its machines.
-            return history.load(history.resolve(reference)[::-1], log_tails=False)
-
-        yield look_up
+def _looked_up(reference: str, history: Callable[[], History]) -> list[Run]:
+    """Returns the runs of a reference, the oldest first; `history` opens the history when it is first needed."""
+    try:
+        opened = history()
+    except RequestError as error:
+        raise RequestError(
+            f"{reference}: is neither a file or folder nor a run of a history: {error}"
+        ) from None
+    # The history's order of runs is more reliable than the clocks of its machines.
+    return opened.load(opened.resolve(reference)[::-1], log_tails=False)

@@ -108,12 +108,7 @@ def why(one: MetricVerdict) -> str:
 def verdict_line(one: MetricVerdict) -> str:
     """Returns a metric with its verdict and its change."""
     interval = f" ({interval_text(one)})" if interval_text(one) else ""
-    return f"{name_of(one)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
-
-
-def name_of(one: MetricVerdict) -> str:
-    """Returns the title of the variant."""
-    return title_of(one.key)
+    return f"{title_of(one.key)} {one.key.metric} {one.verdict.value} {change_text(one)}{interval}".rstrip()
 
 
 def title_of(key: VariantKey | MetricKey) -> str:
@@ -128,7 +123,7 @@ def regression_line(regression: Regression) -> str:
     change = ", ".join(filter(None, (change_text(one), interval_text(one))))
     values = f"{format_metric(one.base)} to {format_metric(one.new)}{unit}"
     return (
-        f"REGRESSED {name_of(one)} {one.key.metric}: {f'{change} ({values})' if change else values} "
+        f"REGRESSED {title_of(one.key)} {one.key.metric}: {f'{change} ({values})' if change else values} "
         f"since {_minute(regression.first_after)} UTC{_cause(regression.last_before, regression.first_after)}"
     )
 

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
 from examples_utils.history.database import pruning, references, tables
@@ -22,11 +22,15 @@ from examples_utils.history.database.connection import (
     shrink,
     writing,
 )
-from examples_utils.history.database.insertion import insert_contents, run_row
+from examples_utils.history.database.insertion import (
+    insert_contents,
+    insert_run,
+    run_row,
+    write_and_roll_back,
+)
 from examples_utils.history.database.loading import load_runs
 from examples_utils.history.database.schema import ensure_schema
 from examples_utils.history.database.summaries import RunSummary, newest_first, summaries
-from examples_utils.history.database.write_probe import write_and_roll_back
 from examples_utils.history.merge_runs import merge_runs
 from examples_utils.history.problems import HistoryError
 from examples_utils.run_model import Run
@@ -76,9 +80,7 @@ class History:
         with writing(self._engine) as connection:
             known = load_runs(connection, [run.run_id], None, log_tails=True).get(run.run_id)
             if known is None:
-                row = run_row(connection, run, datetime.now(timezone.utc))
-                number = connection.execute(insert(runs).returning(runs.c.id), row).scalar_one()
-                insert_contents(connection, run, number)
+                insert_run(connection, run, datetime.now(timezone.utc))
                 return True
             whole = merge_runs(known, run)
             if whole == known:

@@ -13,6 +13,7 @@ from examples_utils.comparison.changes import changes
 from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.onset import open_regressions, regressions
+from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.text import baseline_line, night_title, nights_title
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
@@ -23,10 +24,10 @@ from examples_utils.history.readers.results import read_results
 from examples_utils.machine.load import OtherLoad
 from examples_utils.nightly.lock import only_night
 from examples_utils.nightly.night_history import NightHistory, tonight_of
-from examples_utils.nightly.options import NightOptions
 from examples_utils.nightly.page import check_report, write_page
 from examples_utils.nightly.rerun import rerun_suspects
 from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
+from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
 from examples_utils.report.page import report_page
@@ -34,6 +35,19 @@ from examples_utils.results.log_folder import new_log_folder, write_durably
 from examples_utils.run_model import Run, VariantKey
 
 VERDICT_FILE = "nightly_verdict.json"
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """`history` as for `location.history_url`; `report` is a file or folder, None for the log folder."""
+
+    run: RunOptions
+    compare: CompareOptions
+    history: str | None
+    log_dir: str | None
+    report: Path | None
+    lock: Path
+    show_all: bool = False
 
 
 def run_night(options: NightOptions) -> int:

@@ -12,7 +12,6 @@ from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.location import add_command, opened_history
 from examples_utils.history.problems import HistoryError, UnreachableError
 from examples_utils.history.readers.results import Reading
-from examples_utils.history.store import History
 from examples_utils.machine.fingerprint import git_state, machine_fingerprint
 from examples_utils.run_model import Run
 
@@ -32,7 +31,7 @@ class NightHistory:
         """Raises HistoryError if the history cannot be used or written; if it is unreachable, tries again later."""
         try:
             with opened_history(self._given, create=True) as history:
-                self._read_baseline_of(history)
+                self.baseline = read_baseline(history, self._tonight, self._wanted)
                 history.refuse_unwritable()
         except UnreachableError as error:
             # One that was read may be locked now: what counts is whether the night can be added at the end.
@@ -43,7 +42,9 @@ class NightHistory:
         if self.baseline is not None:
             return
         try:
-            self._read_baseline()
+            with opened_history(self._given, create=True) as history:
+                self.baseline = read_baseline(history, self._tonight, self._wanted)
+            self.problem = ""
         except HistoryError as error:
             self.problem = str(error)
 
@@ -72,14 +73,6 @@ class NightHistory:
             earlier = self.baseline.runs if self.baseline else ()
         others = [night for night in earlier if night.run_id != run.run_id]
         return (*others[-_MAX_NIGHTS:], run)
-
-    def _read_baseline(self) -> None:
-        with opened_history(self._given, create=True) as history:
-            self._read_baseline_of(history)
-
-    def _read_baseline_of(self, history: History) -> None:
-        self.baseline = read_baseline(history, self._tonight, self._wanted)
-        self.problem = ""
 
 
 def tonight_of(request: Request) -> Tonight:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from examples_utils.comparison.compare_night import suspects
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.execution.runner import Runner
-from examples_utils.history.readers.results import read_runs
+from examples_utils.history.readers.results import read_results
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run, VariantKey
@@ -39,7 +39,7 @@ def _suspected(runner: Runner, earlier: Sequence[Run], options: CompareOptions) 
     if not earlier:
         return []
     try:
-        night = read_runs(runner.log_folder)[-1]
+        night = read_results(runner.log_folder).runs[-1]
     except RequestError:  # nothing ran: every variant was skipped
         return []
     by_key = {planned.key: planned for planned in runner.request.plan.variants}

@@ -11,10 +11,10 @@ from typing import Any
 from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json
 from examples_utils.comparison.onset import Regression
+from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.text import (
     baseline_line,
     change_text,
-    name_of,
     open_regression_line,
     regression_line,
     title_of,
@@ -97,7 +97,7 @@ def _not_comparable_lines(night: Night) -> list[str]:
     for one in night.not_comparable:
         first.setdefault((one.key.of_variant, one.reason), one)
     return [
-        f"NOT COMPARABLE {name_of(one)}: {reason}"
+        f"NOT COMPARABLE {title_of(one.key)}: {reason}"
         + (f" ({one.key.metric} {change_text(one)})" if change_text(one) else "")
         for (_, reason), one in first.items()
     ]
@@ -159,31 +159,25 @@ def verdict_json(night: Night) -> str:
 
 
 def _regression(regression: Regression) -> dict[str, Any]:
-    before = regression.last_before
-    return {
-        **regression.judged.key._asdict(),
-        "ratio": regression.judged.ratio,
-        "low": regression.judged.low,
-        "high": regression.judged.high,
-        "since_utc": regression.first_after.started_utc,
-        "since_run_id": regression.first_after.run_id,
-        "last_good_commit": before.commit if before else None,
-        "first_bad_commit": regression.first_after.commit,
-        "line": regression_line(regression),
-    }
+    one, line = regression.judged, regression_line(regression)
+    return one.key._asdict() | _onset(one, regression.last_before, regression.first_after, line)
 
 
 def _open_regression(change: Change) -> dict[str, Any]:
+    line = open_regression_line(change)
+    return change.key._asdict() | _onset(change.point, change.last_before, change.first_after, line)
+
+
+def _onset(size: MetricVerdict | ChangePoint, before: Run | None, after: Run, line: str) -> dict[str, Any]:
     return {
-        **change.key._asdict(),
-        "ratio": change.point.ratio,
-        "low": change.point.low,
-        "high": change.point.high,
-        "since_utc": change.first_after.started_utc,
-        "since_run_id": change.first_after.run_id,
-        "last_good_commit": change.last_before.commit,
-        "first_bad_commit": change.first_after.commit,
-        "line": open_regression_line(change),
+        "ratio": size.ratio,
+        "low": size.low,
+        "high": size.high,
+        "since_utc": after.started_utc,
+        "since_run_id": after.run_id,
+        "last_good_commit": before.commit if before else None,
+        "first_bad_commit": after.commit,
+        "line": line,
     }
 
 

@@ -19,15 +19,9 @@ def headline(comparison: Comparison) -> str:
     """Returns the headline, such as `2 metrics regressed, 1 variant failed`."""
     counts = Counter(one.verdict for one in comparison.judged)
     failed = len({one.key.of_variant for one in comparison.judged if one.verdict is Verdict.FAILED})
-    regressed = counts[Verdict.REGRESSED]
-    parts = []
-    if regressed:
-        parts.append(f"{counted('metric', regressed)} regressed")
-    if failed:
-        parts.append(f"{counted('variant', failed)} failed")
-    if parts:
-        return ", ".join(parts)
-    return "Nothing regressed" if comparison.judged else "No metric to compare"
+    parts = (("metric", counts[Verdict.REGRESSED], "regressed"), ("variant", failed, "failed"))
+    bad = ", ".join(f"{counted(noun, count)} {word}" for noun, count, word in parts if count)
+    return bad or ("Nothing regressed" if comparison.judged else "No metric to compare")
 
 
 def evidence(one: MetricVerdict) -> str:

@@ -17,28 +17,15 @@ CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
-class Step:
-    """A change point: from the night `night` on (an index into the runs) a metric has another level.
-
-    `ratio` is the level after it ÷ the one before it.
-    """
-
-    night: int
-    ratio: float
-
-
-@dataclass(frozen=True)
 class Series:
     """The values of one metric in each night.
 
-    `nights` (n,) are indices into the runs, ascending; `median`, `low` and `high` (n,) are in `unit`.
+    `nights` (n,) are indices into the runs, ascending; `median`, `low` and `high` (n,) are in the
+    metric's newest unit.
     `last` contains the repetitions of the last of all runs, and is empty if that run has no value. `other_unit` counts
     the nights that are omitted because their unit was another one.
     """
 
-    key: MetricKey
-    unit: str | None
-    direction: str | None
     nights: NDArray[np.int64]
     median: Floats
     low: Floats
@@ -50,7 +37,7 @@ class Series:
         """Returns its last nights."""
         cut = slice(-nights if nights else len(self.nights), None)
         arrays = (self.nights[cut], self.median[cut], self.low[cut], self.high[cut])
-        return Series(self.key, self.unit, self.direction, *arrays, self.last, self.other_unit)
+        return Series(*arrays, self.last, self.other_unit)
 
 
 def collect_series(runs: Sequence[Run], keys: Sequence[MetricKey]) -> dict[MetricKey, Series]:
@@ -74,13 +61,10 @@ def collect_series(runs: Sequence[Run], keys: Sequence[MetricKey]) -> dict[Metri
     table = _table(by_count)
     starts = np.searchsorted(table[0], np.arange(len(newest) + 1))
     found = {}
-    for key, metric in newest.items():
+    for key in newest:
         rows = slice(*starts[number[key] : number[key] + 2])
         last = runs[-1].metrics.get(key)
         found[key] = Series(
-            key,
-            metric.unit,
-            metric.direction,
             table[1][rows].astype(np.int64),
             table[2][rows],
             table[3][rows],

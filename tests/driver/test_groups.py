@@ -10,9 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from driver.instances.group import Alone, line_prefix
+from driver.instances.group import Alone, line_prefix, refuse_unsupported
 from driver.instances.poprun import _gathered
-from driver.instances.unsupported import refuse_unsupported
 from measurement.errors import SettingsError
 from measurement.settings import resolve
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from measurement.instances import together
 from measurement.loop import Measurement
 from measurement.statistics import latency, throughput
+from measurement.window import together
 
 
 def measurement(took_ns: list[int], device_iterations: int = 2, samples: int = 4) -> Measurement:

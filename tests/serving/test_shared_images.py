@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from math import prod
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def test_all_of_a_small_folder_are_used(tmp_path: Path) -> None:
 
 def test_images_that_shared_memory_has_no_room_for_are_refused_with_the_remedy(tmp_path: Path) -> None:
     room = os.statvfs(SHARED_MEMORY)
-    batch = room.f_blocks * room.f_frsize // small(batch=1).image_bytes + 1
+    batch = room.f_blocks * room.f_frsize // prod(small(batch=1).image_shape) + 1
     words = r"/dev/shm has no room for \d+ MiB of images .*--shm-size.*--images"
     with (
         pytest.raises(ServingRefused, match=words),

@@ -41,7 +41,7 @@ class TestServed:
         assert found.settings.eight_bit_io
         assert (found.instances, found.settings.threads) == (len(cores_in_use()), 1)
         assert found.batch_sizes == (1, 16)
-        assert found.image_bytes == 3 * 224 * 224
+        assert found.image_shape == (3, 224, 224)
 
     def test_fewer_instances_have_more_threads(self) -> None:
         found = served_model("a", TINY, instances=1)

@@ -6,8 +6,7 @@ import argparse
 from typing import Any
 
 from examples_utils.arguments.python import add_python
-from examples_utils.arguments.selection import add_selection
-from examples_utils.arguments.types import positive_int, positive_seconds
+from examples_utils.arguments.selection import add_repeat, add_selection, add_timeout
 from examples_utils.cli.arguments.compare import add_output
 from examples_utils.cli.arguments.threshold import add_threshold
 
@@ -43,19 +42,8 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_selection(ab.add_argument_group("what to run"))
     order = ab.add_argument_group("how often")
-    order.add_argument(
-        "--repeat",
-        type=positive_int,
-        default=10,
-        metavar="N",
-        help="run each variant N times on each side, alternately (default: %(default)s)",
-    )
-    order.add_argument(
-        "--timeout",
-        type=positive_seconds,
-        metavar="SECONDS",
-        help="stop a variant after this time, or its entry's timeout if that is shorter",
-    )
+    add_repeat(order, 10, " on each side, alternately")
+    add_timeout(order)
     add_python(ab.add_argument_group("Python and preparation"))
     results = ab.add_argument_group("results and messages")
     results.add_argument(

@@ -7,8 +7,8 @@ from typing import Any
 
 from examples_utils.arguments.history import add_history_option
 from examples_utils.arguments.python import add_python
-from examples_utils.arguments.selection import add_selection
-from examples_utils.arguments.types import positive_int, positive_seconds
+from examples_utils.arguments.selection import add_repeat, add_selection, add_shuffle, add_timeout
+from examples_utils.arguments.types import positive_int
 from examples_utils.cli.arguments.threshold import add_threshold
 
 # The same for all users, whatever their TMPDIR.
@@ -27,25 +27,9 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
     )
     add_selection(nightly.add_argument_group("what to run"))
     run = nightly.add_argument_group("how to run it")
-    run.add_argument(
-        "--repeat",
-        type=positive_int,
-        default=5,
-        metavar="N",
-        help="run each variant N times, round-robin (default: 5)",
-    )
-    run.add_argument(
-        "--shuffle",
-        type=int,
-        metavar="SEED",
-        help="run the variants in a random order, determined by the seed",
-    )
-    run.add_argument(
-        "--timeout",
-        type=positive_seconds,
-        metavar="SECONDS",
-        help="stop a variant after this time, or its entry's timeout if that is shorter",
-    )
+    add_repeat(run, 5)
+    add_shuffle(run)
+    add_timeout(run)
     add_python(run)
     run.add_argument("--quiet", action="store_true", help="do not show what the commands print")
     run.add_argument(

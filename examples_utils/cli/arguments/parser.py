@@ -6,8 +6,15 @@ import argparse
 from typing import NoReturn
 
 from examples_utils.arguments.python import add_python
-from examples_utils.arguments.selection import add_selection, add_spec, add_strict
-from examples_utils.arguments.types import Group, positive_int, positive_seconds
+from examples_utils.arguments.selection import (
+    add_repeat,
+    add_selection,
+    add_shuffle,
+    add_spec,
+    add_strict,
+    add_timeout,
+)
+from examples_utils.arguments.types import Group, positive_seconds
 from examples_utils.cli.arguments.ab import add_ab
 from examples_utils.cli.arguments.compare import add_compare
 from examples_utils.cli.arguments.history import add_commands as add_history_commands
@@ -80,19 +87,8 @@ def _add_parse(parse: Group) -> None:
 
 def _add_order(group: Group) -> None:
     group.add_argument("--dry-run", action="store_true", help="print the commands instead of running them")
-    group.add_argument(
-        "--repeat",
-        type=positive_int,
-        default=1,
-        metavar="N",
-        help="run each variant N times, round-robin (default: 1)",
-    )
-    group.add_argument(
-        "--shuffle",
-        type=int,
-        metavar="SEED",
-        help="run the variants in a random order, determined by the seed",
-    )
+    add_repeat(group, 1)
+    add_shuffle(group)
     group.add_argument(
         "--resume",
         metavar="LOG_DIR",
@@ -104,12 +100,7 @@ def _add_order(group: Group) -> None:
         help="before each variant run a fixed piece of work, to distinguish a slower machine from slower code",
     )
     group.add_argument("--stop-on-error", action="store_true", help="stop at the first variant that fails")
-    group.add_argument(
-        "--timeout",
-        type=positive_seconds,
-        metavar="SECONDS",
-        help="stop a variant after this time, or its entry's timeout if that is shorter",
-    )
+    add_timeout(group)
 
 
 def _add_commands(group: Group) -> None:

@@ -74,15 +74,15 @@ def _changes(run: Run, before: Run | None) -> dict[str, Any]:
 
 def _as_json(run: Run, metrics: Collection[str], changes: Mapping[str, Any]) -> str:
     variants = [
-        {**key._asdict(), **asdict(facts), "figures": _metrics_json(run, key, metrics)}
+        {
+            **key._asdict(),
+            **asdict(facts),
+            "figures": {name: asdict(metric) for name, metric in _metrics_of(run, key, metrics)},
+        }
         for key, facts in run.variants.items()
     ]
     of_run = {name: value for name, value in vars(run).items() if name not in ("variants", "metrics")}
     return json.dumps({**of_run, "changes": changes, "variants": variants}, indent=2)
-
-
-def _metrics_json(run: Run, variant: VariantKey, metrics: Collection[str]) -> dict[str, Any]:
-    return {name: asdict(metric) for name, metric in _metrics_of(run, variant, metrics)}
 
 
 def _metrics_of(run: Run, variant: VariantKey, metrics: Collection[str]) -> list[tuple[str, Metric]]:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from examples_utils.comparison.verdicts import Comparison
 
-FORMATS = ("table", "markdown", "json", "junit", "csv")
+# The module and the function of each format but the table.
+_WRITERS = {
+    "markdown": "markdown:comparison_markdown",
+    "json": "json_document:comparison_json",
+    "junit": "junit:comparison_junit",
+    "csv": "csv_rows:comparison_csv",
+}
+FORMATS = ("table", *_WRITERS)
 
 
 def formatted(
@@ -26,18 +36,5 @@ def formatted(
         from examples_utils.comparison.formats.table import comparison_table
 
         return comparison_table(comparison, show_all, width, colours)
-    if name == "markdown":
-        from examples_utils.comparison.formats.markdown import comparison_markdown
-
-        return comparison_markdown(comparison)
-    if name == "json":
-        from examples_utils.comparison.formats.json_document import comparison_json
-
-        return comparison_json(comparison)
-    if name == "junit":
-        from examples_utils.comparison.formats.junit import comparison_junit
-
-        return comparison_junit(comparison)
-    from examples_utils.comparison.formats.csv_rows import comparison_csv
-
-    return comparison_csv(comparison)
+    write: Callable[[Comparison], str] = resolve_name(f"{__name__}.{_WRITERS[name]}")
+    return write(comparison)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from examples_utils.comparison.text import BY_URGENCY, by_urgency
@@ -37,12 +36,6 @@ def metric_fields(one: MetricVerdict) -> dict[str, Any]:
     fields = asdict(one)
     del fields["key"]
     return {**one.key._asdict(), **fields, "verdict": one.verdict.value}
-
-
-def comparison_schema() -> dict[str, Any]:
-    """Returns the JSON Schema of the document, as shipped."""
-    schema: dict[str, Any] = json.loads(Path(__file__).with_name("comparison.schema.json").read_text("utf-8"))
-    return schema
 
 
 def _finite(value: Any) -> Any:

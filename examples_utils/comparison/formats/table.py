@@ -11,7 +11,7 @@ from examples_utils.comparison.text import (
     counts_line,
     head_lines,
     interval_text,
-    name_of,
+    title_of,
     why,
 )
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
@@ -71,7 +71,7 @@ def row_of(one: MetricVerdict) -> Sequence[str]:
     """Returns the cells of one metric, under `HEADER`."""
     return (
         one.verdict.value,
-        name_of(one),
+        title_of(one.key),
         one.key.metric,
         format_metric(one.base),
         format_metric(one.new),

@@ -78,19 +78,21 @@ def winsorised(values: Floats, counts: Ints) -> Floats:
     The standard deviation of a metric comes from quantiles over all runs (Tukey and McLaughlin 1963; the mean of the
     result is Huber's one-step estimator).
     """
-    middle = _medians(values, counts)[..., None]
+    middle = medians(values)[..., None]
     residuals = values - middle
     limit = _WIDEST * _spread(residuals, counts)[:, None, None]
     drawn_in: Floats = middle + np.clip(residuals, -limit, limit)
     return drawn_in
 
 
-def _medians(values: Floats, counts: Ints) -> Floats:
-    in_order = np.sort(values, axis=-1)  # NaN last; np.nanmedian would take a loop over the rows
-    lower = np.take_along_axis(in_order, np.maximum(counts - 1, 0)[..., None] // 2, axis=-1)
-    upper = np.take_along_axis(in_order, np.minimum(counts // 2, values.shape[-1] - 1)[..., None], axis=-1)
-    medians: Floats = 0.5 * (lower + upper)[..., 0]
-    return medians
+def medians(values: Floats) -> Floats:
+    """Takes medians over the last axis, ignoring NaN unless all are NaN; `np.nanmedian` would take a loop."""
+    in_order = np.sort(values, axis=-1)  # NaN last
+    number = np.isfinite(values).sum(axis=-1)[..., None]
+    lower = np.take_along_axis(in_order, np.maximum(number - 1, 0) // 2, axis=-1)
+    upper = np.take_along_axis(in_order, np.minimum(number // 2, values.shape[-1] - 1), axis=-1)
+    middle: Floats = 0.5 * (lower + upper)[..., 0]
+    return middle
 
 
 def _spread(residuals: Floats, counts: Ints) -> Floats:

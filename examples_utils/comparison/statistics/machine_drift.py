@@ -10,7 +10,7 @@ from statistics import median
 
 import numpy as np
 
-from examples_utils.comparison.statistics.levels import Floats
+from examples_utils.comparison.statistics.levels import Floats, medians
 
 _SMALLEST = (
     0.01  # movements below 1% are removed whatever caused them, as so small a change is never reported
@@ -71,7 +71,7 @@ def machine_movement(
     moved = _against_base(slowness, base_runs)
     usable = np.isfinite(moved)
     enough = usable.sum(axis=0) >= _MIN_METRICS
-    suite = np.where(enough, _median(moved), 0.0)
+    suite = np.where(enough, medians(moved.T), 0.0)
     variance = _variance(moved, suite, base_runs, noise)
     lag = np.maximum(np.abs(suite) / 2, np.sqrt(variance)[:, None])
     went_along = usable & (moved * np.sign(suite) >= np.abs(suite) - lag)
@@ -147,19 +147,8 @@ def _weighted_median(values: Floats, weights: Floats) -> float:
 
 
 def _against_base(values: Floats, base_runs: int) -> Floats:
-    against: Floats = values - _median(values[:, :base_runs].T)[:, None]
+    against: Floats = values - medians(values[:, :base_runs])[:, None]
     return against
-
-
-def _median(values: Floats) -> Floats:
-    """Takes medians over the first axis, ignoring NaN unless all are NaN; `np.nanmedian` would take a loop."""
-    in_order = np.sort(values, axis=0)  # NaN last
-    number = np.isfinite(values).sum(axis=0)
-    columns = np.arange(values.shape[1])
-    lower = in_order[np.maximum(number - 1, 0) // 2, columns]
-    upper = in_order[np.minimum(number // 2, len(values) - 1), columns]
-    middle: Floats = 0.5 * (lower + upper)
-    return middle
 
 
 def _canary_levels(canaries: Sequence[Mapping[str, Sequence[float]]], kernel: str) -> Floats:
@@ -178,7 +167,7 @@ def _canary_noise(
     Between runs, what the suite's movement does not explain; within a run, from its repetitions.
     """
     unexplained = np.abs(np.where(np.abs(suite) >= _SMALLEST, movement - suite, movement))[:base_runs]
-    between = _MAD * _median(unexplained[:, None])[0] if base_runs > 2 else 0.0
+    between = _MAD * medians(unexplained) if base_runs > 2 else 0.0
     within = np.zeros(len(canaries))
     for run, canary in enumerate(canaries):
         if len(seconds := canary.get(kernel, ())) > 1:

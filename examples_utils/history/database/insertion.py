@@ -5,15 +5,48 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, insert
 
 from examples_utils.history.database import tables
 from examples_utils.history.database.shared_rows import ids_of, ids_of_contents
 from examples_utils.history.fingerprint import canonical, machine_key
-from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
+from examples_utils.results.record import PASSED
+from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
+
+
+def insert_run(connection: Connection, run: Run, added: datetime) -> None:
+    """Inserts a run that is not there yet, with all its contents. Raises what `run_row` and `insert_contents` raise."""
+    row = run_row(connection, run, added)
+    number = connection.execute(insert(tables.runs).returning(tables.runs.c.id), row).scalar_one()
+    insert_contents(connection, run, number)
+
+
+def write_and_roll_back(connection: Connection) -> None:
+    """Inserts a run into every table that runs need, and rolls the transaction back: nothing changes.
+
+    A server grants its rights table by table. Raises DBAPIError if one of the tables accepts no row.
+    """
+    now = datetime.now(timezone.utc)
+    insert_run(connection, _probe_run(now), now)
+    connection.rollback()
+
+
+def _probe_run(now: datetime) -> Run:
+    """Returns a run of which nothing can exist already: an existing row is not written."""
+    word = f"probe {uuid4()}"
+    key = VariantKey(word, word, word)
+    return Run(
+        run_id=word,
+        started_utc=now.isoformat(),
+        machine={"hostname": word},
+        software={"packages": word},
+        variants={key: VariantFacts(PASSED, None, {word: word}, {word: word}, word, log_tail=word)},
+        metrics={MetricKey(*key, word): Metric((1.0,))},
+    )
 
 
 def run_row(connection: Connection, run: Run, added: datetime) -> dict[str, Any]:

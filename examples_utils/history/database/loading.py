@@ -10,33 +10,16 @@ from typing import Any
 from sqlalchemy import Connection, Text, cast, func, select
 
 from examples_utils.history.database import tables
-from examples_utils.history.database.shared_rows import chunks, contents_of
+from examples_utils.history.database.shared_rows import contents_of, rows_of
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
-
-_OF_RESULT = tuple(
-    tables.results.c[name]
-    for name in (
-        "run",
-        "variant",
-        "status",
-        "reason",
-        "settings",
-        "parameters",
-        "command",
-        "threshold",
-        "warnings",
-    )
-)
 
 
 def load_runs(
     connection: Connection, run_ids: Sequence[str], metrics: Sequence[str] | None, log_tails: bool
 ) -> dict[str, Run]:
     """Returns run ID → run, for those that exist."""
-    rows: dict[int, Any] = {}
-    for chunk in chunks(run_ids):
-        query = select(tables.runs).where(tables.runs.c.run_id.in_(chunk))
-        rows.update((row.id, row) for row in connection.execute(query))
+    found = rows_of(connection, select(tables.runs), tables.runs.c.run_id, run_ids)
+    rows: dict[int, Any] = {row.id: row for row in found}
     machines = contents_of(connection, tables.machines, (row.machine for row in rows.values()), json.loads)
     software = contents_of(connection, tables.software, (row.software for row in rows.values()), json.loads)
     variants = _variants(connection, list(rows), log_tails)
@@ -61,10 +44,9 @@ def load_runs(
 def _variants(
     connection: Connection, numbers: Sequence[int], log_tails: bool
 ) -> dict[int, dict[VariantKey, VariantFacts]]:
-    rows: list[Any] = []
-    for chunk in chunks(numbers):
-        rows += connection.execute(select(*_OF_RESULT).where(tables.results.c.run.in_(chunk))).all()
-    _, variants, _, _, *shared, _, _ = zip(*rows, strict=True) if rows else [()] * len(_OF_RESULT)
+    query = select(tables.results)
+    rows: list[Any] = list(rows_of(connection, query, tables.results.c.run, numbers))
+    _, variants, _, _, *shared, _, _ = zip(*rows, strict=True) if rows else [()] * len(tables.results.c)
     keys = _variant_keys(connection, set(variants))
     settings = contents_of(connection, tables.settings, shared[0], json.loads)
     parameters = contents_of(connection, tables.parameters, shared[1], json.loads)
@@ -86,22 +68,16 @@ def _variants(
 
 
 def _variant_keys(connection: Connection, ids: Iterable[int]) -> dict[int, VariantKey]:
-    keys: dict[int, VariantKey] = {}
-    table = tables.variants
-    for chunk in chunks(sorted(ids)):
-        query = select(table.c.id, table.c.suite, table.c.benchmark, table.c.variant)
-        for number, *names in connection.execute(query.where(table.c.id.in_(chunk))):
-            keys[number] = VariantKey(*names)
-    return keys
+    table = tables.variants.c
+    query = select(table.id, table.suite, table.benchmark, table.variant)
+    return {
+        number: VariantKey(*names) for number, *names in rows_of(connection, query, table.id, sorted(ids))
+    }
 
 
 def _log_tails(connection: Connection, numbers: Sequence[int]) -> Mapping[tuple[int, int], str]:
-    tails: dict[tuple[int, int], str] = {}
-    for chunk in chunks(numbers):
-        query = select(tables.log_tails).where(tables.log_tails.c.run.in_(chunk))
-        for run, variant, tail in connection.execute(query).all():
-            tails[run, variant] = unpacked(tail)
-    return tails
+    rows = rows_of(connection, select(tables.log_tails), tables.log_tails.c.run, numbers)
+    return {(run, variant): unpacked(tail) for run, variant, tail in rows}
 
 
 def _figures(
@@ -119,8 +95,7 @@ def _figures(
         query = query.where(table.c.metric.in_(named))
     rows = [
         (run, json.loads(f"[{ids}]"), json.loads(f"[{measured}]"))
-        for chunk in chunks(numbers)
-        for run, ids, measured in connection.execute(query.where(table.c.run.in_(chunk))).all()
+        for run, ids, measured in rows_of(connection, query, table.c.run, numbers)
     ]
     described = _metrics(connection, {metric for _, ids, _ in rows for metric in ids})
     found: dict[int, dict[MetricKey, Metric]] = {number: {} for number in numbers}

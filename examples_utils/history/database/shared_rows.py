@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, insert, select
 
 from examples_utils.history.fingerprint import digest_of
 
@@ -36,11 +36,17 @@ def contents_of(
     connection: Connection, table: Table, ids: Iterable[int], read: Callable[[str], Any]
 ) -> dict[int, Any]:
     """Returns ID → content as converted by `read`, converted once however many rows share it."""
-    found: dict[int, Any] = {}
-    for chunk in chunks(sorted(set(ids))):
-        query = select(table.c.id, table.c.content).where(table.c.id.in_(chunk))
-        found.update((row.id, read(row.content)) for row in connection.execute(query))
-    return found
+    query = select(table.c.id, table.c.content)
+    rows = rows_of(connection, query, table.c.id, sorted(set(ids)))
+    return {row.id: read(row.content) for row in rows}
+
+
+def rows_of(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """Yields the rows of the query in which the column has one of these values, however many these are."""
+    for chunk in chunks(values):
+        yield from connection.execute(query.where(column.in_(chunk)))
 
 
 def chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
@@ -51,8 +57,5 @@ def chunks(items: Iterable[Any]) -> Iterator[list[Any]]:
 
 
 def _known_ids(connection: Connection, table: Table, digests: Sequence[str]) -> dict[str, int]:
-    known: dict[str, int] = {}
-    for chunk in chunks(digests):
-        query = select(table.c.digest, table.c.id).where(table.c.digest.in_(chunk))
-        known.update((digest, number) for digest, number in connection.execute(query))
-    return known
+    query = select(table.c.digest, table.c.id)
+    return {row.digest: row.id for row in rows_of(connection, query, table.c.digest, digests)}

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 
 from examples_utils.history.database import tables
-from examples_utils.history.database.shared_rows import chunks, contents_of
+from examples_utils.history.database.shared_rows import contents_of, rows_of
 
 # Databases accept limited integers, and no history has so many runs.
 MAX_RUNS = 2**62
@@ -100,18 +100,13 @@ _STATUSES = {"passed": "passed", "failed": "failed", "skipped": "skipped", "not_
 
 def _suites(connection: Connection, numbers: Sequence[int]) -> dict[int, list[str]]:
     suites: dict[int, list[str]] = {}
-    for chunk in chunks(numbers):
-        query = select(tables.run_suites).where(tables.run_suites.c.run.in_(chunk))
-        for run, suite in connection.execute(query):
-            suites.setdefault(run, []).append(suite)
+    for run, suite in rows_of(connection, select(tables.run_suites), tables.run_suites.c.run, numbers):
+        suites.setdefault(run, []).append(suite)
     return suites
 
 
 def _counts(connection: Connection, numbers: Sequence[int]) -> dict[tuple[int, str], int]:
     """Returns the number of variants of each run with each status."""
     run, status = tables.results.c.run, tables.results.c.status
-    counts: dict[tuple[int, str], int] = {}
-    for chunk in chunks(numbers):
-        query = select(run, status, func.count()).where(run.in_(chunk)).group_by(run, status)
-        counts.update(((number, ended), count) for number, ended, count in connection.execute(query))
-    return counts
+    query = select(run, status, func.count()).group_by(run, status)
+    return {(number, ended): count for number, ended, count in rows_of(connection, query, run, numbers)}

@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import (
@@ -25,44 +26,57 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-from examples_utils.history.database.text_escaping import decode, encode
-
 SCHEMA_VERSION = "0001"
 VERSION_TABLE = "history_version"
 
+_TO_ESCAPE = re.compile(r"[\\\x00\ud800-\udfff]")
+_ESCAPED = re.compile(r"\\(?:u([0-9a-f]{4})|(\\))")
+
 
 class AnyText(TypeDecorator[str]):
-    """Text that may contain what a database's text cannot: NUL and surrogates."""
+    """Text that may contain what a database's text cannot: NUL (PostgreSQL) and surrogates (UTF-8)."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else encode(value)
+        return None if value is None else _encode(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else decode(value)
+        return None if value is None else _decode(value)
+
+
+def _encode(text: str) -> str:
+    """Escapes backslashes, NUL and surrogates; all other text stays unchanged."""
+    return _TO_ESCAPE.sub(lambda match: "\\\\" if match[0] == "\\" else f"\\u{ord(match[0]):04x}", text)
+
+
+def _decode(text: str) -> str:
+    """The inverse of `_encode`."""
+    if "\\" not in text:
+        return text
+    return _ESCAPED.sub(lambda match: match[2] or chr(int(match[1], 16)), text)
 
 
 metadata = MetaData()
 
 
-def _shared(name: str) -> Table:
-    """Content that many rows share: `content` is JSON or text, `digest` is its digest."""
-    return Table(
-        name,
-        metadata,
-        Column("id", Integer, primary_key=True),
-        Column("digest", Text, nullable=False, unique=True),
-        Column("content", AnyText, nullable=False),
-    )
+def _by_digest(name: str, *columns: Column[Any]) -> Table:
+    """A table with rows that many others share, each found by its digest."""
+    digest = Column("digest", Text, nullable=False, unique=True)
+    return Table(name, metadata, Column("id", Integer, primary_key=True), digest, *columns)
 
 
-machines = _shared("machines")
-software = _shared("software")
-settings = _shared("settings")
-parameters = _shared("parameters")
-commands = _shared("commands")
+def _contents(name: str) -> Table:
+    """Content that many rows share: JSON or text."""
+    return _by_digest(name, Column("content", AnyText, nullable=False))
+
+
+machines = _contents("machines")
+software = _contents("software")
+settings = _contents("settings")
+parameters = _contents("parameters")
+commands = _contents("commands")
 
 # `id` is the order in which runs were added. `ordered_us` orders them: microseconds since 1970, see `store`.
 runs = Table(
@@ -84,22 +98,16 @@ runs = Table(
     Index("runs_of_commit", "commit_hash"),
 )
 
-variants = Table(
+variants = _by_digest(
     "variants",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
     Column("suite", AnyText, nullable=False),
     Column("benchmark", AnyText, nullable=False),
     Column("variant", AnyText, nullable=False),
 )
 
 # A metric whose unit, direction or reduction has changed is another row.
-metrics = Table(
+metrics = _by_digest(
     "metrics",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("digest", Text, nullable=False, unique=True),
     Column("variant", Integer, ForeignKey("variants.id"), nullable=False),
     Column("metric", AnyText, nullable=False),
     Column("unit", AnyText),

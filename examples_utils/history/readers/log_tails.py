@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from examples_utils.results.file_tail import tail
+
 _LINES = 40
 _BYTES = 4096  # of each stream
 
@@ -36,16 +38,7 @@ def _inside(folder: Path, recorded: Any) -> Path | None:
 
 
 def _tail(file: Path | None) -> str:
-    if file is None:
-        return ""
-    try:
-        with file.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - _BYTES))
-            text = stream.read(_BYTES).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    lines = text.splitlines()
-    if size > _BYTES and len(lines) > 1:
+    lines = tail(file, _BYTES).splitlines() if file else []
+    if file and len(lines) > 1 and file.stat().st_size > _BYTES:
         del lines[0]  # it is incomplete
     return "\n".join(lines[-_LINES:]).rstrip()

@@ -5,11 +5,10 @@ Everything is validated with the schema of results first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 from benchmark_parsers.result_check import ResultProblem, keys_of_the_original, read_checked
 from examples_utils.history.readers.log_tails import log_tail
@@ -34,24 +33,24 @@ class Reading:
     warnings: tuple[str, ...] = ()
 
 
-def read_runs(path: Path) -> list[Run]:
-    """Returns the runs in a log folder, a `benchmark_results.json` or a `variant_result.json`; mostly one.
+def read_results(path: Path) -> Reading:
+    """Reads the runs in a log folder, a `benchmark_results.json` or a `variant_result.json`; mostly one.
+
+    Omits an invalid record of a log folder.
 
     Raises:
         RequestError: There are none, or the file is not a result.
     """
-    return list(read_results(path).runs)
-
-
-def read_results(path: Path) -> Reading:
-    """As `read_runs`, with warnings. Omits an invalid record of a log folder; refuses an invalid file."""
     if path.is_dir():
         records, left_out = _of_folder(path)
         folder = path
     else:
         records, left_out = _of_file(path), ()
         folder = path.parent
-    tails = {VariantKey.of_record(record): log_tail(_log_paths(record), folder) for record in records}
+    # The paths are those of the repetition that the status describes: the first that failed, or the first.
+    tails = {
+        VariantKey.of_record(record): log_tail(record.get("log_paths") or {}, folder) for record in records
+    }
     runs = runs_of(records, tails)
     if not runs:
         raise RequestError(f"{path}: contains no result of a variant that was run; name a run's --log-dir")
@@ -100,11 +99,6 @@ def _of_folder(folder: Path) -> tuple[list[Record], tuple[str, ...]]:
     return [result.as_json() for result in combined], tuple(left_out)
 
 
-def _log_paths(record: Record) -> Mapping[str, Any]:
-    """Returns those of the repetition that the record's status describes: the first that failed, or the first."""
-    return record.get("log_paths") or {}
-
-
 def _oddities(path: Path, records: Iterable[Record]) -> Iterable[str]:
     records = list(records)
     if _went_backwards(records):
@@ -123,8 +117,5 @@ def _oddities(path: Path, records: Iterable[Record]) -> Iterable[str]:
 
 
 def _went_backwards(records: Iterable[Record]) -> bool:
-    for record in records:
-        starts = [started for one in executions(record) if (started := started_utc(one))]
-        if starts != sorted(starts):
-            return True
-    return False
+    each = ([started_utc(one) or "" for one in executions(record)] for record in records)
+    return any(list(filter(None, starts)) != sorted(filter(None, starts)) for starts in each)

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from examples_utils.ab.interleaved_runs import BASE, NEW, interleaved
-from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.run_model import VariantKey
+from tests.comparison_runs import COMPARISON_SCHEMA
 from tests.examples_utils.ab.comparisons import ab, left_behind
 
 pytestmark = pytest.mark.processes
@@ -293,7 +293,7 @@ def test_the_comparison_is_written_in_the_format_that_is_asked_for(workplace, pr
     done = ab(workplace, "--base", "HEAD", "--repeat", "2", "--format", "json", "--output", "c.json")
     assert done.exitcode == 0
     document = json.loads((project.folder / "c.json").read_text())
-    Draft202012Validator(comparison_schema()).validate(document)
+    Draft202012Validator(COMPARISON_SCHEMA).validate(document)
     assert document["base"].startswith("HEAD (")
     assert "written to c.json" in done.out
     assert (workplace.log / "comparison.json").read_text() == (project.folder / "c.json").read_text()

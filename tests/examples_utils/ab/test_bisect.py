@@ -30,7 +30,7 @@ def test_the_first_slower_commit_is_among_the_suspects_and_alone_if_its_neighbou
             return Outcome.SKIPPED
         return Outcome.SLOWER if index >= first else Outcome.AS_FAST
 
-    suspects = [int(sha) for sha in narrow([str(index) for index in range(count)], judge).suspects]
+    suspects = [int(sha) for sha in narrow([str(index) for index in range(count)], judge)]
     assert first in suspects
     assert suspects == list(range(suspects[0], suspects[-1] + 1))
     assert set(suspects[:-1]) <= broken

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from examples_utils.cli.arguments.parser import make_parser
-from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.verdicts import Verdict
 from examples_utils.history.store import open_history
+from tests.comparison_runs import COMPARISON_SCHEMA
 from tests.examples_utils.stored_nights import NAMES, night
 from tests.pages import blocks
 
@@ -58,7 +58,7 @@ def test_every_verdict_is_described_and_every_described_one_exists():
 
 
 def test_every_key_of_the_json_document_is_described():
-    schema = comparison_schema()
+    schema = COMPARISON_SCHEMA
     for key in (*schema["properties"], *schema["properties"]["machine"]["properties"]):
         assert f"`{key}`" in PAGE, key
     for key in schema["$defs"]["figure"]["properties"]:

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from examples_utils.cli.report import read_nights
-from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.history.store import open_history
 from examples_utils.machine.fingerprint import machine_fingerprint
 from examples_utils.run_model import MetricKey, VariantFacts, VariantKey
+from tests.comparison_runs import COMPARISON_SCHEMA
 from tests.examples_utils.nightly.nights import ENTRY, SUITE, NightPlace
 
 pytestmark = pytest.mark.processes
@@ -154,7 +154,7 @@ def test_the_verdict_file_holds_the_comparison_as_compare_gives_it(place: NightP
     place.benchmarks(a=93, b=200)
     place.went_before(16, {"a": 100, "b": 200})
     done = place.night("--all")
-    Draft202012Validator(comparison_schema()).validate(place.verdict["comparison"])
+    Draft202012Validator(COMPARISON_SCHEMA).validate(place.verdict["comparison"])
     assert place.verdict["exitcode"] == done.exitcode == 1
     assert re.search(r"^\| unchanged \| b ", done.out, re.MULTILINE)
 

@@ -26,7 +26,7 @@ finite = st.floats(-1e12, 1e12).filter(lambda value: value == 0 or abs(value) > 
 
 def series(median: list[float], low: list[float], high: list[float]) -> Series:
     arrays = [np.array(values, np.float64) for values in (median, low, high)]
-    return Series(KEY, None, None, np.arange(len(median)), *arrays, last=())
+    return Series(np.arange(len(median)), *arrays, last=())
 
 
 def run(number: int, *values: float, unit: str = "ms") -> Run:

@@ -16,12 +16,12 @@ from junitparser import JUnitXml, Skipped
 
 from examples_utils.comparison.formats import FORMATS, formatted
 from examples_utils.comparison.formats.csv_rows import COLUMNS
-from examples_utils.comparison.formats.json_document import comparison_schema
 from examples_utils.comparison.text import BY_URGENCY, by_urgency, head_lines
 from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey
+from tests.comparison_runs import COMPARISON_SCHEMA
 
-_SCHEMA = Draft202012Validator(comparison_schema())
+_SCHEMA = Draft202012Validator(COMPARISON_SCHEMA)
 _names = st.text(min_size=1, max_size=12)
 _ratios = st.one_of(st.none(), st.floats(0.2, 5), st.just(math.inf))
 _shares = st.one_of(st.none(), st.floats(0, 1))

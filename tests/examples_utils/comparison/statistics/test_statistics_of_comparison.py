@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from examples_utils.comparison.statistics.bootstrap import interval
+from examples_utils.comparison.statistics.estimates import interval
 from examples_utils.comparison.statistics.levels import levels
 from examples_utils.comparison.statistics.machine_drift import machine_movement, speed_sensitivity
 from examples_utils.comparison.statistics.permutation_test import (

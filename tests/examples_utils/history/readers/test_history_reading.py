@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from examples_utils.history.readers.results import read_results, read_runs
+from examples_utils.history.readers.results import read_results
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Metric, MetricKey, Run, VariantKey
 from tests.benchmark_parsers.test_result_check import ORIGINAL as ORIGINAL_RECORD
@@ -52,7 +52,7 @@ def measured(seconds: int, value: float, **changes: Any) -> dict[str, Any]:
 
 
 def only_run(path: Path) -> Run:
-    (run,) = read_runs(path)
+    (run,) = read_results(path).runs
     return run
 
 
@@ -165,7 +165,7 @@ def test_the_canary_is_collected_in_order_of_time(tmp_path):
 
 def test_results_of_two_machines_are_two_runs(tmp_path):
     other = record(variant_name="c", machine=OURS["machine"] | {"hostname": "other"})
-    runs = read_runs(written(tmp_path, {"b": [OURS, other]}))
+    runs = read_results(written(tmp_path, {"b": [OURS, other]})).runs
     assert [run.machine["hostname"] for run in runs] == ["h", "other"]
     assert [len(run.variants) for run in runs] == [1, 1]
     assert len({run.run_id for run in runs}) == 2
@@ -218,7 +218,7 @@ def test_a_bad_file_is_refused_with_place_and_reason(tmp_path, name):
     text, reported = BAD[name]
     file = written(tmp_path, text)
     with pytest.raises(RequestError) as caught:
-        read_runs(file)
+        read_results(file)
     assert str(file) in str(caught.value)
     assert reported in str(caught.value)
 
@@ -228,24 +228,24 @@ def test_a_file_of_a_gigabyte_is_refused_before_it_is_read(tmp_path):
     with file.open("r+b") as stream:
         stream.truncate(1 << 30)
     with pytest.raises(RequestError, match="has 1074 MB; files over 128 MiB are not read"):
-        read_runs(file)
+        read_results(file)
 
 
 def test_many_problems_are_cut_to_a_few_lines(tmp_path):
     file = written(tmp_path, {"b": [{}] * 100})
     with pytest.raises(RequestError) as caught:
-        read_runs(file)
+        read_results(file)
     assert len(str(caught.value).splitlines()) == 6
     assert "more: see validate-results" in str(caught.value)
 
 
 def test_what_is_not_there_is_refused(tmp_path):
     with pytest.raises(RequestError, match="cannot be read: No such file"):
-        read_runs(tmp_path / "no.json")
+        read_results(tmp_path / "no.json")
     with pytest.raises(
         RequestError, match="contains no result of a variant that was run; name a run's --log-dir"
     ):
-        read_runs(tmp_path)
+        read_results(tmp_path)
 
 
 def test_a_bad_record_of_a_log_folder_is_left_out_and_the_others_are_read(workplace: Workplace):

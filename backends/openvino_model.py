@@ -1,13 +1,48 @@
-"""Replaces group normalisation by operations for which OpenVINO's CPU plugin has hand-written kernels."""
+"""Models in OpenVINO's form: converted from torch, with decomposed group norms, and as the two files of its IR."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from backends.base import Array, Artefact
+from backends.breadcrumbs import leave_breadcrumb
+from backends.openvino_core import core
+
 if TYPE_CHECKING:
     import openvino as ov
+    import torch
+
+GRAPH, WEIGHTS = "model.xml", "model.bin"
+
+
+def convert(model: torch.nn.Module, *examples: Array) -> ov.Model:
+    """Converts the model, with the static shapes and dtypes of `examples`, so that the engine can plan its memory."""
+    import openvino as ov
+    import torch
+
+    leave_breadcrumb(engine="openvino", phase="converting")
+    with torch.no_grad():
+        converted = ov.convert_model(torch.export.export(model, tuple(map(torch.from_numpy, examples))))
+    converted.reshape({index: list(example.shape) for index, example in enumerate(examples)})
+    return converted
+
+
+def to_ir(model: ov.Model) -> Artefact:
+    """The model's files, with the weights unchanged in float32."""
+    import openvino as ov
+
+    with TemporaryDirectory() as folder:  # OpenVINO writes to files only
+        ov.save_model(model, Path(folder, GRAPH), compress_to_fp16=False)
+        return {name: Path(folder, name).read_bytes() for name in (GRAPH, WEIGHTS)}
+
+
+def from_ir(artefact: Artefact) -> ov.Model:
+    """The model from `to_ir`. Raises `RuntimeError` if OpenVINO cannot read it."""
+    return core().read_model(model=artefact[GRAPH], weights=artefact[WEIGHTS])
 
 
 def decompose_group_norms(model: ov.Model) -> None:
