@@ -66,6 +66,12 @@ def read_checked(file: Path) -> tuple[dict[str, list[dict[str, Any]]], CheckedFi
     return {document["benchmark_name"]: [document]} if _is_record(document) else document, checked
 
 
+def first_fault(record: Mapping[str, Any]) -> str | None:
+    """Returns the first problem of one record, with a JSON pointer to its place; None if there is none."""
+    problems = _check(Path(), record, holds_not_numbers=False).problems
+    return f"{problems[0].place}: {problems[0].message}" if problems else None
+
+
 def keys_of_the_original() -> frozenset[str]:
     """Returns the keys that are checked in a record without `schema_version`; other keys may hold anything."""
     return frozenset(_definitions()["record"]["properties"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from datetime import datetime
@@ -22,15 +23,16 @@ class Console:
         self._journal: IO[str] | None = None
 
     def open_logs(self, folder: Path) -> None:
-        """From now on, also writes everything to `console.log` and `output.log` in the folder."""
-        self._copies = (folder / "console.log").open("a", encoding="utf-8", errors="backslashreplace")
-        self._journal = (folder / "output.log").open("a", encoding="utf-8", errors="backslashreplace")
+        """From now on, also writes everything to `console.log` and `output.log` in the folder. Raises OSError."""
+        self._copies = _open_log(folder / "console.log")
+        self._journal = _open_log(folder / "output.log")
 
     def close(self) -> None:
         """Closes the log files."""
         for file in (self._copies, self._journal):
             if file:
-                file.close()
+                with contextlib.suppress(OSError):
+                    file.close()
         self._copies = self._journal = None
 
     def print(self, text: str) -> None:
@@ -71,27 +73,32 @@ class Console:
         _write_to_terminal(
             f"{start}{text}\n".encode(sys.stdout.encoding or "utf-8", errors="backslashreplace")
         )
-        if self._copies:
-            self._copies.write(f"{text}\n")
-            self._copies.flush()
+        _append(self._copies, f"{text}\n")
 
     def _note(self, level: str, text: str) -> None:
-        if self._journal:
-            self._journal.write(f"{datetime.now().isoformat(' ', 'milliseconds')} {level:8} {text}\n")
-            self._journal.flush()
+        _append(self._journal, f"{datetime.now().isoformat(' ', 'milliseconds')} {level:8} {text}\n")
+
+
+def _open_log(file: Path) -> IO[str]:
+    # Not through a link, and without waiting for the reader of a FIFO.
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(file, flags, 0o666)
+    return os.fdopen(descriptor, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def _append(file: IO[str] | None, text: str) -> None:
+    # A log that cannot be written, as on a full disk, matters less than the run.
+    if file:
+        with contextlib.suppress(OSError):
+            file.write(text)
+            file.flush()
 
 
 def _write_to_terminal(data: bytes) -> None:
-    try:
-        sys.stdout.flush()
-        stream = getattr(sys.stdout, "buffer", None)
-        if stream is None:
-            sys.stdout.write(data.decode(errors="replace"))
-        else:
-            stream.write(data)
-            stream.flush()
-    except BrokenPipeError:
-        # The reader closed the pipe, as `| head` does. The run and its files matter more than the display.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+    sys.stdout.flush()
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:
+        sys.stdout.write(data.decode(errors="replace"))
+    else:
+        stream.write(data)
+        stream.flush()

@@ -42,7 +42,7 @@ FLOORS = (
     {"planning"},
     {"spec"},
     {"machine", "arguments"},
-    {"run_model", "problems", "console", "canary", "original"},
+    {"run_model", "problems", "console", "display", "canary", "original"},
 )
 MOST_FILES_AT_THE_TOP, MOST_FILES_IN_A_FOLDER = 8, 16
 FROM_MEASUREMENT = {"measurement.settings", "measurement.machine"}  # what backends may know of measuring

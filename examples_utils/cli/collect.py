@@ -16,14 +16,17 @@ def collect(parsed: argparse.Namespace) -> int:
     """Writes the files and prints the table. Returns 1 if a variant failed or was not run.
 
     Raises:
-        RequestError: The folder is missing or contains no result.
+        RequestError: The folder is missing, contains no result, or cannot be written.
     """
     folder = Path(parsed.log_dir)
     if not folder.is_dir():
         raise RequestError(f"collect {folder}: no such folder; name a run's --log-dir")
-    results, unreadable = collect_results(folder.absolute())
-    for complaint in unreadable:
+    collected = collect_results(folder.absolute())
+    results = collected.results
+    for complaint in collected.unreadable:
         print(f"warning: {complaint}", file=sys.stderr)
+    if collected.unwritten:
+        raise RequestError("\n".join(f"collect {complaint}" for complaint in collected.unwritten))
     if not results:
         raise RequestError(f"collect {folder}: contains no result of a variant; name a run's --log-dir")
     print(results_table(results, None))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.display import displays
 from examples_utils.original import command_remedy
 
 # The module and the function of each command.
@@ -26,6 +27,8 @@ _COMMANDS = {
     "ab": "ab:ab",
     "report": "report:report",
 }
+_KEEPS_FILES = ("benchmark", "nightly", "ab", "collect")
+_GONE = "the current folder does not exist any more; change to another one with cd"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,9 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given and (remedy := command_remedy(given[0])):
         print(f"error: {remedy}", file=sys.stderr)
         return 2
-    parsed = make_parser().parse_args(given)
-    if hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    with displays() as display:
+        parsed = make_parser().parse_args(given)
+        exitcode = _run(parsed)
+        sys.stdout.flush()
+        lost = display and display.error
+        # After `list | head`, nothing is wrong; what a run or `collect` prints is in its files.
+        if not lost or isinstance(lost, BrokenPipeError) or parsed.command in _KEEPS_FILES:
+            return exitcode
+        print(f"error: stdout cannot be written: {lost.strerror}", file=sys.stderr)
+        return exitcode or 2
+
+
+def _run(parsed: argparse.Namespace) -> int:
     from pkgutil import resolve_name
 
     from examples_utils.problems import RequestError
@@ -49,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return command(parsed)
     except RequestError as error:
         print(_with_prefix(str(error)), file=sys.stderr)
+        if _current_folder_is_gone():
+            print(_GONE, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -60,18 +75,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            return _handle_closed_pipe()
-        print(
-            f"error: {error}; finished results are in the log folder: continue with --resume", file=sys.stderr
-        )
-        return 1
+        print(f"error: {_explained(error)}", file=sys.stderr)
+        return 2
 
 
-def _handle_closed_pipe() -> int:
-    """Handles a closed pipe, as after `list | head`, so that Python does not complain again when it closes stdout."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _explained(error: OSError) -> str:
+    if _current_folder_is_gone():
+        return _GONE
+    return f"{error.filename}: {error.strerror}" if error.filename else str(error)
+
+
+def _current_folder_is_gone() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return True
+    return False
 
 
 def _with_prefix(message: str) -> str:

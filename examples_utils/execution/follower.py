@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmark_parsers.lines import BLOCK_BYTES
 from examples_utils.console import Console
+from examples_utils.execution.output_files import open_to_read
 from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT
 
@@ -76,10 +77,9 @@ class _Tail:
 
     def read(self) -> bytes:
         if self._descriptor is None:
-            try:
-                self._descriptor = os.open(self._file, os.O_RDONLY)
-            except FileNotFoundError:
-                return b""
+            self._descriptor = open_to_read(self._file)
+        if self._descriptor is None:
+            return b""
         return os.read(self._descriptor, BLOCK_BYTES)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Defers Ctrl-C and SIGTERM to a safe point between two steps, never in the middle of writing a result."""
+"""Defers Ctrl-C, SIGTERM and their like to a safe point between two steps, never in the middle of writing a result."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Interrupted(Exception):
@@ -29,14 +31,16 @@ class Interruption:
 
     @contextlib.contextmanager
     def catching(self) -> Iterator[None]:
-        """Catches the signals inside the with block."""
-        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-        before = [signal.signal(number, self._note) for number in numbers]
+        """Catches the signals inside the with block, except those that are ignored, as nohup ignores SIGHUP."""
+        before = {number: signal.getsignal(number) for number in _SIGNALS}
+        caught = [number for number in _SIGNALS if before[number] is not signal.SIG_IGN]
+        for number in caught:
+            signal.signal(number, self._note)
         try:
             yield
         finally:
-            for number, handler in zip(numbers, before, strict=True):
-                signal.signal(number, handler)
+            for number in caught:
+                signal.signal(number, before[number])
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
         if self._number is not None:

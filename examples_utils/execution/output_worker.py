@@ -162,9 +162,12 @@ class OutputWorker:
 
 def _leave_the_runner(woken: int, answer: int) -> None:
     """Drops what a fork shares with the runner: its terminal, its lock on the log folder, its handling of signals."""
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGPROF):
+    for number in (signal.SIGTERM, signal.SIGPROF):
         signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the runner decides
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(
+            number, signal.SIG_IGN
+        )  # the terminal sends them to the whole group; the runner decides
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)

@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
+from examples_utils.execution.adoption import adopt_orphans, adopted
+from examples_utils.execution.output_files import output_file
 from examples_utils.execution.process_tree import MARK, end_all, outlived
 
 TIMED_OUT_EXITCODE = 124
@@ -51,43 +54,62 @@ def run_process(
     `watch` is called while the command runs and returns whether it saw new output (then it is called again
     soon). A timeout, or any exception such as Ctrl-C, terminates the command and all its children.
     """
-    mark = str(output_folder)
+    with (
+        output_file(output_folder / STDOUT) as stdout,
+        output_file(output_folder / STDERR) as stderr,
+    ):
+        return _run(argv, folder, {**environment, MARK: str(output_folder)}, stdout, stderr, timeout_s, watch)
+
+
+def _run(
+    argv: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    stdout: BinaryIO,
+    stderr: BinaryIO,
+    timeout_s: float | None,
+    watch: Callable[[], bool],
+) -> Outcome:
+    earlier = adopt_orphans()
+    mark = environment[MARK]
     start, begun = datetime.now(), time.perf_counter()
-    with (output_folder / STDOUT).open("wb") as stdout, (output_folder / STDERR).open("wb") as stderr:
-        try:
-            process = subprocess.Popen(
-                argv,
-                cwd=folder,
-                env={**environment, MARK: mark},
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
-        except (OSError, ValueError, IndexError) as error:
-            problem = _explain(error, argv, folder)
-            stderr.write(f"{problem}\n".encode(errors="replace"))
-            exitcode = (
-                _NOT_FOUND_EXITCODE if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE_EXITCODE
-            )
-            return Outcome(exitcode, start, datetime.now(), time.perf_counter() - begun, problem=problem)
     try:
-        in_time = _wait(process, timeout_s, watch)
+        process = subprocess.Popen(
+            argv,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
+    except (OSError, ValueError, IndexError) as error:
+        problem = _explain(error, argv, folder)
+        _append(stderr, f"{problem}\n")
+        exitcode = _NOT_FOUND_EXITCODE if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE_EXITCODE
+        return Outcome(exitcode, start, datetime.now(), time.perf_counter() - begun, problem=problem)
+    try:
+        in_time = _wait(process, earlier, timeout_s, watch)
     except BaseException:
-        _end(process, mark)
+        _end(process, mark, earlier)
         raise
     end, duration_s = datetime.now(), time.perf_counter() - begun
     leftovers = 0
     if not in_time:
-        _end(process, mark)
-        _append(output_folder / STDERR, f"\nTimeout ({timeout_s:g})")
-    elif outlived(process.pid, mark, duration_s):
-        leftovers = end_all(process.pid, mark)
+        _end(process, mark, earlier)
+        _append(stderr, f"\nTimeout ({timeout_s:g})")
+    elif outlived(process.pid, mark, earlier, duration_s):
+        leftovers = end_all(process.pid, mark, earlier)
     exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE
     return Outcome(exitcode, start, end, duration_s, timed_out=not in_time, leftovers=leftovers)
 
 
-def _wait(process: subprocess.Popen[bytes], timeout_s: float | None, watch: Callable[[], bool]) -> bool:
+def _wait(
+    process: subprocess.Popen[bytes],
+    earlier: frozenset[int],
+    timeout_s: float | None,
+    watch: Callable[[], bool],
+) -> bool:
     """Waits for the end; returns False on a timeout."""
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     wait_s = _SHORTEST_WAIT_S
@@ -99,6 +121,7 @@ def _wait(process: subprocess.Popen[bytes], timeout_s: float | None, watch: Call
             if wait_for_end(left_s):
                 process.wait()
                 return True
+            adopted(process.pid, earlier)  # those that have ended must not fill the table of processes
             wait_s = _SHORTEST_WAIT_S if watch() else min(wait_s * 1.5, _LONGEST_WAIT_S)
 
 
@@ -126,8 +149,8 @@ def _end_signal(process: subprocess.Popen[bytes]) -> Iterator[Callable[[float], 
         os.close(descriptor)
 
 
-def _end(process: subprocess.Popen[bytes], mark: str) -> None:
-    end_all(process.pid, mark)
+def _end(process: subprocess.Popen[bytes], mark: str, earlier: frozenset[int]) -> None:
+    end_all(process.pid, mark, earlier)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(1)
 
@@ -135,7 +158,7 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
 def _explain(error: Exception, argv: Sequence[str], folder: Path) -> str:
     if not argv:
         return "the command has no words: its parameters and variables are empty"
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         return f"the folder {folder} does not exist"
     if isinstance(error, FileNotFoundError):
         return f"the command {argv[0]!r} was not found"
@@ -144,6 +167,7 @@ def _explain(error: Exception, argv: Sequence[str], folder: Path) -> str:
     return f"the command {argv[0]!r} cannot be started: {error}"
 
 
-def _append(file: Path, text: str) -> None:
-    with file.open("ab") as stream:
-        stream.write(text.encode())
+def _append(file: BinaryIO, text: str) -> None:
+    file.seek(0, os.SEEK_END)
+    file.write(text.encode(errors="replace"))
+    file.flush()

@@ -9,6 +9,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from examples_utils.execution.adoption import adopted
+
 # Every process of a command inherits this variable, so that one that left the command's process group
 # and lost its parents is still recognised as part of it.
 MARK = "EXAMPLES_UTILS_VARIANT_FOLDER"
@@ -19,13 +21,13 @@ _AFTER_KILL_S = 2.0
 _NO_TIME_FOR_ALL_PIDS_S = 1.0
 
 
-def outlived(group: int, mark: str, duration_s: float) -> bool:
-    """Whether any process is left of the group, or of those that left it but carry `mark`.
+def outlived(group: int, mark: str, earlier: frozenset[int], duration_s: float) -> bool:
+    """Whether any process is left of the group, or of those that left it: see `members_of`.
 
     It is fast, as it runs after every command: it reads environments and builds no tree of processes, and
     after a command of a short `duration_s` it reads only those of younger processes.
     """
-    if _has_members(group):
+    if _has_members(group) or adopted(group, earlier):
         return True
     others = _other_processes()
     if duration_s < _NO_TIME_FOR_ALL_PIDS_S and _last_pid() >= group:
@@ -61,24 +63,26 @@ def _has_members(group: int) -> bool:
     return True
 
 
-def end_all(group: int | None, mark: str, grace_s: float = GRACE_S) -> int:
-    """Terminates the group and all that carry `mark`: SIGTERM, then SIGKILL after the grace period. Counts them.
+def end_all(
+    group: int | None, mark: str, earlier: frozenset[int] = frozenset(), grace_s: float = GRACE_S
+) -> int:
+    """Terminates the processes of `members_of`: SIGTERM, then SIGKILL after the grace period. Counts them.
 
     A Ctrl-C during the grace period ends it at once.
     """
     ended: set[int] = set()
     # Finding the members takes longer than the pauses between: a Ctrl-C mostly arrives then.
     with contextlib.suppress(KeyboardInterrupt):
-        members = members_of(group, mark)
+        members = members_of(group, mark, earlier)
         ended |= members
         _send(members, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while members and time.monotonic() < deadline:
             time.sleep(_POLL_S)
-            members = members_of(group, mark)
+            members = members_of(group, mark, earlier)
             ended |= members
     deadline = time.monotonic() + _AFTER_KILL_S
-    while (members := members_of(group, mark)) and time.monotonic() < deadline:
+    while (members := members_of(group, mark, earlier)) and time.monotonic() < deadline:
         ended |= members
         _send(members, signal.SIGKILL)
         time.sleep(_POLL_S)
@@ -90,12 +94,15 @@ def end_leftovers(log_folder: Path) -> int:
     return end_all(None, f"{log_folder}/")
 
 
-def members_of(group: int | None, mark: str) -> set[int]:
-    """Returns living processes that are in the group, or carry a mark with this prefix, or descend from such."""
+def members_of(group: int | None, mark: str, earlier: frozenset[int]) -> set[int]:
+    """Returns living processes that are in the group, adopted from it, or carry a mark with this prefix.
+
+    Their descendants belong to them. `earlier` are the children that were adopted before the group started.
+    """
     import psutil
 
     parents: dict[int, int] = {}
-    members: set[int] = set()
+    members: set[int] = set() if group is None else adopted(group, earlier)
     own = os.getpid()
     for process in psutil.process_iter():
         if process.pid == own:

@@ -19,9 +19,11 @@ from examples_utils.execution.runner import open_runner
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
+from examples_utils.problems import RequestError
 from examples_utils.results.exports import collect
-from examples_utils.results.log_folder import new_log_folder, resumed_log_folder, stored_results
-from examples_utils.results.record import FAILED, identity_of
+from examples_utils.results.log_folder import new_log_folder, resumed_log_folder
+from examples_utils.results.record import FAILED, NOT_RUN, Execution, identity_of
+from examples_utils.results.stored_records import stored_results
 from examples_utils.results.summary import results_table, summary_lines
 
 
@@ -49,7 +51,7 @@ def resume_benchmarks(stopped_run: Path, archive: Archive | None = None) -> int:
     with resumed_log_folder(stopped_run) as (log_folder, options):
         request = checked_request(options, dict(os.environ), archive)
         end_leftovers(log_folder)
-        finished = frozenset((*r.identity, r.repetition) for r in stored_results(log_folder)[0])
+        finished = frozenset(result.execution for result in stored_results(log_folder)[0])
         return _run(request, log_folder, other_load, finished, archive)
 
 
@@ -57,7 +59,7 @@ def _run(
     request: Request,
     log_folder: Path,
     other_load: OtherLoad,
-    finished: frozenset[tuple[str, str, str, int]],
+    finished: frozenset[Execution],
     archive: Archive | None,
 ) -> int:
     begun_s = time.monotonic()
@@ -88,7 +90,10 @@ def _run(
 def run_console(request: Request, log_folder: Path) -> Iterator[Console]:
     """Yields the console of a run, with its logs; first prints the warnings of the request."""
     console = Console(request.options.command.logging or "INFO", not request.options.quiet)
-    console.open_logs(log_folder)
+    try:
+        console.open_logs(log_folder)
+    except OSError as error:
+        raise RequestError(f"--log-dir {log_folder}: cannot be used: {error}; name another folder") from None
     try:
         console.info(f"results go to {log_folder}")
         for warning in request.warnings:
@@ -107,10 +112,13 @@ def _monitored(options: RunOptions, log_folder: Path) -> contextlib.AbstractCont
 
 
 def sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Interrupted | None) -> bool:
-    """Writes the result files and prints the table; returns whether any variant failed."""
-    results, unreadable = collect(log_folder)
-    for complaint in unreadable:
+    """Writes the result files and prints the table; returns whether any variant failed or has no result."""
+    collected = collect(log_folder)
+    results = collected.results
+    for complaint in collected.unreadable:
         console.warning(complaint)
+    for complaint in collected.unwritten:
+        console.error(complaint)
     if stopped:
         console.error(
             f"{stopped}; continue with: python3 -m examples_utils benchmark --resume {shlex.quote(str(log_folder))}"
@@ -120,4 +128,5 @@ def sum_up(log_folder: Path, console: Console, duration_s: float, stopped: Inter
         console.print("\n" + results_table(results, width))
     console.print("\n" + "\n".join(summary_lines(results, duration_s)))
     console.print(f"results: {log_folder / 'benchmark_results.json'}")
-    return any(result.status == FAILED for result in results)
+    incomplete = not results or bool(collected.unwritten)
+    return incomplete or any(result.status in (FAILED, NOT_RUN) for result in results)

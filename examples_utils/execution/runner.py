@@ -18,7 +18,8 @@ from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.hosts import Hosts
 from examples_utils.planning.interpreter import Interpreter
 from examples_utils.planning.plan import PlannedVariant
-from examples_utils.results.log_folder import repetition_folder, store
+from examples_utils.results.ledger import Ledger, as_failure
+from examples_utils.results.log_folder import repetition_folder
 from examples_utils.results.record import FAILED, PASSED, SKIPPED, VariantResult
 from examples_utils.results.summary import metrics_line
 
@@ -34,6 +35,7 @@ class Runner:
     context: RunContext
     preparation: Preparation
     canary: CanaryProcess | None
+    ledger: Ledger
     _git: dict[Path, dict[str, Any]] = field(default_factory=dict)
 
     def run(self, turns: Sequence[Turn], repeat: int) -> None:
@@ -55,10 +57,24 @@ class Runner:
         """Executes one variant and stores its result. Raises Interrupted if the run was asked to stop meanwhile."""
         planned, repetition = turn
         folder = repetition_folder(self.log_folder, planned.folder, repetition, repeat)
-        result = self._run_one(planned, repetition, folder)
-        store(result, folder)
+        result = self._kept(self._attempted(planned, repetition, folder), folder)
         self.context.console.print(_outcome_line(result))
         return result
+
+    def _attempted(self, planned: PlannedVariant, repetition: int, folder: Path) -> VariantResult:
+        """Returns the result, also of a variant whose files or values the system refuses: the others run."""
+        try:
+            return self._run_one(planned, repetition, folder)
+        except (OSError, ValueError) as error:
+            git = self._git.get(planned.benchmark.spec_folder, {})
+            reason = f"the runner could not execute it, or not read its output: {error}"
+            return not_executed(planned, repetition, git, self.context, FAILED, reason)
+
+    def _kept(self, result: VariantResult, folder: Path) -> VariantResult:
+        try:
+            return self.ledger.store(result, folder)
+        except OSError as error:
+            return as_failure(result, f"its record cannot be written: {error}")
 
     def _run_one(self, planned: PlannedVariant, repetition: int, folder: Path) -> VariantResult:
         git, context = self._git_state(planned), self.context
@@ -107,12 +123,22 @@ def open_runner(
     hosts = Hosts(interpreter.prefix) if request.copies_to_hosts else None
     preparation = Preparation(log_folder, console, check_interruption, options.command, interpreter, hosts)
     canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
+    ledger = Ledger(log_folder)
     try:
-        yield Runner(request, log_folder, context, preparation, canary)
+        yield Runner(request, log_folder, context, preparation, canary, ledger)
     finally:
+        _report_unreadable(ledger, console)
         if hosts and options.remove_dirs_after:
             for complaint in hosts.remove():
                 console.warning(complaint)
+
+
+def _report_unreadable(ledger: Ledger, console: Console) -> None:
+    try:
+        for name in ledger.replace_unreadable():
+            console.warning(f"{name}: its record became unreadable during the run, so it counts as failed")
+    except OSError as error:
+        console.error(f"the records of this run cannot be completed: {error}")
 
 
 def _software(interpreter: Interpreter) -> dict[str, Any]:

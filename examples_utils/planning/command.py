@@ -135,9 +135,16 @@ def _with_absolute_script(words: Sequence[str], folder: Path) -> list[str]:
     index = len(words) if interpreter is None else interpreter + 1
     while index < len(words) and words[index].startswith("-") and words[index] not in ("-m", "-c", "-"):
         index += 2 if words[index] in _PYTHON_OPTIONS_WITH_VALUE else 1
-    if index < len(words) and not words[index].startswith("-") and (folder / words[index]).is_file():
+    if index < len(words) and not words[index].startswith("-") and _is_file(folder / words[index]):
         resolved[index] = str((folder / words[index]).absolute())
     return resolved
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _runs_our_driver(words: Sequence[str]) -> bool:

@@ -7,6 +7,7 @@ import re
 from fnmatch import fnmatchcase
 
 EARLIER_RUNS = "earlier_runs"  # folder inside a log folder for the runs that were in it before
+RECORDS_APART = "records_apart"  # folder inside a log folder for records that their own folders cannot hold
 RUN_FILE = "run.json"
 RUN_WIDE = (
     "benchmark_results.*",
@@ -16,6 +17,7 @@ RUN_WIDE = (
     "canary",
     "nightly_verdict.json",
     "report.html",
+    RECORDS_APART,
     RUN_FILE,
 )
 """What a run itself leaves in its log folder, as patterns; `run.json` is the last that is moved with the run."""

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from examples_utils.console import LEVELS
+
+_Options = TypeVar("_Options")
+_MOST_REPETITIONS = 100_000
 
 ORIGINAL_CSV = "examples-utils"
 CSV_FORMATS = ("full", ORIGINAL_CSV)
@@ -73,19 +78,38 @@ class RunOptions:
     def from_json(stored: Mapping[str, Any]) -> RunOptions:
         """The inverse of `as_json`, also for a run that lacks newer options.
 
-        Raises KeyError or TypeError if the file contains something else.
+        Raises KeyError, TypeError, ValueError or AttributeError if the file contains something else.
         """
-        given = {
-            field.name: _tuples(stored[field.name]) for field in fields(RunOptions) if field.name in stored
-        }
-        given["selection"] = Selection(**{key: _tuples(value) for key, value in stored["selection"].items()})
-        command = {key: _tuples(value) for key, value in stored["command"].items()}
-        if "virtual_environment" in command:  # as it was called up to 0.2
-            command["python"] = command.pop("virtual_environment")
-            command["requirements_file"] = stored.get("requirements_file")
-        given["command"] = CommandOptions(**command)
-        return RunOptions(**given)
+        selection = _of_fields(Selection, stored["selection"])
+        given = dict(stored["command"])
+        if "virtual_environment" in given:  # as it was called up to 0.2
+            given["python"] = given.pop("virtual_environment")
+            given["requirements_file"] = stored.get("requirements_file")
+        command = _of_fields(CommandOptions, given)
+        own = {key: value for key, value in stored.items() if key not in ("selection", "command")}
+        options = _of_fields(RunOptions, own)
+        if not 1 <= options.repeat <= _MOST_REPETITIONS or command.logging not in (None, *LEVELS):
+            raise ValueError("repeat or logging is out of range")
+        return replace(options, selection=selection, command=command)
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def _of_fields(kind: type[_Options], stored: Mapping[str, Any]) -> _Options:
+    """Creates one of these classes from its fields, and checks their types."""
+    hints = get_type_hints(kind)
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in stored.items()
+        if name in hints
+    }
+    for name, value in given.items():
+        if not _is_of(value, hints[name]):
+            raise TypeError(f"{name}: {value!r}")
+    return kind(**given)
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(isinstance(word, str) for word in value)
+    if alternatives := get_args(hint):
+        return any(_is_of(value, alternative) for alternative in alternatives)
+    return type(value) is hint or (hint is float and type(value) is int)

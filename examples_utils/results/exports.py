@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from examples_utils.planning.options import ORIGINAL_CSV, RunOptions
 from examples_utils.results.csv import results_csv
 from examples_utils.results.json import results_json
 from examples_utils.results.junit import results_junit
-from examples_utils.results.log_folder import stored_options, stored_results, write_durably
+from examples_utils.results.log_folder import stored_options, write_durably
 from examples_utils.results.original import ADDITIONAL, original_csv, with_additional_metrics
 from examples_utils.results.record import VariantResult
 from examples_utils.results.repetitions import combined_results
+from examples_utils.results.stored_records import stored_results
 
 
-def collect(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
-    """Writes benchmark_results.json, .csv and .xml; returns the variants, repetitions combined, and error messages.
+@dataclass(frozen=True)
+class Collected:
+    """The variants of a log folder, repetitions combined, and error messages about records and result files."""
+
+    results: list[VariantResult]
+    unreadable: list[str]
+    unwritten: list[str]
+
+
+def collect(log_folder: Path) -> Collected:
+    """Writes benchmark_results.json, .csv and .xml, and returns what they hold.
 
     Includes variants that were not run, with that status.
     """
@@ -29,9 +40,14 @@ def collect(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
         "csv": _csv(shown, options),
         "xml": results_junit(combined),
     }
+    unwritten = []
     for suffix, text in files.items():
-        write_durably(log_folder / f"benchmark_results.{suffix}", text)
-    return combined, unreadable
+        file = log_folder / f"benchmark_results.{suffix}"
+        try:
+            write_durably(file, text)
+        except OSError as error:
+            unwritten.append(f"{file}: cannot be written: {error.strerror}")
+    return Collected(combined, unreadable, unwritten)
 
 
 def _csv(results: Sequence[VariantResult], options: RunOptions) -> str:

@@ -39,9 +39,12 @@ def new_log_folder(
     except OSError as error:
         raise RequestError(f"--log-dir {folder}: cannot be created: {error.strerror}") from None
     with _locked(folder.absolute()) as held:
-        _move_earlier_run_aside(held)
-        run = {"options": options.as_json(), "variants": variants}
-        write_durably(held / RUN_FILE, record_text(run))
+        try:
+            _move_earlier_run_aside(held)
+            run = {"options": options.as_json(), "variants": variants}
+            write_durably(held / RUN_FILE, record_text(run))
+        except OSError as error:
+            raise RequestError(f"--log-dir {folder}: cannot be used: {error}; name another folder") from None
         yield held
 
 
@@ -61,13 +64,13 @@ def stored_options(folder: Path) -> RunOptions | None:
     """Returns the options of the run in this folder, or None if they cannot be read."""
     try:
         return RunOptions.from_json(json.loads((folder / RUN_FILE).read_text("utf-8"))["options"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
-def planned_variants(folder: Path) -> list[dict[str, Any]]:
-    """Returns the planned variants of the run in this folder, as keys of records; empty if they cannot be read."""
-    return [variant for variant in _noted_variants(folder / RUN_FILE).values() if isinstance(variant, dict)]
+def planned_variants(folder: Path) -> list[Any]:
+    """Returns the planned variants of the run in this folder, unchecked; empty if they cannot be read."""
+    return list(_noted_variants(folder / RUN_FILE).values())
 
 
 def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: int) -> Path:
@@ -78,17 +81,6 @@ def repetition_folder(log_folder: Path, variant: str, repetition: int, repeat: i
 def store(result: VariantResult, folder: Path) -> None:
     """Writes the record to its folder; when this returns, it survives a crash of the machine."""
     write_durably(folder / RECORD_FILE, record_text(result.as_json()))
-
-
-def stored_results(log_folder: Path) -> tuple[list[VariantResult], list[str]]:
-    """Returns all records in a log folder in the order of their start, and messages about unreadable ones."""
-    results, unreadable = [], []
-    for file in record_files(log_folder):
-        try:
-            results.append(VariantResult.from_json(json.loads(file.read_text("utf-8"))))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            unreadable.append(f"{file}: is not a record of a variant; omitted: {error}")
-    return in_order(results), unreadable
 
 
 def record_files(log_folder: Path) -> list[Path]:
@@ -112,7 +104,7 @@ def in_order(results: Iterable[VariantResult]) -> list[VariantResult]:
 def write_durably(file: Path, text: str) -> None:
     """Replaces the file atomically: after a crash, it is the old one or the new one."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as stream:
+    with temporary.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())
@@ -122,16 +114,21 @@ def write_durably(file: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[Path]:
+    # Not through a link, and without waiting for the reader of a FIFO.
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        lock = (folder / ".lock").open("w")
+        lock = os.open(folder / ".lock", flags, 0o666)
     except OSError as error:
         raise RequestError(f"--log-dir {folder}: cannot be written: {error.strerror}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise RequestError(f"--log-dir {folder}: another run is using it; name another folder") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        raise RequestError(f"--log-dir {folder}: another run is using it; name another folder") from None
+    try:
         yield folder
+    finally:
+        os.close(lock)
 
 
 def _move_earlier_run_aside(folder: Path) -> None:
@@ -151,6 +148,8 @@ def _move_earlier_run_aside(folder: Path) -> None:
 
 def _move_variant(folder: Path, target: Path) -> None:
     """Moves what runs write there; the folder may contain files of the user as well."""
+    if not os.path.isdir(folder):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
+        return
     moved = [entry for pattern in _OF_A_VARIANT for entry in folder.glob(pattern)]
     if moved:
         target.mkdir(parents=True, exist_ok=True)
@@ -164,7 +163,7 @@ def _move_variant(folder: Path, target: Path) -> None:
 def _noted_variants(run: Path) -> dict[str, Any]:
     try:
         variants = json.loads(run.read_text("utf-8"))["variants"].items()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return {}
     return {folder: variant for folder, variant in variants if _may_be_of_variant(Path(folder))}
 

@@ -15,6 +15,8 @@ PASSED, FAILED, SKIPPED, NOT_RUN = "passed", "failed", "skipped", "not run"
 # Of benchmark_parsers/result.schema.json; older records have none.
 SCHEMA_VERSION = 1
 Results = dict[str, dict[str, float | None]]
+Execution = tuple[str, str, str, int]
+"""What identifies a single execution in a log folder: its variant and its repetition."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class VariantResult:
     def identity(self) -> tuple[str, str, str]:
         """See `identity_of`; repetitions share it."""
         return identity_of(vars(self))
+
+    @property
+    def execution(self) -> Execution:
+        """Identifies this execution among those of a log folder."""
+        return (*self.identity, self.repetition)
 
     @property
     def title(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +178,8 @@ def _benchmark(document: Document, name: str, key: Node, node: Node) -> Benchmar
 def _folder(spec_folder: Path, location: str | None) -> Path:
     # In existing specs, `location` is often a path inside some other checkout (public_examples/...), kept for
     # reference; the command then runs in the spec's folder, as it always did.
-    if location and (spec_folder / location).is_dir():
+    # Path.is_dir raises for a name that is too long.
+    if location and os.path.isdir(spec_folder / location):  # noqa: PTH112
         return (spec_folder / location).resolve()
     return spec_folder
 

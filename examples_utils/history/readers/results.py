@@ -15,9 +15,9 @@ from examples_utils.history.readers.log_tails import log_tail
 from examples_utils.history.readers.records import Record, executions, runs_of, started_utc
 from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
-from examples_utils.results.log_folder import in_order, record_files, stored_options
-from examples_utils.results.record import VariantResult
+from examples_utils.results.log_folder import record_files, stored_options
 from examples_utils.results.repetitions import combined_results
+from examples_utils.results.stored_records import stored_results
 from examples_utils.run_model import Run, VariantKey
 
 _RESULTS = "benchmark_results.json"
@@ -83,19 +83,9 @@ def _of_folder(folder: Path) -> tuple[list[Record], tuple[str, ...]]:
     files = record_files(folder)
     if not files and (folder / _RESULTS).exists():
         return _of_file(folder / _RESULTS), ()
-    results: list[VariantResult] = []
-    left_out = []
-    for file in files:
-        by_benchmark, checked = read_checked(file)
-        if checked.problems:
-            left_out.append(_listed(checked.problems[:1]))
-        for record in chain.from_iterable(by_benchmark.values()):
-            try:
-                results.append(VariantResult.from_json(record))
-            except (TypeError, KeyError) as error:
-                left_out.append(f"{file}: is not a record of a variant: {error}")
+    results, left_out = stored_results(folder)
     repeat = (stored_options(folder) or RunOptions()).repeat
-    combined = combined_results(folder, in_order(results), repeat)
+    combined = combined_results(folder, results, repeat)
     return [result.as_json() for result in combined], tuple(left_out)
 
 

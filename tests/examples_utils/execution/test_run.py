@@ -366,19 +366,6 @@ def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
     assert len(list(workplace.folder.glob("earlier_runs/*/a/variant_result.json"))) == 1
 
 
-def test_a_disk_without_space_ends_the_run_with_a_message(workplace, monkeypatch):
-    from examples_utils.execution import runner
-
-    def no_space(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(runner, "store", no_space)
-    workplace.spec("a: {cmd: echo 1}\n")
-    done = workplace.benchmark()
-    assert done.exitcode == 1
-    assert "No space left on device; finished results are in the log folder" in done.err
-
-
 def test_characters_that_cannot_be_stored_or_executed_fail_one_variant(workplace):
     workplace.spec('a: {cmd: "echo \\0"}\nb: {cmd: echo b, env: {"A=B": x}}\nc: {cmd: echo c}\n')
     done = workplace.benchmark()

@@ -1,0 +1,64 @@
+"""Adopts the orphans of commands, so that one with a cleared environment and a session of its own is still found."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from functools import cache
+from pathlib import Path
+
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def adopt_orphans() -> frozenset[int]:
+    """Makes this process the new parent of its descendants' orphans (prctl(2)), where Linux allows it.
+
+    Returns the children in other sessions that it has already: they are not of the command that starts next.
+    """
+    _become_subreaper()
+    return frozenset(_children_in_other_sessions())
+
+
+def adopted(command: int, earlier: frozenset[int]) -> set[int]:
+    """Returns living orphans of the process `command`, which leads a session of its own; lets go of those that ended.
+
+    `earlier` are the children from before its start. A process can leave a session, but not enter one: so other
+    children in other sessions are these orphans.
+    """
+    others = _children_in_other_sessions() - earlier - {command}
+    return {pid for pid in others if not _has_ended(pid)}
+
+
+@cache
+def _become_subreaper() -> None:
+    import ctypes
+
+    with contextlib.suppress(AttributeError, OSError):  # not on Linux
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _children_in_other_sessions() -> set[int]:
+    own = os.getsid(0)
+    found = set()
+    for pid in _children():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getsid(pid) != own:
+                found.add(pid)
+    return found
+
+
+def _children() -> set[int]:
+    """Returns the children of all threads (proc(5)); none where the kernel does not list them."""
+    found = set()
+    for file in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found |= {int(pid) for pid in file.read_text().split()}
+    return found
+
+
+def _has_ended(orphan: int) -> bool:
+    """Returns whether the orphan has ended; if so, takes it from the table of processes."""
+    try:
+        return os.waitpid(orphan, os.WNOHANG)[0] == orphan
+    except ChildProcessError:
+        return True
