@@ -9,9 +9,9 @@ from pathlib import Path
 
 from benchmark_parsers.lines import BLOCK_BYTES
 from examples_utils.console import Console
-from examples_utils.execution.output_files import open_to_read
 from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT
+from examples_utils.results.file_tail import open_to_read
 
 # Limits the time between checks for interruptions and the end of the command.
 _MAX_BYTES_PER_READ = 32 << 20

@@ -30,16 +30,6 @@ def output_file(path: Path) -> Iterator[BinaryIO]:
                 _restore(file, path)
 
 
-def open_to_read(path: Path) -> int | None:
-    """Opens the file without waiting; None if there is none, or it is something else."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
-    return None
-
-
 def _is_file(path: Path) -> bool:
     try:
         return stat.S_ISREG(path.lstat().st_mode)

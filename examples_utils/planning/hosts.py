@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 import socket
 import subprocess
@@ -19,6 +20,11 @@ from examples_utils.problems import RequestError
 _HOST_OPTIONS = ("--host", "--hosts", "-H")
 _SSH = ("ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15")
 _TIMEOUT_S = 60
+_MARKER = ".copied_by_examples_utils"
+_RSYNC = ("rsync", "--archive", "--relative", "--delete", f"--exclude={_MARKER}")
+# Shell commands for another host; $1 is the folder, $2 the marker, which only a folder that did not exist gets.
+_MARK = '[ -e "$1" ] || { mkdir -p -- "$1" && : > "$1/$2"; }'
+_REMOVE = '[ -f "$1/$2" ] && rm -rf -- "$1"'
 
 
 def other_hosts(command: Command) -> list[str]:
@@ -33,7 +39,7 @@ def other_hosts(command: Command) -> list[str]:
             named = value if equals else words[index + 1] if index + 1 < len(words) else ""
             hosts += [host.split(":")[0] for host in named.split(",") if host]
     here = {"localhost", "127.0.0.1", "::1", socket.gethostname(), socket.getfqdn()}
-    return [host for host in dict.fromkeys(hosts) if host not in here and not host.startswith("$")]
+    return [host for host in dict.fromkeys(hosts) if host not in here and not host.startswith(("$", "-"))]
 
 
 def must_copy(plan: Plan, remove_after: bool, no_code_sync: bool) -> bool:
@@ -75,14 +81,17 @@ class Hosts:
             for folder in _needed_folders(planned, self.environment):
                 if not self._is_shared(host, folder):
                     self._copied.append((host, str(folder)))
-                    yield host, ("rsync", "--archive", "--relative", "--delete", f"{folder}/", f"{host}:/")
+                    _ssh(host, "sh", "-c", _MARK, "sh", str(folder), _MARKER)
+                    yield host, (*_RSYNC, "--", f"{folder}/", f"{host}:/")
 
     def remove(self) -> list[str]:
-        """Removes copied folders from the other hosts. Returns a message for each failure."""
+        """Removes copied folders from the other hosts, if a copy made them. Returns a message for each failure."""
         complaints = []
         for host, folder in dict.fromkeys(self._copied):
-            if not _ssh(host, "rm", "-rf", "--", folder):
-                complaints.append(f"{host}: {folder} could not be removed")
+            if not _ssh(host, "sh", "-c", _REMOVE, "sh", folder, _MARKER):
+                complaints.append(
+                    f"{host}: {folder} could not be removed, or was there before the first copy (no {_MARKER} in it)"
+                )
         return complaints
 
     def _is_shared(self, host: str, folder: Path) -> bool:
@@ -109,7 +118,8 @@ def _needed_folders(planned: PlannedVariant, environment: Path) -> list[Path]:
 
 
 def _ssh(host: str, *words: str) -> bool:
-    command: Sequence[str] = (*_SSH, host, *words)
+    # sshd joins the words with blanks, and a shell splits the text again.
+    command: Sequence[str] = (*_SSH, "--", host, shlex.join(words))
     try:
         return subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False).returncode == 0
     except (OSError, subprocess.SubprocessError):

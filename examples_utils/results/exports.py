@@ -38,7 +38,7 @@ def collect(log_folder: Path) -> Collected:
     files = {
         "json": results_json(shown),
         "csv": _csv(shown, options),
-        "xml": results_junit(combined),
+        "xml": results_junit(combined, log_folder),
     }
     unwritten = []
     for suffix, text in files.items():

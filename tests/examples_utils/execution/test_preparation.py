@@ -118,11 +118,51 @@ def test_the_folder_of_a_command_is_copied_to_its_hosts_and_removed_after(distri
     stand_ins("ssh", 'case "$*" in *" test -e "*) exit 1;; esac')
     assert distributed.benchmark("--remove-dirs-after").exitcode == 0
     folder = str(distributed.folder)
-    assert f"rsync --archive --relative --delete {folder}/ one:/" in calls(distributed)
     assert any(
-        call.startswith("ssh") and call.endswith(f"one rm -rf -- {folder}") for call in calls(distributed)
+        call.startswith("rsync") and call.endswith(f" -- {folder}/ one:/") for call in calls(distributed)
     )
+    assert any(call.startswith("ssh") and "rm -rf" in call and folder in call for call in calls(distributed))
     assert not any("localhost" in call for call in calls(distributed) if call.startswith(("ssh", "rsync")))
+
+
+# As sshd: joins the words, and has a shell split them. `there/` has this machine's paths of the host.
+REMOTE_SHELL = """
+while [ "$1" != -- ]; do shift; done
+shift 2
+cd "{0}/there" && exec sh -c "$(printf '%s' "$*" | sed "s#{0}/#{0}/there/#g")"
+"""
+REMOTE_COPY = """
+for word; do case "$word" in *:/) ;; */) from=$word;; esac; done
+to=$(printf '%s' "$from" | sed "s#{0}/#{0}/there/#")
+mkdir -p "$to" && cp -r "$from." "$to"
+"""
+
+
+@pytest.mark.parametrize("name", ["my bench", "semi;touch hit", "$(touch hit)", "'quoted", "-rf", "a*"])
+@pytest.mark.parametrize("existed", [False, True])
+def test_only_the_copy_on_another_host_is_removed_whatever_its_name(
+    workplace, stand_ins, name: str, existed: bool
+) -> None:
+    place = workplace.folder
+    stand_ins("poprun", "echo 'throughput: 1 samples/sec latency: 1 ms'")
+    stand_ins("ssh", REMOTE_SHELL.format(place))
+    stand_ins("rsync", REMOTE_COPY.format(place))
+    there = place / "there"
+    for kept in (there / "my", there / "sibling", place / name):
+        kept.mkdir(parents=True)
+    if existed:
+        (there / name).mkdir()
+        (there / name / "of the user").touch()
+    workplace.spec(POPRUN, f"{name}/benchmarks.yml")
+    done = workplace.benchmark("--spec", str(place / name / "benchmarks.yml"), "--remove-dirs-after")
+    assert done.exitcode == 0
+    assert (there / name).exists() == existed
+    assert (there / name / "of the user").exists() == existed
+    assert (there / "my").is_dir()
+    assert (there / "sibling").is_dir()
+    assert (place / name / "benchmarks.yml").is_file()
+    assert not list(place.rglob("hit"))
+    assert ("was there before" in done.out) == existed
 
 
 def test_a_folder_that_the_host_shares_is_neither_copied_nor_removed(distributed, stand_ins):

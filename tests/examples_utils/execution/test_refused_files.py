@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from pathlib import Path
 
@@ -177,3 +178,33 @@ def test_a_file_of_another_kind_in_the_log_folder_is_refused_or_fails_one_varian
     assert done.exitcode in (0, 1, 2)
     assert not (target.exists() and target.is_file())
     assert Path(workplace.log / "b/variant_result.json").exists()
+
+
+@pytest.mark.parametrize("named", ["/dev/zero", "secret", "log/link", "log/fifo", "log/a"])
+def test_the_report_quotes_only_files_of_the_log_folder(workplace: Workplace, named: str) -> None:
+    (workplace.folder / "secret").write_text("the secret of another file\n")
+    workplace.spec("a: {cmd: 'false'}\n")
+    workplace.benchmark()
+    (workplace.log / "link").symlink_to(workplace.folder / "secret")
+    os.mkfifo(workplace.log / "fifo")
+    file = workplace.log / "a/variant_result.json"
+    record = json.loads(file.read_text())
+    record["log_paths"]["err"] = str(workplace.folder / named)
+    file.write_text(json.dumps(record))
+    assert workplace.command("collect", str(workplace.log)).exitcode == 1
+    report = (workplace.log / "benchmark_results.xml").read_text()
+    assert "exited with code 1" in report
+    assert "secret of" not in report
+
+
+@pytest.mark.parametrize("log", ["console.log", "output.log", ".lock"])
+def test_no_log_or_lock_is_opened_through_a_link(workplace: Workplace, log: str) -> None:
+    target = workplace.folder / "target"
+    target.write_text("mine\n")
+    workplace.log.mkdir()
+    (workplace.log / log).symlink_to(target)
+    workplace.spec("a: {cmd: 'true'}\n")
+    done = workplace.benchmark()
+    assert done.exitcode == 2
+    assert str(workplace.log) in done.err
+    assert target.read_text() == "mine\n"
