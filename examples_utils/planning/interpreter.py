@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from examples_utils.problems import RequestError
@@ -62,7 +62,7 @@ class Interpreter:
         """Whether it can import the module; for an environment that is not yet made, whether that may become so."""
         first = name.partition(".")[0]  # looking up a.b would import a
         if self.is_runner:
-            return find_spec(first) is not None
+            return _runner_finds(first)
         return not self.executable.exists() or _finds(self.executable, first, environment)
 
     def described(self) -> dict[str, str]:
@@ -168,6 +168,16 @@ def _facts(executable: Path) -> _Facts:
             f"{executable}: cannot be run as a Python ({reason}); choose another with --python"
         ) from None
     return _Facts(Path(found), Path(prefix), tuple(version), tuple(import_path))
+
+
+def _runner_finds(module: str) -> bool:
+    """Whether the runner can import it; not from the working folder, in which `python3 -m` also looks."""
+    here = os.path.realpath(os.curdir)
+    path = [entry for entry in sys.path if entry and os.path.realpath(entry) != here]
+    return any(
+        finder.find_spec(module, path if finder is PathFinder else None) is not None
+        for finder in sys.meta_path
+    )
 
 
 def _finds(executable: Path, module: str, environment: Mapping[str, str]) -> bool:

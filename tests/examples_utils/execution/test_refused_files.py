@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -208,3 +210,29 @@ def test_no_log_or_lock_is_opened_through_a_link(workplace: Workplace, log: str)
     assert done.exitcode == 2
     assert str(workplace.log) in done.err
     assert target.read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("command", [["list"], ["validate"], ["benchmark", "--dry-run"], ["benchmark"]])
+def test_looking_for_a_required_module_runs_none_of_its_code(
+    workplace: Workplace, command: list[str]
+) -> None:
+    for package in ("first_party", "on_path/second_party"):
+        folder = workplace.folder / package
+        folder.mkdir(parents=True)
+        (folder / "__init__.py").write_text("open('imported', 'w').close()\nraise SystemExit(0)\n")
+    requires = "[first_party, first_party.b, second_party.b, second_party, __main__, '.b', sys]"
+    workplace.spec(f"a: {{cmd: 'true', requires: {requires}}}\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "examples_utils", *command],
+        cwd=workplace.folder,
+        env={**os.environ, "PYTHONPATH": str(workplace.folder / "on_path")},
+        capture_output=True,
+        text=True,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.stdout
+    assert not (workplace.folder / "imported").exists()
+    if command[0] == "benchmark":
+        assert "requires first_party " in done.stdout
+        assert "requires second_party" not in done.stdout
+        assert "requires sys" not in done.stdout
