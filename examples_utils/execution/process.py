@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from examples_utils.execution.adoption import adopt_orphans, adopted
 from examples_utils.execution.output_files import output_file
 from examples_utils.execution.process_tree import MARK, end_all, outlived
+from examples_utils.machine.adoption import adopt_orphans, adopted
 
 TIMED_OUT_EXITCODE = 124
 STDOUT, STDERR = "stdout.log", "stderr.log"

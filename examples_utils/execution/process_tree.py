@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from examples_utils.execution.adoption import adopted
+from examples_utils.machine.adoption import adopted
 
 # Every process of a command inherits this variable, so that one that left the command's process group
 # and lost its parents is still recognised as part of it.
