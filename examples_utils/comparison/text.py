@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_parsers.times import read_time
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
-from examples_utils.results.metric_text import format_metric
+from examples_utils.results.tables import format_metric
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
 if TYPE_CHECKING:

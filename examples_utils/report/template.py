@@ -13,7 +13,7 @@ from examples_utils.comparison import text
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.report import page_text
 from examples_utils.report.batch_sizes import front
-from examples_utils.results.metric_text import format_metric
+from examples_utils.results.tables import format_metric
 from examples_utils.run_model import Run
 
 # The maximum that the page shows of each variant's log.

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from examples_utils.results.metric_text import format_metric
 from examples_utils.results.record import FAILED, NOT_RUN, PASSED, SKIPPED, VariantResult
-from examples_utils.results.tables import plain_table, terminal_table
+from examples_utils.results.tables import format_metric, plain_table, terminal_table
 
 _SHOWN_NOT_RUN = 10
 

@@ -1,4 +1,4 @@
-"""Tables as text: for a terminal, or for a file or a pipe."""
+"""Tables as text, for a terminal, or for a file or a pipe; and the values in them."""
 
 from __future__ import annotations
 
@@ -53,3 +53,15 @@ def terminal_table(
     )
     Console(file=text, width=width, highlight=False, **colours).print(table)
     return text.getvalue().rstrip()
+
+
+def format_metric(value: object) -> str:
+    """Formats a value with five significant digits, without an exponent between 0.0001 and 10 million."""
+    if not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if value and not 1e-4 <= abs(value) < 1e7:
+        return f"{value:.4e}"
+    digits = (
+        max(0, 4 - len(str(int(abs(value)))) + (abs(value) < 1)) if abs(value) >= 1e-2 or not value else 6
+    )
+    return f"{value:.{digits}f}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from examples_utils.comparison.text import change_text, head_lines, interval_text, why
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.results.junit import clean
-from examples_utils.results.metric_text import format_metric
+from examples_utils.results.tables import format_metric
 
 if TYPE_CHECKING:
     from junitparser import TestCase

@@ -15,8 +15,7 @@ from examples_utils.comparison.text import (
     why,
 )
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
-from examples_utils.results.metric_text import format_metric
-from examples_utils.results.tables import plain_table, terminal_table
+from examples_utils.results.tables import format_metric, plain_table, terminal_table
 
 HEADER = ("verdict", "variant", "metric", "base", "new", "unit", "change", "95% interval", "why")
 NUMERIC = (3, 4, 6, 7)
