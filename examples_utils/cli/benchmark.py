@@ -100,6 +100,7 @@ def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:
         additional_metrics=parsed.additional_metrics,
         csv_metrics=tuple(parsed.csv_metrics),
         csv_format=parsed.csv_format,
+        csv_raw=parsed.csv_raw,
         custom_metrics_files=tuple(str(Path(name).absolute()) for name in parsed.custom_metrics_files),
         stop_on_error=parsed.stop_on_error,
         quiet=parsed.quiet,
@@ -110,4 +111,5 @@ def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:
         repeat=parsed.repeat,
         canary=parsed.canary,
         shuffle=parsed.shuffle,
+        keep_secrets=parsed.keep_secrets,
     )

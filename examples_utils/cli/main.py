@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.control_characters import escape_on_terminals
 from examples_utils.original import command_remedy
 
 # The module and the function of each command.
@@ -30,6 +31,7 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0: all passed, 1: a benchmark failed or regressed, 2: invalid request, 130: Ctrl-C."""
+    escape_on_terminals()
     given = sys.argv[1:] if arguments is None else arguments
     if given and (remedy := command_remedy(given[0])):
         print(f"error: {remedy}", file=sys.stderr)

@@ -13,6 +13,8 @@ from datetime import datetime
 from pathlib import Path
 
 from examples_utils.execution.process_tree import MARK, end_all, outlived
+from examples_utils.redaction.capture import Capture, capture
+from examples_utils.redaction.redactor import Redactor
 
 TIMED_OUT_EXITCODE = 124
 STDOUT, STDERR = "stdout.log", "stderr.log"
@@ -45,46 +47,60 @@ def run_process(
     output_folder: Path,
     timeout_s: float | None,
     watch: Callable[[], bool],
+    redactor: Redactor | None = None,
 ) -> Outcome:
     """Executes `argv` in `folder`; its output is in `STDOUT` and `STDERR` of `output_folder`.
 
+    With a `redactor`, the files hold the output without secrets.
     `watch` is called while the command runs and returns whether it saw new output (then it is called again
     soon). A timeout, or any exception such as Ctrl-C, terminates the command and all its children.
     """
     mark = str(output_folder)
     start, begun = datetime.now(), time.perf_counter()
-    with (output_folder / STDOUT).open("wb") as stdout, (output_folder / STDERR).open("wb") as stderr:
+    with capture(output_folder / STDOUT, output_folder / STDERR, redactor) as output:
         try:
             process = subprocess.Popen(
                 argv,
                 cwd=folder,
                 env={**environment, MARK: mark},
                 stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
+                stdout=output.stdout,
+                stderr=output.stderr,
                 start_new_session=True,
             )
         except (OSError, ValueError, IndexError) as error:
             problem = _explain(error, argv, folder)
-            stderr.write(f"{problem}\n".encode(errors="replace"))
+            output.stderr.write(f"{problem}\n".encode(errors="replace"))
+            output.stderr.flush()
             exitcode = (
                 _NOT_FOUND_EXITCODE if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE_EXITCODE
             )
             return Outcome(exitcode, start, datetime.now(), time.perf_counter() - begun, problem=problem)
-    try:
-        in_time = _wait(process, timeout_s, watch)
-    except BaseException:
-        _end(process, mark)
-        raise
-    end, duration_s = datetime.now(), time.perf_counter() - begun
-    leftovers = 0
+        try:
+            in_time = _wait(process, timeout_s, _copying(output, watch))
+        except BaseException:
+            _end(process, mark)
+            raise
+        end, duration_s = datetime.now(), time.perf_counter() - begun
+        leftovers = 0
+        if not in_time:
+            _end(process, mark)
+        elif outlived(process.pid, mark, duration_s):
+            leftovers = end_all(process.pid, mark)
     if not in_time:
-        _end(process, mark)
         _append(output_folder / STDERR, f"\nTimeout ({timeout_s:g})")
-    elif outlived(process.pid, mark, duration_s):
-        leftovers = end_all(process.pid, mark)
     exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE
     return Outcome(exitcode, start, end, duration_s, timed_out=not in_time, leftovers=leftovers)
+
+
+def _copying(output: Capture, watch: Callable[[], bool]) -> Callable[[], bool]:
+    """Returns `watch`, called after new output is in the log files."""
+
+    def copy_and_watch() -> bool:
+        copied = output.copy()
+        return watch() or copied
+
+    return copy_and_watch
 
 
 def _wait(process: subprocess.Popen[bytes], timeout_s: float | None, watch: Callable[[], bool]) -> bool:
