@@ -53,7 +53,8 @@ def _resume(parsed: argparse.Namespace) -> int:
 
 
 def _dry_run(options: RunOptions, log_dir: str) -> int:
-    plan = checked_request(options, dict(os.environ)).plan
+    request = checked_request(options, dict(os.environ))
+    plan, redactor = request.plan, request.redactor
     if left_alone := not_prepared(options.command, plan):
         print(f"# {left_alone}")
     order = schedule(plan, options.repeat, options.shuffle)
@@ -63,7 +64,8 @@ def _dry_run(options: RunOptions, log_dir: str) -> int:
             (planned.profiled(repetition_folder(log_folder, planned.folder, number, options.repeat)), number)
             for planned, number in order
         ]
-    print(dry_run(order, options, plan.interpreter))
+    text = dry_run(order, options, plan.interpreter, redactor.variables if redactor else dict)
+    print(redactor.text(text) if redactor else text)
     return 0
 
 
