@@ -22,8 +22,9 @@ def pixel_count(file: Path | IO[bytes]) -> int | None:
     """
     try:
         with Image.open(file) as header:
-            frames = getattr(header, "n_frames", 1) if header.format == "GIF" else 1
-            return header.width * header.height * int(frames)
+            frames: int = getattr(header, "n_frames", 1) if header.format == "GIF" else 1
+            pixels: int = header.width * header.height * frames
+            return pixels
     except Image.DecompressionBombError:
         return MAX_PIXELS + 1
     except (OSError, SyntaxError, ValueError, OverflowError, EOFError):

@@ -71,12 +71,12 @@ class Preparation:
         folder.mkdir(parents=True, exist_ok=True)
         argv = step.argv
         if step.requirements is not None:
-            lines = folder / "requirements.txt"
-            lines.write_text(step.requirements, "utf-8", "surrogateescape")
-            argv = (*argv, str(lines))
+            argv = (*argv, str(_written(step.requirements, folder)))
         (folder / "command").write_text(self._kept(argv) + "\n", encoding="utf-8")
         environment = planned.command.environment(os.environ)
         outcome = run_process(argv, step.folder, environment, folder, None, self._watch, self.redactor)
+        if self.redactor and step.requirements is not None:
+            _written(self.redactor.text(step.requirements), folder)
         if not outcome.exitcode:
             return None
         last_lines = tail(folder / STDERR, 600).strip().splitlines()[-3:]
@@ -91,3 +91,11 @@ class Preparation:
     def _watch(self) -> bool:
         self.check_interruption()
         return False
+
+
+def _written(requirements: str, folder: Path) -> Path:
+    """Writes the file of a step that installs them; the address of an index in it may hold a password."""
+    file = folder / "requirements.txt"
+    file.touch(0o600)
+    file.write_text(requirements, "utf-8", "surrogateescape")
+    return file

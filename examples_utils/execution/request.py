@@ -24,6 +24,11 @@ from examples_utils.redaction.redactor import Redactor
 from examples_utils.redaction.secret_values import secret_values
 from examples_utils.spec.loader import Benchmark
 
+# Of a variable, in a shell command or before a command of `env`; a value that names another variable is that one's.
+_ASSIGNMENT = re.compile(
+    r"""(?:^|(?<=[\s;&|(]))([A-Z_][A-Z0-9_]*)=('[^'$]*'|"[^"$]*"|[^\s$'"]+)(?=[\s;&|)]|$)"""
+)
+
 
 class Archive(Protocol):
     """Destination of the results of a finished run, in addition to its log folder."""
@@ -82,14 +87,20 @@ def _redactor(plan: Plan, environment: Mapping[str, str]) -> Redactor:
     benchmarks = {id(planned.benchmark): planned.benchmark for planned in plan.variants}.values()
     words = frozenset(word for benchmark in benchmarks for word in _words_of(benchmark))
     of_commands = dict.fromkeys(variable for planned in plan.variants for variable in planned.command.env)
-    return Redactor(secret_values([*environment.items(), *of_commands], words), words)
+    assigned = [
+        (match[1], match[2].strip("'\""))
+        for benchmark in benchmarks
+        for text in (benchmark.cmd or "", *benchmark.pre_run_commands)
+        for match in _ASSIGNMENT.finditer(text)
+    ]
+    return Redactor(secret_values([*environment.items(), *of_commands, *assigned], words), words)
 
 
 def _words_of(benchmark: Benchmark) -> Iterator[str]:
     """Yields the words of letters that the entry uses for anything but the values of its `env`."""
     names = [benchmark.name, *benchmark.tags, *(word for column in benchmark.output for word in column)]
     regexps = [text for metric in benchmark.metrics for text in (metric.name, metric.regexp)]
-    for text in (*names, *regexps, benchmark.cmd or "", str(benchmark.parameters)):
+    for text in (*names, *regexps, _ASSIGNMENT.sub("", benchmark.cmd or ""), str(benchmark.parameters)):
         yield from re.findall("[A-Za-z]+", text)
 
 

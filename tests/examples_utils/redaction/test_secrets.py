@@ -171,3 +171,24 @@ def test_a_value_of_a_variable_with_such_a_name_is_secret(name: str, value: str)
 def test_credentials_in_urls_are_replaced(given: str, expected: str) -> None:
     assert Redactor().text(given) == expected
     assert Redactor().output(given.encode()) == expected.encode()
+
+
+def test_a_variable_that_the_command_itself_sets_is_secret(workplace: Workplace) -> None:
+    workplace.spec(
+        "a:\n  shell: true\n  cmd: A_TOKEN=swordfish B_KEY='two words' sh -c 'echo $A_TOKEN $B_KEY'\n"
+    )
+    done = workplace.benchmark("--quiet")
+    assert done.exitcode == 0
+    assert files_with("swordfish", done.log) == []
+    assert files_with("two words", done.log) == []
+
+
+def test_the_password_of_an_index_stays_in_no_requirements(workplace: Workplace) -> None:
+    workplace.script(
+        "requirements.txt",
+        "--no-index\n--find-links https://me:pa55word@example.org/\n-e git+https://x/examples-utils\n",
+    )
+    workplace.spec("a: {cmd: echo hi, requirements_file: requirements.txt}\n")
+    workplace.benchmark("--prepare", "--quiet")
+    assert list((workplace.log / "preparation").iterdir())
+    assert files_with("pa55word", workplace.log) == []
