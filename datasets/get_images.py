@@ -64,7 +64,8 @@ def _parse_arguments() -> argparse.Namespace:
         "--from",
         dest="source",
         metavar="URL-or-folder",
-        help="your own images: a folder, a .zip or .tar.* archive, or the http(s) address of an archive; its "
+        help="your own images: a folder, a .zip or .tar.* archive, or the http(s) address of an archive, of up to "
+        "200,000 files, 20 GiB in all and 256 MiB each; its "
         "labels.csv (columns file,index,name) is copied too. To use a folder in place, give it to "
         "run_benchmark.py --images DIR",
     )

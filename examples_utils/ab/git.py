@@ -48,7 +48,7 @@ def git(folder: Path, *arguments: str) -> str:
             if done.stderr.strip()
             else f"git {arguments[0]} exited with code {done.returncode}"
         )
-    return done.stdout.decode("utf-8", "surrogateescape")
+    return done.stdout.decode("utf-8", "backslashreplace")
 
 
 def repository_of(spec: Path) -> Path:
