@@ -13,6 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from torchvision.io import ImageReadMode, decode_image  # type: ignore[import-untyped]
 
 from datasets.errors import DataError
+from datasets.image_limits import MAX_PIXELS, TOO_MANY_PIXELS, is_regular_file, pixel_count
 
 TORCHVISION_TURNS = "apply_exif_orientation" in signature(decode_image).parameters
 """Whether torchvision applies the EXIF orientation; 0.15, for PopTorch's torch 2.0.1, does not."""
@@ -40,11 +41,18 @@ def decode_rgb(path: Path) -> torch.Tensor:
     # Not torchvision.io.read_file: it maps the file into memory, and a file that shrinks while mapped kills the process
     # with SIGBUS instead of raising.
     try:
+        if not is_regular_file(path):
+            raise DecodeError(path, "not a regular file")
         encoded = np.fromfile(path, dtype=np.uint8)
     except OSError as error:
         raise DecodeError(path, error.strerror or str(error)) from error
     if not encoded.size:
         raise DecodeError(path, "the file is empty")
+    pixels_in_file = pixel_count(BytesIO(encoded.data))
+    if pixels_in_file is None:
+        return _decode_with_pillow(path, encoded)
+    if pixels_in_file > MAX_PIXELS:
+        raise DecodeError(path, TOO_MANY_PIXELS)
     try:
         pixels = _decode_with_torchvision(encoded)
     except (RuntimeError, OSError):

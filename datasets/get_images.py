@@ -5,6 +5,7 @@ which it only locates.
 """
 
 import argparse
+import io
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from datasets.errors import DataError
+from datasets.image_files import printable
 from datasets.own_images import copy_own_images
 from datasets.packaged_photographs import copy_packaged_photographs
 
@@ -24,13 +26,16 @@ PACKAGES = "photographs of installed packages"
 
 
 def main() -> int:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parse_arguments()
     folder: Path = options.to or options.root / "data" / "images"
     source: str = _canonical(options.source) if options.source else PACKAGES
     _exit_on_termination()
     try:
         if (message := _already_filled(folder, source, asked=options.source is not None)) is not None:
-            print(message)
+            print(printable(message))
             return 0
         count = _fill_atomically(
             folder,
@@ -40,12 +45,12 @@ def main() -> int:
             else lambda target: copy_own_images(source, target),
         )
     except (DataError, OSError) as error:
-        print(f"get_images.sh: {error}", file=sys.stderr)
+        print(f"get_images.sh: {printable(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("get_images.sh: interrupted; nothing was written", file=sys.stderr)
         return 130
-    print(f"{folder}: {count} images")
+    print(printable(f"{folder}: {count} images"))
     return 0
 
 
@@ -59,7 +64,8 @@ def _parse_arguments() -> argparse.Namespace:
         "--from",
         dest="source",
         metavar="URL-or-folder",
-        help="your own images: a folder, a .zip or .tar.* archive, or the http(s) address of an archive; its "
+        help="your own images: a folder, a .zip or .tar.* archive, or the http(s) address of an archive, of up to "
+        "200,000 files, 20 GiB in all and 256 MiB each; its "
         "labels.csv (columns file,index,name) is copied too. To use a folder in place, give it to "
         "run_benchmark.py --images DIR",
     )
@@ -87,7 +93,11 @@ def _already_filled(folder: Path, source: str, *, asked: bool) -> str | None:
     if not folder.is_dir():
         raise DataError(f"{folder}: is a file: give a folder with --to")
     marker = folder / SOURCE_FILE
-    present = marker.read_text(encoding="utf-8").strip() if marker.is_file() else "files put there by hand"
+    present = (
+        marker.read_text("utf-8", "surrogateescape").strip()
+        if marker.is_file()
+        else "files put there by hand"
+    )
     if asked and present != source:
         raise DataError(
             f"{folder} already contains images ({present}): delete it first, or give another folder with --to"
@@ -101,7 +111,7 @@ def _fill_atomically(folder: Path, source: str, fill: Callable[[Path], int]) -> 
     _remove_leftovers(folder)
     with _temporary_folder(folder) as temporary:
         count = fill(temporary)
-        (temporary / SOURCE_FILE).write_text(source + "\n", encoding="utf-8")
+        (temporary / SOURCE_FILE).write_text(source + "\n", "utf-8", "surrogateescape")
         try:
             temporary.rename(folder)
         except OSError:

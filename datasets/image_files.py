@@ -8,3 +8,8 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".webp", ".gif", ".bmp", 
 
 def is_image_name(name: str) -> bool:
     return not name.startswith(".") and PurePath(name).suffix.lower() in SUFFIXES
+
+
+def printable(text: str) -> str:
+    """Shows control characters, which names of files may contain, as text: a terminal would obey them."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

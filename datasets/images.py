@@ -10,7 +10,7 @@ from pathlib import Path
 
 from datasets.decode import DecodeError, decode_rgb
 from datasets.errors import DataError
-from datasets.image_files import LABELS_FILE, SUFFIXES, is_image_name
+from datasets.image_files import LABELS_FILE, SUFFIXES, is_image_name, printable
 from datasets.labels import labels_from_csv, labels_from_folders
 
 # Before a run, this many files and bytes are decoded once to find damaged ones: a second or two at most. Later damaged
@@ -168,5 +168,5 @@ def _labels(
 
 
 def _first_few(items: Sequence[str]) -> str:
-    named = ", ".join(items[:NAMED_IN_WARNING])
+    named = ", ".join(map(printable, items[:NAMED_IN_WARNING]))
     return named if len(items) <= NAMED_IN_WARNING else f"{named}, and {len(items) - NAMED_IN_WARNING} more"

@@ -9,6 +9,7 @@ from datasets.errors import DataError
 
 COLUMNS = ("file", "index", "name")
 IMAGENET_CLASSES = 1000
+_MOST_DIGITS = 9  # of a class number
 
 
 def labels_from_csv(labels_csv: Path) -> dict[str, int | None]:
@@ -27,6 +28,16 @@ def labels_from_csv(labels_csv: Path) -> dict[str, int | None]:
         raise DataError(f"{labels_csv}: not UTF-8 text: save it as a CSV file in UTF-8") from error
 
     rows = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    try:
+        return _labels_of(rows, labels_csv)
+    except csv.Error as error:
+        raise DataError(
+            f"{labels_csv}:{rows.line_num + 1}: not a line of a CSV file: {error}: it needs the columns "
+            f"{','.join(COLUMNS)}"
+        ) from error
+
+
+def _labels_of(rows: "csv.DictReader[str]", labels_csv: Path) -> dict[str, int | None]:
     missing = [column for column in COLUMNS[:2] if column not in (rows.fieldnames or ())]
     if missing:
         raise DataError(
@@ -91,8 +102,8 @@ def _imagenet_index(distinct: Sequence[str]) -> dict[str, int] | None:
 def _class_index(text: str, where: str) -> int | None:
     if not text:
         return None
-    if not text.isdecimal():
+    if not text.isdecimal() or len(text) > _MOST_DIGITS:
         raise DataError(
-            f"{where}: index {text!r} is not a class number: expected 0, 1, 2, ..., or nothing for no label"
+            f"{where}: index {text[:40]!r} is not a class number: expected 0, 1, 2, ..., or nothing for no label"
         )
     return int(text)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import IO
+
+from examples_utils.control_characters import escaped, escaped_output
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Console:
-    """`level` is the lowest level of messages to show; output.log records every level."""
+    """`level` is the lowest level of messages to show; output.log records every level. `redact` removes secrets."""
 
-    def __init__(self, level: str = "INFO", show_child_output: bool = True) -> None:
+    def __init__(
+        self, level: str = "INFO", show_child_output: bool = True, redact: Callable[[str], str] = str
+    ) -> None:
+        self._redact = redact
         self._level = LEVELS.index(level)
         self._show_child_output = show_child_output
         self._line_is_open = False
@@ -59,7 +65,7 @@ class Console:
     def child_output(self, chunk: bytes) -> None:
         """Prints a command's output as it arrives; its variant's own files record it, not the logs."""
         if self._show_child_output and chunk:
-            _write_to_terminal(chunk)
+            _write_to_terminal(escaped_output(chunk) if sys.stdout.isatty() else chunk)
             self._line_is_open = not chunk.endswith(b"\n")
 
     def _message(self, level: str, text: str) -> None:
@@ -68,6 +74,7 @@ class Console:
         self._note(level, text)
 
     def _show(self, text: str) -> None:
+        text = escaped(self._redact(text))
         start = "\n" if self._line_is_open else ""
         self._line_is_open = False
         _write_to_terminal(
@@ -76,6 +83,7 @@ class Console:
         _append(self._copies, f"{text}\n")
 
     def _note(self, level: str, text: str) -> None:
+        text = escaped(self._redact(text))
         _append(self._journal, f"{datetime.now().isoformat(' ', 'milliseconds')} {level:8} {text}\n")
 
 

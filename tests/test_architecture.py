@@ -41,8 +41,9 @@ FLOORS = (
     {"results"},
     {"planning"},
     {"spec"},
-    {"machine", "arguments"},
+    {"machine", "arguments", "redaction"},
     {"run_model", "problems", "console", "display", "canary", "original"},
+    {"control_characters"},
 )
 MOST_FILES_AT_THE_TOP, MOST_FILES_IN_A_FOLDER = 8, 16
 FROM_MEASUREMENT = {"measurement.settings", "measurement.machine"}  # what backends may know of measuring
@@ -84,7 +85,7 @@ def room(module: str) -> str:
     """The room of one of the runner's modules: a folder, or a file of the ground floor; "" for any other file."""
     first = module.removeprefix("examples_utils").lstrip(".").partition(".")[0]
     is_folder = (ROOT / "examples_utils" / first).is_dir()
-    return first if is_folder or first in FLOORS[-1] else ""
+    return first if is_folder or first in FLOORS[-1] | FLOORS[-2] else ""
 
 
 @pytest.mark.parametrize("folder", sorted(ALLOWED))

@@ -11,6 +11,8 @@ from examples_utils.ab.dependencies import extras_in_use, read_project
 from examples_utils.execution.process import STDERR, run_process
 from examples_utils.planning.interpreter import Interpreter
 from examples_utils.problems import RequestError
+from examples_utils.redaction.redactor import Redactor
+from examples_utils.redaction.secret_values import secret_values
 from examples_utils.results.file_tail import tail
 
 
@@ -42,6 +44,7 @@ def build_environment(
     steps = [make]
     if arguments := _pip_arguments(python, checkout, requirement_files):
         steps.append((*pip, "install", "--disable-pip-version-check", *arguments))
+    redactor = Redactor(secret_values(os.environ.items()))
     for number, argv in enumerate(steps, 1):
         output = log_folder / f"{number:02}"
         output.mkdir(parents=True, exist_ok=True)
@@ -50,7 +53,7 @@ def build_environment(
             check_interruption()
             return False
 
-        outcome = run_process(argv, checkout, os.environ, output, None, watch)
+        outcome = run_process(argv, checkout, os.environ, output, None, watch, redactor)
         if outcome.exitcode:
             last_line = tail(output / STDERR, 600).strip().splitlines()[-1:]
             raise RequestError(

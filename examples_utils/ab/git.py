@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from examples_utils.machine.git import git_environment, git_words
 from examples_utils.problems import RequestError, did_you_mean
 
 WORKING_TREE = "."
@@ -37,18 +36,19 @@ def git(folder: Path, *arguments: str) -> str:
         done = subprocess.run(
             command,
             capture_output=True,
-            text=True,
-            errors="replace",
             check=False,
-            env=_environment(),
+            env=git_environment(),
             stdin=subprocess.DEVNULL,
         )
     except OSError as error:
         raise GitError(f"git cannot be started: {error.strerror}") from None
     if done.returncode:
-        messages = [line for line in done.stderr.splitlines() if line.strip()]
-        raise GitError(messages[-1] if messages else f"git {arguments[0]} exited with code {done.returncode}")
-    return done.stdout
+        raise GitError(
+            git_words(done.stderr)
+            if done.stderr.strip()
+            else f"git {arguments[0]} exited with code {done.returncode}"
+        )
+    return done.stdout.decode("utf-8", "backslashreplace")
 
 
 def repository_of(spec: Path) -> Path:
@@ -118,16 +118,3 @@ def _known(repository: Path, reference: str) -> str:
         return ""
     hint = "; the checkout is shallow: git fetch --unshallow" if shallow else ""
     return f"{did_you_mean(reference, listed.split())}{hint}"
-
-
-@cache
-def _local_variables() -> frozenset[str]:
-    listed = subprocess.run(
-        ["git", "rev-parse", "--local-env-vars"], capture_output=True, text=True, check=False
-    )
-    return frozenset(listed.stdout.split())
-
-
-def _environment() -> dict[str, str]:
-    """Removes the variables of a git hook, which would redirect every command to the hook's repository."""
-    return {name: value for name, value in os.environ.items() if name not in _local_variables()}

@@ -34,3 +34,13 @@ def count(text: str) -> int:
 positive_int.__name__ = "whole number from 1"  # argparse names the type in its message
 positive_seconds.__name__ = "number of seconds above 0"
 count.__name__ = "whole number from 0"
+
+
+def add_csv_raw(group: Group) -> None:
+    """Adds `--csv-raw`."""
+    group.add_argument(
+        "--csv-raw",
+        action="store_true",
+        help="write texts that begin with =, +, - or @ to CSV as they are; by default an apostrophe precedes them, as "
+        "spreadsheets would run them as formulas",
+    )

@@ -64,12 +64,12 @@ def ab(parsed: argparse.Namespace) -> int:
             return stopped.exitcode
         console.print("")
         write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
-    write_comparison(comparison, parsed.format, parsed.all, parsed.output)
+    write_comparison(comparison, parsed.format, parsed.all, parsed.output, parsed.csv_raw)
     return _exit_code(comparison, measured)
 
 
 def _check_output(parsed: argparse.Namespace) -> None:
-    check_output(parsed.format, parsed.all, parsed.output)
+    check_output(parsed.format, parsed.all, parsed.output, parsed.csv_raw)
     if parsed.format != "table" and parsed.output is None:
         raise RequestError(
             f"--format {parsed.format}: the terminal shows the progress of the runs; also give --output FILE"

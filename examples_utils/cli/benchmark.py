@@ -53,7 +53,8 @@ def _resume(parsed: argparse.Namespace) -> int:
 
 
 def _dry_run(options: RunOptions, log_dir: str) -> int:
-    plan = checked_request(options, dict(os.environ)).plan
+    request = checked_request(options, dict(os.environ))
+    plan, redactor = request.plan, request.redactor
     if left_alone := not_prepared(options.command, plan):
         print(f"# {left_alone}")
     order = schedule(plan, options.repeat, options.shuffle)
@@ -63,7 +64,8 @@ def _dry_run(options: RunOptions, log_dir: str) -> int:
             (planned.profiled(repetition_folder(log_folder, planned.folder, number, options.repeat)), number)
             for planned, number in order
         ]
-    print(dry_run(order, options, plan.interpreter))
+    text = dry_run(order, options, plan.interpreter, redactor.variables if redactor else dict)
+    print(redactor.text(text) if redactor else text)
     return 0
 
 
@@ -100,6 +102,7 @@ def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:
         additional_metrics=parsed.additional_metrics,
         csv_metrics=tuple(parsed.csv_metrics),
         csv_format=parsed.csv_format,
+        csv_raw=parsed.csv_raw,
         custom_metrics_files=tuple(str(Path(name).absolute()) for name in parsed.custom_metrics_files),
         stop_on_error=parsed.stop_on_error,
         quiet=parsed.quiet,
@@ -110,4 +113,5 @@ def _run_options(parsed: argparse.Namespace, log_dir: str) -> RunOptions:
         repeat=parsed.repeat,
         canary=parsed.canary,
         shuffle=parsed.shuffle,
+        keep_secrets=parsed.keep_secrets,
     )

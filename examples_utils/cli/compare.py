@@ -19,7 +19,7 @@ def compare(parsed: argparse.Namespace) -> int:
     Raises:
         RequestError: A reference, a pattern or an option is wrong.
     """
-    check_output(parsed.format, parsed.all, parsed.output)
+    check_output(parsed.format, parsed.all, parsed.output, parsed.csv_raw)
     options = CompareOptions(threshold=parsed.threshold)
     if parsed.run_noise is not None:
         options = replace(options, run_noise=parsed.run_noise)
@@ -34,5 +34,5 @@ def compare(parsed: argparse.Namespace) -> int:
     judged = compare_runs(base.runs, new.runs, options)
     titled = replace(judged, base_title=base.title, new_title=new.title)
     comparison = selected(titled, parsed.benchmark, parsed.metrics)
-    write_comparison(comparison, parsed.format, parsed.all, parsed.output)
+    write_comparison(comparison, parsed.format, parsed.all, parsed.output, parsed.csv_raw)
     return exit_code(comparison, base.runs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,15 @@ def listing(plan: Plan, form: str) -> str:
 
 
 def dry_run(
-    order: Sequence[tuple[PlannedVariant, int]], options: RunOptions, interpreter: Interpreter
+    order: Sequence[tuple[PlannedVariant, int]],
+    options: RunOptions,
+    interpreter: Interpreter,
+    redact: Callable[[Mapping[str, str]], Mapping[str, str]],
 ) -> str:
-    """Returns the commands in their order of execution, with folder, environment and what precedes them."""
+    """Returns the commands in their order of execution, with folder, environment and what precedes them.
+
+    `redact` removes the secrets of an environment.
+    """
     lines = [f"# python3 is {interpreter.executable} ({interpreter.chosen_by})"]
     repeat = options.repeat
     prepared: set[tuple[str, ...]] = set()
@@ -57,7 +63,7 @@ def dry_run(
             lines += _preparation(planned, options.command, interpreter, prepared)
         lines.append(f"    cd {planned.command.folder}")
         lines += [f"    unset {name}" for name in planned.command.removed]
-        lines += [f"    {name}={value}" for name, value in planned.command.env]
+        lines += [f"    {name}={value}" for name, value in redact(dict(planned.command.env)).items()]
         limit = (
             "" if planned.command.timeout_s is None else f"    # for at most {planned.command.timeout_s:g} s"
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.control_characters import escape_on_terminals
 from examples_utils.display import displays
 from examples_utils.original import command_remedy
 
@@ -33,6 +34,7 @@ _GONE = "the current folder does not exist any more; change to another one with 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0: all passed, 1: a benchmark failed or regressed, 2: invalid request, 130: Ctrl-C."""
+    escape_on_terminals()
     given = sys.argv[1:] if arguments is None else arguments
     if given and (remedy := command_remedy(given[0])):
         print(f"error: {remedy}", file=sys.stderr)

@@ -10,15 +10,18 @@ from pathlib import Path
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.text import head_lines
 from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.control_characters import write_styled
 from examples_utils.problems import RequestError
 from examples_utils.results.record import PASSED
 from examples_utils.run_model import Run, VariantKey
 
 
-def check_output(format_name: str, show_all: bool, output: str | None) -> None:
+def check_output(format_name: str, show_all: bool, output: str | None, csv_raw: bool = False) -> None:
     """Refuses invalid output options before anything is measured or compared. Raises RequestError."""
     if show_all and format_name != "table":
         raise RequestError(f"--all: --format {format_name} shows all metrics anyway; leave it out")
+    if csv_raw and format_name != "csv":
+        raise RequestError(f"--csv-raw: --format {format_name} has no cells of CSV; leave it out")
     if output:
         path = Path(output)
         if path.is_dir() or not path.absolute().parent.is_dir():
@@ -26,15 +29,21 @@ def check_output(format_name: str, show_all: bool, output: str | None) -> None:
             raise RequestError(f"--output {output}: {what}; name a file in an existing folder")
 
 
-def write_comparison(comparison: Comparison, format_name: str, show_all: bool, output: str | None) -> None:
+def write_comparison(
+    comparison: Comparison, format_name: str, show_all: bool, output: str | None, csv_raw: bool = False
+) -> None:
     """Prints the comparison, or writes it to the file `output`. Raises RequestError if that cannot be written."""
     if output is None:
         on_terminal = sys.stdout.isatty()
         width = shutil.get_terminal_size().columns if on_terminal else None
-        sys.stdout.write(formatted(comparison, format_name, show_all, width, colours=on_terminal))
+        text = formatted(comparison, format_name, show_all, width, on_terminal, csv_raw)
+        if on_terminal and format_name == "table":
+            write_styled(text)
+        else:
+            sys.stdout.write(text)
         return
     try:
-        text = formatted(comparison, format_name, show_all)
+        text = formatted(comparison, format_name, show_all, csv_raw=csv_raw)
         Path(output).write_text(text, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise RequestError(f"--output {output}: cannot be written: {error.strerror}") from None

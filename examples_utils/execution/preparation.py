@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from examples_utils.planning.options import CommandOptions
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.planning.preparation_steps import CannotPrepare, Step, preparation_steps
 from examples_utils.problems import Place
+from examples_utils.redaction.redactor import Redactor
 from examples_utils.results.file_tail import tail
 
 
@@ -30,6 +31,7 @@ class Preparation:
     options: CommandOptions
     interpreter: Interpreter
     hosts: Hosts | None = None
+    redactor: Redactor | None = None
     _outcomes: dict[tuple[str, ...], str | None] = field(default_factory=dict)
     _entries: dict[Place, str | None] = field(default_factory=dict)
 
@@ -69,12 +71,12 @@ class Preparation:
         folder.mkdir(parents=True, exist_ok=True)
         argv = step.argv
         if step.requirements is not None:
-            lines = folder / "requirements.txt"
-            lines.write_text(step.requirements, "utf-8", "surrogateescape")
-            argv = (*argv, str(lines))
-        (folder / "command").write_text(shlex.join(argv) + "\n", encoding="utf-8")
+            argv = (*argv, str(_written(step.requirements, folder)))
+        (folder / "command").write_text(self._kept(argv) + "\n", encoding="utf-8")
         environment = planned.command.environment(os.environ)
-        outcome = run_process(argv, step.folder, environment, folder, None, self._watch)
+        outcome = run_process(argv, step.folder, environment, folder, None, self._watch, self.redactor)
+        if self.redactor and step.requirements is not None:
+            _written(self.redactor.text(step.requirements), folder)
         if not outcome.exitcode:
             return None
         last_lines = tail(folder / STDERR, 600).strip().splitlines()[-3:]
@@ -83,6 +85,17 @@ class Preparation:
             f"its preparation failed ({step.title}; exit code {outcome.exitcode}; log in {folder}){details}"
         )
 
+    def _kept(self, argv: Sequence[str]) -> str:
+        return shlex.join(map(self.redactor.text, argv) if self.redactor else argv)
+
     def _watch(self) -> bool:
         self.check_interruption()
         return False
+
+
+def _written(requirements: str, folder: Path) -> Path:
+    """Writes the file of a step that installs them; the address of an index in it may hold a password."""
+    file = folder / "requirements.txt"
+    file.touch(0o600)
+    file.write_text(requirements, "utf-8", "surrogateescape")
+    return file

@@ -16,6 +16,8 @@ from typing import BinaryIO
 from examples_utils.execution.output_files import output_file
 from examples_utils.execution.process_tree import MARK, end_all, outlived
 from examples_utils.machine.adoption import adopt_orphans, adopted
+from examples_utils.redaction.capture import Capture, capture
+from examples_utils.redaction.redactor import Redactor
 
 TIMED_OUT_EXITCODE = 124
 STDOUT, STDERR = "stdout.log", "stderr.log"
@@ -48,9 +50,11 @@ def run_process(
     output_folder: Path,
     timeout_s: float | None,
     watch: Callable[[], bool],
+    redactor: Redactor | None = None,
 ) -> Outcome:
     """Executes `argv` in `folder`; its output is in `STDOUT` and `STDERR` of `output_folder`.
 
+    With a `redactor`, the files hold the output without secrets.
     `watch` is called while the command runs and returns whether it saw new output (then it is called again
     soon). A timeout, or any exception such as Ctrl-C, terminates the command and all its children.
     """
@@ -58,15 +62,20 @@ def run_process(
         output_file(output_folder / STDOUT) as stdout,
         output_file(output_folder / STDERR) as stderr,
     ):
-        return _run(argv, folder, {**environment, MARK: str(output_folder)}, stdout, stderr, timeout_s, watch)
+        with capture(stdout, stderr, output_folder, redactor) as output:
+            outcome = _run(argv, folder, {**environment, MARK: str(output_folder)}, output, timeout_s, watch)
+        if outcome.problem:
+            _append(stderr, f"{redactor.text(outcome.problem) if redactor else outcome.problem}\n")
+        if outcome.timed_out:
+            _append(stderr, f"\nTimeout ({timeout_s:g})")
+        return outcome
 
 
 def _run(
     argv: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
-    stdout: BinaryIO,
-    stderr: BinaryIO,
+    output: Capture,
     timeout_s: float | None,
     watch: Callable[[], bool],
 ) -> Outcome:
@@ -79,17 +88,16 @@ def _run(
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=stderr,
+            stdout=output.stdout,
+            stderr=output.stderr,
             start_new_session=True,
         )
     except (OSError, ValueError, IndexError) as error:
         problem = _explain(error, argv, folder)
-        _append(stderr, f"{problem}\n")
         exitcode = _NOT_FOUND_EXITCODE if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE_EXITCODE
         return Outcome(exitcode, start, datetime.now(), time.perf_counter() - begun, problem=problem)
     try:
-        in_time = _wait(process, earlier, timeout_s, watch)
+        in_time = _wait(process, earlier, timeout_s, _copying(output, watch))
     except BaseException:
         _end(process, mark, earlier)
         raise
@@ -97,11 +105,20 @@ def _run(
     leftovers = 0
     if not in_time:
         _end(process, mark, earlier)
-        _append(stderr, f"\nTimeout ({timeout_s:g})")
     elif outlived(process.pid, mark, earlier, duration_s):
         leftovers = end_all(process.pid, mark, earlier)
     exitcode = process.returncode if in_time else process.returncode or TIMED_OUT_EXITCODE
     return Outcome(exitcode, start, end, duration_s, timed_out=not in_time, leftovers=leftovers)
+
+
+def _copying(output: Capture, watch: Callable[[], bool]) -> Callable[[], bool]:
+    """Returns `watch`, called after new output is in the log files."""
+
+    def copy_and_watch() -> bool:
+        copied = output.copy()
+        return watch() or copied
+
+    return copy_and_watch
 
 
 def _wait(

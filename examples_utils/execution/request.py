@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,14 @@ from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import Plan, make_plan, refuse_too_many_executions
 from examples_utils.problems import RequestError, did_you_mean
+from examples_utils.redaction.redactor import Redactor
+from examples_utils.redaction.secret_values import secret_values
+from examples_utils.spec.loader import Benchmark
+
+# Of a variable, in a shell command or before a command of `env`; a value that names another variable is that one's.
+_ASSIGNMENT = re.compile(
+    r"""(?:^|(?<=[\s;&|(]))([A-Z_][A-Z0-9_]*)=('[^'$]*'|"[^"$]*"|[^\s$'"]+)(?=[\s;&|)]|$)"""
+)
 
 
 class Archive(Protocol):
@@ -40,10 +49,12 @@ class Request:
     custom_metrics: Mapping[str, CustomMetric]
     copies_to_hosts: bool
     warnings: tuple[str, ...]
+    redactor: Redactor | None = None
 
     def described(self) -> dict[str, dict[str, Any]]:
         """Returns the variants as keys of their records, by their folder in the log folder."""
-        return {planned.folder: planned.described() for planned in self.plan.variants}
+        redact = self.redactor.record if self.redactor else dict
+        return {planned.folder: redact(planned.described()) for planned in self.plan.variants}
 
 
 def checked_request(
@@ -67,7 +78,30 @@ def checked_request(
         warnings.append(warning)
     if archive and (warning := archive.refuse_unusable()):
         warnings.append(warning)
-    return Request(options, plan, custom_metrics, copies, tuple(warnings))
+    redactor = None if options.keep_secrets else _redactor(plan, environment)
+    return Request(options, plan, custom_metrics, copies, tuple(warnings), redactor)
+
+
+def _redactor(plan: Plan, environment: Mapping[str, str]) -> Redactor:
+    """Returns the redactor of all secrets that a command of the plan can see."""
+    benchmarks = {id(planned.benchmark): planned.benchmark for planned in plan.variants}.values()
+    words = frozenset(word for benchmark in benchmarks for word in _words_of(benchmark))
+    of_commands = dict.fromkeys(variable for planned in plan.variants for variable in planned.command.env)
+    assigned = [
+        (match[1], match[2].strip("'\""))
+        for benchmark in benchmarks
+        for text in (benchmark.cmd or "", *benchmark.pre_run_commands)
+        for match in _ASSIGNMENT.finditer(text)
+    ]
+    return Redactor(secret_values([*environment.items(), *of_commands, *assigned], words), words)
+
+
+def _words_of(benchmark: Benchmark) -> Iterator[str]:
+    """Yields the words of letters that the entry uses for anything but the values of its `env`."""
+    names = [benchmark.name, *benchmark.tags, *(word for column in benchmark.output for word in column)]
+    regexps = [text for metric in benchmark.metrics for text in (metric.name, metric.regexp)]
+    for text in (*names, *regexps, _ASSIGNMENT.sub("", benchmark.cmd or ""), str(benchmark.parameters)):
+        yield from re.findall("[A-Za-z]+", text)
 
 
 def not_prepared(options: CommandOptions, plan: Plan) -> str | None:

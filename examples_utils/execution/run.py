@@ -89,7 +89,8 @@ def _run(
 @contextlib.contextmanager
 def run_console(request: Request, log_folder: Path) -> Iterator[Console]:
     """Yields the console of a run, with its logs; first prints the warnings of the request."""
-    console = Console(request.options.command.logging or "INFO", not request.options.quiet)
+    redact = request.redactor.text if request.redactor else str
+    console = Console(request.options.command.logging or "INFO", not request.options.quiet, redact)
     try:
         console.open_logs(log_folder)
     except OSError as error:

@@ -13,7 +13,8 @@ from examples_utils.execution.canary_process import CanaryProcess
 from examples_utils.execution.preparation import Preparation
 from examples_utils.execution.request import Request
 from examples_utils.execution.variant_run import RunContext, not_executed, run_variant
-from examples_utils.machine.fingerprint import git_state, machine_fingerprint, software_fingerprint
+from examples_utils.machine.fingerprint import machine_fingerprint, software_fingerprint
+from examples_utils.machine.git import git_state
 from examples_utils.machine.load import OtherLoad
 from examples_utils.planning.hosts import Hosts
 from examples_utils.planning.interpreter import Interpreter
@@ -95,7 +96,9 @@ class Runner:
         """Returns the state of the spec's checkout, queried once per run."""
         folder = planned.benchmark.spec_folder
         if folder not in self._git:
-            self._git[folder] = git_state(folder)
+            self._git[folder], warning = git_state(folder)
+            if warning:
+                self.context.console.warning(warning)
         return self._git[folder]
 
 
@@ -117,11 +120,14 @@ def open_runner(
         software=_software(interpreter),
         python=interpreter.described(),
         custom_metrics=request.custom_metrics,
+        redactor=request.redactor,
         compile_only=options.command.compile_only,
         trace_period_s=options.progress_trace_period_s,
     )
     hosts = Hosts(interpreter.prefix) if request.copies_to_hosts else None
-    preparation = Preparation(log_folder, console, check_interruption, options.command, interpreter, hosts)
+    preparation = Preparation(
+        log_folder, console, check_interruption, options.command, interpreter, hosts, request.redactor
+    )
     canary = CanaryProcess(log_folder, console, check_interruption) if options.canary else None
     ledger = Ledger(log_folder)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT, Outcome, run_process
 from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
 from examples_utils.planning.plan import PlannedVariant
+from examples_utils.redaction.redactor import Redactor
 from examples_utils.results.exit_status import exit_text
 from examples_utils.results.file_tail import last_error
 from examples_utils.results.record import (
@@ -52,6 +53,7 @@ class RunContext:
     software: Mapping[str, Any]
     python: Mapping[str, str]
     custom_metrics: Mapping[str, CustomMetric]
+    redactor: Redactor | None = None
     compile_only: bool = False
     trace_period_s: float | None = None
 
@@ -77,7 +79,13 @@ def run_variant(
         )
         environment = command.environment(os.environ)
         outcome = run_process(
-            command.argv, command.folder, environment, folder, command.timeout_s, follower.look
+            command.argv,
+            command.folder,
+            environment,
+            folder,
+            command.timeout_s,
+            follower.look,
+            context.redactor,
         )
         follower.finish()
         reading = worker.finish(context.check_interruption)
@@ -99,7 +107,7 @@ def run_variant(
         context.console.warning(text)
     described = _described(planned, repetition, git, context)
     described["software"] |= {"reported": dict(parsed.versions)} if parsed.versions else {}
-    return VariantResult(
+    result = VariantResult(
         **described,
         results=results,
         start_time=str(outcome.start),
@@ -121,6 +129,7 @@ def run_variant(
         warnings=warnings + later_warnings,
         machine_state=state,
     )
+    return _redacted(result, context.redactor)
 
 
 def not_executed(
@@ -133,7 +142,7 @@ def not_executed(
 ) -> VariantResult:
     """Returns the record of a variant that was skipped, or whose preparation failed."""
     now = datetime.now()
-    return VariantResult(
+    result = VariantResult(
         **_described(planned, repetition, git, context),
         start_time=str(now),
         start_time_utc=utc_text(now),
@@ -145,6 +154,11 @@ def not_executed(
         status=status,
         reason=reason,
     )
+    return _redacted(result, context.redactor)
+
+
+def _redacted(result: VariantResult, redactor: Redactor | None) -> VariantResult:
+    return replace(result, **redactor.record(vars(result))) if redactor else result
 
 
 def _described(

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO, TextIO
 
 from examples_utils.history.store import History
 from examples_utils.problems import RequestError
-from examples_utils.results.csv_cells import without_nul
+from examples_utils.results.csv_cells import cells, header
 from examples_utils.run_model import Run, VariantKey
 
 # Column to type; a variant without metrics, such as a failed one, has one row without metric and value.
@@ -41,7 +42,7 @@ def file_format(file: str, given: str | None) -> str:
     return kind
 
 
-def export_runs(history: History, run_ids: Sequence[str], file: str, kind: str) -> int:
+def export_runs(history: History, run_ids: Sequence[str], file: str, kind: str, csv_raw: bool = False) -> int:
     """Writes the runs in this order, a few at a time; returns the number of rows. The file appears when complete.
 
     Raises:
@@ -58,7 +59,8 @@ def export_runs(history: History, run_ids: Sequence[str], file: str, kind: str) 
 
     try:
         with _target(file, binary=kind == "parquet") as stream:
-            _WRITERS[kind](blocks(), stream)
+            write = partial(_write_csv, raw=csv_raw) if kind == "csv" else _WRITERS[kind]
+            write(blocks(), stream)
     except OSError as error:
         if file == "-":
             raise
@@ -131,11 +133,11 @@ def _text_file(file: Path) -> TextIOWrapper:
     return file.open("w", encoding="utf-8", errors="backslashreplace", newline="")
 
 
-def _write_csv(blocks: Iterable[list[_Row]], stream: TextIO) -> None:
+def _write_csv(blocks: Iterable[list[_Row]], stream: TextIO, raw: bool = False) -> None:
     writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
-    writer.writeheader()
+    writer.writerow(header(COLUMNS, raw))
     for rows in blocks:
-        writer.writerows(map(without_nul, rows))
+        writer.writerows(cells(row, raw) for row in rows)
 
 
 def _write_json(blocks: Iterable[list[_Row]], stream: TextIO) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -47,26 +46,6 @@ def software_fingerprint(
         # As the original runner: the folder that contains the SDK, which contains Poplar.
         "sdk_path": str(Path(poplar).parent.parent.resolve()) if poplar else None,
         "sdk_version": _sdk_version(poplar),
-    }
-
-
-def git_state(folder: Path) -> dict[str, Any]:
-    """Returns the commit and branch of the checkout `folder`, and whether tracked files were changed.
-
-    All are None outside git; the branch also for a detached HEAD.
-    """
-    command = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return {"commit": None, "dirty": None, "branch": None}
-    lines = done.stdout.splitlines()
-    commit = next((line.split()[-1] for line in lines if line.startswith("# branch.oid ")), None)
-    branch = next((line.split()[-1] for line in lines if line.startswith("# branch.head ")), None)
-    return {
-        "commit": None if commit == "(initial)" else commit,
-        "branch": None if branch == "(detached)" else branch,
-        "dirty": any(not line.startswith("#") for line in lines),
     }
 
 

@@ -12,7 +12,8 @@ from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.location import add_command, opened_history
 from examples_utils.history.problems import HistoryError, UnreachableError
 from examples_utils.history.readers.results import Reading
-from examples_utils.machine.fingerprint import git_state, machine_fingerprint
+from examples_utils.machine.fingerprint import machine_fingerprint
+from examples_utils.machine.git import git_state
 from examples_utils.run_model import Run
 
 # The number of nights that the report shows, and in which change points are sought.
@@ -77,7 +78,7 @@ class NightHistory:
 
 def tonight_of(request: Request) -> Tonight:
     """Returns the current state of this machine and of the checkouts of the specs."""
-    states = [git_state(folder) for folder in {p.benchmark.spec_folder for p in request.plan.variants}]
+    states = [git_state(folder)[0] for folder in {p.benchmark.spec_folder for p in request.plan.variants}]
     branches = {state["branch"] for state in states}
     return Tonight(
         machine_key=machine_key(machine_fingerprint()),

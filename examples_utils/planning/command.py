@@ -19,12 +19,18 @@ from examples_utils.spec.variants import Variant
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 _PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _VIPU_OPTIONS = ("--vipu-partition", "--vipu-server-host", "--vipu-server-port")
+_NEEDS_NO_QUOTES = re.compile(r"[\w@%+=:,./${}-]+")
+_SPECIAL_IN_QUOTES, _BACKSLASHED = re.compile(r'["`\\]|\$(?![\w{])'), r"\\\g<0>"
 _MPI_COUNTS = ("-np", "--np", "-n")
 
 
 @dataclass(frozen=True)
 class Command:
-    """A command to execute. `env` contains additions to the runner's environment, of which `removed` are left out."""
+    """A command to execute. `env` contains additions to the runner's environment, of which `removed` are left out.
+
+    `text` and `env_text` are for people and records: variables are in them as the entry has them, by name, since
+    their values may be secret.
+    """
 
     argv: tuple[str, ...]
     text: str
@@ -33,6 +39,7 @@ class Command:
     timeout_s: float | None
     mpi_instances: int = 1
     removed: tuple[str, ...] = ()
+    env_text: tuple[tuple[str, str], ...] = ()
 
     def environment(self, outer: Mapping[str, str]) -> dict[str, str]:
         """Returns the whole environment of the command; `outer` is the runner's."""
@@ -48,37 +55,59 @@ def build_command(
     options: CommandOptions,
     environment: Mapping[str, str],
     env: Mapping[str, str],
+    env_text: Mapping[str, str] | None = None,
 ) -> Command:
     """Builds the command of one variant with the options of the run.
 
-    `environment` is the runner's, `env` what is added to it (see `environment.additions`).
+    `environment` is the runner's, `env` what is added to it (see `environment.additions`), and
+    `env_text` the same as the entry has it (see `environment.unexpanded`).
     """
     timeouts = [t for t in (benchmark.timeout_s, options.timeout_s) if t is not None]
     timeout_s = min(timeouts, default=None)
     params = dict(variant.params)
+    kept_env = tuple((env if env_text is None else env_text).items())
     if benchmark.notebook:
         file, folder = (
             benchmark.folder / expand(fill(path, params), {**environment, **env})
             for path in (benchmark.notebook.file, benchmark.notebook.working_directory)
         )
         argv = _notebook_words(file, benchmark.notebook.timeout_s)
-        return Command(argv, join_words(argv), folder, tuple(env.items()), timeout_s)
+        return Command(argv, join_words(argv), folder, tuple(env.items()), timeout_s, env_text=kept_env)
     text = fill(benchmark.cmd or "", params)
     keep_wandb = options.allow_wandb or benchmark.allow_wandb
     if benchmark.shell:
         text = text.strip() if keep_wandb else without_wandb_in_shell(text)
-        return Command(("/bin/sh", "-c", text), text, benchmark.folder, tuple(env.items()), timeout_s)
-    words = command_words(text, {**environment, **env} if "$" in text else None)
-    words = words if keep_wandb else without_wandb(words)
+        shell = ("/bin/sh", "-c", text)
+        return Command(shell, text, benchmark.folder, tuple(env.items()), timeout_s, env_text=kept_env)
+    words = _adapted(command_words(text, {**environment, **env} if "$" in text else None), benchmark, options)
+    shown = join_words(words)
+    if "$" in text:
+        shown = " ".join(map(_as_written, _adapted(command_words(text), benchmark, options)))
+    return Command(
+        tuple(words),
+        shown,
+        benchmark.folder,
+        tuple(env.items()),
+        timeout_s,
+        mpi_instances(words),
+        env_text=kept_env,
+    )
+
+
+def _adapted(words: list[str], benchmark: Benchmark, options: CommandOptions) -> list[str]:
+    """Returns the words of an entry's command as the options of the run change them."""
+    words = words if options.allow_wandb or benchmark.allow_wandb else without_wandb(words)
     words = _with_absolute_script(words, benchmark.folder)
     if options.compile_only:
         words = [*_without_options(words, _VIPU_OPTIONS), "--compile-only"]
-    if options.profile and _runs_our_driver(words):
-        words = [*words, "--profile"]
-    instances = mpi_instances(words)
-    return Command(
-        tuple(words), join_words(words), benchmark.folder, tuple(env.items()), timeout_s, instances
-    )
+    return [*words, "--profile"] if options.profile and _runs_our_driver(words) else words
+
+
+def _as_written(word: str) -> str:
+    """Quotes a word that may contain variables so that a shell expands them, too."""
+    if "$" not in word:
+        return join_words([word])
+    return word if _NEEDS_NO_QUOTES.fullmatch(word) else f'"{_SPECIAL_IN_QUOTES.sub(_BACKSLASHED, word)}"'
 
 
 def with_report_folder(command: Command, folder: Path) -> Command:
@@ -86,10 +115,12 @@ def with_report_folder(command: Command, folder: Path) -> Command:
     words = command.argv
     if "--profile" in words and _runs_our_driver(words) and not _has_option(words, "--profile-path"):
         words = (*words, "--profile-path", str(folder))
-    text = command.text if words == command.argv else join_words(words)
-    return replace(
-        command, argv=words, text=text, env=tuple(with_auto_report(dict(command.env), folder).items())
+    added = join_words(words[len(command.argv) :])
+    env, env_text = (
+        tuple(with_auto_report(dict(variables), folder).items())
+        for variables in (command.env, command.env_text)
     )
+    return replace(command, argv=words, text=f"{command.text} {added}".rstrip(), env=env, env_text=env_text)
 
 
 def mpi_instances(words: Sequence[str]) -> int:

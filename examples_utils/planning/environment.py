@@ -21,6 +21,7 @@ NO_TELEMETRY = {
 }
 """Documented switches of libraries: no program that runs here sends telemetry (docs/telemetry.md)."""
 
+_LEVEL_VARIABLES = ("POPLAR_LOG_LEVEL", "POPART_LOG_LEVEL")
 _ENGINE_OPTIONS = "POPLAR_ENGINE_OPTIONS"
 _PROFILE_OPTIONS = {"autoReport.all": "true", "autoReport.outputSerializedGraph": "false"}
 
@@ -35,7 +36,7 @@ def additions(
         added["PYTHONPATH"] = os.pathsep.join([*options.import_paths, *own])
     added.update(resolve(entry_env, {**outer, **added}))
     level = _POPLAR_LEVELS[options.logging or "INFO"]
-    for variable in ("POPLAR_LOG_LEVEL", "POPART_LOG_LEVEL"):
+    for variable in _LEVEL_VARIABLES:
         # Without --logging, a level set by the user stays; the compile time requires INFO.
         if options.logging or not (variable in outer or variable in added):
             added[variable] = level
@@ -46,6 +47,15 @@ def additions(
         given = added.get(_ENGINE_OPTIONS, outer.get(_ENGINE_OPTIONS, ""))
         added[_ENGINE_OPTIONS] = _with_options(given, _PROFILE_OPTIONS)
     return added
+
+
+def unexpanded(
+    added: Mapping[str, str], entry_env: Mapping[str, str], options: CommandOptions
+) -> dict[str, str]:
+    """Returns the additions with the entry's variables as the entry has them, for records."""
+    changed = {_ENGINE_OPTIONS} if options.profile else set()
+    changed |= set(_LEVEL_VARIABLES) if options.logging else set()
+    return {name: value if name in changed else entry_env.get(name, value) for name, value in added.items()}
 
 
 def with_auto_report(env: Mapping[str, str], folder: Path) -> dict[str, str]:

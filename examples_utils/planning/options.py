@@ -59,6 +59,7 @@ class RunOptions:
     additional_metrics: bool = False
     csv_metrics: tuple[str, ...] = ()
     csv_format: str = CSV_FORMATS[0]
+    csv_raw: bool = False
     custom_metrics_files: tuple[str, ...] = ()
     stop_on_error: bool = False
     quiet: bool = False
@@ -69,6 +70,7 @@ class RunOptions:
     repeat: int = 1
     canary: bool = False
     shuffle: int | None = None
+    keep_secrets: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Returns plain values, for the run's own file."""

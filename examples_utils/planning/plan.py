@@ -14,7 +14,7 @@ from typing import Any
 
 from examples_utils.machine.fingerprint import suite_of
 from examples_utils.planning.command import Command, build_command, with_report_folder
-from examples_utils.planning.environment import additions, not_profilable
+from examples_utils.planning.environment import additions, not_profilable, unexpanded
 from examples_utils.planning.folder_names import safe_name, variant_folder
 from examples_utils.planning.interpreter import Interpreter, chosen_interpreter, prepared_interpreter
 from examples_utils.planning.interpreter_variables import interpreter_variables
@@ -61,7 +61,7 @@ class PlannedVariant:
             "variant_name": self.key.variant,
             "params": dict(self.variant.params),
             "command": self.command.text,
-            "env": dict(self.command.env),
+            "env": dict(self.command.env_text),
             "folder": str(self.command.folder),
             "description": self.benchmark.description,
             "tags": list(self.benchmark.tags),
@@ -186,12 +186,14 @@ def _planned(
     removed = tuple(name for name, value in changed.items() if value is None)
     kept = {name: value for name, value in changed.items() if value is not None}
     own = {name: value for name, value in environment.items() if name not in removed} | kept
-    env = kept | additions(with_fallbacks(benchmark, own, server_host), options, own)
+    written = with_fallbacks(benchmark, own, server_host)
+    env = kept | additions(written, options, own)
+    env_text = unexpanded(env, written, options)
     skip_reason = _skip_reason(benchmark, {**own, **env}, options, interpreter)
     unprofiled = not_profilable(env) if options.profile else None
     planned = []
     for variant in expand(benchmark.name, benchmark.parameters):
-        command = replace(build_command(benchmark, variant, options, own, env), removed=removed)
+        command = replace(build_command(benchmark, variant, options, own, env, env_text), removed=removed)
         failure_reason = unset_variables(benchmark, command, own, options.prepare) or unprofiled
         own_folder = variant_folder(folder, variant.name)
         planned.append(PlannedVariant(benchmark, variant, command, own_folder, skip_reason, failure_reason))

@@ -7,20 +7,21 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from examples_utils.results.csv_cells import without_nul
+from examples_utils.results.csv_cells import cells, header
 from examples_utils.results.record import VariantResult
 
 _COLUMNS = ("benchmark_name", "variant_name", "params", "status", "exitcode", "reason")
 
 
-def results_csv(results: Sequence[VariantResult], metrics: Sequence[str] = ()) -> str:
-    """Returns the file's text. `metrics` limits and orders the metric columns; empty means all."""
+def results_csv(results: Sequence[VariantResult], metrics: Sequence[str] = (), raw: bool = False) -> str:
+    """Returns the file's text. `metrics` limits and orders the metric columns; empty means all. `raw`: see `cell`."""
     columns = list(metrics) or list(dict.fromkeys(metric for result in results for metric in result.results))
     rows = [_row(result, columns) for result in results]
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*_COLUMNS, *_renamed(columns)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(map(without_nul, rows))
+    names = [*_COLUMNS, *_renamed(columns)]
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writerow(header(names, raw))
+    writer.writerows(cells(row, raw) for row in rows)
     return text.getvalue()
 
 

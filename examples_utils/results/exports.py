@@ -52,7 +52,7 @@ def collect(log_folder: Path) -> Collected:
 
 def _csv(results: Sequence[VariantResult], options: RunOptions) -> str:
     if options.csv_format == ORIGINAL_CSV:
-        return original_csv(results, options.csv_metrics, options.additional_metrics)
+        return original_csv(results, options.csv_metrics, options.additional_metrics, options.csv_raw)
     limited = options.csv_metrics and options.additional_metrics
     columns = tuple(dict.fromkeys((*options.csv_metrics, *ADDITIONAL))) if limited else options.csv_metrics
-    return results_csv(results, columns)
+    return results_csv(results, columns, options.csv_raw)

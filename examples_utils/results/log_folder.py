@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -35,9 +36,11 @@ def new_log_folder(
     """
     folder = Path(requested) if requested else time_stamped(Path("logs"))
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(0o700 if options.keep_secrets else 0o777, parents=True, exist_ok=True)
     except OSError as error:
         raise RequestError(f"--log-dir {folder}: cannot be created: {error.strerror}") from None
+    if options.keep_secrets:
+        _make_private(folder)
     with _locked(folder.absolute()) as held:
         try:
             _move_earlier_run_aside(held)
@@ -46,6 +49,24 @@ def new_log_folder(
         except OSError as error:
             raise RequestError(f"--log-dir {folder}: cannot be used: {error}; name another folder") from None
         yield held
+
+
+def _make_private(folder: Path) -> None:
+    """Leaves the folder to its owner. Refuses one that also holds other files, which are not ours to hide."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if not mode & 0o077:
+        return
+    if mode & stat.S_ISVTX or (any(folder.iterdir()) and not (folder / RUN_FILE).is_file()):
+        raise RequestError(
+            f"--keep-secrets: others can read --log-dir {folder}, which holds other files; name a new folder, or "
+            f"chmod 700 this one"
+        )
+    try:
+        folder.chmod(0o700)
+    except OSError as error:
+        raise RequestError(
+            f"--keep-secrets: --log-dir {folder}: chmod 700 failed: {error.strerror}"
+        ) from None
 
 
 @contextlib.contextmanager

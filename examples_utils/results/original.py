@@ -33,15 +33,18 @@ def with_additional_metrics(result: VariantResult) -> VariantResult:
 
 
 def original_csv(
-    results: Sequence[VariantResult], metrics: Sequence[str] = (), additional_metrics: bool = False
+    results: Sequence[VariantResult],
+    metrics: Sequence[str] = (),
+    additional_metrics: bool = False,
+    raw: bool = False,
 ) -> str:
-    """Returns the text of a CSV file: all cells quoted, fixed columns, then those of `metrics`."""
+    """Returns the text of a CSV file: all cells quoted, fixed columns, then those of `metrics`. `raw`: see `cell`."""
     added = ("test_duration", "loss", *ADDITIONAL[1:]) if additional_metrics else ()
     columns = [*_METRICS, *added, *metrics]
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow(["benchmark name", "Variant name", *columns])
+    writer.writerow(cell(column, raw) for column in ("benchmark name", "Variant name", *columns))
     for result in results:
-        cells = [result.benchmark_name, result.variant_name, *map(result.value, columns)]
-        writer.writerow(map(cell, cells))
+        row = [result.benchmark_name, result.variant_name, *map(result.value, columns)]
+        writer.writerow(cell(value, raw) for value in row)
     return text.getvalue()

@@ -6,13 +6,15 @@ import io
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from examples_utils.control_characters import escaped
+
 
 def plain_table(header: Sequence[str], rows: Sequence[Sequence[str]], numeric: Collection[int]) -> str:
     """Returns a Markdown table. Loading rich would take longer than everything else here.
 
     `numeric` are the columns that are right-aligned.
     """
-    shown = [[" ".join(cell.split()) for cell in row] for row in (header, *rows)]
+    shown = [[escaped(" ".join(cell.split())) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
 
     def line(cells: Sequence[str]) -> str:
@@ -44,9 +46,10 @@ def terminal_table(
 
     table = Table(box=box.ROUNDED)
     for index, title in enumerate(header):
-        table.add_column(title, overflow="fold", justify="right" if index in numeric else "left")
+        table.add_column(escaped(title), overflow="fold", justify="right" if index in numeric else "left")
     for row, style in zip(rows, styles or [""] * len(rows), strict=True):
-        table.add_row(Text(row[0], style), *map(Text, row[1:]))
+        first, *others = map(escaped, row)
+        table.add_row(Text(first, style), *map(Text, others))
     text = io.StringIO()
     colours: dict[str, Any] = (
         {"force_terminal": True, "color_system": "standard"} if styles else {"no_color": True}

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from examples_utils.arguments.history import add_history_option
-from examples_utils.arguments.types import Group
+from examples_utils.arguments.types import Group, add_csv_raw
 from examples_utils.cli.arguments.threshold import add_threshold, share
 from examples_utils.comparison.formats import FORMATS
 
@@ -49,4 +49,5 @@ def add_output(group: Group) -> None:
     group.add_argument(
         "--all", action="store_true", help="show all metrics, also unchanged ones (--format table)"
     )
+    add_csv_raw(group)
     group.add_argument("--output", metavar="FILE", help="write the comparison to FILE; print only the header")

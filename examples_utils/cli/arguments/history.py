@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from examples_utils.arguments.history import add_history_option
-from examples_utils.arguments.types import count
+from examples_utils.arguments.types import add_csv_raw, count
 from examples_utils.cli.arguments.threshold import add_threshold
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def _add_export(parts: _Commands) -> None:
     export.add_argument(
         "--format", choices=("parquet", "csv", "json"), help="(default: by the extension of the file)"
     )
+    add_csv_raw(export)
     export.add_argument("--run", nargs="+", default=[], metavar="RUN", help=f"export only these: {_RUN_HELP}")
     _add_filters(export)
     add_history_option(export)

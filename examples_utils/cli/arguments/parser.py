@@ -14,7 +14,7 @@ from examples_utils.arguments.selection import (
     add_strict,
     add_timeout,
 )
-from examples_utils.arguments.types import Group, positive_seconds
+from examples_utils.arguments.types import Group, add_csv_raw, positive_seconds
 from examples_utils.cli.arguments.ab import add_ab
 from examples_utils.cli.arguments.compare import add_compare
 from examples_utils.cli.arguments.history import add_commands as add_history_commands
@@ -152,6 +152,7 @@ def _add_results(group: Group) -> None:
         help="full: parameters, status, reason and all metrics; examples-utils: as the original runner wrote it "
         "(default: %(default)s)",
     )
+    add_csv_raw(group)
     group.add_argument(
         "--custom-metrics-files",
         nargs="+",
@@ -167,6 +168,12 @@ def _add_results(group: Group) -> None:
     )
     group.add_argument(
         "--quiet", action="store_true", help="do not show what the commands print; it is in the log folder"
+    )
+    group.add_argument(
+        "--keep-secrets",
+        action="store_true",
+        help="do not replace secrets (values of *TOKEN*, *KEY*, *PASSWORD*, *SECRET* variables, credentials in URLs) "
+        "with ***; only you can read the log folder then",
     )
     group.add_argument(
         "--progress-trace-period",

@@ -94,6 +94,8 @@ def _export(parsed: argparse.Namespace) -> int:
     from examples_utils.history.exporting import export_runs, file_format
 
     kind = file_format(parsed.file, parsed.format)
+    if parsed.csv_raw and kind != "csv":
+        raise RequestError(f"--csv-raw: {kind} has no cells of CSV; leave it out")
     with opened_history(parsed.history) as history:
         if parsed.run:
             for option, given in (("--suite", parsed.suite), ("--branch", parsed.branch)):
@@ -103,7 +105,7 @@ def _export(parsed: argparse.Namespace) -> int:
         else:
             found = history.runs(suite=parsed.suite, branch=parsed.branch)
             run_ids = [summary.run_id for summary in reversed(found)]
-        rows = export_runs(history, list(dict.fromkeys(run_ids)), parsed.file, kind)
+        rows = export_runs(history, list(dict.fromkeys(run_ids)), parsed.file, kind, parsed.csv_raw)
     print(f"{rows} rows of {len(run_ids)} runs: {parsed.file}", file=sys.stderr)
     return 0
 

@@ -10,18 +10,22 @@ if TYPE_CHECKING:
 
     from examples_utils.comparison.verdicts import Comparison
 
-# The module and the function of each format but the table.
+# The module and the function of each format but the table and CSV.
 _WRITERS = {
     "markdown": "markdown:comparison_markdown",
     "json": "json_document:comparison_json",
     "junit": "junit:comparison_junit",
-    "csv": "csv_rows:comparison_csv",
 }
-FORMATS = ("table", *_WRITERS)
+FORMATS = ("table", *_WRITERS, "csv")
 
 
 def formatted(
-    comparison: Comparison, name: str, show_all: bool = False, width: int | None = None, colours: bool = False
+    comparison: Comparison,
+    name: str,
+    show_all: bool = False,
+    width: int | None = None,
+    colours: bool = False,
+    csv_raw: bool = False,
 ) -> str:
     """Returns the comparison in the format of this name; the text ends in a newline.
 
@@ -31,10 +35,15 @@ def formatted(
         show_all: Whether a table also shows unchanged metrics. The other formats always do.
         width: Of the terminal; None for a file or a pipe.
         colours: Whether the terminal shows colours.
+        csv_raw: Whether cells of CSV that look like a formula stay as they are.
     """
     if name == "table":
         from examples_utils.comparison.formats.table import comparison_table
 
         return comparison_table(comparison, show_all, width, colours)
+    if name == "csv":
+        from examples_utils.comparison.formats.csv_rows import comparison_csv
+
+        return comparison_csv(comparison, csv_raw)
     write: Callable[[Comparison], str] = resolve_name(f"{__name__}.{_WRITERS[name]}")
     return write(comparison)

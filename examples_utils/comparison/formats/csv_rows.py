@@ -8,7 +8,7 @@ import io
 from examples_utils.comparison.formats.json_document import metric_fields
 from examples_utils.comparison.text import by_urgency
 from examples_utils.comparison.verdicts import Comparison
-from examples_utils.results.csv_cells import without_nul
+from examples_utils.results.csv_cells import cells, header
 
 COLUMNS = (
     "suite", "benchmark", "variant", "metric", "verdict", "unit", "direction", "base", "new", "ratio", "low", "high",
@@ -16,11 +16,11 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def comparison_csv(comparison: Comparison) -> str:
-    """Returns the file's text, the most urgent verdicts first; missing values are empty."""
+def comparison_csv(comparison: Comparison, raw: bool) -> str:
+    """Returns the file's text, the most urgent verdicts first; missing values are empty. `raw`: see `cell`."""
     text = io.StringIO()
     # A name may contain a carriage return, which the writer would leave unquoted and a reader take for a line's end.
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-    writer.writeheader()
-    writer.writerows(without_nul(metric_fields(one)) for one in by_urgency(comparison))
+    writer.writerow(header(COLUMNS, raw))
+    writer.writerows(cells(metric_fields(one), raw) for one in by_urgency(comparison))
     return text.getvalue()

@@ -15,6 +15,7 @@ from examples_utils.comparison.text import (
     why,
 )
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.control_characters import escaped
 from examples_utils.results.tables import format_metric, plain_table, terminal_table
 
 HEADER = ("verdict", "variant", "metric", "base", "new", "unit", "change", "95% interval", "why")
@@ -39,7 +40,7 @@ def comparison_table(comparison: Comparison, show_all: bool, width: int | None, 
     """Returns head lines, one row per metric, and how many are hidden. `width` is None for a file or a pipe."""
     verdicts = by_urgency(comparison)
     shown, hidden = (verdicts, []) if show_all else _urgent_ones(verdicts)
-    parts = ["\n".join(head_lines(comparison))]
+    parts = [escaped("\n".join(head_lines(comparison)))]
     if shown:
         rows = [row_of(one) for one in shown]
         styles = [_STYLES[one.verdict] or "none" for one in shown] if colours else None

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, select
 from examples_utils.history.database import tables
 from examples_utils.history.database.summaries import MAX_RUNS, newest_first
 from examples_utils.history.problems import HistoryError
+from examples_utils.machine.git import git_environment
 
 _LATEST = re.compile(r"latest(?:~(\d+))?")
 _BRANCH = re.compile(r"branch:([^:]+)(?::(\d+))?")
@@ -88,7 +89,15 @@ def _commit(revision: str) -> str | None:
     """Returns the commit of a revision in the checkout of the current folder."""
     command = ["git", "rev-parse", "--verify", "--quiet", "--end-of-options", revision + "^{commit}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=30,
+            check=False,
+            env=git_environment(),
+        )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
     return done.stdout.strip() or None

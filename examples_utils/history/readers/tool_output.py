@@ -14,7 +14,8 @@ from benchmark_parsers.parsed import Parsed
 from benchmark_parsers.registry import REGEX, ParserError, UnknownParserError, check_parser, make_parser
 from examples_utils.history.fingerprint import canonical, digest_of
 from examples_utils.history.readers.results import Reading
-from examples_utils.machine.fingerprint import git_state, machine_fingerprint, software_fingerprint
+from examples_utils.machine.fingerprint import machine_fingerprint, software_fingerprint
+from examples_utils.machine.git import git_state
 from examples_utils.problems import RequestError, did_you_mean
 from examples_utils.results.record import FAILED, PASSED
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
@@ -27,11 +28,13 @@ class Origin:
     machine: Mapping[str, Any] = field(default_factory=dict)
     software: Mapping[str, Any] = field(default_factory=dict)
     git: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
 def origin_here() -> Origin:
     """Returns this machine, and the checkout of the current folder."""
-    return Origin(machine_fingerprint(), software_fingerprint(), git_state(Path.cwd()))
+    git, warning = git_state(Path.cwd())
+    return Origin(machine_fingerprint(), software_fingerprint(), git, (warning,) if warning else ())
 
 
 def check_tool(parser: str) -> None:
@@ -86,8 +89,8 @@ def read_tool_output(file: Path, parser: str, suite: str, origin: Origin) -> Rea
         variants={key: facts},
         metrics=metrics,
     )
-    remarks = (*parsed.problems, *parsed.warnings)
-    return Reading((run,), warnings=tuple(f"{file}: {text}" for text in remarks))
+    remarks = [f"{file}: {text}" for text in (*parsed.problems, *parsed.warnings)]
+    return Reading((run,), warnings=(*remarks, *origin.warnings))
 
 
 def _parse(file: Path, name: str) -> tuple[Parsed, str]:

@@ -101,10 +101,12 @@ def test_convergence_tests_run_only_when_asked_for(workplace):
     assert names(workplace.benchmark("--benchmark", "a_conv")) == ["a_conv"]
 
 
-def test_datasets_dir_is_expanded(workplace, monkeypatch):
+def test_datasets_dir_is_expanded_in_what_runs_and_named_in_the_record(workplace, monkeypatch):
     workplace.spec("real: {cmd: echo $DATASETS_DIR/x}\n")
     monkeypatch.setenv("DATASETS_DIR", "/data")
-    assert workplace.benchmark().by_variant["real"]["command"] == "echo /data/x"
+    done = workplace.benchmark()
+    assert (done.log / "real" / "stdout.log").read_text() == "/data/x\n"
+    assert done.by_variant["real"]["command"] == "echo $DATASETS_DIR/x"
 
 
 def test_each_profiled_variant_has_its_own_folder_for_the_report(workplace, monkeypatch):

@@ -126,6 +126,7 @@ def test_an_accepted_spec_can_be_planned_under_every_option(tmp_path: Path):
     file.write_text(SEED)
     options = CommandOptions(allow_wandb=True, compile_only=True, profile=True, logging="DEBUG", timeout_s=5)
     for planned in make_plan(Selection((str(file),)), options, {}).variants:
-        rebuilt = build_command(planned.benchmark, planned.variant, options, {}, dict(planned.command.env))
+        env, env_text = dict(planned.command.env), dict(planned.command.env_text)
+        rebuilt = build_command(planned.benchmark, planned.variant, options, {}, env, env_text)
         assert rebuilt == planned.command
     assert len(load_spec(file).benchmarks) == 3

@@ -1,0 +1,1 @@
+"""Which values are secret, and their replacement in everything that is kept."""
