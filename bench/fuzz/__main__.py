@@ -73,7 +73,7 @@ def _fuzz(judge: Judge, seed: int, seconds: float, failures: Path) -> int:
         tried[case.kind] += 1
         fault = judge.fault_of(case)
         if fault and fault.signature not in first:
-            fault = judge.confirmed(case)
+            fault = judge.confirmed(case, fault)
             if fault is None:
                 print(f"case {case.seed} failed once, but not again in a fresh process", flush=True)
             elif fault.signature not in first:

@@ -44,8 +44,9 @@ def store(case: Case, fault: str, folder: Path, name: str) -> Path:
 def load(file: Path) -> Case:
     """Reads a stored case. Raises OSError, ValueError or TypeError if it is none."""
     stored = json.loads(file.read_text())
-    stored.pop("fault", None)
-    return Case(**stored)
+    if not isinstance(stored, dict):
+        raise TypeError("is not a stored case")
+    return Case(**{name: value for name, value in stored.items() if name != "fault"})
 
 
 def _bytes(character: str) -> bytes:

@@ -58,7 +58,6 @@ class Client:
         """Runs one command line in the worker; `allowed` is what it may write."""
         if self._requests >= _REQUESTS_PER_WORKER:
             self.restart()
-        fresh = self._process is None
         process = self._process = self._process or self._started()
         self._requests += 1
         stdout, stderr = self._folder / "stdout", self._folder / "stderr"
@@ -71,7 +70,7 @@ class Client:
         assert process.stdin is not None
         process.stdin.write(json.dumps(request) + "\n")
         process.stdin.flush()
-        line = _line_within(process, limit_s + (_START_S if fresh else 0))
+        line = _line_within(process, limit_s)
         if line is None:
             stack = self._stack(process)
             self.restart()
@@ -107,7 +106,7 @@ class Client:
         environment = {
             name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ
         }
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "bench.fuzz.worker", str(self._memory_mib)],
             cwd=self.working_folder,
             env={**environment, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
@@ -117,6 +116,10 @@ class Client:
             start_new_session=True,
             text=True,
         )  # fmt: skip
+        if not _line_within(process, _START_S):
+            process.kill()
+            raise RuntimeError("the worker did not start")
+        return process
 
     def _stack(self, process: subprocess.Popen[str]) -> str:
         """Where the worker is, as its fault handler writes it on SIGUSR1."""

@@ -21,10 +21,14 @@ _PARSER_RAISED = re.compile(r"parser \w+ raised \w+")
 
 @dataclass(frozen=True)
 class Fault:
-    """`signature` is equal for cases that fail in the same way."""
+    """`signature` is equal for cases that fail in the same way.
+
+    `is_certain` is false for one that the load of the machine or an earlier case may have caused.
+    """
 
     signature: str
     details: str
+    is_certain: bool = True
 
 
 class Judge:
@@ -51,8 +55,10 @@ class Judge:
                 return None
         return None
 
-    def confirmed(self, case: Case) -> Fault | None:
-        """Tries the case again, in a fresh worker, where nothing but the case itself can be the cause."""
+    def confirmed(self, case: Case, fault: Fault) -> Fault | None:
+        """Tries the case again in a fresh worker, unless only the case itself can be the cause of its fault."""
+        if fault.is_certain:
+            return fault
         self._client.restart()
         return self.fault_of(case)
 
@@ -86,7 +92,8 @@ class Judge:
             kind = details = "exit code 2 without a reason"
         elif raised := _PARSER_RAISED.search(answer.stdout + answer.stderr):
             kind, details = raised[0], answer.stdout[-2000:] + answer.stderr[-2000:]
-        return Fault(f"{command}: {kind}", f"{line}\n{details}") if kind else None
+        is_certain = answer.hung is None and answer.died is None and kind != "memory"
+        return Fault(f"{command}: {kind}", f"{line}\n{details}", is_certain) if kind else None
 
 
 def _is_of(path: Path, allowed: Path) -> bool:

@@ -76,8 +76,10 @@ def _number(text: str, source: random.Random) -> str:
     return text[:start] + source.choice(_NUMBERS) + text[end:]
 
 
-_NUMBERS = ("", "0", "-1", "-0.0", "nan", "inf", "-inf", "1e999", "1e-400", "1,234.5", "1_234", "1.2.3", "١٢", "1" * 400,
-            "1e5", "0x1F", "1 234", "1'234", "+5", ".5", "5.", "N/A", "[5]", '"5"', "1e400000")  # fmt: skip
+_NUMBERS = (
+    "", "0", "-1", "-0.0", "nan", "inf", "-inf", "1e999", "1e-400", "1,234.5", "1_234", "1.2.3", "١٢",
+    "1" * 400, "1e5", "0x1F", "1 234", "1'234", "+5", ".5", "5.", "N/A", "[5]", '"5"', "1e400000",
+)  # fmt: skip
 
 
 def _twice(text: str, _source: random.Random) -> str:

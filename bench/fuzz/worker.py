@@ -16,28 +16,34 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 import psutil
 
+import examples_utils.cli
+import examples_utils.comparison
+import examples_utils.history
 from bench.fuzz.guard import install_guard
-from examples_utils.cli import main as run_command_line
 
 MIB = 2**20
-# The commands' modules, so that the limit counts what a command allocates, and not what it imports.
-_MODULES = ("benchmark", "collect", "compare", "history.commands", "import_results", "list", "parse", "validate",
-            "validate_results")  # fmt: skip
+# Imported before memory is limited: the limit is for what a command allocates, not for what it imports.
+_PACKAGES = (examples_utils.cli, examples_utils.comparison, examples_utils.history)
 
 
 def main() -> None:
-    """Answers requests until stdin ends. `argv[1]` is the number of MiB that a command may allocate."""
-    for module in _MODULES:
-        import_module(f"examples_utils.cli.{module}")
-    for module in ("scipy.stats", "alembic.command", "examples_utils.history.adding"):
-        import_module(module)
+    """Prints a line when ready, then answers requests until stdin ends.
+
+    `argv[1]` is the number of MiB that a command may allocate.
+    """
+    for package in _PACKAGES:
+        for module in walk_packages(package.__path__, f"{package.__name__}."):
+            if ".migrations" not in module.name:
+                import_module(module.name)
     most = psutil.Process().memory_info().vms + int(sys.argv[1]) * MIB
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     answers = os.fdopen(os.dup(1), "w")
+    print("ready", file=answers, flush=True)
     allowed: list[str] = []
     take_violations = install_guard(allowed)
     for line in sys.stdin:
@@ -56,7 +62,7 @@ def _run(arguments: Sequence[str], stdout: str, stderr: str) -> dict[str, Any]:
         # With SIGUSR1 the parent asks where a command hangs.
         faulthandler.register(signal.SIGUSR1, file=stack)
         try:
-            return {"exitcode": run_command_line(arguments), "traceback": None}
+            return {"exitcode": examples_utils.cli.main(arguments), "traceback": None}
         except SystemExit as end:
             return {"exitcode": end.code, "traceback": None}
         except BaseException:
