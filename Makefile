@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON_OLDEST ?= python3.10
 VENV_OLDEST := .venv-oldest
+# make itself replaces it, so that bash's variable of this name has no part in it.
+SECONDS ?= 300
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
 # pytest's expression for the tests that take milliseconds; pyproject.toml describes the markers.
@@ -14,7 +16,7 @@ QUICK := not (engine or processes or database or browser or full)
 SERVERLESS := $(addprefix tests_serial/tritonserver/,test_exit_codes.py test_serving_page.py)
 
 .PHONY: help benchmark test-quick test test-full test-oldest test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
-  soak real-check report-image clean
+  soak fuzz real-check report-image clean
 
 ## help: this list
 help:
@@ -83,6 +85,10 @@ accuracy: $(VENV)/.test images
 ## soak: 2,000 variants with failures, timeouts and kills mixed in
 soak: $(VENV)/.test
 	$(BIN)/python -m bench.soak
+
+## fuzz: hostile specs, records, results and outputs for SECONDS (300); SEED=N repeats a run, REPLAY=FILE one case
+fuzz: $(VENV)/.test
+	$(BIN)/python -m bench.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(REPLAY),--replay $(REPLAY))
 
 ## real-check: nights of the suite's own quick entries, unchanged and with deliberate changes; takes hours
 real-check: $(VENV)/.test images

@@ -7,6 +7,7 @@ import re
 from benchmark_parsers.absence import Expected, FirstSeen
 from benchmark_parsers.line_prefix import plain_lines
 from benchmark_parsers.named_metrics import NamedMetrics
+from benchmark_parsers.numbers import decimal
 from benchmark_parsers.parsed import Metric, Parsed
 from benchmark_parsers.units import MS, SAMPLES_PER_SEC, S, better, convert
 
@@ -124,7 +125,7 @@ class BenchmarkAppParser:
 
     def _add(self, label: str, text: str) -> None:
         percentile = _PERCENTILE.search(label)
-        label = f"p{float(percentile[1]):g}" if percentile else label
+        label = f"p{decimal(percentile[1]):g}" if percentile else label
         name, unit, reduction = _METRICS.get(label, (f"latency_{label}", MS, label))
         if not self._starts or (self._group is None and name in self._seen):
             self._begin()
@@ -145,6 +146,6 @@ class BenchmarkAppParser:
 def _value(text: str, unit: str) -> float | None:
     found = _VALUE.match(text)
     try:
-        return convert(float(found[1]), found[2].replace("iterations", "count"), unit) if found else None
+        return convert(decimal(found[1]), found[2].replace("iterations", "count"), unit) if found else None
     except ValueError:  # the unit of another quantity
         return None

@@ -7,6 +7,7 @@ import re
 from benchmark_parsers.absence import Expected, FirstSeen
 from benchmark_parsers.line_prefix import plain_lines
 from benchmark_parsers.named_metrics import NamedMetrics
+from benchmark_parsers.numbers import decimal
 from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
 from benchmark_parsers.samples import EvenSample, few, summarise
 from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, canonical, convert
@@ -137,7 +138,7 @@ def _calls_in(block: str) -> list[str]:
 def _call(piece: str) -> tuple[float, ...] | None:
     """Returns throughput in samples/sec, and shortest and longest latency in ms."""
     found = _CALL.match(piece)
-    return tuple(map(float, found.groups())) if found else None
+    return tuple(map(decimal, found.groups())) if found else None
 
 
 def _metric(key: str, text: str) -> Metric | None:
@@ -149,10 +150,7 @@ def _metric(key: str, text: str) -> Metric | None:
     unit = canonical(printed_unit) if printed_unit else None
     if not (unit or key in _COUNTS):
         return None
-    try:
-        value = float(number)
-    except ValueError:
-        return None
+    value = decimal(number)
     reduction = _NAMES.get(key, (key, "value"))[1]
     if percentile := _PERCENTILE.fullmatch(key):
         reduction = percentile[1]
@@ -160,6 +158,6 @@ def _metric(key: str, text: str) -> Metric | None:
         unit = S
     if unit and printed_unit and unit != PERCENT:
         value = convert(value, printed_unit, unit)
-    spread = {name: float(value) for name, value in _SPREAD.findall(more or "")}
+    spread = {name: decimal(value) for name, value in _SPREAD.findall(more or "")}
     summary = {"mean": value, **spread} if spread else {}
     return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), summary)

@@ -116,10 +116,10 @@ def _groups(lines: Sequence[dict[str, Any]]) -> list[tuple[str, list[dict[str, A
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     seen: dict[tuple[Any, ...], int] = {}
     for line in lines:
-        key = (str(line["run_name"]), *(line.get(index) for index in _FAMILY))
-        part = (line.get("repetition_index"), line.get("aggregate_name"))
+        key = (str(line["run_name"]), *(repr(line.get(index)) for index in _FAMILY))
+        part = (repr(line.get("repetition_index")), repr(line.get("aggregate_name")))
         occurrence = seen.get((key, part), 0)
-        if part != (None, None):
+        if part != ("None", "None"):
             seen[key, part] = occurrence + 1
         groups.setdefault((*key, occurrence), []).append(line)
     return [(str(key[0]), group) for key, group in groups.items()]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from benchmark_parsers.absence import Expected, FirstSeen
 from benchmark_parsers.line_prefix import plain_lines
 from benchmark_parsers.named_metrics import NamedMetrics
+from benchmark_parsers.numbers import decimal
 from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed
 from benchmark_parsers.units import MS, SAMPLES_PER_SEC, convert
 
@@ -135,9 +136,9 @@ def _metrics(summary: _Summary) -> tuple[dict[str, Metric], tuple[str, ...]]:
         if not _NUMBER.fullmatch(text):
             problems.append(f"{metric}: LoadGen printed {text[:60]!r}, which is not a number")
             continue
-        value = convert(float(text), "ns", MS) if unit == MS else float(text)
+        value = convert(decimal(text), "ns", MS) if unit == MS else decimal(text)
         if name == "throughput":
-            value *= float(summary.settings.get("samples_per_query", "1"))
+            value *= decimal(summary.settings.get("samples_per_query", "1"))
         if (metric, value) not in printed:
             printed.add((metric, value))
             metrics.add(metric, Metric(value, unit, direction, reduction), {"section": section})
@@ -152,11 +153,11 @@ def _known_metric(section: str, name: str) -> tuple[str, str, str | None, str] |
     if rate := _RATES.get(name.removesuffix(" (inferred)")):
         return (*rate, "mean")
     if found := _LATENCY.fullmatch(name):
-        reduction = found[1].lower() if found[1] else f"p{float(found[2]):g}"
+        reduction = found[1].lower() if found[1] else f"p{decimal(found[2]):g}"
         metric = _LATENCIES[found[3].lower()]
         return metric if reduction == "mean" else f"{metric}_{reduction}", MS, LOWER, reduction
     if found := _ESTIMATE.fullmatch(name):
-        reduction = f"p{float(found[1]):g}"
+        reduction = f"p{decimal(found[1]):g}"
         return f"{_ESTIMATES.get(section, 'latency')}_{reduction}_early_stopping", MS, LOWER, reduction
     return None
 

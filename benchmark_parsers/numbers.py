@@ -8,6 +8,18 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 
 
+class UnreadableError(ValueError):
+    """An output holds a text where a number, or a unit, is expected. The message names it."""
+
+
+def decimal(text: str) -> float:
+    """Returns the number that a tool prints. Raises UnreadableError if the text is none, such as `1.2.3`."""
+    number = number_of(text)
+    if number is None:
+        raise UnreadableError(f"{text[:60]!r} is not a number")
+    return float(text)
+
+
 def number_of(text: str) -> int | float | None:
     """Returns the decimal number that a text is, or None.
 

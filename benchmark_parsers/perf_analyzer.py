@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from benchmark_parsers.absence import Expected, FirstSeen
 from benchmark_parsers.line_prefix import plain_lines
 from benchmark_parsers.named_metrics import NamedMetrics
+from benchmark_parsers.numbers import decimal
 from benchmark_parsers.parsed import LOWER, Metric, Parsed
 from benchmark_parsers.units import MS, SAMPLES_PER_SEC, better, convert
 
@@ -176,14 +177,14 @@ class PerfAnalyzerParser:
                 level.throughput = value
             summary = {}
             if name == "latency" and (deviation := _DEVIATION.search(more or "")):
-                summary = {"mean": value, "std": convert(float(deviation[1]), deviation[2], MS)}
+                summary = {"mean": value, "std": convert(decimal(deviation[1]), deviation[2], MS)}
             direction = _DIRECTIONS.get(name, better(unit))
             level.metrics.add(f"{name}{level.model}", Metric(value, unit, direction, reduction, (), summary))
             if name == "server_latency":
                 for part, part_text, part_unit in _PART.findall(more or ""):
                     level.metrics.add(
                         f"server_{part.replace(' ', '_')}{level.model}",
-                        Metric(convert(float(part_text), part_unit, MS), MS, LOWER, "mean"),
+                        Metric(convert(decimal(part_text), part_unit, MS), MS, LOWER, "mean"),
                     )
 
     def _read_csv(self, line: str) -> None:

@@ -18,6 +18,7 @@ from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from benchmark_parsers.numbers import UnreadableError
 from benchmark_parsers.parsed import HIGHER, LOWER, Metric, Parsed, Parser
 from benchmark_parsers.samples import few
 from benchmark_parsers.units import NEVER_NEGATIVE
@@ -142,6 +143,8 @@ class _Guarded:
     def _call(self, action: Callable[[], Any]) -> None:
         try:
             action()
+        except UnreadableError as error:
+            self._fault = f"cannot read the output: {error}"
         except (Exception, SystemExit) as error:
             self._fault = f"raised {type(error).__name__}: {error}"
 

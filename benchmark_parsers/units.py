@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from benchmark_parsers.numbers import UnreadableError
 from benchmark_parsers.parsed import HIGHER, LOWER
 
 SAMPLES_PER_SEC, MS, S, MIB, PERCENT = "samples/sec", "ms", "s", "MiB", "%"
@@ -57,7 +58,7 @@ def canonical(unit: str) -> str | None:
 
 
 def convert(value: float, unit: str, into: str) -> float:
-    """Converts a value to another unit of the same kind. Raises ValueError if the kinds differ.
+    """Converts a value to another unit of the same kind. Raises UnreadableError if the kinds differ.
 
     Memory counts in powers of 1024 whatever the spelling, as in the tools that print KB and MB.
     """
@@ -68,7 +69,7 @@ def convert(value: float, unit: str, into: str) -> float:
             # One rounding: a product or a quotient of the value and an integer.
             of, per = sizes[unit], sizes[into]
             return value * (of // per) if of >= per else value / (per // of)
-    raise ValueError(f"{unit!r} cannot be converted to {into!r}")
+    raise UnreadableError(f"{unit!r} cannot be converted to {into!r}")
 
 
 def same_unit_spelled_canonically(unit: str) -> str | None:

@@ -42,7 +42,7 @@ FLOORS = (
     {"planning"},
     {"spec"},
     {"machine", "arguments", "redaction"},
-    {"run_model", "problems", "console", "display", "canary", "original"},
+    {"run_model", "problems", "console", "canary", "original"},
     {"control_characters"},
 )
 MOST_FILES_AT_THE_TOP, MOST_FILES_IN_A_FOLDER = 8, 16

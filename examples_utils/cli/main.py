@@ -9,8 +9,8 @@ from pathlib import Path
 
 from examples_utils.cli.arguments.long_names import refuse_long_names
 from examples_utils.cli.arguments.parser import make_parser
+from examples_utils.cli.display import displays
 from examples_utils.control_characters import escape_on_terminals
-from examples_utils.display import displays
 from examples_utils.original import command_remedy
 
 # The module and the function of each command.
