@@ -21,9 +21,9 @@ from examples_utils.comparison.statistics.step_tests import (
     segment_of,
 )
 
-# The constants come from simulated series: ten kinds of noise with and without steps, drift, ramps and outliers.
+# The constants come from simulated series: eight kinds of noise, drift, ramps and outliers, with and without steps.
 _SHORTEST = 3  # nights that a level must last
-# For each place: about 0.004 in a year. It depends on no length, so that further nights take no step away.
+# For each place: 0.004 for the 365 of a year. It depends on no length, so that further nights take no step away.
 _INDEPENDENT_LEVEL = 1e-5
 _CORRELATED_LEVEL = 1e-3
 _LARGEST_OVERLAP = 0.2  # of the nights on either side

@@ -65,9 +65,7 @@ def test_an_outlying_night_next_to_a_change_hides_neither_its_place_nor_its_size
 
 def test_levels_that_wander_have_no_changes_but_the_large_one() -> None:
     walk = [0.0, 2.5, -0.5, 2.0, -1.0, 2.0, 0.0, 2.5]
-    levels = [
-        (40, 100.0 * (1 + move / 100) * (1.0 if part < 4 else 1.15)) for part, move in enumerate(walk)
-    ]
+    levels = [(40, 100.0 * (1 + move / 100) * (1.0 if part < 4 else 1.15)) for part, move in enumerate(walk)]
     (point,) = found(levels)
     assert point.index == 160
 
