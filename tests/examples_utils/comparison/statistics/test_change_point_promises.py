@@ -77,7 +77,7 @@ seeds = st.integers(0, 2**32 - 1)
 def one_step(draw: st.DrawFn) -> tuple[np.ndarray, int, float]:
     """Noise of standard deviation 1, the first night of a clear step, and its size in standard deviations.
 
-    A smaller step on few nights is a matter of chance: further nights may show that the noise was larger than it seemed.
+    A smaller step in few nights is up to chance: further nights may show that the noise is larger than it seemed.
     """
     before, after = draw(st.integers(5, 60)), draw(st.integers(5, 60))
     noise = np.random.default_rng(draw(seeds)).standard_normal(before + after)
