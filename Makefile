@@ -15,8 +15,8 @@ QUICK := not (engine or processes or database or browser or full)
 # Tests of the wrapper that start no server and measure nothing, so that they may run side by side.
 SERVERLESS := $(addprefix tests_serial/tritonserver/,test_exit_codes.py test_serving_page.py)
 
-.PHONY: help benchmark test-quick test test-full test-oldest test-serial lint check setup setup-triton bench bench-serving bench-statistics accuracy \
-  soak fuzz real-check report-image clean
+.PHONY: help benchmark test-quick test test-full test-oldest test-serial lint check setup setup-triton bench bench-serving \
+  bench-statistics bench-histories accuracy soak fuzz real-check report-image clean
 
 ## help: this list
 help:
@@ -77,6 +77,10 @@ bench-serving: $(VENV)/.triton images
 ## bench-statistics: false alarms and power on simulated nights; writes docs/comparison-statistics.md
 bench-statistics: $(VENV)/.test
 	$(BIN)/python -m bench.statistics
+
+## bench-histories: precision and recall of `history changes`, on generated series or on FILES
+bench-histories: $(VENV)/.test
+	$(BIN)/python -m bench.histories $(FILES)
 
 ## accuracy: compare the results of the engines; writes docs/accuracy.md
 accuracy: $(VENV)/.test images

@@ -13,7 +13,7 @@ from examples_utils.problems import RequestError
 from examples_utils.results.log_folder import time_stamped
 
 # Imported late, at the end of the night, by comparison and report.
-_NEEDED = ("alembic", "jinja2", "numpy", "ruptures", "scipy", "sqlalchemy")
+_NEEDED = ("alembic", "jinja2", "numpy", "scipy", "sqlalchemy")
 
 
 def nightly(parsed: argparse.Namespace) -> int:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
 from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, levels
+from examples_utils.comparison.statistics.segmentation import steps_of
 from examples_utils.comparison.statistics.step_detection import Steps, steps
 
-_SHORTEST = 3  # nights that a level must last
-_PENALTY = 2.0  # × noise variance × log(nights): generous, as every candidate is tested afterwards
 _NEAR = 30  # nights on each side that the step model looks at
-_PERMUTATIONS = 999
-_LEVEL = 0.001
 _PROBABILITY = 0.95  # that the change lies between these nights
 
 
@@ -25,7 +22,7 @@ class ChangePoint:
 
     `index` is the likeliest first night of the new level. With 95% probability the cause came after the night
     `last_before` and no later than the night `first_after`. `ratio` is the level after ÷ before, up to the
-    neighbouring change points, with its confidence interval `low` to `high`; `p` is that of the permutation test.
+    neighbouring change points, with its confidence interval `low` to `high`; `p` is the larger one of its two tests.
     """
 
     index: int
@@ -50,67 +47,31 @@ def change_points(
 def change_points_of_levels(data: Levels, threshold: float, confidence: float) -> tuple[ChangePoint, ...]:
     """The same for a metric's levels in each night.
 
-    Optimal partitioning gives candidates; then the least significant one is removed until all that remain pass.
+    The tests have p-values from models: no permutation is drawn, so that nothing depends on a seed.
     """
     there = np.flatnonzero(np.isfinite(data.centres[0]))
     series = data.centres[0, there]
-    if len(series) < 2 * _SHORTEST or series.min() == series.max():
+    if len(series) < 2 or series.min() == series.max():
         return ()
-    ends = [0, *_candidates(series), len(series)]
-    tests: dict[tuple[int, int, int], float] = {}
-    while len(ends) > 2:
-        strength = []
-        for before, at, after in _neighbours(ends):
-            size = abs(_size(series[before:after], at - before))
-            if size < np.log1p(threshold):
-                tests[before, at, after] = 1.0
-            elif (before, at, after) not in tests:
-                tests[before, at, after] = _p(data, there, (before, at, after))
-            strength.append((tests[before, at, after], -size))
-        weakest = max(strength)
-        if weakest[0] <= _LEVEL:
-            break
-        del ends[strength.index(weakest) + 1]
-    residuals = np.concatenate([part - part.mean() for part in np.split(series, ends[1:-1])])
-    variance = max(float(residuals @ residuals) / max(1, len(series) - len(ends) + 1), 1e-18)
+    found = steps_of(series, threshold)
+    ends = [0, *(step.place for step in found), len(series)]
+    residuals = np.concatenate([part - np.median(part) for part in np.split(series, ends[1:-1])])
+    # From the middle half, so that outliers do not widen the range of nights.
+    variance = max((1.4826 * float(np.median(np.abs(residuals)))) ** 2, 1e-18)
+    data = data.shifted(_beyond(data.centres[0], there, ends, 3 * np.sqrt(variance)))
     return tuple(
-        _point(data, there, place, variance, tests[place], confidence) for place in _neighbours(ends)
+        _point(data, there, place, variance, step.p, confidence)
+        for step, place in zip(found, zip(ends, ends[1:], ends[2:], strict=False), strict=True)
     )
 
 
-def _candidates(series: Floats) -> list[int]:
-    import ruptures  # type: ignore[import-untyped] # it takes a second
-
-    differences = np.diff(series)
-    noise = 1.4826 * float(np.median(np.abs(differences))) / np.sqrt(2)
-    penalty = max(_PENALTY * noise**2 * float(np.log(len(series))), 1e-12)
-    algorithm = ruptures.KernelCPD(kernel="linear", min_size=_SHORTEST).fit(series[:, None])
-    return [int(end) for end in algorithm.predict(pen=penalty)[:-1]]
-
-
-def _neighbours(ends: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    return zip(ends, ends[1:], ends[2:], strict=False)
-
-
-def _size(series: Floats, at: int) -> float:
-    return float(series[at:].mean() - series[:at].mean())
-
-
-def _p(data: Levels, there: Ints, place: tuple[int, int, int]) -> float:
-    """Returns the p-value of a step between its neighbours: the larger one of two.
-
-    The permutation test of E-divisive (Matteson and James 2014): is the best split better than the best split of the
-    same nights in any order? And, as drifting levels are not exchangeable, that of the step model, corrected for the
-    nights among which the step was picked.
-    """
-    before, _, after = place
-    series = data.centres[0, there[before:after]]
-    orders = np.random.default_rng(0).permuted(np.tile(series, (_PERMUTATIONS, 1)), axis=1)
-    better = _best_split(orders) >= _best_split(series[None]) - 1e-12
-    permutation = (1 + int(better.sum())) / (1 + _PERMUTATIONS)
-    if permutation > _LEVEL:
-        return permutation
-    return max(permutation, min(1.0, float(_around(data, there, place).p[0]) * (after - before)))
+def _beyond(levels: Floats, there: Ints, ends: list[int], limit: float) -> Floats:
+    """Returns how far each night `(1, nights)` is from its level beyond the limit: an outlier would move the ratio."""
+    beyond = np.zeros((1, len(levels)))
+    for part in np.split(there, ends[1:-1]):
+        residual = levels[part] - np.median(levels[part])
+        beyond[0, part] = residual - np.clip(residual, -limit, limit)
+    return beyond
 
 
 def _around(data: Levels, there: Ints, place: tuple[int, int, int]) -> Steps:
@@ -119,16 +80,6 @@ def _around(data: Levels, there: Ints, place: tuple[int, int, int]) -> Steps:
     first, end = max(before, at - _NEAR), min(after, at + _NEAR)
     nights = slice(int(there[first]), int(there[end - 1]) + 1)
     return steps(data.part(0, nights), (nights.stop - int(there[at]),), np.zeros((1, 1)))
-
-
-def _best_split(series: Floats) -> Floats:
-    """Returns the largest drop of the sum of squares `(series,)` from one split of each row."""
-    nights = series.shape[1]
-    centred = series - series.mean(axis=1, keepdims=True)
-    first = np.arange(_SHORTEST, nights - _SHORTEST + 1)
-    sums = np.cumsum(centred, axis=1)[:, first - 1]
-    gains: Floats = (sums**2 * nights / (first * (nights - first))).max(axis=1)
-    return gains
 
 
 def _point(
