@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import pair
 from examples_utils.comparison.pipeline import judge, judge_two
+from examples_utils.comparison.text import title_of
 from examples_utils.comparison.verdicts import Comparison
+from examples_utils.history.variant_diff import last_commands, variant_diff
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run
 
@@ -31,6 +34,16 @@ def compare_runs(base: Sequence[Run], new: Sequence[Run], options: CompareOption
             )
     pairing = pair(base, new)
     level = 1 - options.confidence
+    pairing = replace(pairing, differences=(*pairing.differences, *_renames(base, new)))
     if options.interleaved or len(pairing.base) == len(pairing.new) == 1:
         return judge_two(pairing, level, options)
     return judge(pairing, (len(pairing.new),), level, options)
+
+
+def _renames(base: Sequence[Run], new: Sequence[Run]) -> Iterator[str]:
+    """Yields the variants that run under another name now: their metrics are missing, and new."""
+    before, after = last_commands(base), last_commands(new)
+    gone = {key: command for key, command in before.items() if key not in after}
+    diff = variant_diff(gone, {key: command for key, command in after.items() if key not in before})
+    for old, key in diff.renamed.items():
+        yield f"renamed: {title_of(old)} in the base to {title_of(key)} now, which has its command; not compared"

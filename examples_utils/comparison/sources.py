@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Source:
     """One side of a comparison. `runs` are the oldest first, never empty; `title` describes them in messages.
 
-    `warnings` concern the files that were read, such as an omitted record.
+    `warnings` concern what was read, such as an omitted record, or fewer runs than requested.
     """
 
     title: str
@@ -65,12 +65,12 @@ def _side(reference: str, history: Callable[[], History]) -> Source:
     elif reference.endswith((".json", "/")):
         raise RequestError(f"{reference}: no such file or folder")
     else:
-        runs = _looked_up(reference, history)
+        runs, warnings = _looked_up(reference, history)
     return Source(runs_title(reference, runs), tuple(runs), warnings)
 
 
-def _looked_up(reference: str, history: Callable[[], History]) -> list[Run]:
-    """Returns the runs of a reference, the oldest first; `history` opens the history when it is first needed."""
+def _looked_up(reference: str, history: Callable[[], History]) -> tuple[list[Run], tuple[str, ...]]:
+    """Returns the runs of a reference, the oldest first, and warnings; `history` opens the history when needed."""
     try:
         opened = history()
     except RequestError as error:
@@ -78,4 +78,5 @@ def _looked_up(reference: str, history: Callable[[], History]) -> list[Run]:
             f"{reference}: is neither a file or folder nor a run of a history: {error}"
         ) from None
     # The history's order of runs is more reliable than the clocks of its machines.
-    return opened.load(opened.resolve(reference)[::-1], log_tails=False)
+    runs = opened.load(opened.resolve(reference)[::-1], log_tails=False)
+    return runs, opened.shortfall(reference, len(runs))

@@ -351,6 +351,24 @@ def test_new_runs_of_other_settings_than_the_last_one_are_left_out_and_told() ->
 def test_another_unit_is_not_comparable() -> None:
     one = compared(run_of({"a": [1.0, 1.1]}, unit="s"), run_of({"a": [1000.0, 1100.0]}, unit="ms")).judged[0]
     assert (one.verdict, one.reason) == (Verdict.NOT_COMPARABLE, "unit: s in the base, ms now")
+    assert (one.base, one.new, one.ratio, one.unit) == (pytest.approx(1.05), 1050, None, None)
+
+
+def test_another_unit_on_another_machine_has_no_ratio_either() -> None:
+    machine = {**MACHINE, "cpu": "Eight Cores"}
+    new = run_of({"a": [1000.0, 1100.0]}, unit="ms")
+    one = compared(run_of({"a": [1.0, 1.1]}, unit="s", machine=machine), new).judged[0]
+    assert (one.verdict, one.ratio, one.unit) == (Verdict.NOT_COMPARABLE, None, None)
+    mixed = [
+        run_of({"a": [value] * 2}, unit=unit, machine=machine) for value, unit in ((1.0, "s"), (900.0, "ms"))
+    ]
+    one = compare_runs(mixed, [new], APART).judged[0]
+    assert (one.verdict, one.base, one.ratio, one.unit) == (
+        Verdict.NOT_COMPARABLE,
+        900,
+        pytest.approx(1050 / 900),
+        "ms",
+    )
 
 
 def test_base_runs_of_another_machine_are_left_out_and_told() -> None:
@@ -360,7 +378,49 @@ def test_base_runs_of_another_machine_are_left_out_and_told() -> None:
     comparison = compare_runs([foreign, *same], [run_of(noisy(rng), "new")], APART)
     assert not comparison.regressed
     assert {one.base_runs for one in comparison.judged} == {4}
-    assert "1 of 5 base runs from another machine; omitted" in comparison.differences[0]
+    assert "1 of the 5 base runs was made on another machine; omitted" in comparison.differences[0]
+
+
+def test_each_other_machine_is_named_with_what_differs() -> None:
+    other = [
+        {**MACHINE, "cpu": "Eight Cores"},
+        {**MACHINE, "memory_mib": 1024},
+        {**MACHINE, "memory_mib": 1024},
+    ]
+    base = [run_of({"a": [1.0, 1.1]}, machine=machine) for machine in (*other, MACHINE)]
+    notes = compare_runs(base, [run_of({"a": [1.0, 1.1]})], APART).differences
+    assert notes == (
+        "machine: cpu Eight Cores in the base, Sixteen Cores now: "
+        "1 of the 4 base runs was made on another machine; omitted",
+        "machine: memory_mib 1024 in the base, 65536 now: "
+        "2 of the 4 base runs were made on another machine; omitted",
+    )
+
+
+def test_a_direction_that_changed_between_the_sides_is_reported() -> None:
+    base = run_of({"a": [1.0, 1.1, 1.05], "b": [1.0, 1.1, 1.05]}, direction="higher")
+    declared = {key_of("b"): replace(base.metrics[key_of("b")], direction="lower")}
+    new = run_of({"a": [1.0, 1.1, 1.05], "b": [1.0, 1.1, 1.05]}, direction="lower")
+    assert compared(base, new).differences == (
+        "better direction: higher in the base, lower now: 2 metrics, such as a latency; "
+        "the verdict uses that of now",
+    )
+    of_one = compared(replace(base, metrics={**base.metrics, **declared}), new)
+    assert of_one.differences == (
+        "better direction: higher in the base, lower now: a latency; the verdict uses that of now",
+    )
+    assert compared(new, new).differences == ()
+
+
+def test_a_variant_that_runs_under_another_name_is_reported_as_renamed() -> None:
+    def run(name: str, command: str) -> Run:
+        return run_of({name: [1.0, 1.1]}, facts={name: VariantFacts("passed", command=command)})
+
+    assert compared(run("old", "bench --fast"), run("young", "bench --fast")).differences == (
+        "renamed: old in the base to young now, which has its command; not compared",
+    )
+    assert compared(run("old", "bench --fast"), run("young", "bench --slow")).differences == ()
+    assert compared(run("same", "bench"), run("same", "bench --fast")).differences == ()
 
 
 def test_an_empty_side_is_refused() -> None:
