@@ -11,12 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples_utils.comparison.text import run_title, runs_title
+from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.location import opened_history
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run
 
 if TYPE_CHECKING:
     from examples_utils.history.store import History
+
+
+_EARLIER = 30  # runs from which the noise between runs is estimated
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,27 @@ def read_sides(base: str, new: str, history_url: str | None) -> tuple[Source, So
             f"{base} and {new} both name {run_title(base_side.runs[-1])}; name an earlier run as BASE"
         )
     return replace(base_side, title=runs_title(base, others), runs=others), new_side
+
+
+def earlier_runs(base: Source, new: Source, history_url: str | None) -> tuple[Run, ...]:
+    """Returns the last runs of NEW's machine and branch in the history, the oldest first, without both sides.
+
+    They show how much two single runs differ by themselves; empty if a side has several runs, or if there is no
+    history at the default place. Raises RequestError if the history that `--history` names cannot be read.
+    """
+    if len(base.runs) > 1 or len(new.runs) > 1:
+        return ()
+    compared = {base.runs[0].run_id, new.runs[0].run_id}
+    (run,) = new.runs
+    try:
+        with opened_history(history_url) as history:
+            found = history.runs(machine_key=machine_key(run.machine), branch=run.branch, limit=_EARLIER)
+            run_ids = [one.run_id for one in reversed(found) if one.run_id not in compared]
+            return tuple(history.load(run_ids, log_tails=False))
+    except RequestError:
+        if history_url is not None:
+            raise
+        return ()
 
 
 def _side(reference: str, history: Callable[[], History]) -> Source:

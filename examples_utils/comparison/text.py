@@ -42,6 +42,8 @@ def head_lines(comparison: Comparison) -> list[str]:
     """Returns what is compared, and what concerns all metrics: printed once, before any of them."""
     lines = [f"base: {comparison.base_title}", f"new:  {comparison.new_title}"]
     lines += [f"note: {difference}" for difference in comparison.differences]
+    if comparison.run_noise:
+        lines.append(f"run noise: {comparison.run_noise}")
     if comparison.movement:
         lines.append(movement_line(comparison))
     lines.append(counts_line(comparison))

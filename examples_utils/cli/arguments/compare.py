@@ -39,7 +39,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         type=share,
         metavar="SHARE",
         help="standard deviation between two runs of the same code beyond that of their repetitions, which two single "
-        "runs cannot show (default: 3%%)",
+        "runs cannot show (default: estimated from the history, else from the suite)",
     )
     add_output(compare)
 

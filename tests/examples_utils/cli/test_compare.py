@@ -52,15 +52,26 @@ def test_the_last_two_runs_are_compared_and_a_regression_exits_with_1(compare):
     assert all("model3_batch_8" in row for row in rows)
 
 
-def test_a_step_between_two_single_runs_is_called_where_the_user_vouches_for_steady_runs(compare):
-    cautious = compare([night(0), night(1, {"model3": 0.94})], "latest~1", "latest")
-    assert cautious.exitcode == 0
-    assert "| uncertain " in cautious.out
-    vouched = compare([], "latest~1", "latest", "--run-noise", "0.5%")
-    assert vouched.exitcode == 1
-    rows = [line.split("|") for line in vouched.out.splitlines() if "| regressed" in line]
+def test_a_step_between_two_single_runs_is_called_unless_the_user_knows_that_runs_differ_as_much(compare):
+    called = compare([night(0), night(1, {"model3": 0.94})], "latest~1", "latest")
+    assert called.exitcode == 1
+    assert "run noise: 0." in called.out
+    rows = [line.split("|") for line in called.out.splitlines() if "| regressed" in line]
     assert [row[2].strip() for row in rows] == ["model3_batch_8"] * 2
-    assert "--run-noise" not in vouched.err
+    restless = compare([], "latest~1", "latest", "--run-noise", "5%")
+    assert restless.exitcode == 0
+    assert "| uncertain " in restless.out
+    assert (
+        "run noise: 5.00% (standard deviation between two runs of the same code, given by --run-noise)"
+        in restless.out
+    )
+
+
+def test_the_noise_between_runs_comes_from_the_history_where_it_holds_enough_runs(compare):
+    runs = [*NIGHTS, night(10, {"model3": 0.97})]
+    done = compare(runs, "latest~1", "latest", "--format", "json")
+    assert done.exitcode == 1
+    assert "from 9 earlier runs of this machine in the history" in json.loads(done.out)["run_noise"]
 
 
 def test_a_run_noise_that_several_runs_tell_themselves_is_said_to_have_no_effect(compare):

@@ -157,12 +157,63 @@ def test_the_threshold_of_a_benchmark_goes_before_that_of_the_command() -> None:
 
 def test_two_runs_apart_are_not_trusted_to_the_last_percent() -> None:
     rng = np.random.default_rng(6)
-    base = run_of(noisy(rng, noise=0.002))
-    new = run_of(noisy(rng, noise=0.002, slower={"benchmark_1": 1.03}))
+    base = run_of(noisy(rng, noise=0.002, benchmarks=3))
+    new = run_of(noisy(rng, noise=0.002, benchmarks=3, slower={"benchmark_1": 1.03}))
     assert judged(compared(base, new, AB), "benchmark_1").verdict is Verdict.REGRESSED
     apart = judged(compared(base, new, APART), "benchmark_1")
     assert (apart.verdict, apart.needed) == (Verdict.UNCERTAIN, None)
-    assert "varies from run to run" in apart.reason
+    assert "runs on other nights, or ab, would settle it" in apart.reason
+    assert "assumed: few metrics" in compared(base, new, APART).run_noise
+
+
+def test_a_quiet_suite_shows_that_single_runs_hardly_differ() -> None:
+    rng = np.random.default_rng(6)
+    base = run_of(noisy(rng, noise=0.001, benchmarks=20))
+    new = run_of(noisy(rng, noise=0.001, benchmarks=20, slower={"benchmark_1": 1.03}))
+    comparison = compared(base, new, APART)
+    assert [one.key for one in comparison.regressed] == [key_of("benchmark_1")]
+    assert sum(one.verdict is Verdict.UNCHANGED for one in comparison.judged) == 19
+    assert "from the spread of the changes of 20 metrics" in comparison.run_noise
+    assert compared(base, new, AB).run_noise == ""
+
+
+@pytest.mark.parametrize("benchmarks", [1, 3, 20])
+def test_identical_runs_are_unchanged(benchmarks: int) -> None:
+    run = run_of(noisy(np.random.default_rng(7), noise=0.001, benchmarks=benchmarks))
+    verdicts = [one.verdict for one in compared(run, run, APART).judged]
+    assert verdicts == [Verdict.UNCHANGED] * benchmarks
+
+
+def test_earlier_runs_show_how_much_single_runs_differ() -> None:
+    rng = np.random.default_rng(8)
+
+    def runs(number: int, spread: float) -> list[Run]:
+        return [
+            run_of(
+                noisy(rng, noise=0.001, benchmarks=1, machine=float(np.exp(spread * rng.standard_normal())))
+            )
+            for _ in range(number)
+        ]
+
+    base, slower = (run_of(noisy(rng, noise=0.001, benchmarks=1, machine=factor)) for factor in (1.0, 1.04))
+    assert compare_runs([base], [slower], APART, runs(12, 0.001)).regressed
+    restless = compare_runs([base], [slower], APART, runs(12, 0.03))
+    assert not restless.regressed
+    assert "from 12 earlier runs of this machine in the history" in restless.run_noise
+    elsewhere = [replace(run, machine={**MACHINE, "cpu": "Eight Cores"}) for run in runs(12, 0.001)]
+    assert "assumed" in compare_runs([base], [slower], APART, elsewhere).run_noise
+
+
+def test_runs_of_different_days_are_noted_unless_earlier_runs_show_their_noise() -> None:
+    rng = np.random.default_rng(9)
+    base, new, *earlier = (run_of(noisy(rng)) for _ in range(8))
+    tomorrow = replace(new, started_utc="2026-11-25T01:00:00+00:00")
+    assert compare_runs([base], [new], APART).differences == ()
+    (note,) = compare_runs([base], [tomorrow], APART).differences
+    assert "different days" in note
+    assert "with ab, or" in note
+    assert "branch:main:10" in note
+    assert compare_runs([base], [tomorrow], APART, earlier).differences == ()
 
 
 def test_a_constant_that_stays_is_unchanged_and_one_that_moves_is_called() -> None:
