@@ -12,6 +12,7 @@ from scipy import stats  # type: ignore[import-untyped]
 from bench.histories.table import by_kind, table
 from bench.statistics.nights import BASELINE, BENCHMARKS, CORRELATION, OPTIONS, REPETITIONS, SLOW_SHARE
 from bench.statistics.noise import KINDS
+from bench.statistics.pairs import EARLIER, Machine, pair_of_runs
 from bench.statistics.trials import (
     FIXED,
     HISTORY,
@@ -62,6 +63,7 @@ def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield from _power(pool, trials, 0.05, 1, "Power: one benchmark 5% slower, reported the same night")
     yield from _power(pool, trials, 0.03, 3, "Power: one benchmark 3% slower, reported within three nights")
     yield from _interleaved(pool, trials)
+    yield from pairs_of_runs(pool, trials)
     yield from _dates(pool, trials)
     yield from _histories()
     yield from KINDS_EXPLAINED
@@ -114,6 +116,31 @@ def _interleaved(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
                 for side in (false, called)
             ]
             yield f"| {kind.name} | {repetitions} | {' | '.join(cells)} |"
+
+
+def pairs_of_runs(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
+    """The section on `compare A B`."""
+    yield from _head(
+        "`compare A B`: two single runs",
+        f"Each benchmark has 0.1% of noise, and a level of its own that varies from run to run. There are {trials} "
+        f"trials of each, with {EARLIER} earlier runs in the history or none. Target: false regressions in at most 1% "
+        "of the comparisons. Unchanged: the mean share of the metrics. Detected: one benchmark that is 3% slower is "
+        "reported.",
+        ("metrics", "noise between runs", "history", "false", "unchanged", "3% detected"),
+    )
+    for metrics in (1, 5, 20, 50):
+        for run in (0.0, 0.01):
+            for earlier in (0, EARLIER):
+                machine = Machine(0.001, run, metrics, earlier=earlier)
+                same, slower = (
+                    list(pool.map(partial(pair_of_runs, machine, step), range(trials), chunksize=20))
+                    for step in (0.0, 0.03)
+                )
+                unchanged = np.mean([one.unchanged for one in same])
+                yield (
+                    f"| {metrics} | {run:.0%} | {earlier or 'none'} | {_share([one.false for one in same])} "
+                    f"| {unchanged:.1%} | {_share([one.called for one in slower])} |"
+                )
 
 
 def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:

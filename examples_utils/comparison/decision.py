@@ -103,7 +103,10 @@ def reason(evidence: Evidence, rule: Rule, verdict: Verdict, more: int | None) -
     else:
         seen = f"a change of {expm1(max(-evidence.low, evidence.high)):.1%} would not have been detected"
     if more is None:
-        return f"{seen}; no number of repetitions settles it, as its level varies from run to run"
+        return (
+            f"{seen}; no number of repetitions settles it, as its level varies from run to run: "
+            "runs on other nights, or ab, would settle it"
+        )
     return f"{seen}; {more} repetitions would settle it"
 
 

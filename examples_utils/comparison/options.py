@@ -20,7 +20,7 @@ class CompareOptions:
 
     `interleaved`: both sides ran alternately on one machine (`ab`), so that only chance lies between
     them. Otherwise each run has a level of its own: with several runs on a side, its spread is estimated; with one run
-    on either side, `run_noise` is assumed as its standard deviation.
+    on either side, `run_noise` is its standard deviation; None estimates it from earlier runs, or from the suite.
 
     `suspicion`: the level at which a metric of a night is rerun, `confirmations` times more.
     `window_nights` before the last `recent_nights` are the base of a night: a step is sought before this night
@@ -35,7 +35,7 @@ class CompareOptions:
     false_alarms: float = 0.009
     largest_unseen: float = 0.05
     interleaved: bool = False
-    run_noise: float = 0.03
+    run_noise: float | None = None
     suspicion: float = 0.05
     confirmations: int = 15
     window_nights: int = 14
@@ -46,6 +46,8 @@ class CompareOptions:
     def __post_init__(self) -> None:
         for name in ("threshold", "run_noise"):
             value = getattr(self, name)
+            if value is None:
+                continue
             _require(name, value, 0 <= value < 1, "a share of at least 0 and below 1")
         for name in ("confidence", "false_alarms", "largest_unseen", "suspicion"):
             _require(name, getattr(self, name), 0 < getattr(self, name) < 1, "a share between 0 and 1")

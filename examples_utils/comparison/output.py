@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from examples_utils.comparison.formats import formatted
-from examples_utils.comparison.text import head_lines
+from examples_utils.comparison.text import counted, head_lines
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.control_characters import write_styled
 from examples_utils.problems import RequestError
 from examples_utils.results.record import PASSED
 from examples_utils.run_model import Run, VariantKey
+
+_NOT_COMPARED = (Verdict.NEW, Verdict.MISSING, Verdict.FAILED, Verdict.NOT_COMPARABLE)
+_REASONS = 3  # the most frequent ones, in a message
 
 
 def check_output(format_name: str, show_all: bool, output: str | None, csv_raw: bool = False) -> None:
@@ -51,11 +55,28 @@ def write_comparison(
 
 
 def exit_code(comparison: Comparison, base: Sequence[Run]) -> int:
-    """Returns 1 if a metric regressed, or if a variant failed that had passed in the last run of `base` that has it."""
+    """Returns 1 if a metric regressed, or if a variant failed that had passed in the last run of `base` that has it.
+
+    Returns 3 if nothing could be compared, so that a gate does not pass by accident; otherwise 0.
+    """
     newly_failed = any(
         one.verdict is Verdict.FAILED and _had_passed(one.key.of_variant, base) for one in comparison.judged
     )
-    return int(bool(comparison.regressed) or newly_failed)
+    if comparison.regressed or newly_failed:
+        return 1
+    return 3 if nothing_compared(comparison) else 0
+
+
+def nothing_compared(comparison: Comparison) -> str:
+    """Returns why no metric at all could be compared; empty if any was."""
+    if any(one.verdict not in _NOT_COMPARED for one in comparison.judged):
+        return ""
+    reasons = Counter(
+        f"{one.verdict.value}: {one.reason.removeprefix(f'{one.verdict.value}: ')}"
+        for one in comparison.judged
+    ).most_common(_REASONS)
+    shown = "; ".join(f"{counted('metric', count)} {reason}" for reason, count in reasons)
+    return f"nothing could be compared: {shown or 'neither side has a metric'}"
 
 
 def _had_passed(variant: VariantKey, base: Sequence[Run]) -> bool:

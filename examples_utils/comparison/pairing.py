@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Any
 
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
+from examples_utils.history.fingerprint import differing_facts, shown_fact
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the only verdict on a variant that has no metrics on either side
 
-_SHOWN = 4  # maximum keys of a fingerprint or of settings in a message
 _PASSED = VariantFacts(status="passed")
 
 
@@ -63,7 +63,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     last = new[-1]
     kept_new = tuple(run for run in new if same_machine(run, last))
     same = tuple(run for run in base if same_machine(run, last))
-    foreign = "" if same or not base else f"machine: {_differing(base[-1].machine, last.machine)}"
+    foreign = "" if same or not base else f"machine: {differing_facts(base[-1].machine, last.machine)}"
     kept = same or tuple(base)
     keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.metrics)
     if usual:
@@ -85,13 +85,17 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
         pairs=tuple(one for one in outcomes if isinstance(one, Pair)),
         settled=tuple(one for one in outcomes if isinstance(one, MetricVerdict)),
         order=tuple(one.key for one in outcomes),
-        differences=(*_machine_differences(base, new), *_settings_differences(sides)),
+        differences=(
+            *_machine_differences(base, new),
+            *_settings_differences(sides),
+            *_direction_differences(outcomes, kept),
+        ),
     )
 
 
 def same_machine(one: Run, other: Run) -> bool:
     """Whether metrics of both runs are comparable: every key of the fingerprint except the host name agrees."""
-    return one.machine == other.machine or not _differing(one.machine, other.machine)
+    return one.machine == other.machine or not differing_facts(one.machine, other.machine)
 
 
 def _variants_of(run: Run) -> set[VariantKey]:
@@ -122,7 +126,7 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
             kept.append(None)
         elif facts and variant in run.variants and earlier.settings != settings:
             kept.append(None)
-            other_settings, left_out = _differing(earlier.settings, settings), left_out + 1
+            other_settings, left_out = differing_facts(earlier.settings, settings), left_out + 1
         else:
             kept.append(run)
     passed: list[Run | None] = []
@@ -132,7 +136,7 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
         alike = variant not in run.variants or of_run.settings == settings
         passed.append(run if alike and of_run.status == _PASSED.status else None)
         differing = (
-            differing if alike else _differing(of_run.settings, settings, "earlier", "in the last run")
+            differing if alike else differing_facts(of_run.settings, settings, "earlier", "in the last run")
         )
     return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing)
 
@@ -171,7 +175,7 @@ def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:
         return ""
     other = next(one for one in reversed(base) if one and one.values)
     if other.unit != metric.unit:
-        return f"unit: {_shown(other.unit)} in the base, {_shown(metric.unit)} now"
+        return f"unit: {shown_fact(other.unit)} in the base, {shown_fact(metric.unit)} now"
     return f"reduction: {other.reduction} in the base, {metric.reduction} now"
 
 
@@ -183,16 +187,19 @@ def alike(one: Metric, other: Metric) -> bool:
 def _settled(
     key: MetricKey, verdict: Verdict, earlier: Sequence[Metric], metric: Metric | None, reason: str
 ) -> MetricVerdict:
-    """A verdict without statistics, with the medians for the reader."""
+    """A verdict without statistics, with the medians for the reader; values in different units have no ratio."""
+    known = metric or (earlier[-1] if earlier else None)
+    same = [one for one in earlier if known and alike(one, known)]
+    earlier = same or [one for one in earlier if alike(one, earlier[-1])]
     values = [value for one in earlier for value in one.values]
     base = median(values) if values else None
     new = median(metric.values) if metric else None
-    comparable = verdict is Verdict.NOT_COMPARABLE and base and new and base * new > 0
-    known = metric or (earlier[-1] if earlier else None)
+    comparable = verdict is Verdict.NOT_COMPARABLE and same and base and new and base * new > 0
+    one_unit = all(known and one.unit == known.unit for one in earlier)
     return MetricVerdict(
         key,
         verdict,
-        unit=known.unit if known else None,
+        unit=known.unit if known and one_unit else None,
         direction=known.direction if known else None,
         base=base,
         new=new,
@@ -215,11 +222,13 @@ def _ended(facts: VariantFacts) -> str:
 def _machine_differences(base: Sequence[Run], new: Sequence[Run]) -> Iterator[str]:
     last = new[-1]
     for side, runs in (("base", base), ("new", new)):
-        others = [run for run in runs if not same_machine(run, last)]
-        if others:
-            outcome = "nothing is comparable" if len(others) == len(runs) else "omitted"
-            which = f"{len(others)} of {len(runs)} {side} runs" if len(runs) > 1 else f"the {side} run"
-            yield f"machine: {_differing(others[-1].machine, last.machine)}: {which} from another machine; {outcome}"
+        then = "in the base" if side == "base" else "earlier"
+        others = Counter(differing_facts(run.machine, last.machine, then) for run in runs)
+        del others[""]
+        outcome = "nothing is comparable" if others.total() == len(runs) else "omitted"
+        for difference, count in others.items():
+            which = f"{count} of the {len(runs)} {side} runs" if len(runs) > 1 else f"the {side} run"
+            yield f"machine: {difference}: {which} {'was' if count == 1 else 'were'} made on another machine; {outcome}"
 
 
 def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
@@ -234,22 +243,21 @@ def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
             if text := text_of(one):
                 variants.setdefault(text, []).append(key.variant)
         for text, names in variants.items():
-            which = names[0] if len(names) == 1 else f"{len(names)} variants, such as {names[0]}"
-            yield f"settings: {text}: {which}; {outcome}"
+            yield f"settings: {text}: {_example('variants', names)}; {outcome}"
 
 
-def _differing(
-    base: Mapping[str, Any], new: Mapping[str, Any], then: str = "in the base", now: str = "now"
-) -> str:
-    """Returns the keys, except the host name, on which two fingerprints or settings disagree; empty if none."""
-    keys = [
-        key for key in dict.fromkeys((*base, *new)) if key != "hostname" and base.get(key) != new.get(key)
-    ]
-    texts = [f"{key} {_shown(base.get(key))} {then}, {_shown(new.get(key))} {now}" for key in keys[:_SHOWN]]
-    if len(keys) > _SHOWN:
-        texts.append(f"and {len(keys) - _SHOWN} more")
-    return "; ".join(texts)
+def _direction_differences(outcomes: Sequence[Pair | MetricVerdict], base: Sequence[Run]) -> Iterator[str]:
+    """Yields the metrics whose better direction is another one than in the last base run that has them."""
+    metrics: dict[str, list[str]] = {}
+    for pair in outcomes:
+        if isinstance(pair, Pair):
+            earlier = next(run.metrics[pair.key] for run in reversed(base) if pair.key in run.metrics)
+            if earlier.direction != pair.direction:
+                text = f"{shown_fact(earlier.direction)} in the base, {shown_fact(pair.direction)} now"
+                metrics.setdefault(text, []).append(f"{pair.key.variant} {pair.key.metric}")
+    for text, names in metrics.items():
+        yield f"better direction: {text}: {_example('metrics', names)}; the verdict uses that of now"
 
 
-def _shown(value: object) -> str:
-    return "unknown" if value is None else str(value)
+def _example(noun: str, names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{len(names)} {noun}, such as {names[0]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import exp, isnan, log
+from math import exp, inf, isnan, log
 from statistics import median
 
 import numpy as np
@@ -13,13 +13,15 @@ from examples_utils.comparison.constant_metrics import constant_metric_verdict
 from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason
 from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, nonpositive_metric_verdict
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pair, Pairing
-from examples_utils.comparison.statistics import estimates
+from examples_utils.comparison.pairing import Pair, Pairing, alike
+from examples_utils.comparison.statistics import estimates, run_noise
 from examples_utils.comparison.statistics.estimates import Estimates
 from examples_utils.comparison.statistics.levels import Floats, Levels, levels
 from examples_utils.comparison.statistics.machine_drift import Movement, machine_movement, speed_sensitivity
+from examples_utils.comparison.statistics.run_noise import RunNoise
 from examples_utils.comparison.statistics.step_detection import Steps, steps
 from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
+from examples_utils.results.record import PASSED
 from examples_utils.run_model import Run
 
 _95_PERCENT = 1.96  # standard deviations
@@ -98,27 +100,83 @@ def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: Com
     return _comparison(pairing, measured.moved, judged)
 
 
-def judge_two(pairing: Pairing, level: float, options: CompareOptions) -> Comparison:
-    """The same, where only chance and a given noise lie between the two sides."""
+def judge_two(
+    pairing: Pairing, level: float, options: CompareOptions, earlier: Sequence[Run] = ()
+) -> Comparison:
+    """The same, where only chance and the noise between runs lie between the two sides.
+
+    `earlier` are runs of the same machine, oldest first, from which that noise is estimated.
+    """
     measured, plain = measured_and_settled(pairing, (len(pairing.new),), level, options, varying=False)
+    used = ""
     judged = [*pairing.settled, *plain]
     if measured.pairs:
         base = len(pairing.base)
         runs = base + len(pairing.new)
         sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
+        between = _run_noise(measured, sides, earlier, pairing.new[-1], options)
+        used = "" if options.interleaved else _noise_text(between, options.run_noise, len(earlier))
         extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
+        # Only worse metrics count as false alarms: half of a two-sided level.
+        level = level if options.interleaved else 2 * options.false_alarms
         found = estimates.of_two(
             sides,
-            extra + (0.0 if options.interleaved else 2 * options.run_noise**2),
+            extra + between.variance,
             level,
+            between_freedom=between.freedom,
             confidence=options.confidence,
             resamples=options.resamples,
             seed=options.seed,
         )
         judged += _judged(pairing, measured, found, level, options)
-    comparison = _comparison(pairing, measured.moved, judged)
+    comparison = replace(_comparison(pairing, measured.moved, judged), run_noise=used)
     # Interleaved runs share the machine's state: a movement that most metrics have in common is the code's.
     return replace(comparison, differences=pairing.differences) if options.interleaved else comparison
+
+
+def _run_noise(
+    measured: Measured, sides: Levels, earlier: Sequence[Run], new: Run, options: CompareOptions
+) -> RunNoise:
+    if options.interleaved or options.run_noise is not None:
+        return run_noise.given(0.0 if options.interleaved else options.run_noise or 0.0, len(sides.counts))
+    variance = sides.within / np.maximum(sides.freedom, 1)
+    before = within = np.empty((len(sides.counts), 0))
+    if earlier:
+        data = levels([[_like(run, pair, new) for run in earlier] for pair in measured.pairs], len(earlier))
+        before = data.centres
+        within = (data.within / np.maximum(data.freedom, 1))[:, None] / np.maximum(data.counts, 1)
+    return run_noise.estimated(
+        sides.centres[:, 1] - sides.centres[:, 0],
+        variance * (1 / sides.counts).sum(axis=1),
+        np.array([-1.0 if pair.direction == "higher" else 1.0 for pair in measured.pairs]),
+        before,
+        within,
+    )
+
+
+def _noise_text(noise: RunNoise, given: float | None, runs: int) -> str:
+    """Returns how much two runs of the same code are taken to differ, and the source of that."""
+    share = float(np.sqrt(np.median(noise.variance) / 2))
+    if given is not None:
+        source = "given by --run-noise"
+    elif noise.from_history.any():
+        source = f"from {runs} earlier {'run' if runs == 1 else 'runs'} of this machine in the history"
+    elif noise.metrics:
+        source = f"from the spread of the changes of {noise.metrics} metrics; the history does not hold enough runs"
+    else:
+        source = "assumed: few metrics, and the history does not hold enough runs"
+    return f"{share:.2%} (standard deviation between two runs of the same code, {source})"
+
+
+def _like(run: Run, pair: Pair, new: Run) -> tuple[float, ...]:
+    """Returns the repetitions of a metric in an earlier run; none if they mean something else or have no logarithm."""
+    metric, facts = run.metrics.get(pair.key), run.variants.get(pair.key.of_variant)
+    of_new = new.variants.get(pair.key.of_variant)
+    if metric is None or not alike(metric, new.metrics.get(pair.key, metric)):
+        return ()
+    if facts and (facts.status != PASSED or (of_new and facts.settings != of_new.settings)):
+        return ()
+    return metric.values if all(0 < value < inf for value in metric.values) else ()
 
 
 def _runs_as_repetitions(data: Levels, base_runs: int) -> Levels:

@@ -42,6 +42,8 @@ def head_lines(comparison: Comparison) -> list[str]:
     """Returns what is compared, and what concerns all metrics: printed once, before any of them."""
     lines = [f"base: {comparison.base_title}", f"new:  {comparison.new_title}"]
     lines += [f"note: {difference}" for difference in comparison.differences]
+    if comparison.run_noise:
+        lines.append(f"run noise: {comparison.run_noise}")
     if comparison.movement:
         lines.append(movement_line(comparison))
     lines.append(counts_line(comparison))
@@ -118,14 +120,15 @@ def title_of(key: VariantKey | MetricKey) -> str:
 
 def regression_line(regression: Regression) -> str:
     """Returns metric, change, onset and range of commits."""
-    one = regression.judged
-    unit = f" {one.unit}" if one.unit else ""
-    change = ", ".join(filter(None, (change_text(one), interval_text(one))))
-    values = f"{format_metric(one.base)} to {format_metric(one.new)}{unit}"
     return (
-        f"REGRESSED {title_of(one.key)} {one.key.metric}: {f'{change} ({values})' if change else values} "
+        f"REGRESSED {_change_and_values(regression.judged)} "
         f"since {_minute(regression.first_after)} UTC{_cause(regression.last_before, regression.first_after)}"
     )
+
+
+def improvement_line(one: MetricVerdict) -> str:
+    """Returns an improved metric and its change."""
+    return f"IMPROVED {_change_and_values(one)}"
 
 
 def open_regression_line(change: Change) -> str:
@@ -224,6 +227,13 @@ def moment(started_utc: str) -> str:
 def counted(noun: str, count: int) -> str:
     """`1 night`, `2 nights`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _change_and_values(one: MetricVerdict) -> str:
+    unit = f" {one.unit}" if one.unit else ""
+    change = ", ".join(filter(None, (change_text(one), interval_text(one))))
+    values = f"{format_metric(one.base)} to {format_metric(one.new)}{unit}"
+    return f"{title_of(one.key)} {one.key.metric}: {f'{change} ({values})' if change else values}"
 
 
 def _cause(before: Run | None, after: Run) -> str:

@@ -70,6 +70,7 @@ class Comparison:
     """One run (or several) compared with a base. `differences` describe differences of machines or settings.
 
     `geometric_mean` is that of the ratios of all comparable metrics with a direction; above 1 is better.
+    `run_noise` is the noise between two single runs that the verdicts take into account, and its source.
     """
 
     base_title: str
@@ -78,6 +79,7 @@ class Comparison:
     movement: MachineDrift | None = None
     differences: tuple[str, ...] = ()
     geometric_mean: float | None = None
+    run_noise: str = ""
 
     @property
     def regressed(self) -> tuple[MetricVerdict, ...]:

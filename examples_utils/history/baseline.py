@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
+from examples_utils.history.fingerprint import differing_facts
 from examples_utils.history.store import History, RunSummary
 from examples_utils.run_model import Run
 
@@ -14,7 +16,8 @@ from examples_utils.run_model import Run
 class Tonight:
     """Properties that an earlier run must share. `branch` and `dirty` are None outside git.
 
-    `variants` is tonight's number of variants: runs of far fewer are not nights, but partial runs.
+    `variants` is tonight's number of variants: runs of far fewer are not nights, but partial runs. `machine` are
+    the facts behind the key, for messages.
     """
 
     machine_key: str
@@ -22,6 +25,7 @@ class Tonight:
     branch: str | None = None
     dirty: bool | None = None
     variants: int = 0
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ def choose(
 
 def _why_not(summary: RunSummary, tonight: Tonight) -> str | None:
     if summary.machine_key != tonight.machine_key:
-        return "of another machine"
+        return f"of another machine ({differing_facts(summary.machine, tonight.machine, 'there', 'here')})"
     if tonight.branch and summary.branch and summary.branch != tonight.branch:
         return "of another branch"
     if summary.dirty and not tonight.dirty:

@@ -165,7 +165,7 @@ class History:
         """Returns the run IDs that a reference names, the newest first; never empty.
 
         - `latest`, `latest~N`: the newest run, the one N before it.
-        - `branch:NAME`, `branch:NAME:N`: the last run, or the last N runs, of a branch.
+        - `branch:NAME`, `branch:NAME:N`: the last run, or the last N runs, of a branch; all if it has fewer.
         - a run ID, or a unique prefix of one (from 4 characters).
         - any revision of git, such as `HEAD~1`, a tag, or a commit: all runs of that commit that were made without
           changed files. It is looked up in the checkout of the current folder.
@@ -175,3 +175,12 @@ class History:
         """
         with reading(self._engine) as connection:
             return references.resolve(connection, reference, self.title)
+
+    def shortfall(self, reference: str, found: int) -> tuple[str, ...]:
+        """Returns a warning if a reference asks for more runs than the `found` ones; otherwise nothing."""
+        requested = references.requested_runs(reference)
+        if requested is None or requested <= found:
+            return ()
+        return (
+            f"{reference}: {self.title} has {found} {'run' if found == 1 else 'runs'} of this branch; using all",
+        )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from examples_utils.run_model import VariantKey
+from examples_utils.run_model import Run, VariantKey
 
 
 @dataclass(frozen=True)
@@ -32,3 +32,8 @@ def variant_diff(gone: Mapping[VariantKey, str], new: Mapping[VariantKey, str]) 
         new=tuple(key for key in new if key not in renamed.values()),
         gone=tuple(key for key in gone if key not in renamed),
     )
+
+
+def last_commands(runs: Sequence[Run]) -> dict[VariantKey, str]:
+    """Returns the command of every variant in the last of the runs, oldest first, that has it."""
+    return {key: facts.command for run in runs for key, facts in run.variants.items()}

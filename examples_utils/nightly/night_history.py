@@ -78,10 +78,12 @@ class NightHistory:
 
 def tonight_of(request: Request) -> Tonight:
     """Returns the current state of this machine and of the checkouts of the specs."""
+    machine = machine_fingerprint()
     states = [git_state(folder)[0] for folder in {p.benchmark.spec_folder for p in request.plan.variants}]
     branches = {state["branch"] for state in states}
     return Tonight(
-        machine_key=machine_key(machine_fingerprint()),
+        machine_key=machine_key(machine),
+        machine=machine,
         suites=frozenset(described["suite"] for described in request.described().values()),
         # Specs in several checkouts have no common branch.
         branch=branches.pop() if len(branches) == 1 else None,

@@ -9,19 +9,22 @@ from pathlib import Path
 from typing import Any
 
 from examples_utils.comparison.changes import Change
-from examples_utils.comparison.formats.json_document import comparison_json
+from examples_utils.comparison.formats.json_document import comparison_json, metric_fields
 from examples_utils.comparison.onset import Regression
 from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.text import (
     baseline_line,
+    by_urgency,
     change_text,
+    counted,
+    improvement_line,
     open_regression_line,
     regression_line,
     title_of,
 )
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.history.baseline import Baseline
-from examples_utils.history.variant_diff import variant_diff
+from examples_utils.history.variant_diff import last_commands, variant_diff
 from examples_utils.run_model import Run, VariantKey
 
 SCHEMA_VERSION = 1
@@ -54,6 +57,15 @@ class Night:
         return [one for one in judged if one.verdict is Verdict.NOT_COMPARABLE]
 
     @property
+    def improvements(self) -> tuple[MetricVerdict, ...]:
+        """The metrics that are better, the largest change first."""
+        return (
+            tuple(one for one in by_urgency(self.comparison) if one.verdict is Verdict.IMPROVED)
+            if self.comparison
+            else ()
+        )
+
+    @property
     def exitcode(self) -> int:
         """1: failed, regressed or not comparable; 2: the night could not do everything requested; else 0."""
         if self.failed or self.regressions or self.not_comparable:
@@ -77,6 +89,7 @@ class Night:
 def verdict_lines(night: Night) -> list[str]:
     """Returns the verdict as lines of text, its evidence last."""
     lines = [regression_line(regression) for regression in night.regressions]
+    lines += [improvement_line(one) for one in night.improvements]
     lines += _not_comparable_lines(night)
     lines += [open_regression_line(change) for change in night.open_regressions]
     if night.comparison and night.baseline:
@@ -88,7 +101,8 @@ def verdict_lines(night: Night) -> list[str]:
         )
     if night.baseline:
         lines.append(baseline_line(night.baseline))
-    return [*lines, f"verdict: {night.word}"]
+    better = f"; {counted('metric', len(night.improvements))} improved" if night.improvements else ""
+    return [*lines, f"verdict: {night.word}{better}"]
 
 
 def _not_comparable_lines(night: Night) -> list[str]:
@@ -112,9 +126,9 @@ def _variant_lines(comparison: Comparison, earlier: Sequence[Run], night: Run) -
         for one in comparison.judged
         if one.verdict is Verdict.MISSING and one.key.of_variant not in night.variants
     )
-    known = {key for run in earlier for key in run.variants}
+    known = last_commands(earlier)
     diff = variant_diff(
-        gone={key: _last_command(key, earlier) for key in missing},
+        gone={key: known.get(key, "") for key in missing},
         new={key: facts.command for key, facts in night.variants.items() if key not in known},
     )
     for old, key in diff.renamed.items():
@@ -123,10 +137,6 @@ def _variant_lines(comparison: Comparison, earlier: Sequence[Run], night: Run) -
         yield f"MISSING {', '.join(map(title_of, diff.gone))}: in earlier nights, not in this one"
     if diff.new:
         yield f"NEW {', '.join(map(title_of, diff.new))}: in none of the earlier nights"
-
-
-def _last_command(variant: VariantKey, runs: Sequence[Run]) -> str:
-    return next((run.variants[variant].command for run in reversed(runs) if variant in run.variants), "")
 
 
 def verdict_json(night: Night) -> str:
@@ -144,6 +154,7 @@ def verdict_json(night: Night) -> str:
             if facts.status == "failed"
         ],
         "regressions": [_regression(regression) for regression in night.regressions],
+        "improvements": [metric_fields(one) for one in night.improvements],
         "standing": [_open_regression(change) for change in night.open_regressions],
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable

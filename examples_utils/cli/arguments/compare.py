@@ -19,7 +19,8 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         description="Compare the metrics of NEW with those of BASE, with statistics.",
         epilog="A run is a result file, a log folder, or, in the history: latest, latest~1, a run id or its beginning, "
         "a revision of git such as HEAD~1, or the last runs of a branch, such as branch:main:5. "
-        "Exit codes: 0 no regression, 1 a regression or a benchmark that newly failed, 2 the request is wrong.",
+        "Exit codes: 0 no regression, 1 a regression or a benchmark that newly failed, 2 the request is wrong, 3 "
+        "nothing could be compared.",
     )
     compare.add_argument("base", metavar="BASE", help="the run or runs to compare with")
     compare.add_argument("new", metavar="NEW", help="the run or runs to test")
@@ -38,7 +39,7 @@ def add_compare(commands: argparse._SubParsersAction[Any]) -> None:
         type=share,
         metavar="SHARE",
         help="standard deviation between two runs of the same code beyond that of their repetitions, which two single "
-        "runs cannot show (default: 3%%)",
+        "runs cannot show (default: estimated from the history, else from the suite)",
     )
     add_output(compare)
 

@@ -24,6 +24,7 @@ def comparison_json(comparison: Comparison) -> str:
         "new": comparison.new_title,
         "differences": list(comparison.differences),
         "machine": asdict(comparison.movement) if comparison.movement else None,
+        "run_noise": comparison.run_noise or None,
         "geometric_mean": comparison.geometric_mean,
         "counts": counts,
         "figures": [metric_fields(one) for one in by_urgency(comparison)],

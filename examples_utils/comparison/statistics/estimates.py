@@ -57,30 +57,47 @@ def of_series(data: Levels, found: Steps, level: float, confidence: float) -> Es
 
 
 def of_two(
-    data: Levels, between: Floats, level: float, *, confidence: float, resamples: int, seed: int
+    data: Levels,
+    between: Floats,
+    level: float,
+    *,
+    confidence: float,
+    resamples: int,
+    seed: int,
+    between_freedom: Floats | float = np.inf,
 ) -> Estimates:
     """Estimates for two runs, or two interleaved sides: only repetitions and a known noise between runs vary.
 
     `between` `(metrics,)` is the variance of that noise, and of other sources, such as the estimate of a common
-    movement. `resamples` and `seed` belong to the bootstrap.
+    movement. `between_freedom` are its degrees of freedom. `resamples` and `seed` belong to the bootstrap.
     """
     base, new = data.counts[:, 0], data.counts[:, 1]
     variance, freedom = shrunk_variances(data.within / np.maximum(data.freedom, 1), data.freedom)
     size = data.centres[:, 1] - data.centres[:, 0]
     known = (base > 1) & (new > 1) & (variance > 0)
-    deviation = np.sqrt(np.where(known, variance * (1 / base + 1 / new) + between, 1.0))
-    low, high = _bootstrapped(data, np.sqrt(between), confidence, resamples, seed)
+    of_repetitions = np.where(known, variance * (1 / base + 1 / new), 1.0)
+    deviation = np.sqrt(of_repetitions + between)
+    together = _satterthwaite(of_repetitions, np.maximum(freedom, 1), between, between_freedom)
+    tail = (1 + confidence) / 2
+    wider = special.stdtrit(np.minimum(between_freedom, 1e9), tail) / special.ndtri(tail)
+    low, high = _bootstrapped(data, np.sqrt(between) * wider, confidence, resamples, seed)
     estimates = Estimates(
         size=size,
         low=np.where(known, low, np.nan),
         high=np.where(known, high, np.nan),
-        p=np.where(known, 2 * special.stdtr(np.maximum(freedom, 1), -np.abs(size) / deviation), 1.0),
+        p=np.where(known, 2 * special.stdtr(together, -np.abs(size) / deviation), 1.0),
         q=np.ones(len(size)),
         fixed=between,
         each=2 * variance,
         length=np.ones(len(size), np.int64),
     )
     return _corrected(estimates, data, level)
+
+
+def _satterthwaite(one: Floats, freedom: Floats, other: Floats, of_other: Floats | float) -> Floats:
+    """Returns the degrees of freedom of the sum of two estimated variances (Satterthwaite 1946)."""
+    together: Floats = (one + other) ** 2 / (one**2 / freedom + other**2 / of_other)
+    return together
 
 
 def _bootstrapped(

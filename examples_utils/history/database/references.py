@@ -19,6 +19,12 @@ _SHORTEST_PREFIX = 4
 _REMEDY = "history list shows the runs"
 
 
+def requested_runs(reference: str) -> int | None:
+    """Returns how many runs `branch:NAME:N` asks for at most; None for any other reference."""
+    match = _BRANCH.fullmatch(reference)
+    return _count(match[2]) if match and match[2] else None
+
+
 def resolve(connection: Connection, reference: str, title: str) -> list[str]:
     """See `store.History.resolve`."""
     if match := _LATEST.fullmatch(reference):
@@ -41,11 +47,11 @@ def _latest(connection: Connection, reference: str, steps: int, title: str) -> l
 
 
 def _of_branch(connection: Connection, branch: str, count: int, title: str) -> list[str]:
+    if count < 1:
+        raise HistoryError(f"branch:{branch}:0: names no run; ask for at least 1")
     found = _ids(connection, newest_first(branch=branch, limit=count))
-    if len(found) < max(count, 1):
-        raise HistoryError(
-            f"branch:{branch}: {title} has {len(found) or 'no'} runs of this branch; {_REMEDY}"
-        )
+    if not found:
+        raise HistoryError(f"branch:{branch}: {title} has no runs of this branch; {_REMEDY}")
     return found
 
 

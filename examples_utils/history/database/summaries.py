@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, exists, func, or_, select
@@ -20,8 +20,8 @@ MAX_RUNS = 2**62
 class RunSummary:
     """One run as lists show it.
 
-    `machine_key` is the same for machines whose metrics are comparable (`fingerprint.machine_key`). The last four
-    fields count its variants by status.
+    `machine` is its fingerprint; `machine_key` is the same for machines whose metrics are comparable
+    (`fingerprint.machine_key`). `passed`, `failed`, `skipped` and `not_run` count its variants by status.
     """
 
     run_id: str
@@ -37,6 +37,7 @@ class RunSummary:
     failed: int
     skipped: int
     not_run: int
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def variants(self) -> int:
@@ -84,6 +85,7 @@ def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
             started_utc=row.started_utc,
             added_utc=row.added_utc,
             hostname=machines[row.machine].get("hostname"),
+            machine=machines[row.machine],
             machine_key=row.machine_key,
             commit=row.commit_hash,
             dirty=row.dirty,

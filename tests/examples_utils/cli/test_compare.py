@@ -52,15 +52,26 @@ def test_the_last_two_runs_are_compared_and_a_regression_exits_with_1(compare):
     assert all("model3_batch_8" in row for row in rows)
 
 
-def test_a_step_between_two_single_runs_is_called_where_the_user_vouches_for_steady_runs(compare):
-    cautious = compare([night(0), night(1, {"model3": 0.94})], "latest~1", "latest")
-    assert cautious.exitcode == 0
-    assert "| uncertain " in cautious.out
-    vouched = compare([], "latest~1", "latest", "--run-noise", "0.5%")
-    assert vouched.exitcode == 1
-    rows = [line.split("|") for line in vouched.out.splitlines() if "| regressed" in line]
+def test_a_step_between_two_single_runs_is_called_unless_the_user_knows_that_runs_differ_as_much(compare):
+    called = compare([night(0), night(1, {"model3": 0.94})], "latest~1", "latest")
+    assert called.exitcode == 1
+    assert "run noise: 0." in called.out
+    rows = [line.split("|") for line in called.out.splitlines() if "| regressed" in line]
     assert [row[2].strip() for row in rows] == ["model3_batch_8"] * 2
-    assert "--run-noise" not in vouched.err
+    restless = compare([], "latest~1", "latest", "--run-noise", "5%")
+    assert restless.exitcode == 0
+    assert "| uncertain " in restless.out
+    assert (
+        "run noise: 5.00% (standard deviation between two runs of the same code, given by --run-noise)"
+        in restless.out
+    )
+
+
+def test_the_noise_between_runs_comes_from_the_history_where_it_holds_enough_runs(compare):
+    runs = [*NIGHTS, night(10, {"model3": 0.97})]
+    done = compare(runs, "latest~1", "latest", "--format", "json")
+    assert done.exitcode == 1
+    assert "from 9 earlier runs of this machine in the history" in json.loads(done.out)["run_noise"]
 
 
 def test_a_run_noise_that_several_runs_tell_themselves_is_said_to_have_no_effect(compare):
@@ -115,7 +126,7 @@ def test_files_and_folders_are_compared_with_each_other_and_with_the_history(wor
 
 @pytest.mark.processes
 def test_files_can_be_compared_where_no_database_library_is_installed(workplace):
-    workplace.spec("a: {cmd: echo 1}\n")
+    workplace.spec("a: {cmd: echo 1, data: {rate: {regexp: '(\\d)'}}}\n")
     for log in ("one", "two"):
         workplace.command("benchmark", "--log-dir", log)
     code = (
@@ -184,7 +195,7 @@ def test_a_file_that_is_no_result_is_refused(workplace, text):
 
 
 def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
-    workplace.spec("a: {cmd: echo 1}\nb: {cmd: echo 1}\n")
+    workplace.spec("a: {cmd: echo 1}\nb: {cmd: echo 1, data: {rate: {regexp: '(\\d)'}}}\n")
     for log in ("one", "two"):
         workplace.command("benchmark", "--log-dir", log)
     workplace.script("one/a/variant_result.json", "{")
@@ -229,11 +240,49 @@ def test_a_benchmark_that_newly_failed_exits_with_1_and_one_that_had_failed_befo
 def test_runs_of_different_machines_are_not_compared_and_the_first_lines_say_why(compare):
     other = night(1, {"model1": 0.5}, machine={**MACHINE, "cores": 64})
     done = compare([night(0), other], "latest~1", "latest")
-    assert done.exitcode == 0
+    assert done.exitcode == 3
+    assert done.err == (
+        "warning: nothing could be compared: 12 metrics not comparable: machine: cores 2 in the base, 64 now\n"
+    )
     assert "12 not comparable" in done.out
     note = next(line for line in done.out.splitlines()[:4] if line.startswith("note: "))
     assert "cores" in note
     assert "64" in note
+
+
+def test_a_gate_does_not_pass_where_nothing_could_be_compared(compare):
+    first, second = night(0), night(1)
+    of_others = {
+        key._replace(benchmark="other", variant="other"): metric
+        for key, metric in second.metrics.items()
+        if key.benchmark == "model0"
+    }
+    other = replace(second, variants={}, metrics=of_others)
+    done = compare([first, other], "latest~1", "latest")
+    assert done.exitcode == 3
+    assert (
+        "warning: nothing could be compared: 12 metrics missing: it is not in the new run; 2 metrics new"
+        in done.err
+    )
+    compare([night(2)])
+    chosen = compare([failed(night(3), "model2")], "latest~2", "latest", "--benchmark", "model2")
+    assert chosen.exitcode == 3
+    assert "1 metric failed: exited with code 1" in chosen.err
+
+
+def test_a_failure_that_is_new_exits_with_1_even_where_nothing_could_be_compared(compare):
+    done = compare([night(0), failed(night(1), "model2")], "latest~1", "latest", "--benchmark", "model2")
+    assert done.exitcode == 1
+
+
+def test_a_branch_with_fewer_runs_than_requested_is_used_whole_and_the_number_reported(compare):
+    topic = [replace(night(number), branch="topic") for number in range(3)]
+    done = compare([*topic, night(3)], "branch:topic:14", "latest")
+    assert (done.exitcode, done.err) == (
+        0,
+        "warning: branch:topic:14: history.db has 3 runs of this branch; using all\n",
+    )
+    assert "base: branch:topic:14 (3 runs: run 00000000abab" in done.out
 
 
 def test_a_slow_machine_is_said_once_and_accuses_no_benchmark(compare):

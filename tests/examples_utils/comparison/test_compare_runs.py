@@ -157,12 +157,63 @@ def test_the_threshold_of_a_benchmark_goes_before_that_of_the_command() -> None:
 
 def test_two_runs_apart_are_not_trusted_to_the_last_percent() -> None:
     rng = np.random.default_rng(6)
-    base = run_of(noisy(rng, noise=0.002))
-    new = run_of(noisy(rng, noise=0.002, slower={"benchmark_1": 1.03}))
+    base = run_of(noisy(rng, noise=0.002, benchmarks=3))
+    new = run_of(noisy(rng, noise=0.002, benchmarks=3, slower={"benchmark_1": 1.03}))
     assert judged(compared(base, new, AB), "benchmark_1").verdict is Verdict.REGRESSED
     apart = judged(compared(base, new, APART), "benchmark_1")
     assert (apart.verdict, apart.needed) == (Verdict.UNCERTAIN, None)
-    assert "varies from run to run" in apart.reason
+    assert "runs on other nights, or ab, would settle it" in apart.reason
+    assert "assumed: few metrics" in compared(base, new, APART).run_noise
+
+
+def test_a_quiet_suite_shows_that_single_runs_hardly_differ() -> None:
+    rng = np.random.default_rng(6)
+    base = run_of(noisy(rng, noise=0.001, benchmarks=20))
+    new = run_of(noisy(rng, noise=0.001, benchmarks=20, slower={"benchmark_1": 1.03}))
+    comparison = compared(base, new, APART)
+    assert [one.key for one in comparison.regressed] == [key_of("benchmark_1")]
+    assert sum(one.verdict is Verdict.UNCHANGED for one in comparison.judged) == 19
+    assert "from the spread of the changes of 20 metrics" in comparison.run_noise
+    assert compared(base, new, AB).run_noise == ""
+
+
+@pytest.mark.parametrize("benchmarks", [1, 3, 20])
+def test_identical_runs_are_unchanged(benchmarks: int) -> None:
+    run = run_of(noisy(np.random.default_rng(7), noise=0.001, benchmarks=benchmarks))
+    verdicts = [one.verdict for one in compared(run, run, APART).judged]
+    assert verdicts == [Verdict.UNCHANGED] * benchmarks
+
+
+def test_earlier_runs_show_how_much_single_runs_differ() -> None:
+    rng = np.random.default_rng(8)
+
+    def runs(number: int, spread: float) -> list[Run]:
+        return [
+            run_of(
+                noisy(rng, noise=0.001, benchmarks=1, machine=float(np.exp(spread * rng.standard_normal())))
+            )
+            for _ in range(number)
+        ]
+
+    base, slower = (run_of(noisy(rng, noise=0.001, benchmarks=1, machine=factor)) for factor in (1.0, 1.04))
+    assert compare_runs([base], [slower], APART, runs(12, 0.001)).regressed
+    restless = compare_runs([base], [slower], APART, runs(12, 0.03))
+    assert not restless.regressed
+    assert "from 12 earlier runs of this machine in the history" in restless.run_noise
+    elsewhere = [replace(run, machine={**MACHINE, "cpu": "Eight Cores"}) for run in runs(12, 0.001)]
+    assert "assumed" in compare_runs([base], [slower], APART, elsewhere).run_noise
+
+
+def test_runs_of_different_days_are_noted_unless_earlier_runs_show_their_noise() -> None:
+    rng = np.random.default_rng(9)
+    base, new, *earlier = (run_of(noisy(rng)) for _ in range(8))
+    tomorrow = replace(new, started_utc="2026-11-25T01:00:00+00:00")
+    assert compare_runs([base], [new], APART).differences == ()
+    (note,) = compare_runs([base], [tomorrow], APART).differences
+    assert "different days" in note
+    assert "with ab, or" in note
+    assert "branch:main:10" in note
+    assert compare_runs([base], [tomorrow], APART, earlier).differences == ()
 
 
 def test_a_constant_that_stays_is_unchanged_and_one_that_moves_is_called() -> None:
@@ -351,6 +402,24 @@ def test_new_runs_of_other_settings_than_the_last_one_are_left_out_and_told() ->
 def test_another_unit_is_not_comparable() -> None:
     one = compared(run_of({"a": [1.0, 1.1]}, unit="s"), run_of({"a": [1000.0, 1100.0]}, unit="ms")).judged[0]
     assert (one.verdict, one.reason) == (Verdict.NOT_COMPARABLE, "unit: s in the base, ms now")
+    assert (one.base, one.new, one.ratio, one.unit) == (pytest.approx(1.05), 1050, None, None)
+
+
+def test_another_unit_on_another_machine_has_no_ratio_either() -> None:
+    machine = {**MACHINE, "cpu": "Eight Cores"}
+    new = run_of({"a": [1000.0, 1100.0]}, unit="ms")
+    one = compared(run_of({"a": [1.0, 1.1]}, unit="s", machine=machine), new).judged[0]
+    assert (one.verdict, one.ratio, one.unit) == (Verdict.NOT_COMPARABLE, None, None)
+    mixed = [
+        run_of({"a": [value] * 2}, unit=unit, machine=machine) for value, unit in ((1.0, "s"), (900.0, "ms"))
+    ]
+    one = compare_runs(mixed, [new], APART).judged[0]
+    assert (one.verdict, one.base, one.ratio, one.unit) == (
+        Verdict.NOT_COMPARABLE,
+        900,
+        pytest.approx(1050 / 900),
+        "ms",
+    )
 
 
 def test_base_runs_of_another_machine_are_left_out_and_told() -> None:
@@ -360,7 +429,49 @@ def test_base_runs_of_another_machine_are_left_out_and_told() -> None:
     comparison = compare_runs([foreign, *same], [run_of(noisy(rng), "new")], APART)
     assert not comparison.regressed
     assert {one.base_runs for one in comparison.judged} == {4}
-    assert "1 of 5 base runs from another machine; omitted" in comparison.differences[0]
+    assert "1 of the 5 base runs was made on another machine; omitted" in comparison.differences[0]
+
+
+def test_each_other_machine_is_named_with_what_differs() -> None:
+    other = [
+        {**MACHINE, "cpu": "Eight Cores"},
+        {**MACHINE, "memory_mib": 1024},
+        {**MACHINE, "memory_mib": 1024},
+    ]
+    base = [run_of({"a": [1.0, 1.1]}, machine=machine) for machine in (*other, MACHINE)]
+    notes = compare_runs(base, [run_of({"a": [1.0, 1.1]})], APART).differences
+    assert notes == (
+        "machine: cpu Eight Cores in the base, Sixteen Cores now: "
+        "1 of the 4 base runs was made on another machine; omitted",
+        "machine: memory_mib 1024 in the base, 65536 now: "
+        "2 of the 4 base runs were made on another machine; omitted",
+    )
+
+
+def test_a_direction_that_changed_between_the_sides_is_reported() -> None:
+    base = run_of({"a": [1.0, 1.1, 1.05], "b": [1.0, 1.1, 1.05]}, direction="higher")
+    declared = {key_of("b"): replace(base.metrics[key_of("b")], direction="lower")}
+    new = run_of({"a": [1.0, 1.1, 1.05], "b": [1.0, 1.1, 1.05]}, direction="lower")
+    assert compared(base, new).differences == (
+        "better direction: higher in the base, lower now: 2 metrics, such as a latency; "
+        "the verdict uses that of now",
+    )
+    of_one = compared(replace(base, metrics={**base.metrics, **declared}), new)
+    assert of_one.differences == (
+        "better direction: higher in the base, lower now: a latency; the verdict uses that of now",
+    )
+    assert compared(new, new).differences == ()
+
+
+def test_a_variant_that_runs_under_another_name_is_reported_as_renamed() -> None:
+    def run(name: str, command: str) -> Run:
+        return run_of({name: [1.0, 1.1]}, facts={name: VariantFacts("passed", command=command)})
+
+    assert compared(run("old", "bench --fast"), run("young", "bench --fast")).differences == (
+        "renamed: old in the base to young now, which has its command; not compared",
+    )
+    assert compared(run("old", "bench --fast"), run("young", "bench --slow")).differences == ()
+    assert compared(run("same", "bench"), run("same", "bench --fast")).differences == ()
 
 
 def test_an_empty_side_is_refused() -> None:

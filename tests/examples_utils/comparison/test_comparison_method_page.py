@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.statistics.run_noise import _LARGEST_OF_MACHINE, _USUAL, _WEIGHT
 from tests.pages import blocks
 
 PAGE = (Path(__file__).parents[3] / "docs/comparison-method.md").read_text(encoding="utf-8")
@@ -23,7 +24,8 @@ def test_the_numbers_of_the_page_are_the_defaults() -> None:
         f"`threshold` ({options.threshold:.0%})",
         f"`largest_unseen` ({options.largest_unseen:.0%})",
         f"{options.false_alarms:.1%} (`false_alarms`)",
-        f"{options.run_noise:.0%} (`--run-noise`)",
+        f"deviation of {_USUAL:.1%} with {_WEIGHT:.0f} degrees of freedom",
+        f"moved by up to {_LARGEST_OF_MACHINE:.0%}",
         f"p ≤ {options.suspicion:.0%}, `suspicion`",
         f"{options.confirmations} times (`confirmations`)",
         f"the {options.window_nights} nights before those",

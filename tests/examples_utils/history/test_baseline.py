@@ -9,7 +9,7 @@ from examples_utils.history.baseline import Baseline, Tonight, choose, read_base
 from examples_utils.history.store import RunSummary, open_history
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
-TONIGHT = Tonight("here", frozenset({"s"}), "main", dirty=False)
+TONIGHT = Tonight("here", frozenset({"s"}), "main", dirty=False, machine={"cores": 64, "kernel": "6.1"})
 GOOD = RunSummary(
     "0", "", "", "h", "here", "c", False, "main", ("s",), passed=1, failed=0, skipped=0, not_run=0
 )
@@ -26,11 +26,21 @@ def test_the_last_nights_count_and_are_the_oldest_first():
 
 def test_what_is_of_another_machine_or_branch_or_code_or_failed_does_not_count_and_is_counted():
     summaries = numbered(
-        {"machine_key": "there"}, {"branch": "other"}, {"dirty": True}, {"passed": 0}, {}, {"passed": 0}
+        {"machine_key": "there", "machine": {"cores": 8, "kernel": "6.1"}},
+        {"branch": "other"},
+        {"dirty": True},
+        {"passed": 0},
+        {},
+        {"passed": 0},
     )
     assert choose(summaries, TONIGHT, 9) == (
         ["4"],
-        ("1 of another machine", "1 of another branch", "1 with changed files", "2 in which nothing passed"),
+        (
+            "1 of another machine (cores 8 there, 64 here)",
+            "1 of another branch",
+            "1 with changed files",
+            "2 in which nothing passed",
+        ),
     )
 
 

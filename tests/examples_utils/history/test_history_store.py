@@ -57,9 +57,9 @@ def test_numbers_that_no_database_takes_are_more_than_there_are_runs(history: Hi
     assert len(history.runs(limit=10**20)) == 2
     assert history.prune(keep_runs=10**20) == history.prune(keep_days=10**20) == []
     for number in ("9" * 20, "9" * 5000):
-        for reference in (f"latest~{number}", f"branch:main:{number}"):
-            with pytest.raises(HistoryError, match="has 2 runs"):
-                history.resolve(reference)
+        assert len(history.resolve(f"branch:main:{number}")) == 2
+        with pytest.raises(HistoryError, match="has 2 runs"):
+            history.resolve(f"latest~{number}")
 
 
 def test_the_runs_before_one_do_not_hold_itself_whatever_its_clock_said(history: History) -> None:

@@ -63,6 +63,20 @@ def test_a_regression_is_repeated_and_then_named_with_its_size_and_since_when(pl
     assert [repeated["benchmark"] for repeated in place.verdict["repeated"]] == ["a"]
 
 
+def test_an_improvement_stands_in_the_verdict(place: NightPlace):
+    place.benchmarks(a=115, b=200)
+    place.went_before(16, {"a": 100, "b": 200})
+    done = place.night()
+    assert done.exitcode == 0
+    (line,) = re.findall(r"^IMPROVED a throughput: .*$", done.out, re.MULTILINE)
+    change, low, high = map(float, re.findall(r"(\+\d+\.\d)%", line))
+    assert 13 < low <= change <= high < 17
+    assert "verdict: no regression; 1 metric improved" in done.out
+    (better,) = place.verdict["improvements"]
+    assert (better["benchmark"], better["verdict"]) == ("a", "improved")
+    assert place.verdict["verdict"] == "no regression"
+
+
 def test_the_repetitions_on_the_spot_belong_to_the_same_run(place: NightPlace):
     place.benchmarks(a=93, b=200)
     place.went_before(16, {"a": 100, "b": 200})
@@ -125,7 +139,7 @@ def test_nights_of_another_machine_do_not_count_and_that_is_said(place: NightPla
     done = place.night()
     assert done.exitcode == 0
     assert "baseline begun" in done.out
-    assert "omitted: 16 of another machine" in done.out
+    assert "omitted: 16 of another machine (kernel another there, " in done.out
 
 
 def test_a_short_baseline_is_said(place: NightPlace):

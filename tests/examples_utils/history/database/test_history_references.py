@@ -54,6 +54,7 @@ def history(tmp_path, commits, monkeypatch):
         ("latest~3", [1]),
         ("branch:main", [3]),
         ("branch:main:3", [3, 2, 1]),
+        ("branch:main:14", [3, 2, 1, 0]),
         ("branch:topic/fast:1", [4]),
         ("abcd000033334444", [1]),
         ("abcd00003", [1]),
@@ -75,7 +76,7 @@ def test_a_reference_names_its_runs_the_newest_first(history: History, reference
     ("reference", "reported"),
     [
         ("latest~5", "latest~5: .*history.db has 5 runs; history list shows"),
-        ("branch:main:5", "branch:main: .* has 4 runs of this branch"),
+        ("branch:main:0", "branch:main:0: names no run"),
         ("branch:nightly", "branch:nightly: .* has no runs of this branch"),
         ("abcd", "abcd: is a prefix of 2 run ids: abcd0000.*; give more digits"),
         ("bee", "bee: is not a run of .* and not a revision of git here"),
