@@ -46,10 +46,12 @@ class Interpreter:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """Its version; an environment has that of the interpreter it is made from."""
+        """Its version; an environment that does not exist yet has that of the interpreter it is made from."""
         if self.is_runner:
             return tuple(sys.version_info[:3])
-        return self.made_from.version if self.made_from else _facts(self.executable).version
+        if self.made_from and not self.executable.exists():
+            return self.made_from.version
+        return _facts(self.executable).version
 
     @property
     def import_path(self) -> tuple[str, ...]:
@@ -95,7 +97,7 @@ def prepared_interpreter(base: Interpreter, folder: str) -> Interpreter:
     """Returns the Python of the environment that `--prepare` makes in `folder` from `base`, or made there before.
 
     Raises:
-        RequestError: The folder contains something else.
+        RequestError: The folder contains something else, or an environment with another Python.
     """
     path = Path(folder)
     if path.exists() and not (path / "pyvenv.cfg").is_file() and (not path.is_dir() or any(path.iterdir())):
@@ -107,7 +109,14 @@ def prepared_interpreter(base: Interpreter, folder: str) -> Interpreter:
             f"--prepare-venv {folder}: is the runner's own environment, into which nothing is installed; "
             "name another folder"
         )
-    return Interpreter(path / "bin" / "python3", path, "--prepare", made_from=base)
+    prepared = Interpreter(path / "bin" / "python3", path, "--prepare", made_from=base)
+    if prepared.version[:2] != base.version[:2]:
+        here, wanted = (".".join(map(str, python.version)) for python in (prepared, base))
+        raise RequestError(
+            f"--prepare-venv {folder}: is an environment with Python {here}, and the commands run with {wanted} "
+            f"({base.executable}); name another folder, or pass --python {folder} without --prepare-venv"
+        )
+    return prepared
 
 
 def _given(given: str) -> Interpreter:
