@@ -56,6 +56,14 @@ def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, p
     assert (log / "stdout.log").read_text() == "said\n"
 
 
+def test_pre_run_commands_are_what_bash_reads_whatever_their_quotes(workplace, prepared):
+    workplace.spec(
+        'a:\n  cmd: cat noted\n  pre_run_commands: ["# isn\'t a quote", "echo \'one", "two\' > noted"]\n'
+    )
+    assert prepared().by_variant["a"]["status"] == "passed"
+    assert (workplace.folder / "noted").read_text() == "one\ntwo\n"
+
+
 def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace, prepared):
     workplace.spec(
         "a: {cmd: touch ran, pre_run_commands: ['sh -c \"echo broken >&2; exit 4\"']}\nb: {cmd: echo b}\n"
