@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from examples_utils import execution
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.planning.plan import make_plan
 from tests.examples_utils.conftest import FIGURES
@@ -192,10 +194,19 @@ def test_hosts_without_ssh_are_refused_with_the_way_out(distributed, monkeypatch
     assert "--no-code-sync" in refused.err
 
 
-def write_notebook(file: Path, *cells: str) -> None:
+def write_notebook(file: Path, *cells: str, kernel: dict[str, str] | None = None) -> None:
     code = [{"cell_type": "code", "metadata": {}, "source": cell, "outputs": [], "execution_count": None, "id": f"c{i}"}
             for i, cell in enumerate(cells)]  # fmt: skip
-    file.write_text(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    file.write_text(
+        json.dumps(
+            {
+                "cells": code,
+                "metadata": {"kernelspec": kernel} if kernel else {},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+    )
 
 
 @pytest.mark.processes
@@ -251,6 +262,44 @@ def test_a_notebook_under_a_location_runs(workplace):
     record = workplace.benchmark("--spec", ".specs/notebook-tests.yaml").by_variant["n"]
     assert record["results"]["throughput"] == {"mean": 4.0}
     assert f"in {workplace.folder}/app" in Path(record["log_paths"]["out"]).read_text()
+
+
+@pytest.mark.processes
+def test_a_notebook_of_an_environment_that_only_its_author_has_runs_with_the_commands_python(workplace):
+    cell = "print('throughput: 4 samples/sec latency: 2 ms')"
+    kernel = {"name": "poptorch_venv", "display_name": "x"}
+    write_notebook(workplace.folder / "n.ipynb", cell, kernel={**kernel, "language": "python"})
+    write_notebook(workplace.folder / "r.ipynb", cell, kernel={**kernel, "language": "R"})
+    workplace.spec(f"n:\n  notebook: n.ipynb{FIGURES}\nr: {{notebook: r.ipynb}}\n")
+    done = workplace.benchmark("--quiet")
+    assert done.by_variant["n"]["results"]["throughput"] == {"mean": 4.0}
+    printed = Path(done.by_variant["n"]["log_paths"]["err"]).read_text()
+    assert "the kernel poptorch_venv is not installed; using python3" in printed
+    assert "No such kernel named poptorch_venv" in done.by_variant["r"]["reason"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "No such file or directory"),
+        ("{", "Notebook does not appear to be JSON"),
+        ("[]", "its JSON is not that of a notebook"),
+    ],
+)
+def test_what_is_no_notebook_is_the_reason_of_its_entry(workplace, text, reason):
+    if text is not None:
+        workplace.script("n.ipynb", text)
+    workplace.spec("n: {notebook: n.ipynb}\n")
+    record = workplace.benchmark("--quiet").by_variant["n"]
+    assert reason in record["reason"]
+    assert "Traceback" not in Path(record["log_paths"]["err"]).read_text()
+
+
+def test_the_program_that_runs_notebooks_is_understood_by_the_oldest_python_of_an_sdk():
+    program = Path(execution.__file__).with_name("notebook.py").read_text()
+    ast.parse(program, feature_version=(3, 6))
+    assert "import annotations" not in program.replace("`from __future__ import annotations`", "")
 
 
 @pytest.mark.processes
