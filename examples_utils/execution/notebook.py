@@ -14,10 +14,13 @@ _INSTALLS = re.compile(r"^\s*[%!]\s*(?:python3?\s+-m\s+)?(?:pip3?|conda|mamba)\s
 
 
 def main() -> int:
-    """Returns 0 if every cell ran, 1 if one failed, 2 if the notebook or a package is missing."""
+    """Returns 0 if every cell ran, 1 if one failed, 2 if the notebook or a package is missing or it must not run."""
     parser = argparse.ArgumentParser(description="Execute a notebook and print its cells' output.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--timeout", type=float, default=0.0, help="seconds for a cell (default: no limit)")
+    parser.add_argument(
+        "--refuse-installation", action="store_true", help="do not run a notebook that installs packages"
+    )
     arguments = parser.parse_args()
     try:
         import nbformat
@@ -35,6 +38,13 @@ def main() -> int:
         is_other_json = isinstance(error, (TypeError, AttributeError))
         reason = "its JSON is not that of a notebook" if is_other_json else str(error).partition("\n")[0]
         print(f"error: {arguments.notebook}: cannot be read as a notebook: {reason}", file=sys.stderr)
+        return 2
+    if arguments.refuse_installation and _installs_packages(notebook):
+        print(
+            "error: its cells install packages, which would change the runner's own environment; name another with "
+            "--python DIR, or pass --prepare",
+            file=sys.stderr,
+        )
         return 2
     return _execute(notebook, arguments.timeout)
 

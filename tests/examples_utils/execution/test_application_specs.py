@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
-import examples_utils
-from tests.examples_utils.environments import contents, make_environment, site_packages, wheel
+from tests.examples_utils.environments import (
+    contents,
+    site_packages,
+    wheel,
+    with_all_packages,
+)
 from tests.examples_utils.execution.test_preparation import write_notebook
 
 REQUIREMENTS = """examples-utils @ git+https://example.invalid/examples-utils@v1
@@ -86,17 +90,6 @@ def application(tmp_path: Path) -> Application:
     (folder / "app/train/benchmarks.yml").write_text(SPEC)
     write_notebook(folder / "app/notebooks/hello.ipynb", "print('throughput: 12.5 samples/sec')")
     return Application(folder, with_all_packages(tmp_path / "runner"))
-
-
-def with_all_packages(environment: Path) -> Path:
-    """An environment that finds the packages of the tests' own, and our checkout, beside its own."""
-    make_environment(environment)
-    paths = [
-        str(Path(examples_utils.__file__).parents[1]),
-        *(path for path in sys.path if "site-packages" in path),
-    ]
-    (site_packages(environment) / "packages.pth").write_text("\n".join(paths))
-    return environment
 
 
 @pytest.mark.processes

@@ -14,7 +14,7 @@ from examples_utils import execution
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.planning.plan import make_plan
 from tests.examples_utils.conftest import FIGURES
-from tests.examples_utils.environments import make_environment
+from tests.examples_utils.environments import make_environment, with_all_packages
 
 
 @pytest.fixture
@@ -311,12 +311,27 @@ def test_a_notebook_whose_cell_fails_has_failed_and_one_that_installs_runs_twice
         "open('passes', 'a').write('x'); print('throughput: 4 samples/sec latency: 2 ms')",
     )
     workplace.spec(f"bad: {{notebook: bad.ipynb}}\ninstalls:\n  notebook: installs.ipynb{FIGURES}")
-    done = workplace.benchmark("--quiet")
+    environment = with_all_packages(workplace.folder.parent / "environment")
+    done = workplace.benchmark("--quiet", "--python", str(environment))
     assert done.by_variant["bad"]["exitcode"] == 1
     assert "ZeroDivisionError" in Path(done.by_variant["bad"]["log_paths"]["err"]).read_text()
     assert done.by_variant["installs"]["status"] == "passed"
     assert done.by_variant["installs"]["matches"]["throughput"] == 1
     assert (workplace.folder / "passes").read_text() == "xx"
+
+
+@pytest.mark.processes
+def test_a_notebook_that_installs_packages_does_not_run_in_the_runners_own_environment(workplace):
+    for name, cell in (("line", "%pip install absent"), ("shell", "  !python3 -m pip install absent")):
+        write_notebook(workplace.folder / f"{name}.ipynb", f"open('ran', 'w')\n{cell}")
+    workplace.spec("a: {notebook: '{n}.ipynb', parameters: {n: [line, shell]}}\n")
+    for record in workplace.benchmark("--quiet").by_variant.values():
+        assert "its cells install packages" in record["reason"]
+        assert "--python DIR, or pass --prepare" in record["reason"]
+    assert not (workplace.folder / "ran").exists()
+    prepared = workplace.benchmark("--prepare", "--dry-run").out
+    assert f"-m venv {workplace.log}-venv" in prepared
+    assert "--refuse-installation" not in prepared
 
 
 def test_the_monitor_samples_the_machine_and_draws_it(workplace):
