@@ -104,9 +104,9 @@ def prepared_interpreter(base: Interpreter, folder: str) -> Interpreter:
         raise RequestError(
             f"--prepare-venv {folder}: exists and is no virtual environment; name a new or empty folder"
         )
-    if _is_runner(path):
+    if _is_runner(path) or _is_inside_runner(path):
         raise RequestError(
-            f"--prepare-venv {folder}: is the runner's own environment, into which nothing is installed; "
+            f"--prepare-venv {folder}: is the runner's own environment or inside it, into which nothing is installed; "
             "name another folder"
         )
     prepared = Interpreter(path / "bin" / "python3", path, "--prepare", made_from=base)
@@ -151,6 +151,12 @@ def _python_of(folder: Path) -> Path | None:
 def _is_runner(prefix: Path, version: tuple[int, ...] | None = None) -> bool:
     same_version = version is None or version == tuple(sys.version_info[:3])
     return same_version and prefix.resolve() == Path(sys.prefix).resolve()
+
+
+def _is_inside_runner(folder: Path) -> bool:
+    """Whether it is in the runner's virtual environment; conda keeps its environments inside another one."""
+    own = Path(sys.prefix).resolve()
+    return (own / "pyvenv.cfg").is_file() and folder.resolve().is_relative_to(own)
 
 
 def _joined(remarks: list[str]) -> str | None:

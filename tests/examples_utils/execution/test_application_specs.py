@@ -196,6 +196,11 @@ def test_what_the_commands_of_a_preparation_install_does_not_reach_the_runner(ap
             "--prepare-venv {folder}: exists and is no virtual environment",
         ),
         (("--prepare", "--prepare-venv", sys.prefix), "is the runner's own environment"),
+        pytest.param(
+            ("--prepare", "--prepare-venv", f"{sys.prefix}/inside"),
+            "is the runner's own environment or inside it",
+            marks=pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="needs a virtual environment"),
+        ),
     ],
 )
 def test_an_environment_that_cannot_be_made_is_refused(workplace, arguments, message):
