@@ -193,7 +193,7 @@ class _Slot:
 
 
 class _PinnedInputs:
-    """The caller's arrays, locked in memory in place: only from there does a copy run beside the computation.
+    """The caller's arrays, locked in memory in place: only from there does a copy run during the computation.
 
     A source returns the same few arrays repeatedly, so each is locked once.
     """

@@ -16,7 +16,7 @@ from benchmark_parsers.units import MS, PERCENT, SAMPLES_PER_SEC, S, better, can
 _CALL_START, _CALL_MIDDLE = "Throughput: ", " imgs/sec; Latency range: "
 _CALL = re.compile(r"(\d+\.\d+) imgs/sec; Latency range: (\d+\.\d+)\.\.(\d+\.\d+) ms[ \t]*$", re.MULTILINE)
 _HEADER = re.compile(r"^\s*\S+ (results|compiled):$")
-# The tab tells them from indented lines of other programs, such as those of a warning on stderr.
+# The tab distinguishes them from indented lines of other programs, such as those of a warning on stderr.
 _LINE = re.compile(r"^\s*\t\s*([a-z][\w. ]*): (.+)$")
 _VALUE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
 _SPREAD = re.compile(r"(min|max|std): ([^,)]+)")

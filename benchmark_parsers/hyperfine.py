@@ -28,7 +28,7 @@ _EXPECTED = Expected(
 class HyperfineParser:
     """Reads `time`, `time_user` and `time_system` in ms; with several commands, the command replaces `time`.
 
-    Runs of the same command are told apart by their parameters (`--parameter-list`), as in `./build.sh[branch=main]`.
+    Runs of one command are distinguished by their parameters (`--parameter-list`), as in `./build.sh[branch=main]`.
     """
 
     def __init__(self) -> None:

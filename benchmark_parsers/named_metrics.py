@@ -16,7 +16,7 @@ _LONGEST_VALUE = 80
 class NamedMetrics:
     """Collects metrics; never replaces one by another.
 
-    Results of the same name are told apart by those of their facts that differ, as in `time[threads=2]`. Where
+    Results of the same name are distinguished by those of their facts that differ, as in `time[threads=2]`. Where
     nothing differs, the results are left out and reported as a problem.
     """
 
@@ -25,7 +25,7 @@ class NamedMetrics:
         self._settings: dict[str, dict[str, None]] = {}
 
     def add(self, name: str, metric: Metric, facts: Mapping[str, Any] | None = None) -> None:
-        """Adds a metric; `facts` (JSON values) can tell it from another of its name, the most telling ones first."""
+        """Adds a metric; `facts` (JSON values) distinguish it from another of its name, the most specific first."""
         self._by_name.setdefault(name, []).append((metric, facts or {}))
 
     def add_setting(self, key: str, value: str) -> None:
@@ -54,7 +54,7 @@ class NamedMetrics:
 
 
 def _labels(all_facts: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Returns a label per result, made of the fewest leading facts that tell them apart; equal ones if none do."""
+    """Returns a label per result, made of the fewest leading facts that distinguish them; equal ones if none do."""
     rows: list[dict[str, str]] = [{} for _ in all_facts]
     for key in dict.fromkeys(key for facts in all_facts for key in facts):
         if _distinct(rows) == len(rows):
@@ -83,6 +83,6 @@ def _text(value: Any) -> str:
 def _problem(names: Sequence[str]) -> str:
     shown = ", ".join(repr(name[:60]) for name in names[:3]) + (" …" if len(names) > 3 else "")
     return (
-        f"contains several results called {shown}, with nothing that tells them apart: print one of them, or give "
+        f"contains several results called {shown}, with nothing that distinguishes them: print one of them, or give "
         "each a name of its own"
     )

@@ -31,7 +31,7 @@ _EXPECTED = Expected(
 class PytestBenchmarkParser:
     """Reads one metric per test: the mean time of one call in ms, named as the test (with its file if ambiguous).
 
-    Tests of the same full name are told apart by their parameters, as in `a.py::test_get[storage=disk]`. `count` of
+    Tests of the same full name are distinguished by their parameters, as in `a.py::test_get[storage=disk]`. `count` of
     the summary is the number of rounds, each of which is the mean of several calls.
     """
 
@@ -69,7 +69,7 @@ class PytestBenchmarkParser:
 
 
 def _facts(test: dict[str, Any]) -> dict[str, Any]:
-    """Returns what can tell a test from another of the same name: its parameters first."""
+    """Returns what can distinguish a test from another of the same name: its parameters first."""
     facts: dict[str, Any] = {}
     own = {"param": test.get("param"), "group": test.get("group")}
     for part in (test.get("params"), own, test.get("extra_info")):

@@ -37,7 +37,7 @@ _EXPECTED = Expected(
 class TimmBenchmarkParser:
     """`latency` is the time of one step, which is one batch. With several models, each metric ends in the model.
 
-    Results of the same model are told apart by batch size, image size and so on, as in
+    Results of the same model are distinguished by batch size, image size and so on, as in
     `latency_resnet18[infer_img_size=160]`.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from examples_utils.planning.plan import Plan, make_plan, refuse_too_many_execut
 from examples_utils.problems import RequestError, did_you_mean
 from examples_utils.redaction.redactor import Redactor
 from examples_utils.redaction.secret_values import secret_values
+from examples_utils.results.record import identity_of
 from examples_utils.spec.loader import Benchmark
 
 # Of a variable, in a shell command or before a command of `env`; a value that names another variable is that one's.
@@ -55,6 +56,15 @@ class Request:
         """Returns the variants as keys of their records, by their folder in the log folder."""
         redact = self.redactor.record if self.redactor else dict
         return {planned.folder: redact(planned.described()) for planned in self.plan.variants}
+
+    def in_folders(self, noted: Mapping[tuple[str, str, str], str]) -> Request:
+        """Returns it with the folders that a stopped run has noted, which may have another layout."""
+        described = self.described()
+        variants = [
+            replace(planned, folder=noted.get(identity_of(described[planned.folder]), planned.folder))
+            for planned in self.plan.variants
+        ]
+        return replace(self, plan=replace(self.plan, variants=tuple(variants)))
 
 
 def checked_request(

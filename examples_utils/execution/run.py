@@ -21,7 +21,7 @@ from examples_utils.planning.options import RunOptions
 from examples_utils.planning.plan import schedule
 from examples_utils.problems import RequestError
 from examples_utils.results.exports import collect
-from examples_utils.results.log_folder import new_log_folder, resumed_log_folder
+from examples_utils.results.log_folder import new_log_folder, note_run, noted_folders, resumed_log_folder
 from examples_utils.results.record import FAILED, NOT_RUN, Execution, identity_of
 from examples_utils.results.stored_records import stored_results
 from examples_utils.results.summary import results_table, summary_lines
@@ -49,7 +49,8 @@ def resume_benchmarks(stopped_run: Path, archive: Archive | None = None) -> int:
     """
     other_load = OtherLoad()
     with resumed_log_folder(stopped_run) as (log_folder, options):
-        request = checked_request(options, dict(os.environ), archive)
+        request = checked_request(options, dict(os.environ), archive).in_folders(noted_folders(log_folder))
+        note_run(log_folder, options, request.described())
         end_leftovers(log_folder)
         finished = frozenset(result.execution for result in stored_results(log_folder)[0])
         return _run(request, log_folder, other_load, finished, archive)

@@ -123,6 +123,12 @@ def with_report_folder(command: Command, folder: Path) -> Command:
     return replace(command, argv=words, text=f"{command.text} {added}".rstrip(), env=env, env_text=env_text)
 
 
+def without_installation(command: Command) -> Command:
+    """Returns the command of a notebook, which then fails if the notebook's cells install packages."""
+    argv = (*command.argv[:2], "--refuse-installation", *command.argv[2:])
+    return replace(command, argv=argv, text=join_words(argv))
+
+
 def mpi_instances(words: Sequence[str]) -> int:
     """Returns the number of processes that an `mpirun` in the command starts; 1 for anything else, including poprun."""
     launcher = next((i for i, word in enumerate(words) if _program(word) == "mpirun"), None)

@@ -46,10 +46,12 @@ class Interpreter:
 
     @property
     def version(self) -> tuple[int, ...]:
-        """Its version; an environment has that of the interpreter it is made from."""
+        """Its version; an environment that does not exist yet has that of the interpreter it is made from."""
         if self.is_runner:
             return tuple(sys.version_info[:3])
-        return self.made_from.version if self.made_from else _facts(self.executable).version
+        if self.made_from and not self.executable.exists():
+            return self.made_from.version
+        return _facts(self.executable).version
 
     @property
     def import_path(self) -> tuple[str, ...]:
@@ -95,19 +97,26 @@ def prepared_interpreter(base: Interpreter, folder: str) -> Interpreter:
     """Returns the Python of the environment that `--prepare` makes in `folder` from `base`, or made there before.
 
     Raises:
-        RequestError: The folder contains something else.
+        RequestError: The folder contains something else, or an environment with another Python.
     """
     path = Path(folder)
     if path.exists() and not (path / "pyvenv.cfg").is_file() and (not path.is_dir() or any(path.iterdir())):
         raise RequestError(
             f"--prepare-venv {folder}: exists and is no virtual environment; name a new or empty folder"
         )
-    if _is_runner(path):
+    if _is_runner(path) or _is_inside_runner(path):
         raise RequestError(
-            f"--prepare-venv {folder}: is the runner's own environment, into which nothing is installed; "
+            f"--prepare-venv {folder}: is the runner's own environment or inside it, into which nothing is installed; "
             "name another folder"
         )
-    return Interpreter(path / "bin" / "python3", path, "--prepare", made_from=base)
+    prepared = Interpreter(path / "bin" / "python3", path, "--prepare", made_from=base)
+    if prepared.version[:2] != base.version[:2]:
+        here, wanted = (".".join(map(str, python.version)) for python in (prepared, base))
+        raise RequestError(
+            f"--prepare-venv {folder}: is an environment with Python {here}, and the commands run with {wanted} "
+            f"({base.executable}); name another folder, or pass --python {folder} without --prepare-venv"
+        )
+    return prepared
 
 
 def _given(given: str) -> Interpreter:
@@ -142,6 +151,12 @@ def _python_of(folder: Path) -> Path | None:
 def _is_runner(prefix: Path, version: tuple[int, ...] | None = None) -> bool:
     same_version = version is None or version == tuple(sys.version_info[:3])
     return same_version and prefix.resolve() == Path(sys.prefix).resolve()
+
+
+def _is_inside_runner(folder: Path) -> bool:
+    """Whether it is in the runner's virtual environment; conda keeps its environments inside another one."""
+    own = Path(sys.prefix).resolve()
+    return (own / "pyvenv.cfg").is_file() and folder.resolve().is_relative_to(own)
 
 
 def _joined(remarks: list[str]) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from examples_utils.machine.fingerprint import suite_of
-from examples_utils.planning.command import Command, build_command, with_report_folder
+from examples_utils.planning.command import Command, build_command, with_report_folder, without_installation
 from examples_utils.planning.environment import additions, not_profilable, unexpanded
 from examples_utils.planning.folder_names import safe_name, variant_folder
 from examples_utils.planning.interpreter import Interpreter, chosen_interpreter, prepared_interpreter
@@ -158,8 +158,10 @@ def _interpreter(
     interpreter = chosen_interpreter(options.python, environment)
     if options.prepare and options.prepare_venv:
         return prepared_interpreter(interpreter, options.prepare_venv)
-    # Commands of an entry's preparation may install packages, too.
-    installs = options.requirements_file or any(b.requirements_file or b.pre_run_commands for b in chosen)
+    # Commands of an entry's preparation and cells of a notebook may install packages, too.
+    installs = options.requirements_file or any(
+        b.requirements_file or b.pre_run_commands or b.notebook for b in chosen
+    )
     if options.prepare and interpreter.is_runner and installs and options.venv_beside_log:
         return prepared_interpreter(interpreter, options.venv_beside_log)
     return interpreter
@@ -194,6 +196,8 @@ def _planned(
     planned = []
     for variant in expand(benchmark.name, benchmark.parameters):
         command = replace(build_command(benchmark, variant, options, own, env, env_text), removed=removed)
+        if benchmark.notebook and interpreter.is_runner:
+            command = without_installation(command)
         failure_reason = unset_variables(benchmark, command, own, options.prepare) or unprofiled
         own_folder = variant_folder(folder, variant.name)
         planned.append(PlannedVariant(benchmark, variant, command, own_folder, skip_reason, failure_reason))

@@ -93,7 +93,7 @@ def _environment_step(interpreter: Interpreter, base: Interpreter) -> Step:
 
 def _requirements_step(file: Path, folder: Path, pip: Sequence[str]) -> Step:
     try:
-        kept, left_out = requirement_lines(file)
+        kept, left_out = requirement_lines(file, folder)
     except OSError as error:
         raise CannotPrepare(
             f"its requirements file {error.filename or file} cannot be read: {error.strerror}"

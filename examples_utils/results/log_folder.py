@@ -15,7 +15,7 @@ from typing import Any
 from examples_utils.planning.folder_names import EARLIER_RUNS, RUN_FILE, RUN_WIDE
 from examples_utils.planning.options import RunOptions
 from examples_utils.problems import RequestError
-from examples_utils.results.record import VariantResult, record_text
+from examples_utils.results.record import VariantResult, identity_of, record_text
 
 RECORD_FILE = "variant_result.json"
 _OF_A_VARIANT = (RECORD_FILE, "stdout*", "stderr*", "repetition_*", "*_profile")
@@ -44,8 +44,7 @@ def new_log_folder(
     with _locked(folder.absolute()) as held:
         try:
             _move_earlier_run_aside(held)
-            run = {"options": options.as_json(), "variants": variants}
-            write_durably(held / RUN_FILE, record_text(run))
+            note_run(held, options, variants)
         except OSError as error:
             raise RequestError(f"--log-dir {folder}: cannot be used: {error}; name another folder") from None
         yield held
@@ -79,6 +78,23 @@ def resumed_log_folder(folder: Path) -> Iterator[tuple[Path, RunOptions]]:
         )
     with _locked(folder.absolute()) as held:
         yield held, options
+
+
+def note_run(folder: Path, options: RunOptions, variants: Mapping[str, Mapping[str, Any]]) -> None:
+    """Records the options of a run and its variants, by their folder, in addition to those that it noted before."""
+    noted = _noted_variants(folder / RUN_FILE)
+    write_durably(
+        folder / RUN_FILE, record_text({"options": options.as_json(), "variants": {**noted, **variants}})
+    )
+
+
+def noted_folders(folder: Path) -> dict[tuple[str, str, str], str]:
+    """Returns the folder of each variant that the run has noted, by its identity (see `record.identity_of`)."""
+    folders = {}
+    for name, variant in _noted_variants(folder / RUN_FILE).items():
+        with contextlib.suppress(KeyError, TypeError):  # a damaged file
+            folders[identity_of(variant)] = name
+    return folders
 
 
 def stored_options(folder: Path) -> RunOptions | None:

@@ -90,7 +90,7 @@ def _split_values(piece: str, variables: Mapping[str, str]) -> Iterator[str | No
         if match.start() > start:
             yield piece[start : match.start()]
         start = match.end()
-        # A blank at either end of the value separates it from what is beside it, as one inside does.
+        # A blank at either end of the value separates it from its neighbour, as one inside does.
         for index, field in enumerate(re.split(r"[ \t\n]+", value)):
             if index:
                 yield None

@@ -161,16 +161,11 @@ def _command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
         yield ("notebook",), "an entry has a cmd or a notebook, not both"
     if entry.get("shell") and "notebook" in entry:
         yield ("shell",), "is for a cmd; a notebook is run without a shell"
-    commands: list[tuple[Steps, Any]] = [(("cmd",), entry.get("cmd"))]
-    commands += [
-        (("pre_run_commands", i), text) for i, text in enumerate(entry.get("pre_run_commands") or ())
-    ]
-    for steps, text in commands:
+    if not entry.get("shell"):
         try:
-            command_words(text or "")
+            command_words(entry.get("cmd") or "")
         except ValueError as error:
-            if not entry.get("shell"):
-                yield steps, f"cannot be split into words: {error}; close the quote, or set shell: true"
+            yield ("cmd",), f"cannot be split into words: {error}; close the quote, or set shell: true"
 
 
 def _filled_command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:

@@ -83,7 +83,7 @@ def test_results_that_nothing_tells_apart_fail_and_are_left_out():
     found = read_output("hyperfine", tools.hyperfine([("a", 1.0, {}), ("b", 2.0, {}), ("a", 2.0, {})]))
     assert values(found) == {"b": 2000}
     assert found.problems == (
-        "contains several results called 'a', with nothing that tells them apart: print one of them, or give each a "
+        "contains several results called 'a', with nothing that distinguishes them: print one of them, or give each a "
         "name of its own",
     )
 

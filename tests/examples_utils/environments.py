@@ -8,6 +8,8 @@ import zipfile
 from hashlib import sha256
 from pathlib import Path
 
+import examples_utils
+
 ORIGINAL = "def load_lib(path):\n    return 'the original'\n"
 
 
@@ -15,6 +17,17 @@ def make_environment(folder: Path, python: str | Path = sys.executable) -> Path:
     """An environment without pip, of which the runner's own takes care."""
     subprocess.run([python, "-m", "venv", "--without-pip", folder], check=True, capture_output=True)
     return folder
+
+
+def with_all_packages(environment: Path) -> Path:
+    """An environment that finds the packages of the tests' own, and our checkout, beside its own."""
+    make_environment(environment)
+    paths = [
+        str(Path(examples_utils.__file__).parents[1]),
+        *(path for path in sys.path if "site-packages" in path),
+    ]
+    (site_packages(environment) / "packages.pth").write_text("\n".join(paths))
+    return environment
 
 
 def site_packages(environment: Path) -> Path:

@@ -12,8 +12,12 @@ from typing import Any
 
 import pytest
 
-import examples_utils
-from tests.examples_utils.environments import contents, make_environment, site_packages, wheel
+from tests.examples_utils.environments import (
+    contents,
+    site_packages,
+    wheel,
+    with_all_packages,
+)
 from tests.examples_utils.execution.test_preparation import write_notebook
 
 REQUIREMENTS = """examples-utils @ git+https://example.invalid/examples-utils@v1
@@ -86,17 +90,6 @@ def application(tmp_path: Path) -> Application:
     (folder / "app/train/benchmarks.yml").write_text(SPEC)
     write_notebook(folder / "app/notebooks/hello.ipynb", "print('throughput: 12.5 samples/sec')")
     return Application(folder, with_all_packages(tmp_path / "runner"))
-
-
-def with_all_packages(environment: Path) -> Path:
-    """An environment that finds the packages of the tests' own, and our checkout, beside its own."""
-    make_environment(environment)
-    paths = [
-        str(Path(examples_utils.__file__).parents[1]),
-        *(path for path in sys.path if "site-packages" in path),
-    ]
-    (site_packages(environment) / "packages.pth").write_text("\n".join(paths))
-    return environment
 
 
 @pytest.mark.processes
@@ -203,6 +196,11 @@ def test_what_the_commands_of_a_preparation_install_does_not_reach_the_runner(ap
             "--prepare-venv {folder}: exists and is no virtual environment",
         ),
         (("--prepare", "--prepare-venv", sys.prefix), "is the runner's own environment"),
+        pytest.param(
+            ("--prepare", "--prepare-venv", f"{sys.prefix}/inside"),
+            "is the runner's own environment or inside it",
+            marks=pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="needs a virtual environment"),
+        ),
     ],
 )
 def test_an_environment_that_cannot_be_made_is_refused(workplace, arguments, message):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -193,6 +194,38 @@ def test_resume_runs_a_failed_variant_no_second_time_and_still_fails(workplace):
     assert workplace.benchmark().exitcode == 1
     assert workplace.command("benchmark", "--resume", str(workplace.log)).exitcode == 1
     assert (workplace.folder / "ran").read_text() == "x\n"
+
+
+def test_a_later_run_reports_nothing_of_a_resumed_run_of_the_older_layout(workplace):
+    """Up to 0.2, a variant's folder lay in that of its benchmark."""
+    workplace.spec("old: {cmd: echo old, parameters: {n: '1,2'}}\n")
+    assert workplace.benchmark().exitcode == 0
+    run = json.loads((workplace.log / "run.json").read_text())
+    run["variants"] = {f"old/{name}": variant for name, variant in run["variants"].items()}
+    (workplace.log / "run.json").write_text(json.dumps(run))
+    (workplace.log / "old").mkdir()
+    (workplace.log / "old_n_1").rename(workplace.log / "old/old_n_1")
+    shutil.rmtree(workplace.log / "old_n_2")
+
+    resumed = workplace.command("benchmark", "--resume", str(workplace.log))
+    assert {name: record["status"] for name, record in resumed.by_variant.items()} == {
+        "old_n_1": "passed",
+        "old_n_2": "passed",
+    }
+    workplace.spec("new: {cmd: echo new}\n")
+    assert list(workplace.benchmark().by_variant) == ["new"]
+
+
+def test_a_later_run_reports_nothing_that_a_resumed_run_of_a_changed_spec_has_added(workplace):
+    workplace.spec("first: {cmd: echo 1}\n")
+    workplace.benchmark()
+    workplace.spec("first: {cmd: echo 1}\nadded: {cmd: echo 2}\n")
+    assert list(workplace.command("benchmark", "--resume", str(workplace.log)).by_variant) == [
+        "first",
+        "added",
+    ]
+    workplace.spec("new: {cmd: echo new}\n")
+    assert list(workplace.benchmark().by_variant) == ["new"]
 
 
 def test_resume_takes_no_options_of_its_own(workplace):

@@ -108,6 +108,15 @@ def test_a_python_of_another_version_runs_the_commands(workplace, which, tmp_pat
     assert "no_such_module" in reason
 
 
+def test_an_environment_for_preparation_with_another_version_is_refused(workplace, tmp_path_factory):
+    environment = make_environment(tmp_path_factory.mktemp("other") / "env", another_version())
+    workplace.spec("a: {cmd: 'true', pre_run_commands: ['true']}\n")
+    refused = workplace.benchmark("--prepare", "--prepare-venv", str(environment))
+    assert refused.exitcode == 2
+    assert f"--prepare-venv {environment}: is an environment with Python" in refused.err
+    assert f"pass --python {environment} without --prepare-venv" in refused.err
+
+
 def test_modules_are_required_of_the_chosen_python_and_not_of_the_runners(workplace, environments):
     one, two = environments
     install(one, "the-engine", "VERSION = 1\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import sys
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from examples_utils import execution
 from examples_utils.planning.options import CommandOptions, Selection
 from examples_utils.planning.plan import make_plan
 from tests.examples_utils.conftest import FIGURES
-from tests.examples_utils.environments import make_environment
+from tests.examples_utils.environments import make_environment, with_all_packages
 
 
 @pytest.fixture
@@ -54,6 +56,14 @@ def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, p
     assert (workplace.folder / "noted").read_text() == "me\n"
     log = next((done.log / "preparation").iterdir())
     assert (log / "stdout.log").read_text() == "said\n"
+
+
+def test_pre_run_commands_are_what_bash_reads_whatever_their_quotes(workplace, prepared):
+    workplace.spec(
+        'a:\n  cmd: cat noted\n  pre_run_commands: ["# isn\'t a quote", "echo \'one", "two\' > noted"]\n'
+    )
+    assert prepared().by_variant["a"]["status"] == "passed"
+    assert (workplace.folder / "noted").read_text() == "one\ntwo\n"
 
 
 def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace, prepared):
@@ -184,10 +194,19 @@ def test_hosts_without_ssh_are_refused_with_the_way_out(distributed, monkeypatch
     assert "--no-code-sync" in refused.err
 
 
-def write_notebook(file: Path, *cells: str) -> None:
+def write_notebook(file: Path, *cells: str, kernel: dict[str, str] | None = None) -> None:
     code = [{"cell_type": "code", "metadata": {}, "source": cell, "outputs": [], "execution_count": None, "id": f"c{i}"}
             for i, cell in enumerate(cells)]  # fmt: skip
-    file.write_text(json.dumps({"cells": code, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    file.write_text(
+        json.dumps(
+            {
+                "cells": code,
+                "metadata": {"kernelspec": kernel} if kernel else {},
+                "nbformat": 4,
+                "nbformat_minor": 5,
+            }
+        )
+    )
 
 
 @pytest.mark.processes
@@ -246,6 +265,44 @@ def test_a_notebook_under_a_location_runs(workplace):
 
 
 @pytest.mark.processes
+def test_a_notebook_of_an_environment_that_only_its_author_has_runs_with_the_commands_python(workplace):
+    cell = "print('throughput: 4 samples/sec latency: 2 ms')"
+    kernel = {"name": "poptorch_venv", "display_name": "x"}
+    write_notebook(workplace.folder / "n.ipynb", cell, kernel={**kernel, "language": "python"})
+    write_notebook(workplace.folder / "r.ipynb", cell, kernel={**kernel, "language": "R"})
+    workplace.spec(f"n:\n  notebook: n.ipynb{FIGURES}\nr: {{notebook: r.ipynb}}\n")
+    done = workplace.benchmark("--quiet")
+    assert done.by_variant["n"]["results"]["throughput"] == {"mean": 4.0}
+    printed = Path(done.by_variant["n"]["log_paths"]["err"]).read_text()
+    assert "the kernel poptorch_venv is not installed; using python3" in printed
+    assert "No such kernel named poptorch_venv" in done.by_variant["r"]["reason"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "No such file or directory"),
+        ("{", "Notebook does not appear to be JSON"),
+        ("[]", "its JSON is not that of a notebook"),
+    ],
+)
+def test_what_is_no_notebook_is_the_reason_of_its_entry(workplace, text, reason):
+    if text is not None:
+        workplace.script("n.ipynb", text)
+    workplace.spec("n: {notebook: n.ipynb}\n")
+    record = workplace.benchmark("--quiet").by_variant["n"]
+    assert reason in record["reason"]
+    assert "Traceback" not in Path(record["log_paths"]["err"]).read_text()
+
+
+def test_the_program_that_runs_notebooks_is_understood_by_the_oldest_python_of_an_sdk():
+    program = Path(execution.__file__).with_name("notebook.py").read_text()
+    ast.parse(program, feature_version=(3, 6))
+    assert "import annotations" not in program.replace("`from __future__ import annotations`", "")
+
+
+@pytest.mark.processes
 def test_a_notebook_whose_cell_fails_has_failed_and_one_that_installs_runs_twice(workplace):
     write_notebook(workplace.folder / "bad.ipynb", "1 / 0")
     write_notebook(
@@ -254,12 +311,27 @@ def test_a_notebook_whose_cell_fails_has_failed_and_one_that_installs_runs_twice
         "open('passes', 'a').write('x'); print('throughput: 4 samples/sec latency: 2 ms')",
     )
     workplace.spec(f"bad: {{notebook: bad.ipynb}}\ninstalls:\n  notebook: installs.ipynb{FIGURES}")
-    done = workplace.benchmark("--quiet")
+    environment = with_all_packages(workplace.folder.parent / "environment")
+    done = workplace.benchmark("--quiet", "--python", str(environment))
     assert done.by_variant["bad"]["exitcode"] == 1
     assert "ZeroDivisionError" in Path(done.by_variant["bad"]["log_paths"]["err"]).read_text()
     assert done.by_variant["installs"]["status"] == "passed"
     assert done.by_variant["installs"]["matches"]["throughput"] == 1
     assert (workplace.folder / "passes").read_text() == "xx"
+
+
+@pytest.mark.processes
+def test_a_notebook_that_installs_packages_does_not_run_in_the_runners_own_environment(workplace):
+    for name, cell in (("line", "%pip install absent"), ("shell", "  !python3 -m pip install absent")):
+        write_notebook(workplace.folder / f"{name}.ipynb", f"open('ran', 'w')\n{cell}")
+    workplace.spec("a: {notebook: '{n}.ipynb', parameters: {n: [line, shell]}}\n")
+    for record in workplace.benchmark("--quiet").by_variant.values():
+        assert "its cells install packages" in record["reason"]
+        assert "--python DIR, or pass --prepare" in record["reason"]
+    assert not (workplace.folder / "ran").exists()
+    prepared = workplace.benchmark("--prepare", "--dry-run").out
+    assert f"-m venv {workplace.log}-venv" in prepared
+    assert "--refuse-installation" not in prepared
 
 
 def test_the_monitor_samples_the_machine_and_draws_it(workplace):
