@@ -1,5 +1,6 @@
 """The measurement begins when what a library left behind is idle."""
 
+import hashlib
 import subprocess
 import sys
 import threading
@@ -14,9 +15,10 @@ pytestmark = pytest.mark.processes
 WORK_S = 0.4
 
 
-def spin(seconds: float) -> None:
-    while time.thread_time() < seconds:
-        pass
+def spin(seconds: float = float("inf"), ended: threading.Event | None = None) -> None:
+    """Computes without the GIL, as the threads of libraries do."""
+    while time.thread_time() < seconds and not (ended and ended.is_set()):
+        hashlib.pbkdf2_hmac("sha256", b"", b"", 20_000)
 
 
 def test_a_spinning_thread_is_waited_for() -> None:
@@ -42,12 +44,7 @@ def test_a_busy_child_is_waited_for() -> None:
 
 def test_what_never_ends_is_named_in_a_warning() -> None:
     ended = threading.Event()
-
-    def forever() -> None:
-        while not ended.is_set():
-            pass
-
-    thread = threading.Thread(target=forever)
+    thread = threading.Thread(target=spin, kwargs={"ended": ended})
     child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     thread.start()
     try:
