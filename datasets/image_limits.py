@@ -6,13 +6,11 @@ import warnings
 from pathlib import Path
 from typing import IO
 
-from PIL import Image
-
 MAX_PIXELS = 89_478_485
 """Pillow's own limit: 256 MiB as RGB."""
 TOO_MANY_PIXELS = f"more than {MAX_PIXELS:,} pixels, the most that are decoded: scale it down"
-# Pillow warns of what is refused here.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Pillow warns of what is refused here. Named by its text, as `get_images` works without Pillow up to a message.
+warnings.filterwarnings("ignore", message=r"Image size \(\d+ pixels\) exceeds limit")
 
 
 def pixel_count(file: Path | IO[bytes]) -> int | None:
@@ -20,6 +18,8 @@ def pixel_count(file: Path | IO[bytes]) -> int | None:
 
     All frames of a GIF count, as torchvision decodes them at once.
     """
+    from PIL import Image
+
     try:
         with Image.open(file) as header:
             frames: int = getattr(header, "n_frames", 1) if header.format == "GIF" else 1

@@ -34,12 +34,12 @@ _GONE = "the current folder does not exist any more; change to another one with 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command. Returns 0: all passed, 1: a benchmark failed or regressed, 2: invalid request, 130: Ctrl-C."""
-    escape_on_terminals()
     given = sys.argv[1:] if arguments is None else arguments
     if given and (remedy := command_remedy(given[0])):
         print(f"error: {remedy}", file=sys.stderr)
         return 2
     with displays() as display:
+        escape_on_terminals()
         parsed = make_parser().parse_args(given)
         exitcode = _run(parsed)
         sys.stdout.flush()

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from examples_utils.execution.output_files import output_file
 from examples_utils.execution.process_tree import MARK, end_all, outlived
-from examples_utils.machine.adoption import adopt_orphans, adopted
+from examples_utils.machine.adoption import adopted, adopting_orphans
 from examples_utils.redaction.capture import Capture, capture
 from examples_utils.redaction.redactor import Redactor
 
@@ -62,8 +62,9 @@ def run_process(
         output_file(output_folder / STDOUT) as stdout,
         output_file(output_folder / STDERR) as stderr,
     ):
-        with capture(stdout, stderr, output_folder, redactor) as output:
-            outcome = _run(argv, folder, {**environment, MARK: str(output_folder)}, output, timeout_s, watch)
+        marked = {**environment, MARK: str(output_folder)}
+        with capture(stdout, stderr, output_folder, redactor) as output, adopting_orphans() as earlier:
+            outcome = _run(argv, folder, marked, earlier, output, timeout_s, watch)
         if outcome.problem:
             _append(stderr, f"{redactor.text(outcome.problem) if redactor else outcome.problem}\n")
         if outcome.timed_out:
@@ -75,11 +76,11 @@ def _run(
     argv: Sequence[str],
     folder: Path,
     environment: Mapping[str, str],
+    earlier: frozenset[int],
     output: Capture,
     timeout_s: float | None,
     watch: Callable[[], bool],
 ) -> Outcome:
-    earlier = adopt_orphans()
     mark = environment[MARK]
     start, begun = datetime.now(), time.perf_counter()
     try:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
 
 
-def adopt_orphans() -> frozenset[int]:
-    """Makes this process the new parent of its descendants' orphans (prctl(2)), where Linux allows it.
+@contextlib.contextmanager
+def adopting_orphans() -> Iterator[frozenset[int]]:
+    """Makes this process the new parent of its descendants' orphans for a while (prctl(2)), where Linux allows it.
 
-    Returns the children in other sessions that it has already: they are not of the command that starts next.
+    Yields the children in other sessions that it has already: they are not of the command that starts next.
     """
-    _become_subreaper()
-    return frozenset(_children_in_other_sessions())
+    before = _is_subreaper()
+    _set_subreaper(True)
+    earlier = frozenset(_children_in_other_sessions())
+    try:
+        yield earlier
+    finally:
+        _set_subreaper(before)
 
 
 def adopted(command: int, earlier: frozenset[int]) -> set[int]:
@@ -29,12 +37,19 @@ def adopted(command: int, earlier: frozenset[int]) -> set[int]:
     return {pid for pid in others if not _has_ended(pid)}
 
 
-@cache
-def _become_subreaper() -> None:
-    import ctypes
+def _is_subreaper() -> bool:
+    found = ctypes.c_int()
+    _prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(found))
+    return bool(found.value)
 
+
+def _set_subreaper(value: bool) -> None:
+    _prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(value))
+
+
+def _prctl(option: int, argument: Any) -> None:
     with contextlib.suppress(AttributeError, OSError):  # not on Linux
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(option, argument, 0, 0, 0)
 
 
 def _children_in_other_sessions() -> set[int]:

@@ -92,6 +92,10 @@ def test_one_signal_stops_the_run_and_leaves_no_process(workplace, number):
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 
 
+def living_children() -> list[psutil.Process]:
+    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+
+
 def test_a_worker_that_something_else_ends_is_replaced(tmp_path: Path):
     stdout, stderr = tmp_path / "out", tmp_path / "err"
     stdout.write_text("t=1\n")
@@ -99,7 +103,7 @@ def test_a_worker_that_something_else_ends_is_replaced(tmp_path: Path):
     reader = OutputReader([MetricSpec("t", "t=(.)")])
     with contextlib.closing(OutputWorker(reader, stdout, stderr)) as worker:
         worker.wake()
-        [process] = psutil.Process(os.getpid()).children()
+        [process] = living_children()
         process.kill()
         stdout.write_text("t=1\nt=2\n")
         worker.wake()
@@ -120,7 +124,7 @@ def test_output_that_grows_is_read_as_one(tmp_path: Path):
                 worker.wake()
         reading = worker.finish(lambda: None)
     assert reading.metrics["t"].reduced.matches == 3
-    assert psutil.Process(os.getpid()).children() == []
+    assert living_children() == []
 
 
 def test_a_fifo_or_a_device_in_the_place_of_a_file_is_not_read(tmp_path: Path):
