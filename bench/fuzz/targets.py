@@ -13,6 +13,7 @@ from bench.fuzz.corpus import LogFolder
 HANG_S = 5.0
 _MOST_LINES = 20  # of the plan of a spec that is really run
 _LONGEST_COMMAND_S = 0.3
+_COMPARED = frozenset({0, 1, 2, 3})
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def _record_steps(case: Case, folder: Path, run: LogFolder, base: Path) -> Steps
     run.write(folder)
     (log / case.name).write_bytes(case.content(folder))
     yield Step(("history", "add", str(log), "--history", str(history)), (history,))
-    yield Step(("compare", str(base), str(log), "--history", str(history)), (history,))
+    yield Step(("compare", str(base), str(log), "--history", str(history)), (history,), _COMPARED)
     yield Step(("collect", str(log)), (log,))
     yield Step(("benchmark", "--resume", str(log)), (log,), limit_s=2 * HANG_S)
     yield Step(
@@ -76,8 +77,8 @@ def _results_steps(case: Case, folder: Path, run: LogFolder, base: Path) -> Step
     history.write_bytes(run.history)
     there = ("--history", str(history))
     yield Step(("validate-results", str(file)))
-    yield Step(("compare", str(base), str(file), *there), (history,))
-    yield Step(("compare", str(file), str(base), "--all", "--format", "json", *there), (history,))
+    yield Step(("compare", str(base), str(file), *there), (history,), _COMPARED)
+    yield Step(("compare", str(file), str(base), "--all", "--format", "json", *there), (history,), _COMPARED)
     yield Step(("history", "add", str(file), *there), (history,))
     yield Step(("import", str(file), *there), (history,))
     yield Step(("history", "show", "latest", *there), (history,))
