@@ -104,5 +104,6 @@ def _of_history(levels: Floats, within: Floats) -> tuple[Floats, Ints]:
         squares = np.mean(np.minimum(changes, limit or np.inf) ** 2)
         variance[metric] = max(squares - 2 * float(np.mean(own[there])), 0.0)
         # Successive changes share a run: their squares are correlated by 1/4, which leaves two thirds of the freedom.
-        degrees[metric] = max(_MIN_CHANGES, int(len(changes) * 2 / 3))
+        # The limit, which comes from the same changes, takes about a quarter of that.
+        degrees[metric] = max(_MIN_CHANGES, len(changes) // 2)
     return variance, degrees
