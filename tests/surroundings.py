@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 
 SET_BY_STARTERS = (
     *("MAKE", "MFLAGS"),  # make, also for `make test`: a make inside it would print and behave differently
     "GIT_",  # a git hook: git inside it would work on that repository
     *("PYTEST_ADDOPTS", "PYTEST_PLUGINS"),
-    "PYTHONDONTWRITEBYTECODE",  # each of the many processes would compile our modules again
     *("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "CLICOLOR"),  # a terminal, or a CI service
     *("RANK", "WORLD_SIZE", "LOCAL_", "MASTER_", "TORCHELASTIC", "OMPI_", "PMIX_", "SLURM_", "POPDIST_"),
 )
@@ -24,4 +22,3 @@ def leave_surroundings() -> None:
     for name in list(os.environ):
         if name.startswith(SET_BY_STARTERS) and not name.startswith(KEPT):
             del os.environ[name]
-    sys.dont_write_bytecode = False
