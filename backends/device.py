@@ -77,11 +77,3 @@ def device_name(device: str) -> str:
     import torch
 
     return f"CUDA ({torch.cuda.get_device_name()})"
-
-
-def synchronize(device: str) -> None:
-    """Waits until the device has completed its work; on a CPU, calls return only then."""
-    if device == "cuda":
-        import torch
-
-        torch.cuda.synchronize()

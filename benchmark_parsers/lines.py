@@ -53,11 +53,10 @@ class LineBlocks:
         return _as_text(rest)
 
 
-def line_blocks(path: Path, start: int = 0) -> Iterator[str]:
-    """Yields the file's lines from byte `start` on, one block at a time."""
+def line_blocks(path: Path) -> Iterator[str]:
+    """Yields the file's lines, one block at a time."""
     blocks = LineBlocks()
     with path.open("rb") as file:
-        file.seek(start)
         while chunk := file.read(BLOCK_BYTES):
             if block := blocks.feed(chunk):
                 yield block
