@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from examples_utils.comparison.statistics.levels import Floats, Ints
+from examples_utils.comparison.statistics.levels import Floats, Ints, medians
 from examples_utils.comparison.statistics.segmentation import steps_of
 
-_WINDOW = 3  # nights: no level is shorter
-_LEAST_RANGE = 2.0  # standard deviations of a night: any significant step moves the running median further
+_SHORTEST = 3  # nights that a level lasts
+_LEAST_RANGE = 2.5  # standard deviations of a night: any significant step moves the running median further
 
 
 def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
@@ -24,19 +24,22 @@ def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
         recent: The number of nights for which a step is reported after the first one.
     """
     starts = np.zeros(len(levels), np.int64)
-    for metric, (row, threshold) in enumerate(zip(levels, thresholds.tolist(), strict=True)):
-        there = np.flatnonzero(np.isfinite(row))
-        if len(there) <= _WINDOW or not _may_have_steps(row[there], threshold):
-            continue
-        for without in range(recent + 1):
-            nights = there[: len(there) - without]
-            if len(nights) > _WINDOW and (found := steps_of(row[nights], threshold)):
-                starts[metric] = max(starts[metric], nights[found[-1].place])
+    for without in range(recent + 1):
+        nights = levels.shape[1] - without
+        if nights <= _SHORTEST:
+            break
+        for metric in np.flatnonzero(_may_have_steps(levels[:, :nights], thresholds)).tolist():
+            there = np.flatnonzero(np.isfinite(levels[metric, :nights]))
+            if len(there) > 1 and (found := steps_of(levels[metric, there], float(thresholds[metric]))):
+                starts[metric] = max(starts[metric], there[found[-1].place])
     return starts
 
 
-def _may_have_steps(series: Floats, threshold: float) -> bool:
-    """Whether a step is possible: most metrics have none, and the search takes a hundred times as long as this."""
-    spread = np.ptp(np.median(sliding_window_view(series, _WINDOW), axis=1))
-    noise = 1.4826 * np.median(np.abs(np.diff(series))) / np.sqrt(2)
-    return bool(spread >= max(0.5 * np.log1p(threshold), _LEAST_RANGE * noise))
+def _may_have_steps(levels: Floats, thresholds: Floats) -> np.ndarray:
+    """Whether a step is possible `(metrics,)`: most metrics have none, and the search takes many times as long."""
+    with np.errstate(invalid="ignore"):
+        running = medians(sliding_window_view(levels, _SHORTEST, axis=1))
+        spread = np.nanmax(running, axis=1, initial=-np.inf) - np.nanmin(running, axis=1, initial=np.inf)
+        noise = 1.4826 * medians(np.abs(np.diff(levels))) / np.sqrt(2)
+    possible: np.ndarray = ~(spread < np.maximum(0.5 * np.log1p(thresholds), _LEAST_RANGE * noise))
+    return possible

@@ -240,6 +240,6 @@ def looks_of(steps: int) -> Floats:
     Bonferroni's correction with weights: half of the level is for the newest step, half of the rest for the one
     before, and so on, so that looking for older steps costs the newest little.
     """
-    factors: Floats = 2.0 ** np.arange(1, steps + 1)
+    factors: Floats = np.exp2(np.arange(1, steps + 1))
     factors[-1] /= 2
     return factors
