@@ -13,7 +13,7 @@ from examples_utils.comparison.statistics.step_detection import Fit, fitted, loo
 
 _POWER = 0.8
 _LARGEST = 3.0  # a change of this size, as a logarithm, is more than anything that is looked for
-_HALVINGS = 30
+_HALVINGS = 16
 _QUANTILES = (0.2, 0.5, 0.8)  # of how much levels vary: a future is simulated for each
 
 
