@@ -32,6 +32,7 @@ def calls(times_us: list[int], maker: str = "") -> list[str]:
     return [call_line(TimedCall(0, 0, us * 1000, np.array([us * 1000])), 2, maker) + "\n" for us in times_us]
 
 
+@pytest.mark.slow
 @given(times_us=st.lists(st.integers(100, 10_000_000), min_size=1, max_size=300), cut=st.integers(1, 50))
 def test_every_report_line_is_read_back(times_us, cut):
     found = measured(lambda n: ([1] * 2 + times_us)[n] * 1000, warmup=0, iterations=len(times_us))
@@ -114,6 +115,7 @@ def test_a_run_that_broke_off_or_two_runs_in_one_output_are_problems():
     assert parsed(both).problems == ("contains two values of throughput in one report",)
 
 
+@pytest.mark.slow
 def test_millions_of_host_calls_take_no_more_memory_than_thousands():
     import tracemalloc
 

@@ -120,6 +120,7 @@ def test_one_repetition_a_side_is_uncertain_and_says_how_many_it_takes() -> None
     assert one.ratio == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 def test_the_repetitions_that_are_needed_do_settle_it() -> None:
     rng = np.random.default_rng(4)
     base = run_of(noisy(rng, benchmarks=1, noise=0.1))

@@ -55,6 +55,7 @@ def secretive(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplac
     return workplace
 
 
+@pytest.mark.slow
 def test_nothing_that_a_run_keeps_or_prints_holds_a_secret(secretive: Workplace) -> None:
     done = secretive.benchmark("--prepare", "--additional-metrics")
     assert done.exitcode == 1
@@ -75,6 +76,7 @@ def test_commands_and_variables_are_kept_as_the_entry_has_them(secretive: Workpl
     assert record["env"]["WORKERS_KEY"] == "8"
 
 
+@pytest.mark.slow
 def test_the_history_holds_no_secret(secretive: Workplace) -> None:
     secretive.benchmark("--history", "runs.db", "--quiet")
     with sqlite3.connect(secretive.folder / "runs.db") as history:
@@ -188,6 +190,7 @@ def test_a_variable_that_the_command_itself_sets_is_secret(workplace: Workplace)
     assert files_with("two words", done.log) == []
 
 
+@pytest.mark.slow
 def test_the_password_of_an_index_stays_in_no_requirements(workplace: Workplace) -> None:
     workplace.script(
         "requirements.txt",

@@ -43,6 +43,7 @@ BOMBS = {
 BYTES = 1 << 30  # far above what is needed, far below what the work would take
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "list"])
 @pytest.mark.parametrize("title", BOMBS)
 def test_a_bomb_is_refused_with_its_size(tmp_path, title, command):
@@ -80,6 +81,7 @@ def test_too_many_repetitions_are_refused_with_their_number(workplace, more):
     assert not workplace.log.exists()
 
 
+@pytest.mark.slow
 def test_a_merge_of_many_large_blocks_is_no_bomb(workplace):
     block = "b_options: &b\n  env: {" + ", ".join(f"V{n}: {n}" for n in range(50)) + "}\n"
     workplace.spec(block + "".join(f"e{n}: {{<<: *b, cmd: echo {n}}}\n" for n in range(2000)))
