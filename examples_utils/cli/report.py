@@ -24,11 +24,12 @@ from examples_utils.run_model import Run
 
 @dataclass(frozen=True)
 class Nights:
-    """A run as the last of its history, oldest first, and the runs of its baseline."""
+    """A run as the last of its history, oldest first, and the runs of its baseline; `warnings` concern the latter."""
 
     runs: tuple[Run, ...]
     base: tuple[Run, ...]
     base_is_named: bool
+    warnings: tuple[str, ...] = ()
 
     @property
     def last(self) -> Run:
@@ -47,6 +48,8 @@ def report(parsed: argparse.Namespace) -> int:
     options = CompareOptions(threshold=parsed.threshold)
     with opened_history(parsed.history) as history:
         nights = read_nights(history, parsed.run, parsed.base, parsed.branch, parsed.nights, options)
+    for warning in nights.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     text = _text(nights, options, parsed.format)
     if output is None:
         sys.stdout.write(text)
@@ -87,10 +90,12 @@ def read_nights(
     runs = (*(loaded[one] for one in to_show), last)
     if base is None:
         return Nights(runs, tuple(loaded[one] for one in of_base), base_is_named=False)
-    base_ids = [other for other in history.resolve(base) if other != run_id]
+    found = history.resolve(base)
+    warnings = history.shortfall(base, len(found))
+    base_ids = [other for other in found if other != run_id]
     if not base_ids:
         raise RequestError(f"--base {base}: is the reported run itself; name an earlier one")
-    return Nights(runs, tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
+    return Nights(runs, tuple(history.load(base_ids[::-1], log_tails=False)), True, warnings)
 
 
 def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
