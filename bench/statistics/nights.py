@@ -31,18 +31,31 @@ SIGNS = np.array([1.0 if number % 2 else -1.0 for number in range(BENCHMARKS)])
 class Nights:
     """The simulated history of one machine: draws nights, and confirmation repetitions of a night."""
 
-    def __init__(self, kind: Kind, rng: np.random.Generator, nights: int) -> None:
-        """With `kind.slow_nights`, all nights after the baseline are slow, and some in it."""
-        self.kind, self.rng = kind, rng
-        self.noise = rng.uniform(0.01, 0.05, BENCHMARKS)
-        self.noise[0] = 0.02  # the benchmark that gets slower
-        self.level = np.exp(rng.uniform(0, 8, BENCHMARKS))
-        self.slowness = self._drift(kind.own_drift, (BENCHMARKS, nights))
+    def __init__(
+        self,
+        kind: Kind,
+        rng: np.random.Generator,
+        nights: int,
+        benchmarks: int = BENCHMARKS,
+        noise: float | None = None,
+    ) -> None:
+        """With `kind.slow_nights`, all nights after the baseline are slow, and some in it.
+
+        `noise` is that of all benchmarks; None draws 1 to 5% for each, and 2% for the one that gets slower.
+        """
+        self.kind, self.rng, self.benchmarks = kind, rng, benchmarks
+        self.keys, self.signs = KEYS[:benchmarks], SIGNS[:benchmarks, None]
+        self.noise = rng.uniform(0.01, 0.05, benchmarks)
+        self.noise[0] = 0.02
+        if noise is not None:
+            self.noise[:] = noise
+        self.level = np.exp(rng.uniform(0, 8, benchmarks))
+        self.slowness = self._drift(kind.own_drift, (benchmarks, nights))
         self.machine = self._drift(kind.machine_drift, (1, nights))[0]
         if kind.slow_nights:
             slow = (np.arange(nights) >= BASELINE) | (rng.random(nights) < SLOW_SHARE)
             self.machine += np.where(slow, np.log(rng.uniform(1.03, 1.08, nights)), 0.0)
-        self.slowness += (1 + kind.uneven * rng.standard_normal((BENCHMARKS, 1))) * self.machine
+        self.slowness += (1 + kind.uneven * rng.standard_normal((benchmarks, 1))) * self.machine
 
     def _drift(self, change: float, shape: tuple[int, int]) -> Floats:
         """Autoregressive levels whose changes from night to night have the standard deviation `change`."""
@@ -60,18 +73,18 @@ class Nights:
 
     def measure(self, night: int, repetitions: int) -> Floats:
         """Values `(benchmarks, repetitions)` of a night."""
-        noise = self.noise[:, None] * self.kind.repetitions(self.rng, (BENCHMARKS, repetitions))
+        noise = self.noise[:, None] * self.kind.repetitions(self.rng, (self.benchmarks, repetitions))
         slowness = self.slowness[:, [night]] + np.where(
             noise > -0.5, np.log1p(np.maximum(noise, -0.5)), noise
         )
-        values: Floats = self.level[:, None] * np.exp(SIGNS[:, None] * slowness)
+        values: Floats = self.level[:, None] * np.exp(self.signs * slowness)
         return values
 
     def canary(self, night: int) -> Mapping[str, tuple[float, ...]]:
         """Seconds of the two canary kernels between the variants; each has its own level and 1% of noise."""
         own = 0.003 * self.rng.standard_normal(2)
         seconds = np.exp(
-            self.machine[night] + own[:, None] + 0.01 * self.rng.standard_normal((2, BENCHMARKS + 1))
+            self.machine[night] + own[:, None] + 0.01 * self.rng.standard_normal((2, self.benchmarks + 1))
         )
         return {"compute_s": tuple(seconds[0].tolist()), "memory_s": tuple(seconds[1].tolist())}
 
@@ -82,10 +95,10 @@ class Nights:
             run_id=f"night-{night}",
             started_utc=f"night {night}",
             canary=self.canary(night),
-            variants=FACTS,
+            variants={key.of_variant: FACTS[key.of_variant] for key in self.keys},
             metrics={
                 key: Metric(tuple(values), None, "lower" if key.metric == "latency" else "higher")
-                for key, values in zip(KEYS, measured, strict=True)
+                for key, values in zip(self.keys, measured, strict=True)
             },
         )
 
@@ -93,7 +106,7 @@ class Nights:
         """The run with confirmation repetitions of the metrics `again`."""
         if not again:
             return run
-        more = dict(zip(KEYS, self.measure(night, OPTIONS.confirmations).tolist(), strict=True))
+        more = dict(zip(self.keys, self.measure(night, OPTIONS.confirmations).tolist(), strict=True))
         metrics = dict(run.metrics)
         for key in again:
             metrics[key] = replace(metrics[key], values=(*metrics[key].values, *more[key]))

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pairing, pair, same_machine
+from examples_utils.comparison.pairing import Pair, Pairing, pair, same_machine
 from examples_utils.comparison.pipeline import judge, measured_and_settled, steps_of
+from examples_utils.comparison.statistics.base_start import base_starts
+from examples_utils.comparison.statistics.power import smallest_changes
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.run_model import MetricKey, Run
 
-_MIN_BASE_NIGHTS = 5  # before a step that is older than this night
+# The first run of a metric's base, by its ID, for changes that somebody accepted.
+Accepted = Mapping[MetricKey, str]
+NOTHING_ACCEPTED: Accepted = MappingProxyType({})
+
 _USUAL = 0.5  # share of the nights since a variant first ran; a rarer variant is not reported missing
 
 
-def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tuple[MetricKey, ...]:
+def suspects(
+    history: Sequence[Run], night: Run, options: CompareOptions, accepted: Accepted = NOTHING_ACCEPTED
+) -> tuple[MetricKey, ...]:
     """Returns the metrics of `night` that look worse than in `history`, the likeliest first.
 
     Run their variants `options.confirmations` times more before the verdict; append the values of these
@@ -27,8 +36,8 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     comparable runs count, so pass at least as many if available. Metrics whose change the machine's common
     movement explains are no suspects.
     """
-    pairing = _pairing(history, night, options)
-    lengths = _lengths(pairing, options)
+    pairing = _pairing(history, night, options, accepted)
+    lengths = _lengths(len(pairing.base), options)
     measured, plain = measured_and_settled(pairing, lengths, options.false_alarms, options)
     # Those without a ratio, such as a throughput of 0, are far from any random variation.
     certain = tuple(one.key for one in plain if one.verdict is Verdict.REGRESSED and one.ratio is None)
@@ -43,7 +52,9 @@ def suspects(history: Sequence[Run], night: Run, options: CompareOptions) -> tup
     return (*certain, *likely)
 
 
-def compare_night(history: Sequence[Run], night: Run, options: CompareOptions) -> Comparison:
+def compare_night(
+    history: Sequence[Run], night: Run, options: CompareOptions, accepted: Accepted = NOTHING_ACCEPTED
+) -> Comparison:
     """Returns the verdict on every metric of `night`, whose suspects have been rerun.
 
     For each metric, a step is sought before this night and before each of the last `options.recent_nights`, so that
@@ -51,17 +62,65 @@ def compare_night(history: Sequence[Run], night: Run, options: CompareOptions) -
     level is assumed to vary as those of the other nights did (see docs/comparison-method.md). Everything else is as in
     `compare_runs`. With an empty history every metric is new.
     """
-    pairing = _pairing(history, night, options)
-    return judge(pairing, _lengths(pairing, options), options.false_alarms, options)
+    pairing = _pairing(history, night, options, accepted)
+    return judge(pairing, _lengths(len(pairing.base), options), options.false_alarms, options)
 
 
-def _pairing(history: Sequence[Run], night: Run, options: CompareOptions) -> Pairing:
-    """Pairs with the last nights on the same machine; if there are none, with the last nights, not comparable."""
+def callable_changes(
+    history: Sequence[Run],
+    night: Run,
+    options: CompareOptions,
+    more: Sequence[int] = (0,),
+    accepted: Accepted = NOTHING_ACCEPTED,
+) -> tuple[float, ...]:
+    """Returns the smallest slowdown that a night like this one shows with 80% power, as a share (0.05 is 5%).
+
+    It is that of the median metric. There is one entry for each of `more`, ascending: the number of nights that come in
+    addition, 0 for now. The result is empty if no metric has an earlier night and repetitions that vary.
+    """
+    pairing = _pairing(history, night, options, accepted)
+    measured, _ = measured_and_settled(pairing, (1,), options.false_alarms, options)
+    if not measured.pairs:
+        return ()
+    least = np.array([np.log1p(options.threshold_of(pair.threshold)) for pair in measured.pairs])
+    found: list[float] = []
+    for nights in more:
+        steps = len(_lengths(len(pairing.base) + nights, options))
+        own = smallest_changes(measured.data, steps, options.confirmations, options.false_alarms, nights)
+        if not (known := np.isfinite(own)).any():
+            return ()
+        size = float(np.expm1(np.median(np.maximum(own, least)[known])))
+        found.append(min([size, *found[-1:]]))  # the simulated nights scatter
+    return tuple(found)
+
+
+def _pairing(history: Sequence[Run], night: Run, options: CompareOptions, accepted: Accepted) -> Pairing:
+    """Pairs with the last nights on the same machine; if there are none, with the last nights, not comparable.
+
+    The base of each metric begins at its last step that earlier nights have shown, or at its accepted run.
+    """
     comparable = [run for run in history if same_machine(run, night)]
-    return pair((comparable or history)[-options.nights_needed :], [night], _USUAL)
+    pairing = pair((comparable or history)[-options.nights_needed :], [night], _USUAL)
+    places = {run.run_id: place for place, run in enumerate(pairing.base)}
+    begun = {pair.key: places.get(accepted.get(pair.key, ""), 0) for pair in pairing.pairs}
+    measured, _ = measured_and_settled(pairing, (1,), options.false_alarms, options)
+    if measured.pairs:
+        thresholds = np.array([options.threshold_of(pair.threshold) for pair in measured.pairs])
+        shown = base_starts(measured.data.centres[:, :-1], thresholds, options.recent_nights)
+        begun |= {
+            pair.key: max(begun[pair.key], start)
+            for pair, start in zip(measured.pairs, shown.tolist(), strict=True)
+        }
+    return replace(pairing, pairs=tuple(_from(pair, begun[pair.key]) for pair in pairing.pairs))
 
 
-def _lengths(pairing: Pairing, options: CompareOptions) -> tuple[int, ...]:
-    """Returns the numbers of last nights before which a step is sought: the rest must suffice as a base."""
-    most = min(1 + options.recent_nights, len(pairing.base) - _MIN_BASE_NIGHTS + 1)
-    return tuple(range(1, max(1, most) + 1))
+def _from(pair: Pair, start: int) -> Pair:
+    """Returns a metric without the runs before `start`, unless no earlier run would be left."""
+    if not any(pair.repetitions[start:-1]):
+        return pair
+    return replace(pair, repetitions=((),) * start + pair.repetitions[start:])
+
+
+def _lengths(earlier: int, options: CompareOptions) -> tuple[int, ...]:
+    """Returns the numbers of last nights before which a step is sought, with so many earlier nights."""
+    return tuple(range(1, max(1, min(1 + options.recent_nights, earlier)) + 1))

@@ -3,31 +3,25 @@
 The level of a metric in run i is  m + s·[i is after the step] + u_i + e_i,  where u is the run's own level, an
 autoregressive process of variance λσ² and lag-one correlation φ, and e_i is the mean of n_i repetitions, of variance
 σ²/n_i. For given λ and φ the step is a generalised least squares problem with a t statistic. λ and φ are unknown and
-badly determined by one metric alone; so a grid of them is weighted by its restricted likelihood, times weights that are
-learned from all metrics of the suite (a hierarchical model, summed over grids instead of sampled), and the step's
-p-value is the weighted mean.
+badly determined by one metric alone; so a grid of them is weighted by its restricted likelihood for this metric, times
+what the other metrics of the suite suggest (`run_variation`), and the step's p-value is the weighted mean.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
 from examples_utils.comparison.statistics.levels import Floats, Ints, Levels
+from examples_utils.comparison.statistics.run_variation import BETWEEN, CELLS, learned_from_others
 
-# λ, the variance between runs ÷ that of one repetition, and φ, the correlation from one run to the next.
-_BETWEEN = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
-_CORRELATIONS = (0.0, 0.5, 0.8, 0.95)
-_CELLS = tuple((between, correlation) for between in _BETWEEN for correlation in _CORRELATIONS)
-# The spread of λ within a suite, in steps of λ; the share of outlying metrics, and their likelihood.
-_WIDTHS = (0.3, 1.0, 2.0)
-_ODD_ONES = {0.003: 0.8, 0.03: 0.16, 0.3: 0.04}
 _WORTH_A_STEP = 0.05  # the p-value from which an older step is reported rather than that of the last run
+_STEPS = 0.1  # share of the metrics that have a step, before the data
+_LARGEST = 1.0  # its logarithm is anywhere from −0.5 to 0.5
 
 
 @dataclass(frozen=True)
@@ -59,38 +53,86 @@ class _Cells(NamedTuple):
     constant: Floats
 
 
+class _Parts(NamedTuple):
+    """Least squares, `(metrics, steps, cells)`; without a step, `(metrics, cells)`.
+
+    The variance is that of the size, in units of σ²; `constant` that of the log-likelihood.
+    """
+
+    size: Floats
+    variance: Floats
+    residual: Floats
+    constant: Floats
+    residual_without: Floats
+    constant_without: Floats
+
+
+class Fit(NamedTuple):
+    """Every step in every cell, broadcast to `(metrics, steps, cells)`.
+
+    `variance` is that of the size, in units of σ²; `weights` sum to 1 over the cells. `freedom` is that of σ², which is
+    `per_repetition`, NaN where it is unknown.
+    """
+
+    size: Floats
+    variance: Floats
+    weights: Floats
+    freedom: Floats
+    per_repetition: Floats
+
+
 def steps(data: Levels, lengths: tuple[int, ...], extra: Floats) -> Steps:
     """Detects steps before the last 1, 2, ... runs (`lengths`, the shortest first).
 
     `extra` `(metrics, lengths)` is variance of a step's size from other sources, such as the estimate of a common
     movement.
     """
-    metrics = len(data.counts)
-    shape = (metrics, len(lengths), len(_CELLS))
-    size, variance, residual, constant = (np.zeros(shape) for _ in range(4))
+    fit = fitted(data, lengths)
+    variance = fit.per_repetition * fit.variance + extra[..., None]
+    return _likeliest(fit, variance, lengths)
+
+
+def fitted(data: Levels, lengths: tuple[int, ...]) -> Fit:
+    """Fits each of the steps in each cell, and weights the cells."""
+    parts = _parts(data, lengths)
     runs = (data.counts > 0).sum(axis=1)
+    freedom = (data.freedom + runs - 2.0)[:, None, None]
+    # Constant repetitions in runs that differ would lie beyond the largest λ of the grid.
+    least = data.freedom * parts.residual[..., 0].min(axis=1) / np.maximum(runs - 2, 1) / BETWEEN[-1]
+    within = np.maximum(data.within, least)[:, None]
+    squares = np.maximum(within[..., None] + parts.residual, 1e-300)
+    stepped = parts.constant + _scale(freedom, squares)
+    without = np.maximum(within + parts.residual_without, 1e-300)
+    level = parts.constant_without + _scale(freedom[..., 0] + 1, without)
+    return Fit(
+        size=parts.size,
+        variance=parts.variance,
+        weights=_weights(stepped, level),
+        freedom=freedom,
+        per_repetition=np.where(freedom > 0, squares / np.maximum(freedom, 1), np.nan),
+    )
+
+
+def _parts(data: Levels, lengths: tuple[int, ...]) -> _Parts:
+    shape = (len(data.counts), len(lengths), len(CELLS))
+    parts = _Parts(*(np.zeros(shape) for _ in range(4)), *(np.zeros((shape[0], shape[2])) for _ in range(2)))
     patterns, belongs = np.unique(data.counts, axis=0, return_inverse=True)
     for number, pattern in enumerate(patterns):
         rows = np.flatnonzero(belongs.reshape(-1) == number)
-        size[rows], variance[rows], residual[rows], constant[rows] = _fit(
-            data.centres[rows], tuple(pattern.tolist()), lengths
-        )
-    freedom = (data.freedom + runs - 2.0)[:, None, None]
-    # Constant repetitions in runs that differ would lie beyond the largest λ of the grid.
-    least = data.freedom[:, None] * residual[..., 0] / np.maximum(runs - 2, 1)[:, None] / _BETWEEN[-1]
-    within = np.maximum(data.within[:, None], least)[..., None]
-    squares = np.maximum(within + residual, 1e-300)
-    known = freedom > 0
-    per_repetition = np.where(known, squares / np.where(known, freedom, 1.0), np.nan)
-    weights = _weights(constant - 0.5 * freedom * np.log(squares))
-    variance = per_repetition * variance + extra[..., None]
-    return _likeliest(size, variance, weights, freedom, per_repetition, lengths)
+        for whole, part in zip(
+            parts, _fit(data.centres[rows], tuple(pattern.tolist()), lengths), strict=True
+        ):
+            whole[rows] = part
+    return parts
 
 
-def _fit(
-    centres: Floats, counts: tuple[int, ...], lengths: tuple[int, ...]
-) -> tuple[Floats, Floats, Floats, Floats]:
-    """Returns size, variance in units of σ², residual sum of squares, and the constant of the log-likelihood."""
+def _scale(freedom: Floats, squares: Floats) -> Floats:
+    """Returns the logarithm of the integral over σ of a normal density of so many degrees of freedom."""
+    logarithm: Floats = special.gammaln(np.maximum(freedom, 1) / 2) - freedom / 2 * np.log(np.pi * squares)
+    return logarithm
+
+
+def _fit(centres: Floats, counts: tuple[int, ...], lengths: tuple[int, ...]) -> _Parts:
     there = np.array(counts) > 0
     y = centres[:, there]
     y = y - y[:, -1:]  # rounding: levels may lie far from 0
@@ -104,9 +146,24 @@ def _fit(
     identified = information > 1e-9 * cells.ones
     information = np.where(identified, information, 1.0)
     size = np.where(identified, (stepped - cells.crossed * total / cells.ones) / information, 0.0)
-    residual = np.maximum(whole - total**2 / cells.ones - size**2 * information, 0.0)
-    variance = np.broadcast_to(np.where(identified, 1 / information, np.inf), size.shape)
-    return size, variance, residual, np.broadcast_to(cells.constant, size.shape)
+    around = whole - total**2 / cells.ones
+    return _Parts(
+        size=size,
+        variance=np.broadcast_to(np.where(identified, 1 / information, np.inf), size.shape),
+        residual=np.maximum(around - size**2 * information, 0.0),
+        # A step that no run shows is no explanation.
+        constant=np.where(identified, cells.constant - 0.5 * np.log(information), -np.inf)
+        + np.zeros_like(size),
+        residual_without=np.maximum(around[:, 0], 0.0),
+        constant_without=np.broadcast_to(cells.constant, (len(y), len(CELLS))),
+    )
+
+
+def variance_of_step(counts: tuple[int, ...]) -> Floats:
+    """Returns the variance `(cells,)`, in units of σ², of a step before the last of runs of so many repetitions."""
+    cells = _cells(counts, (1,))
+    variance: Floats = cells.ones / (cells.ones * cells.squared[0] - cells.crossed[0] ** 2)
+    return variance
 
 
 @lru_cache(maxsize=64)
@@ -116,13 +173,12 @@ def _cells(counts: tuple[int, ...], lengths: tuple[int, ...]) -> _Cells:
     after = _after(there, lengths)
     distance = np.abs(when[:, None] - when)
     sampling = np.diag(1 / np.array(counts)[there])
-    covariance = np.stack([sampling + between * correlation**distance for between, correlation in _CELLS])
+    covariance = np.stack([sampling + between * correlation**distance for between, correlation in CELLS])
     inverse = np.linalg.inv(covariance)
     ones = inverse.sum(axis=(1, 2))
     crossed = np.einsum("sn,cnm->sc", after, inverse)
     squared = np.einsum("sn,cnm,sm->sc", after, inverse, after)
-    information = np.maximum(ones * squared - crossed**2, 1e-300)
-    constant = -0.5 * (np.linalg.slogdet(covariance)[1] + np.log(information))
+    constant = -0.5 * (np.linalg.slogdet(covariance)[1] + np.log(ones))
     return _Cells(inverse, ones, crossed, squared, constant)
 
 
@@ -132,59 +188,35 @@ def _after(there: np.ndarray, lengths: tuple[int, ...]) -> Floats:
     return np.stack([(np.arange(runs) >= runs - length)[there].astype(float) for length in lengths])
 
 
-def _weights(likelihood: Floats) -> Floats:
-    """Returns posterior weights `(metrics, steps, cells)`.
+def _weights(stepped: Floats, level: Floats) -> Floats:
+    """Returns posterior weights `(metrics, steps, cells)` from log-likelihoods with each of the steps, and without.
 
-    Suites are weighted by the joint likelihood of all metrics, without the runs in which a step may be.
+    What a metric contributes to the suite's evidence is a mixture: it has no step, or any of those that are sought.
+    Its own weights leave the size of the step open, so that a step does not count as variation.
     """
-    relative = np.exp(likelihood - likelihood.max(axis=2, keepdims=True))
-    suites, prior = _suites()
-    evidence = np.log(relative[:, -1] @ suites.T).sum(axis=0) + np.log(prior)
-    learned = np.exp(evidence - evidence.max()) @ suites
-    weights: Floats = relative * learned
+    most = np.maximum(stepped.max(axis=(1, 2)), level.max(axis=1))[:, None]
+    with_step = np.exp(stepped - most[..., None])
+    each = _STEPS / stepped.shape[1] / _LARGEST
+    mixture = (1 - _STEPS) * np.exp(level - most) + each * with_step.sum(axis=1)
+    own = np.exp(stepped - np.where(np.isfinite(m := stepped.max(axis=2, keepdims=True)), m, 0.0))
+    weights: Floats = np.where(np.isfinite(m), own, 1.0) * learned_from_others(mixture)[:, None]
     weights /= weights.sum(axis=2, keepdims=True)
     return weights
 
 
-@lru_cache(maxsize=1)
-def _suites() -> tuple[Floats, Floats]:
-    """Returns the possible suites, and their prior probabilities.
-
-    `(suites, cells)`, the shares of their metrics that have each λ and φ: most metrics are near some λ and have the
-    same φ, and outlying ones may be anywhere. `(suites,)`: half of all suites are steady, their λ being 0.
-    """
-    position = np.arange(len(_BETWEEN))
-    anywhere = np.full(len(_CELLS), 1 / len(_CELLS))
-    suites, steady, odds = [], [], []
-    for centre, width, same, odd in product(position, _WIDTHS, np.eye(len(_CORRELATIONS)), _ODD_ONES):
-        near = np.exp(-0.5 * ((position - centre) / width) ** 2)
-        suites.append((1 - odd) * np.outer(near / near.sum(), same).ravel() + odd * anywhere)
-        steady.append(centre == 0 and width == min(_WIDTHS))
-        odds.append(_ODD_ONES[odd])
-    prior = np.array(odds)
-    for kind in (np.array(steady), np.logical_not(steady)):
-        prior[kind] /= 2 * prior[kind].sum()
-    return np.stack(suites), prior
-
-
-def _likeliest(
-    size: Floats,
-    variance: Floats,
-    weights: Floats,
-    freedom: Floats,
-    per_repetition: Floats,
-    lengths: tuple[int, ...],
-) -> Steps:
+def _likeliest(fit: Fit, variance: Floats, lengths: tuple[int, ...]) -> Steps:
+    size, weights, freedom = fit.size, fit.weights, fit.freedom
     degrees = np.maximum(freedom, 1.0)
     with np.errstate(invalid="ignore"):
         t = np.where(np.isfinite(variance) & (freedom > 0), size / np.sqrt(variance), 0.0)
     below = special.stdtr(degrees, -np.abs(t))
     rises = (weights * np.where(t > 0, below, 1 - below)).sum(axis=2)
     falls = (weights * np.where(t > 0, 1 - below, below)).sum(axis=2)
-    looks = float(len(lengths))
+    looks = looks_of(len(lengths))
+    rises, falls = looks * rises, looks * falls
     best = np.minimum(rises, falls).argmin(axis=1)
     rows = np.arange(len(best))
-    p = np.minimum(1.0, 2 * looks * np.minimum(rises, falls)[rows, best])
+    p = np.minimum(1.0, 2 * np.minimum(rises, falls)[rows, best])
     best = np.where(p <= _WORTH_A_STEP, best, 0)
     weights, size, variance = weights[rows, best], size[rows, best], variance[rows, best]
     mean = (weights * size).sum(axis=1)
@@ -196,7 +228,18 @@ def _likeliest(
         deviation=np.sqrt(around),
         freedom=freedom[:, 0, 0],
         p=p,
-        rise=np.minimum(1.0, looks * rises.min(axis=1)),
-        fall=np.minimum(1.0, looks * falls.min(axis=1)),
-        repetition=np.sqrt((weights * per_repetition[rows, best]).sum(axis=1)),
+        rise=np.minimum(1.0, rises.min(axis=1)),
+        fall=np.minimum(1.0, falls.min(axis=1)),
+        repetition=np.sqrt((weights * fit.per_repetition[rows, best]).sum(axis=1)),
     )
+
+
+def looks_of(steps: int) -> Floats:
+    """Returns the factors of the p-values `(steps,)` of steps that are sought together, the newest first.
+
+    Bonferroni's correction with weights: half of the level is for the newest step, half of the rest for the one
+    before, and so on, so that looking for older steps costs the newest little.
+    """
+    factors: Floats = 2.0 ** np.arange(1, steps + 1)
+    factors[-1] /= 2
+    return factors
