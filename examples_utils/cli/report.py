@@ -134,7 +134,7 @@ def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
     else:
         accepted = accepted_starts(nights.reported, nights.base)
         comparison = compare_night(nights.base, nights.last, options, accepted)
-        power = power_line(power_of(nights.base, nights.last, options, accepted))
+        power = power_line(power_of(nights.base, nights.last, comparison, options, accepted))
     found = changes(nights.runs, options)
     worse = _dated(nights, comparison, found, options)
     still_open = open_ones(nights.reported, nights.last, {one.key for one in comparison.regressed})

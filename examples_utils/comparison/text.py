@@ -218,11 +218,7 @@ def baseline_line(baseline: Baseline) -> str:
         return f"baseline begun: the history contains no earlier night to compare with{others}"
     first, last = (run.started_utc[:10] for run in (baseline.runs[0], baseline.runs[-1]))
     count = f"{len(baseline.runs)} night{'s' if len(baseline.runs) > 1 else ''}"
-    short = (
-        f"; fewer than the usual {baseline.wanted}: small changes may stay uncertain"
-        if len(baseline.runs) < baseline.wanted
-        else ""
-    )
+    short = f"; fewer than the usual {baseline.wanted}" if len(baseline.runs) < baseline.wanted else ""
     return f"baseline: {count}, {first} to {last}{others}{short}"
 
 

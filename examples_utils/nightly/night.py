@@ -146,7 +146,7 @@ def _judge(
         worse = regressions(comparison, (*baseline.runs, run), found, nights)
         evidence = Evidence(nights, comparison, worse, found)
         reported, not_stored = _reported(evidence, baseline.runs, options.compare, history)
-        power = power_of(baseline.runs, run, options.compare, accepted)
+        power = power_of(baseline.runs, run, comparison, options.compare, accepted)
         base_run_ids = [earlier.run_id for earlier in baseline.runs]
         standing = (*reported.called_again, *reported.persisting, *reported.accepted)
         page = report_page(nights, comparison, found, base_run_ids, worse, standing, power_line(power))

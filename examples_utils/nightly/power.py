@@ -9,8 +9,10 @@ from typing import Any
 from examples_utils.comparison.compare_night import callable_changes
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.text import counted
+from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.run_model import MetricKey, Run
 
+_STEPS = (Verdict.REGRESSED, Verdict.IMPROVED)
 _IN_WHOLE_PERCENT = 0.03  # from here on: the power is an estimate
 
 
@@ -18,25 +20,34 @@ _IN_WHOLE_PERCENT = 0.03  # from here on: the power is an estimate
 class Power:
     """What a night with so many earlier `nights` calls with 80% power, as shares (0.08 is 8%), for the median metric.
 
-    `later` is the number of nights with which `smallest_later` holds. None: unknown, as no metric has a spread or an
-    earlier night; `later` also where the baseline is complete.
+    `later` is the number of nights with which `smallest_later` holds; None if the baseline is complete. A `smallest` is
+    never below the `threshold` of the night, and None where it is unknown, as no metric has a spread.
     """
 
     nights: int
+    threshold: float
     smallest: float | None = None
     later: int | None = None
     smallest_later: float | None = None
 
 
 def power_of(
-    base: Sequence[Run], night: Run, options: CompareOptions, accepted: Mapping[MetricKey, str]
+    base: Sequence[Run],
+    night: Run,
+    comparison: Comparison,
+    options: CompareOptions,
+    accepted: Mapping[MetricKey, str],
 ) -> Power:
     """Returns the power of a night that was compared with `base`: now, and with twice as many nights."""
     nights = len(base)
-    more = min(nights, options.nights_needed - nights)
-    asked = (0, more) if more > 0 else (0,)
-    now, *later = callable_changes(base, night, options, asked, accepted) or (None,)
-    return Power(nights, now, nights + more if later else None, later[0] if later else None)
+    more = max(0, min(nights, options.nights_needed - nights))
+    # Nights after a step that is being called would pass for nights that vary by themselves.
+    stepped = max((one.lasted_runs for one in comparison.judged if one.verdict in _STEPS), default=1) - 1
+    asked = (stepped, stepped + more) if more else (stepped,)
+    now, *later = callable_changes(base[: nights - stepped], night, options, asked, accepted) or (None,)
+    return Power(
+        nights, options.threshold, now, nights + more if later else None, later[0] if later else None
+    )
 
 
 def power_line(power: Power) -> str:
@@ -47,8 +58,11 @@ def power_line(power: Power) -> str:
     if power.smallest is None:
         return f"{history}: no metric varies, so which changes can be called is unknown"
     now, later = _percent(power.smallest), _percent(power.smallest_later)
-    more = f"; about {later} from night {power.later} on" if later and later != now else ""
-    return f"{history}: changes below about {now} cannot be called yet{more}"
+    if now == _percent(power.threshold):
+        return f"{history}: changes from about {now} on, the threshold, can be called"
+    if later and later != now:
+        return f"{history}: changes below about {now} cannot be called yet; about {later} from night {power.later} on"
+    return f"{history}: changes below about {now} cannot be called"
 
 
 def power_json(power: Power | None) -> dict[str, Any] | None:
