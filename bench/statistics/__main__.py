@@ -7,7 +7,8 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-from bench.statistics.tables import page
+from bench.page import renew_section
+from bench.statistics.tables import HEAD, SECTIONS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "comparison-statistics.md"
 
@@ -20,16 +21,24 @@ def main() -> int:
     parser.add_argument(
         "--trials", type=int, default=500, help="trials of each step size, for each kind of noise"
     )
+    parser.add_argument(
+        "--table",
+        action="append",
+        choices=tuple(SECTIONS),
+        help="compute one table, and keep the others of the page; repeat it for several (default: all)",
+    )
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--output", type=Path, default=PAGE)
     arguments = parser.parse_args()
-    lines = []
+    titles = [section.title for section in SECTIONS.values()]
     with ProcessPoolExecutor(arguments.processes) as pool:
-        for line in page(pool, arguments.nights, arguments.trials):
-            print(line, flush=True)
-            lines.append(line)
-    arguments.output.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    print(f"written: {arguments.output}", file=sys.stderr)
+        for name in arguments.table or SECTIONS:
+            section, lines = SECTIONS[name], []
+            print(f"\n## {section.title}\n")
+            for line in section.lines(pool, arguments.nights, arguments.trials):
+                print(line, flush=True)
+                lines.append(line)
+            renew_section(arguments.output, HEAD, titles, section.title, lines)
     return 0
 
 

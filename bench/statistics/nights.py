@@ -117,4 +117,5 @@ class Nights:
         night = self.repeated(night, number, suspects(history, night, OPTIONS))
         comparison = compare_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
-        return night, frozenset(one.key for one in comparison.regressed), float(np.mean(covered))
+        coverage = float(np.mean(covered)) if covered else np.nan
+        return night, frozenset(one.key for one in comparison.regressed), coverage

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
 
 from bench.histories.table import by_kind, table
+from bench.statistics.first_week_tables import after_steps, false_first_weeks, first_week, more_nights
 from bench.statistics.nights import BASELINE, BENCHMARKS, CORRELATION, OPTIONS, REPETITIONS, SLOW_SHARE
 from bench.statistics.noise import KINDS
 from bench.statistics.pairs import EARLIER, Machine, pair_of_runs
+from bench.statistics.shares import share_of, table_head
 from bench.statistics.trials import (
     FIXED,
     HISTORY,
@@ -26,9 +28,6 @@ from bench.statistics.trials import (
 
 METHODS = ("this suite", f"means, {FIXED:.0%} threshold", f"Welch's t-test, p < {WELCH:g}")
 KINDS_EXPLAINED = (
-    "",
-    "## The kinds of noise",
-    "",
     "All sizes are shares of the metric's value. Half of the benchmarks have throughputs (higher is better), half "
     "latencies.",
     "",
@@ -48,31 +47,28 @@ KINDS_EXPLAINED = (
 )
 
 
-def page(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
-    """The lines of the page, from so many nights and trials of each kind of noise."""
-    yield "# False alarms and power of the nightly comparison"
-    yield ""
-    yield (
-        "Written by `make bench-statistics`, with the code that `nightly` runs and its default options for every kind "
-        f"of noise. A night has {BENCHMARKS} benchmarks × {REPETITIONS} repetitions, each with 1 to 5% of noise, a "
-        f"baseline of {BASELINE} nights, and {OPTIONS.confirmations} more repetitions of what looks slower. In "
-        "brackets: the 95% confidence interval of each share (Clopper and Pearson). See also "
-        "[the method](comparison-method.md)."
-    )
-    yield from _false_alarms(pool, nights)
-    yield from _power(pool, trials, 0.05, 1, "Power: one benchmark 5% slower, reported the same night")
-    yield from _power(pool, trials, 0.03, 3, "Power: one benchmark 3% slower, reported within three nights")
-    yield from _interleaved(pool, trials)
-    yield from pairs_of_runs(pool, trials)
-    yield from _dates(pool, trials)
-    yield from _histories()
-    yield from KINDS_EXPLAINED
+HEAD = f"""# False alarms and power of the nightly comparison
+
+Written by `make bench-statistics`, or `python -m bench.statistics --table NAME` for one of them, with the code that \
+`nightly` runs and its default options for every kind of noise. Unless stated otherwise, a night has {BENCHMARKS} \
+benchmarks × {REPETITIONS} repetitions, each with 1 to 5% of noise, a baseline of {BASELINE} nights, and \
+{OPTIONS.confirmations} more repetitions of what looks slower. In brackets: the 95% confidence interval of each share \
+(Clopper and Pearson). See also [the method](comparison-method.md).
+"""
 
 
-def _false_alarms(pool: ProcessPoolExecutor, nights: int) -> Iterator[str]:
-    yield from _head(
-        f"False alarms: share of nights without a change that raise any, of {nights} nights for each kind",
-        "Target: at most 1% of the nights. The last column is the coverage of the 95% intervals.",
+@dataclass(frozen=True)
+class Section:
+    """A section of the page. `lines` are computed from so many nights and trials of each kind of noise."""
+
+    title: str
+    lines: Callable[[ProcessPoolExecutor, int, int], Iterator[str]]
+
+
+def _false_alarms(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
+    yield from table_head(
+        f"There are {nights} nights of each kind. Target: at most 1% of them raise an alarm. The last column is the "
+        "coverage of the 95% intervals.",
         ("noise", *METHODS, "intervals"),
     )
     for kind in KINDS:
@@ -81,9 +77,9 @@ def _false_alarms(pool: ProcessPoolExecutor, nights: int) -> Iterator[str]:
         yield f"| {kind.name} | {_three_shares(outcomes)} | {coverage:.1%} |"
 
 
-def _power(pool: ProcessPoolExecutor, trials: int, share: float, within: int, title: str) -> Iterator[str]:
+def _power(share: float, within: int, pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     explained = f"The benchmark has 2% of noise. There are {trials} trials for each kind."
-    yield from _head(title, explained, ("noise", *METHODS))
+    yield from table_head(explained, ("noise", *METHODS))
     for kind in KINDS:
         outcomes = list(pool.map(partial(slower_night, kind, share, within), range(trials), chunksize=10))
         yield f"| {kind.name} | {_three_shares(outcomes)} |"
@@ -91,12 +87,11 @@ def _power(pool: ProcessPoolExecutor, trials: int, share: float, within: int, ti
 
 def _three_shares(outcomes: list[Outcome]) -> str:
     methods = ([getattr(one, method) for one in outcomes] for method in ("ours", "fixed", "welch"))
-    return " | ".join(_share(happened) for happened in methods)
+    return " | ".join(share_of(happened) for happened in methods)
 
 
-def _interleaved(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
-    yield from _head(
-        "`ab`: two interleaved sides",
+def _interleaved(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
+    yield from table_head(
         f"The significance level is 5% for increases and decreases together. There are {trials} trials of each. "
         "False: a regression is reported although there is none. Detected: one benchmark with 2% of noise that is 5% "
         "slower is reported.",
@@ -111,17 +106,16 @@ def _interleaved(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
                 for share in (0.0, 0.05)
             )
             cells = [
-                _share([getattr(one, way) for one in side])
+                share_of([getattr(one, way) for one in side])
                 for way in ("ours", "welch")
                 for side in (false, called)
             ]
             yield f"| {kind.name} | {repetitions} | {' | '.join(cells)} |"
 
 
-def pairs_of_runs(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
+def pairs_of_runs(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     """The section on `compare A B`."""
-    yield from _head(
-        "`compare A B`: two single runs",
+    yield from table_head(
         f"Each benchmark has 0.1% of noise, and a level of its own that varies from run to run. There are {trials} "
         f"trials of each, with {EARLIER} earlier runs in the history or none. Target: false regressions in at most 1% "
         "of the comparisons. Unchanged: the mean share of the metrics. Detected: one benchmark that is 3% slower is "
@@ -138,14 +132,13 @@ def pairs_of_runs(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
                 )
                 unchanged = np.mean([one.unchanged for one in same])
                 yield (
-                    f"| {metrics} | {run:.0%} | {earlier or 'none'} | {_share([one.false for one in same])} "
-                    f"| {unchanged:.1%} | {_share([one.called for one in slower])} |"
+                    f"| {metrics} | {run:.0%} | {earlier or 'none'} | {share_of([one.false for one in same])} "
+                    f"| {unchanged:.1%} | {share_of([one.called for one in slower])} |"
                 )
 
 
-def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
-    yield from _head(
-        f"Change points in {HISTORY} nights, one benchmark with 2% of noise",
+def _dates(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
+    yield from table_head(
         "Target: dated to within one night in at least 90% of the histories. In range: the reported range contains "
         "the true night. False: a change point is reported in a history without a change. There are "
         f"{trials} trials for each kind and size.",
@@ -157,15 +150,12 @@ def _dates(pool: ProcessPoolExecutor, trials: int) -> Iterator[str]:
         cells = []
         for share in (0.05, 0.03):
             found = list(pool.map(partial(dated, kind, share), range(trials), chunksize=20))
-            cells += [_share([one.within_one for one in found]), _share([one.in_range for one in found])]
+            cells += [share_of([one.within_one for one in found]), share_of([one.in_range for one in found])]
         without = list(pool.map(partial(dated, kind, 0.0), range(trials), chunksize=20))
-        yield f"| {kind.name} | {' | '.join(cells)} | {_share([bool(one.others) for one in without])} |"
+        yield f"| {kind.name} | {' | '.join(cells)} | {share_of([bool(one.others) for one in without])} |"
 
 
-def _histories() -> Iterator[str]:
-    yield ""
-    yield "## Change points in generated series"
-    yield ""
+def _histories(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
     yield (
         "Printed by `make bench-histories`, too; with `FILES=series.json` for other series. A series has 40 to 250 "
         "nights with 0.3 to 3% of noise, outliers in half of the series, and up to four steps at least five nights "
@@ -177,19 +167,25 @@ def _histories() -> Iterator[str]:
     yield from table(by_kind(), 3)
 
 
-def _head(title: str, explained: str, columns: tuple[str, ...]) -> Iterator[str]:
-    """The lines of a section before the rows of its table."""
-    yield from (
-        "",
-        f"## {title}",
-        "",
-        explained,
-        "",
-        f"| {' | '.join(columns)} |",
-        "| --- " * len(columns) + "|",
-    )
+def _kinds(pool: ProcessPoolExecutor, nights: int, trials: int) -> Iterator[str]:
+    yield from KINDS_EXPLAINED
 
 
-def _share(happened: list[bool]) -> str:
-    interval = stats.binomtest(sum(happened), len(happened)).proportion_ci()
-    return f"{np.mean(happened):.1%} ({interval.low:.1%} to {interval.high:.1%})"
+SECTIONS = {
+    "false-alarms": Section("False alarms: share of nights without a change that raise any", _false_alarms),
+    "same-night": Section(
+        "Power: one benchmark 5% slower, reported the same night", partial(_power, 0.05, 1)
+    ),
+    "three-nights": Section(
+        "Power: one benchmark 3% slower, reported within three nights", partial(_power, 0.03, 3)
+    ),
+    "first-week": Section("The first week: power", first_week),
+    "false-first-weeks": Section("The first week: false alarms", false_first_weeks),
+    "more-nights": Section("Power with more and more nights", more_nights),
+    "after-a-step": Section("A step after a step", after_steps),
+    "ab": Section("`ab`: two interleaved sides", _interleaved),
+    "compare": Section("`compare A B`: two single runs", pairs_of_runs),
+    "dates": Section(f"Change points in {HISTORY} nights, one benchmark with 2% of noise", _dates),
+    "series": Section("Change points in generated series", _histories),
+    "kinds": Section("The kinds of noise", _kinds),
+}

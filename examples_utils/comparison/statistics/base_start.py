@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from examples_utils.comparison.statistics.levels import Floats, Ints
+from examples_utils.comparison.statistics.levels import Floats, Ints, medians
 from examples_utils.comparison.statistics.segmentation import steps_of
 
-_WINDOW = 3  # nights: no level is shorter
-_LEAST_RANGE = 2.0  # standard deviations of a night: any significant step moves the running median further
+_SHORTEST = 3  # nights that a level lasts
+_LEAST_MOVEMENT = (
+    2.5  # standard deviations of a night: a step that is significant after so few nights is larger
+)
 
 
 def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
@@ -24,19 +26,32 @@ def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
         recent: The number of nights for which a step is reported after the first one.
     """
     starts = np.zeros(len(levels), np.int64)
-    for metric, (row, threshold) in enumerate(zip(levels, thresholds.tolist(), strict=True)):
-        there = np.flatnonzero(np.isfinite(row))
-        if len(there) <= _WINDOW or not _may_have_steps(row[there], threshold):
-            continue
-        for without in range(recent + 1):
-            nights = there[: len(there) - without]
-            if len(nights) > _WINDOW and (found := steps_of(row[nights], threshold)):
-                starts[metric] = max(starts[metric], nights[found[-1].place])
+    if levels.shape[1] <= _SHORTEST:
+        return starts
+    limit = _least_movement(levels, thresholds)
+    for without in range(recent + 1):
+        nights = levels.shape[1] - without
+        if nights <= _SHORTEST:
+            break
+        possible = ~(_movement(levels[:, :nights]) < limit)
+        if without:
+            newest, before = medians(levels[:, nights:]), medians(levels[:, nights - _SHORTEST : nights])
+            possible &= ~(np.abs(newest - before) < limit)
+        for metric in np.flatnonzero(possible).tolist():
+            there = np.flatnonzero(np.isfinite(levels[metric, :nights]))
+            if len(there) > 1 and (found := steps_of(levels[metric, there], float(thresholds[metric]))):
+                starts[metric] = max(starts[metric], there[found[-1].place])
     return starts
 
 
-def _may_have_steps(series: Floats, threshold: float) -> bool:
-    """Whether a step is possible: most metrics have none, and the search takes a hundred times as long as this."""
-    spread = np.ptp(np.median(sliding_window_view(series, _WINDOW), axis=1))
-    noise = 1.4826 * np.median(np.abs(np.diff(series))) / np.sqrt(2)
-    return bool(spread >= max(0.5 * np.log1p(threshold), _LEAST_RANGE * noise))
+def _least_movement(levels: Floats, thresholds: Floats) -> Floats:
+    """Returns how far a metric with a step moves at least: most do not, and the search takes many times as long."""
+    noise = 1.4826 * medians(np.abs(np.diff(levels))) / np.sqrt(2)
+    return np.asarray(np.fmax(0.5 * np.log1p(thresholds), _LEAST_MOVEMENT * noise))
+
+
+def _movement(levels: Floats) -> Floats:
+    """Returns the range of the running median."""
+    running = medians(sliding_window_view(levels, _SHORTEST, axis=1))
+    highest = np.nanmax(running, axis=1, initial=-np.inf)
+    return np.asarray(highest - np.nanmin(running, axis=1, initial=np.inf))
