@@ -149,22 +149,21 @@ class History:
     def regressions(self, machine_key: str) -> list[ReportedRegression]:
         """Returns the regressions that were reported on a machine, and what became of them."""
         with reading(self._engine) as connection:
-            return load_regressions(connection, machine_key)
+            return list(load_regressions(connection, machine_key).values())
 
     def update_regressions(
         self,
         machine_key: str,
-        update: Callable[[Sequence[ReportedRegression]], Sequence[ReportedRegression]],
+        change: Callable[[Sequence[ReportedRegression]], Sequence[ReportedRegression]],
     ) -> list[ReportedRegression]:
-        """Replaces the regressions of a machine by what `update` makes of them, and returns these.
+        """Replaces the regressions of a machine by what `change` makes of them, and returns these.
 
-        No other writer comes between reading and writing. An exception of `update` changes nothing.
+        No other writer comes between reading and writing. An exception of `change` changes nothing.
         """
         with writing(self._engine) as connection:
             before = load_regressions(connection, machine_key)
-            after = list(update(before))
-            if after != before:
-                replace_regressions(connection, machine_key, after)
+            after = list(change(tuple(before.values())))
+            replace_regressions(connection, machine_key, before, after)
             return after
 
     def prune(

@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert
 
 from examples_utils.history.database import tables
-from examples_utils.history.database.regressions import replace_regressions
+from examples_utils.history.database.regressions import insert_regressions
 from examples_utils.history.database.shared_rows import ids_of, ids_of_contents
 from examples_utils.history.fingerprint import canonical, machine_key
 from examples_utils.history.regressions import ReportedRegression
@@ -35,7 +35,7 @@ def write_and_roll_back(connection: Connection) -> None:
     now = datetime.now(timezone.utc)
     probe = _probe_run(now)
     insert_run(connection, probe, now)
-    replace_regressions(connection, probe.run_id, [ReportedRegression(key, probe) for key in probe.metrics])
+    insert_regressions(connection, probe.run_id, [ReportedRegression(key, probe) for key in probe.metrics])
     connection.rollback()
 
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from examples_utils.history.database import tables
 from examples_utils.history.database.shared_rows import ids_of
@@ -17,8 +17,8 @@ from examples_utils.run_model import MetricKey, Run, VariantKey
 _OF_RUN = ("run_id", "started_utc", "commit", "dirty", "branch")
 
 
-def load_regressions(connection: Connection, machine_key: str) -> list[ReportedRegression]:
-    """Returns all regressions of a machine, in the order in which they were stored."""
+def load_regressions(connection: Connection, machine_key: str) -> dict[int, ReportedRegression]:
+    """Returns ID → regression for those of a machine, in the order in which they were stored."""
     table, variants = tables.regressions, tables.variants.c
     query = (
         select(table, variants.suite, variants.benchmark, variants.variant.label("name"))
@@ -26,17 +26,13 @@ def load_regressions(connection: Connection, machine_key: str) -> list[ReportedR
         .where(table.c.machine_key == machine_key)
         .order_by(table.c.id)
     )
-    return [_regression(row) for row in connection.execute(query)]
+    return {row.id: _regression(row) for row in connection.execute(query)}
 
 
-def replace_regressions(
+def insert_regressions(
     connection: Connection, machine_key: str, regressions: Sequence[ReportedRegression]
 ) -> None:
-    """Stores these regressions in place of all those of the machine."""
-    table = tables.regressions
-    connection.execute(delete(table).where(table.c.machine_key == machine_key))
-    if not regressions:
-        return
+    """Inserts regressions of a machine."""
     keys = dict.fromkeys(one.key.of_variant for one in regressions)
     variants = ids_of(
         connection,
@@ -47,7 +43,32 @@ def replace_regressions(
         {"machine_key": machine_key, "variant": variants[canonical(one.key.of_variant)], **_row(one)}
         for one in regressions
     ]
-    connection.execute(insert(table), rows)
+    if rows:
+        connection.execute(insert(tables.regressions), rows)
+
+
+def replace_regressions(
+    connection: Connection,
+    machine_key: str,
+    before: Mapping[int, ReportedRegression],
+    after: Sequence[ReportedRegression],
+) -> None:
+    """Makes the stored regressions of a machine, `before`, those of `after`; writes only what differs."""
+    table = tables.regressions
+    gone = {number: one for number, one in before.items() if one not in after}
+    new = []
+    for one in after:
+        if one in before.values():
+            continue
+        earlier = next((number for number, other in gone.items() if other.key == one.key), None)
+        if earlier is None:
+            new.append(one)
+        else:
+            connection.execute(update(table).where(table.c.id == earlier), _row(one))
+            del gone[earlier]
+    for number in gone:
+        connection.execute(delete(table).where(table.c.id == number))
+    insert_regressions(connection, machine_key, new)
 
 
 def _row(one: ReportedRegression) -> dict[str, Any]:

@@ -34,6 +34,16 @@ def test_regressions_are_read_as_they_were_stored(history: History):
     assert history.regressions(MACHINE_KEY) == [OPEN, STOPPED]
 
 
+def test_an_update_keeps_the_order_and_the_others(history: History):
+    again = replace(OPEN, first_after=known_of(night(5)))
+    history.update_regressions(MACHINE_KEY, keep(OPEN, again, STOPPED))
+    closed = replace(again, gone_utc=night(6).started_utc)
+    history.update_regressions(
+        MACHINE_KEY, lambda stored: [closed if one == again else one for one in stored]
+    )
+    assert history.regressions(MACHINE_KEY) == [OPEN, closed, STOPPED]
+
+
 def test_each_machine_has_its_own_regressions(history: History):
     history.update_regressions(MACHINE_KEY, keep(OPEN))
     history.update_regressions("another", keep(STOPPED))
