@@ -122,7 +122,9 @@ def _already_filled(folder: Path, source: str, *, asked: bool) -> str | None:
             f"{folder} already contains images ({present}): delete it first, or give another folder with --to"
         )
     renewal = (
-        f"; an earlier set: delete {folder} and run this again for the current one" if present == FIRST_SET else ""
+        f"; an earlier set: delete {folder} and run this again for the current one"
+        if present == FIRST_SET
+        else ""
     )
     return f"{folder}: the images are already present ({present}{renewal})"
 

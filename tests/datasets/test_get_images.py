@@ -133,7 +133,8 @@ def test_more_images_are_crops_of_the_photographs_and_always_the_same(tmp_path: 
 
 
 @pytest.mark.parametrize(
-    ("count", "complaint"), [("3", "photographs; give"), ("0", "not a number of images"), ("x", "not a number of")]
+    ("count", "complaint"),
+    [("3", "photographs; give"), ("0", "not a number of images"), ("x", "not a number of")],
 )
 def test_a_number_of_images_that_cannot_be_is_refused(tmp_path: Path, count: str, complaint: str) -> None:
     done = get_images("--to", tmp_path / "images", "--count", count)
