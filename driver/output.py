@@ -6,7 +6,7 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -60,9 +60,14 @@ def _differences(engines: Sequence[Effective], weights: Sequence[str]) -> list[s
 
 
 def report(
-    settings: Settings, weights: Weights, build_info: BuildInfo, own: InstanceResult, group: Group
+    settings: Settings,
+    weights: Weights,
+    inputs: Mapping[str, str],
+    build_info: BuildInfo,
+    own: InstanceResult,
+    group: Group,
 ) -> None:
-    """Prints the results of all instances. To be called by all instances; the first one prints."""
+    """Prints the results of all instances. To be called by all instances; the first one, which has `inputs`, prints."""
     result = InstanceResult.merged(group.gather(own))
     cores = group.gather(available_cores())
     if group.index > 0:
@@ -76,15 +81,17 @@ def report(
         )
     if settings.device == "cpu":  # with other devices the host has idle cores
         warn(*disturbance(result.measurement.cpu_time))
-    lines = facts(settings, build_info, weights.kind, result.peak_mib, group, cores)
+    lines = facts(settings, build_info, weights.kind, inputs, result.peak_mib, group, cores)
     print(summary(settings, result.measurement, lines), flush=True)
 
 
-def report_compiled(settings: Settings, weights: Weights, build_info: BuildInfo, group: Group) -> None:
+def report_compiled(
+    settings: Settings, weights: Weights, inputs: Mapping[str, str], build_info: BuildInfo, group: Group
+) -> None:
     """Prints the result of `--compile-only`. To be called by all instances; the first one prints."""
     memory_mib, cores = group.gather(peak_mib()), group.gather(available_cores())
     if group.index == 0:
-        lines = facts(settings, build_info, weights.kind, sum(memory_mib), group, cores)
+        lines = facts(settings, build_info, weights.kind, inputs, sum(memory_mib), group, cores)
         print(compile_summary(settings, lines), flush=True)
 
 
@@ -131,6 +138,7 @@ def facts(
     settings: Settings,
     build_info: BuildInfo,
     weights: str,
+    inputs: Mapping[str, str],
     memory_mib: float,
     group: Group,
     cores: Sequence[int],
@@ -158,6 +166,7 @@ def facts(
             "replicas": str(settings.replicas),
             **({"cores_per_replica": str(available_cores() // settings.replicas)} if several else {}),
             "weights": weights,
+            **inputs,
             "normalization_location": settings.normalization_location,
             "eight_bit_io": str(settings.eight_bit_io).lower(),
             **engine.details,
