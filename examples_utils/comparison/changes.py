@@ -14,6 +14,7 @@ from examples_utils.comparison.pipeline import measure
 from examples_utils.comparison.selection import is_chosen, refuse_unknown
 from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
 from examples_utils.comparison.verdicts import Verdict
+from examples_utils.history.settings import comparable
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
@@ -157,6 +158,6 @@ def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
     passed = [one is None or one.status == "passed" for one in facts]
     known = [one.settings for one, fits in zip(facts, passed, strict=True) if one is not None and fits]
     return [
-        fits and (one is None or not known or one.settings == known[-1])
+        fits and (one is None or not known or comparable(one.settings, known[-1]))
         for one, fits in zip(facts, passed, strict=True)
     ]

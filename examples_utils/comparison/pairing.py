@@ -9,6 +9,7 @@ from statistics import median
 
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.history.fingerprint import differing_facts, shown_fact
+from examples_utils.history.settings import comparable, differing_settings, unknown_identities
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the only verdict on a variant that has no metrics on either side
@@ -44,7 +45,10 @@ class Pairing:
 
 @dataclass(frozen=True)
 class _Sides:
-    """One variant on both sides. A run that does not count (it failed, or had other settings) is None."""
+    """One variant on both sides. A run that does not count (it failed, or had other settings) is None.
+
+    `unknown` names what identifies the input but is unknown on one side, in a base run that counts.
+    """
 
     facts: VariantFacts | None
     base: tuple[Run | None, ...]
@@ -52,6 +56,7 @@ class _Sides:
     other_settings: str
     left_out: int
     other_settings_of_new: str
+    unknown: str
 
 
 def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing:
@@ -119,26 +124,29 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
     facts = known[-1] if known else None
     settings = facts.settings if facts else {}
     kept: list[Run | None] = []
-    other_settings, left_out = "", 0
+    other_settings, left_out, unknown = "", 0, ""
     for run in base:
         earlier = run.variants.get(variant, _PASSED)
         if earlier.status != _PASSED.status:
             kept.append(None)
-        elif facts and variant in run.variants and earlier.settings != settings:
+        elif facts and variant in run.variants and not comparable(earlier.settings, settings):
             kept.append(None)
-            other_settings, left_out = differing_facts(earlier.settings, settings), left_out + 1
+            other_settings, left_out = differing_settings(earlier.settings, settings), left_out + 1
         else:
             kept.append(run)
+            unknown = unknown or unknown_identities(earlier.settings, settings)
     passed: list[Run | None] = []
     differing = ""
     for run in new:
         of_run = run.variants.get(variant, _PASSED)
-        alike = variant not in run.variants or of_run.settings == settings
+        alike = variant not in run.variants or comparable(of_run.settings, settings)
         passed.append(run if alike and of_run.status == _PASSED.status else None)
         differing = (
-            differing if alike else differing_facts(of_run.settings, settings, "earlier", "in the last run")
+            differing
+            if alike
+            else differing_settings(of_run.settings, settings, "earlier", "in the last run")
         )
-    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing)
+    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing, unknown)
 
 
 def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | MetricVerdict:
@@ -236,6 +244,7 @@ def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
         "the base runs with those are omitted": lambda one: one.other_settings if any(one.base) else "",
         "not comparable": lambda one: "" if any(one.base) else one.other_settings,
         "the new runs with those are omitted": lambda one: one.other_settings_of_new,
+        "compared nevertheless": lambda one: one.unknown,
     }
     for outcome, text_of in kinds.items():
         variants: dict[str, list[str]] = {}
