@@ -19,7 +19,7 @@ _HEADER = re.compile(r"^\s*\S+ (results|compiled):$")
 # The tab distinguishes them from indented lines of other programs, such as those of a warning on stderr.
 _LINE = re.compile(r"^\s*\t\s*([a-z][\w. ]*): (.+)$")
 _VALUE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
-_SPREAD = re.compile(r"(min|max|std): ([^,)]+)")
+_SPREAD = re.compile(r"(min|max|std|low|high): ([^,)]+)")
 _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
 
 # Lines whose name differs from the metric's, or whose reduction is not "value".
@@ -159,5 +159,6 @@ def _metric(key: str, text: str) -> Metric | None:
     if unit and printed_unit and unit != PERCENT:
         value = convert(value, printed_unit, unit)
     spread = {name: decimal(value) for name, value in _SPREAD.findall(more or "")}
-    summary = {"mean": value, **spread} if spread else {}
-    return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), summary)
+    if spread and reduction == "mean":
+        spread = {"mean": value, **spread}
+    return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), spread)

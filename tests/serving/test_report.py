@@ -54,9 +54,9 @@ def closed(made_up) -> str:
 
 
 def opened(made_up, limit_ms: float | None) -> str:
-    latency_ns = np.full(200, 2 * MS)
-    due_ns = np.arange(200) * 10 * MS
-    found = AtRate(100.0, 4, latency_ns, np.zeros(200, np.int64), due_ns + latency_ns, 0, False, COUNTED)
+    latency_ns = np.full(300, 2 * MS)
+    due_ns = np.arange(300) * 10 * MS
+    found = AtRate(100.0, 4, latency_ns, np.zeros(300, np.int64), due_ns + latency_ns, 0, False, COUNTED)
     return report.rate_results(*made_up, True, found, limit_ms)
 
 
