@@ -24,7 +24,7 @@ _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
 
 # Lines whose name differs from the metric's, or whose reduction is not "value".
 _NAMES = {"latency avg": ("latency", "mean"), "throughput": ("throughput", "mean"),
-          "throughput_median": ("throughput_median", "median")}  # fmt: skip
+          "throughput_median": ("throughput_median", "median"), "peak_memory": ("peak_memory", "max")}  # fmt: skip
 # Integers that are measured; other numbers without a unit are settings.
 _COUNTS = (
     "latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs",

@@ -24,7 +24,7 @@ from driver.instances.errors import InstanceLost
 from driver.instances.group import Group, joined, line_prefix, refuse_unsupported
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
-from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
+from driver.output import abandon_output, announce, profiled, report, report_compiled, warn
 from driver.process_result import BuildInfo, InstanceResult
 from driver.replicated import measured_by_replicas
 from driver.supervisor import INTERRUPTED
@@ -140,7 +140,7 @@ def measured_here(
         ):
             leave_breadcrumb(engine=settings.backend, phase=phase_of_running(settings))
             measurement = measure(executable, source, settings, on_call, peers=group)
-        result = InstanceResult(measurement, source.decode_errors, peak_mib())
+        result = InstanceResult.of(measurement, source.decode_errors)
         build_info = BuildInfo.of(compiled)  # some engines report more of their settings after a run
         report(settings, weights, inputs, build_info, result, group)
         if settings.profile_path and settings.profile and settings.device != "ipu":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -16,6 +15,7 @@ from driver.instances.group import Group
 from driver.process_result import BuildInfo, InstanceResult
 from measurement.cpu_time import disturbance
 from measurement.machine import available_cores, cpu_model
+from measurement.peak_memory import measured_mib, peak_mib
 from measurement.report import Facts, compile_summary, summary
 from measurement.settings import Settings
 from models import Weights
@@ -81,7 +81,15 @@ def report(
         )
     if settings.device == "cpu":  # with other devices the host has idle cores
         warn(*disturbance(result.measurement.cpu_time))
-    lines = facts(settings, build_info, weights.kind, inputs, result.peak_mib, group, cores)
+    lines = facts(
+        settings,
+        build_info,
+        weights.kind,
+        {**inputs, **_measured_memory(settings, result, group)},
+        result.peak_mib,
+        group,
+        cores,
+    )
     print(summary(settings, result.measurement, lines), flush=True)
 
 
@@ -129,11 +137,6 @@ def abandon_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def peak_mib() -> float:
-    """The peak memory of this process in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def facts(
     settings: Settings,
     build_info: BuildInfo,
@@ -173,7 +176,7 @@ def facts(
             "build_time": f"{build_info.build_s:.2f} s",
             "compile_time": f"{build_info.compile_s:.2f} s",
             "model_cache": build_info.model_cache,
-            "peak_memory": f"{memory_mib:.0f} MiB{_sum_of(settings, group)}",
+            "peak_memory_process": f"{memory_mib:.0f} MiB{_sum_of(settings, group)}",
             "cpu": f"{cpu_model()}, {sum(cores)} cores",
             "version_python": platform.python_version(),
             **packages,
@@ -193,6 +196,13 @@ def _instances(group: Group, cores: Sequence[int]) -> dict[str, str]:
         "launcher": group.launcher,
         "cores_per_instance": ", ".join(map(str, sorted(set(cores)))),
     }
+
+
+def _measured_memory(settings: Settings, result: InstanceResult, group: Group) -> dict[str, str]:
+    found = measured_mib(result.measurement.memory)
+    if found is None:
+        return {"peak_memory": "n/a (this system cannot reset the peak of a process)"}
+    return {"peak_memory": f"{found:.0f} MiB{_sum_of(settings, group)}"}
 
 
 def _sum_of(settings: Settings, group: Group) -> str:
