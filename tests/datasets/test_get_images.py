@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.patience import HANG_S
 from datasets.packaged_photographs import PHOTOGRAPHS
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.processes
 
