@@ -30,8 +30,6 @@ _COUNTS = (
     "latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs",
     "server_requests", "server_executions", "failed_requests",
 )  # fmt: skip
-# Found during the run, so not a setting that was requested.
-_NO_SETTINGS = ("model_cache",)
 _CPU_TIMES = ("cpu_time_own", "cpu_time_of_children", "cpu_time_of_others")
 _DIRECTIONS = {
     "top1": HIGHER, "not_finite_outputs": LOWER, "failed_requests": LOWER,
@@ -78,7 +76,7 @@ class DriverParser:
             return Parsed(problems=(several,))
         metrics, versions = NamedMetrics(), {}
         for key, text in self._lines.items():
-            if text.startswith("n/a") or key in _NO_SETTINGS:
+            if text.startswith("n/a"):
                 continue
             if metric := _metric(key, text):
                 metrics.add(_NAMES.get(key, (key,))[0], metric)

@@ -9,7 +9,12 @@ from statistics import median
 
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.history.fingerprint import differing_facts, shown_fact
-from examples_utils.history.settings import comparable, differing_settings, unknown_identities
+from examples_utils.history.settings import (
+    MODEL_CACHE,
+    comparable,
+    differing_settings,
+    unknown_identities,
+)
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the only verdict on a variant that has no metrics on either side
@@ -166,15 +171,26 @@ def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) 
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, foreign)
     if sides.left_out and not any(sides.base):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, f"settings: {sides.other_settings}")
-    found = [run.metrics.get(key) if run else None for run in sides.base]
+    settings = sides.facts.settings if sides.facts else {}
+    found = [_of_same_start(run, key, settings) for run in sides.base]
+    if not any(found) and any(run and key in run.metrics for run in sides.base):
+        reason = f"the base does not have it with {MODEL_CACHE} {settings[MODEL_CACHE]}"
+        return _settled(key, Verdict.NEW, [], metric, reason)
     if not any(one and one.values for one in found):
         return _settled(key, Verdict.NEW, [], metric, "it did not pass in the base")
     if reason := _meaning(found, metric):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, reason)
-    found += [run.metrics.get(key) if run else None for run in sides.new]
+    found += [_of_same_start(run, key, settings) for run in sides.new]
     repetitions = tuple(one.values if one and alike(one, metric) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
     return Pair(key, metric.unit, metric.direction, threshold, repetitions)
+
+
+def _of_same_start(run: Run | None, key: MetricKey, settings: Mapping[str, str]) -> Metric | None:
+    if run is None:
+        return None
+    of_run = run.variants.get(key.of_variant, _PASSED).settings
+    return run.metrics.get(key) if comparable(of_run, settings, key.metric) else None
 
 
 def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:

@@ -183,7 +183,9 @@ def _like(run: Run, pair: Pair, new: Run) -> tuple[float, ...]:
     of_new = new.variants.get(pair.key.of_variant)
     if metric is None or not alike(metric, new.metrics.get(pair.key, metric)):
         return ()
-    if facts and (facts.status != PASSED or (of_new and not comparable(facts.settings, of_new.settings))):
+    if facts and facts.status != PASSED:
+        return ()
+    if facts and of_new and not comparable(facts.settings, of_new.settings, pair.key.metric):
         return ()
     return metric.values if all(0 < value < inf for value in metric.values) else ()
 

@@ -18,15 +18,23 @@ IDENTITIES = {
 }
 """Settings that identify the input and the model, which older records lack, and what to call them."""
 
+MODEL_CACHE = "model_cache"
+OF_THE_START = ("build_time", "compile_time", "peak_memory_process")
+"""Metrics that depend on whether the model was in the cache; no other metric does."""
+
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8})[0-9a-f]{24,}")
 
 
-def comparable(one: Settings, other: Settings) -> bool:
-    """Whether all settings agree. An identity that only one of them has is unknown in the other, and does not count."""
+def comparable(one: Settings, other: Settings, metric: str = "") -> bool:
+    """Whether all settings agree that `metric` depends on: the state of the model cache counts for its start alone.
+
+    An identity or a state of the cache that only one of them has is unknown in the other, and does not count.
+    """
     if one == other:
         return True
     keys = {key for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
-    return keys <= IDENTITIES.keys() - (one.keys() & other.keys())
+    unknown = (IDENTITIES.keys() | {MODEL_CACHE}) - (one.keys() & other.keys())
+    return keys <= unknown | (set() if metric in OF_THE_START else {MODEL_CACHE})
 
 
 def differing_settings(base: Settings, new: Settings, then: str = "in the base", now: str = "now") -> str:
@@ -36,7 +44,7 @@ def differing_settings(base: Settings, new: Settings, then: str = "in the base",
         for key, name in IDENTITIES.items()
         if key in base and key in new and base[key] != new[key]
     ]
-    rest = differing_facts(_without_identities(base), _without_identities(new), then, now)
+    rest = differing_facts(_others(base), _others(new), then, now)
     return "; ".join([*others, *([rest] if rest else [])])
 
 
@@ -56,5 +64,5 @@ def shown_digest(text: str) -> str:
     return _DIGEST.sub(r"\1…", text)
 
 
-def _without_identities(settings: Settings) -> Settings:
-    return {key: value for key, value in settings.items() if key not in IDENTITIES}
+def _others(settings: Settings) -> Settings:
+    return {key: value for key, value in settings.items() if key not in IDENTITIES and key != MODEL_CACHE}

@@ -74,7 +74,7 @@ def test_figures_settings_and_versions_are_told_apart():
     assert result.settings["data_type"] == "torch.bfloat16"
     assert (result.settings["backend"], result.settings["threads"]) == ("openvino", "2")
     assert result.versions == {"openvino": "2026.4.1-22982", "torch": "2.15.0"}
-    assert "model_cache" not in result.settings
+    assert result.settings["model_cache"] == "miss"
 
 
 def test_a_percentile_of_too_few_samples_is_left_out_and_others_have_their_bounds():

@@ -64,3 +64,13 @@ def test_only_digests_are_shortened() -> None:
     assert shown_digest(f"20 (sha256:{AB})") == "20 (ab12ab12…)"
     assert shown_digest(f"sha256:{AB}:model_ema") == "ab12ab12…:model_ema"
     assert shown_digest("bfloat16, 2 threads") == "bfloat16, 2 threads"
+
+
+def test_the_state_of_the_model_cache_counts_only_for_metrics_of_the_start() -> None:
+    hit, miss = OLD | {"model_cache": "hit"}, OLD | {"model_cache": "miss"}
+    assert comparable(hit, miss)
+    assert comparable(hit, miss, "throughput")
+    assert not comparable(hit, miss, "compile_time")
+    assert comparable(OLD, miss, "compile_time")  # a record from before the state was a setting
+    assert not comparable(hit, miss | {"threads": "1"}, "throughput")
+    assert differing_settings(hit, miss) == ""
