@@ -63,7 +63,7 @@ lint: $(VENV)/.lint
 ## check: lint and test
 check: lint test
 
-## setup: the virtual environment and the photographs
+## setup: the virtual environment and the images
 setup: $(VENV)/.driver images
 
 ## setup-triton: also a Triton Inference Server with its Python backend, and a client for it
@@ -109,9 +109,10 @@ report-image: $(VENV)/.test
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) data/images *.egg-info
 
+## images: 20 photographs and crops of them in data/images, or COUNT
 .PHONY: images
 images: $(VENV)/.driver
-	@datasets/get_images.sh
+	@datasets/get_images.sh $(if $(COUNT),--count $(COUNT))
 
 $(VENV)/.driver: pyproject.toml | $(VENV)/.created
 	$(BIN)/pip install --quiet --editable '.[driver]'

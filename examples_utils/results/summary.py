@@ -70,5 +70,9 @@ def _cell(result: VariantResult, source: str) -> str:
         return format_metric(result.value(source))
     if source in result.params:
         return result.params[source]
+    if source in result.settings:
+        return result.settings[source]
     # Entries may also give a fixed value, such as a batch size that is part of the command.
-    return source if source.replace(".", "", 1).isdigit() else ""
+    if source.replace(".", "", 1).isdigit():
+        return source
+    return "n/a" if result.status == PASSED else ""

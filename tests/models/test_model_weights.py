@@ -265,7 +265,8 @@ def test_of_weights_and_their_average_the_choice_is_reported_and_can_be_made(
     torch.testing.assert_close(_logits(chosen.module), _logits(average))
     assert (chosen.weights, chosen.warnings) == ("file:both.pth:state_dict_ema", ())
     digests = {
-        weights_digest(find_weights(SMALL, request)) for request in (str(file), f"{file}:state_dict_ema")
+        weights_digest(find_weights(SMALL, request), lambda file: file.name)
+        for request in (str(file), f"{file}:state_dict_ema")
     }
     assert len(digests) == 2
     with pytest.raises(ModelError, match=r"both\.pth:ema: no such key.*state_dict_ema"):
@@ -461,3 +462,10 @@ def test_a_file_without_a_state_dict_is_refused(tmp_path: Path, content: object)
 def test_a_word_that_is_no_choice_and_no_file_is_refused(weights: str) -> None:
     with pytest.raises(ModelError, match=rf"--weights {weights}: neither"):
         build_model(SMALL, weights=weights)
+
+
+def test_version_1_of_random_weights_are_these() -> None:
+    """If this fails after a change of how they are made, raise the version in `models.weights.RANDOM_WEIGHTS`."""
+    weights = build_model(SMALL, weights="random").module.state_dict()
+    means = {"conv_stem.weight": 0.0914, "bn1.running_var": 1.1987, "classifier.weight": 0.0158}
+    assert {key: float(weights[key].abs().mean()) for key in means} == pytest.approx(means, rel=0.01)

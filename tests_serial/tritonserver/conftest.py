@@ -21,7 +21,7 @@ from serving.loading import loaded
 from serving.repository import open_repository, write_model
 from serving.served_model import ROOT, ServedModel, served_model
 from serving.server import Server, port_is_free, running_server
-from serving.shared_images import Region, registered, shared_images
+from serving.shared_images import Region, registered, shared_images, used_images
 from tests_serial.tritonserver import options
 from tests_serial.tritonserver.options import REPOSITORY, model_of
 
@@ -165,6 +165,7 @@ def serve(
             print(f"warning: {line}")
         shared_memory = given.shared_memory == "system"
         with ExitStack() as stack:
+            made = made.with_images(used_images(made, images), given.images)
             region = stack.enter_context(shared_images(made, images))
             instances = stack.enter_context(loaded(server, name))
             if shared_memory:
