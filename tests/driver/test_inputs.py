@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmark_parsers.driver import DriverParser
 from datasets.generated import generated
@@ -22,10 +23,16 @@ def _own_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, photographs: Path) -> Path:
-    copied = tmp_path / "images"
-    shutil.copytree(photographs, copied)
-    return copied
+def folder(tmp_path: Path) -> Path:
+    """Twenty small images, of which nine have a label."""
+    made = tmp_path / "images"
+    made.mkdir()
+    names = ["coffee.jpg", "coins.jpg", *(f"image{number:02}.jpg" for number in range(18))]
+    for number, name in enumerate(names):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(made / name)
+    rows = [f"{name},{967 + number if number < 9 else ''}," for number, name in enumerate(names)]
+    (made / "labels.csv").write_text("\n".join(["file,index,name", *rows]) + "\n")
+    return made
 
 
 def lines(folder: Path) -> dict[str, str]:

@@ -464,6 +464,7 @@ def test_a_word_that_is_no_choice_and_no_file_is_refused(weights: str) -> None:
         build_model(SMALL, weights=weights)
 
 
+@pytest.mark.engine
 def test_version_1_of_random_weights_are_these() -> None:
     """If this fails after a change of how they are made, raise the version in `models.weights.RANDOM_WEIGHTS`."""
     weights = build_model(SMALL, weights="random").module.state_dict()
