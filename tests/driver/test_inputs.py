@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     made.mkdir()
     names = ["coffee.jpg", "coins.jpg", *(f"image{number:02}.jpg" for number in range(18))]
     for number, name in enumerate(names):
-        Image.new("RGB", (8, 8), (number, 0, 0)).save(made / name)
+        Image.new("RGB", (8, 8), (12 * number, 0, 0)).save(made / name)
     rows = [f"{name},{967 + number if number < 9 else ''}," for number, name in enumerate(names)]
     (made / "labels.csv").write_text("\n".join(["file,index,name", *rows]) + "\n")
     return made
