@@ -109,7 +109,7 @@ report-image: $(VENV)/.test
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) data/images *.egg-info
 
-## images: 20 photographs and crops of them in data/images, or COUNT
+## images: 20 images in data/images, or COUNT: photographs, and crops of them
 .PHONY: images
 images: $(VENV)/.driver
 	@datasets/get_images.sh $(if $(COUNT),--count $(COUNT))
