@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from examples_utils.control_characters import one_line
+
 
 class VariantKey(NamedTuple):
     """Identifies a variant of a spec, alike in plans, records, histories and reports."""
@@ -24,7 +26,7 @@ class VariantKey(NamedTuple):
     @property
     def title(self) -> str:
         """Its name in messages and lists."""
-        return f"{self.benchmark}::{self.variant}"
+        return one_line(f"{self.benchmark}::{self.variant}")
 
 
 class MetricKey(NamedTuple):

@@ -118,6 +118,7 @@ def test_no_modules_import_each_other_in_a_circle(folder: str) -> None:
         pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
+@pytest.mark.slow
 def test_rooms_of_the_runner_import_only_from_the_floors_below() -> None:
     floor = {name: number for number, names in enumerate(FLOORS) for name in names}
     against = set()

@@ -14,6 +14,7 @@ from examples_utils.comparison.pipeline import measure
 from examples_utils.comparison.selection import is_chosen, refuse_unknown
 from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
 from examples_utils.comparison.verdicts import Verdict
+from examples_utils.history.settings import OF_THE_START, comparable
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
@@ -131,12 +132,11 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
     holds in most runs, such as a number of errors, has no level.
     """
     keys = dict.fromkeys(key for run in reversed(runs) for key in run.metrics)
-    comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
+    of_variants = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
     for key in keys:
-        metrics = [
-            run.metrics.get(key) if fits else None
-            for run, fits in zip(runs, comparable[key.of_variant], strict=True)
-        ]
+        of_start = key.metric in OF_THE_START
+        fitting = _comparable(key.of_variant, runs, key.metric) if of_start else of_variants[key.of_variant]
+        metrics = [run.metrics.get(key) if fits else None for run, fits in zip(runs, fitting, strict=True)]
         last = next((metric for metric in reversed(metrics) if metric and metric.values), None)
         if last is None:
             continue
@@ -152,11 +152,11 @@ def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:
     return facts.threshold if facts else None
 
 
-def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
+def _comparable(variant: VariantKey, runs: Sequence[Run], metric: str = "") -> list[bool]:
     facts = [run.variants.get(variant) for run in runs]
     passed = [one is None or one.status == "passed" for one in facts]
     known = [one.settings for one, fits in zip(facts, passed, strict=True) if one is not None and fits]
     return [
-        fits and (one is None or not known or one.settings == known[-1])
+        fits and (one is None or not known or comparable(one.settings, known[-1], metric))
         for one, fits in zip(facts, passed, strict=True)
     ]

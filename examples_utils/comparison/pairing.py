@@ -9,6 +9,12 @@ from statistics import median
 
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
 from examples_utils.history.fingerprint import differing_facts, shown_fact
+from examples_utils.history.settings import (
+    MODEL_CACHE,
+    comparable,
+    differing_settings,
+    unknown_identities,
+)
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the only verdict on a variant that has no metrics on either side
@@ -44,7 +50,10 @@ class Pairing:
 
 @dataclass(frozen=True)
 class _Sides:
-    """One variant on both sides. A run that does not count (it failed, or had other settings) is None."""
+    """One variant on both sides. A run that does not count (it failed, or had other settings) is None.
+
+    `unknown` names what identifies the input but is unknown on one side, in a base run that counts.
+    """
 
     facts: VariantFacts | None
     base: tuple[Run | None, ...]
@@ -52,6 +61,7 @@ class _Sides:
     other_settings: str
     left_out: int
     other_settings_of_new: str
+    unknown: str
 
 
 def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing:
@@ -119,26 +129,29 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
     facts = known[-1] if known else None
     settings = facts.settings if facts else {}
     kept: list[Run | None] = []
-    other_settings, left_out = "", 0
+    other_settings, left_out, unknown = "", 0, ""
     for run in base:
         earlier = run.variants.get(variant, _PASSED)
         if earlier.status != _PASSED.status:
             kept.append(None)
-        elif facts and variant in run.variants and earlier.settings != settings:
+        elif facts and variant in run.variants and not comparable(earlier.settings, settings):
             kept.append(None)
-            other_settings, left_out = differing_facts(earlier.settings, settings), left_out + 1
+            other_settings, left_out = differing_settings(earlier.settings, settings), left_out + 1
         else:
             kept.append(run)
+            unknown = unknown or unknown_identities(earlier.settings, settings)
     passed: list[Run | None] = []
     differing = ""
     for run in new:
         of_run = run.variants.get(variant, _PASSED)
-        alike = variant not in run.variants or of_run.settings == settings
+        alike = variant not in run.variants or comparable(of_run.settings, settings)
         passed.append(run if alike and of_run.status == _PASSED.status else None)
         differing = (
-            differing if alike else differing_facts(of_run.settings, settings, "earlier", "in the last run")
+            differing
+            if alike
+            else differing_settings(of_run.settings, settings, "earlier", "in the last run")
         )
-    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing)
+    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing, unknown)
 
 
 def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | MetricVerdict:
@@ -158,15 +171,26 @@ def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) 
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, foreign)
     if sides.left_out and not any(sides.base):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, f"settings: {sides.other_settings}")
-    found = [run.metrics.get(key) if run else None for run in sides.base]
+    settings = sides.facts.settings if sides.facts else {}
+    found = [_of_same_start(run, key, settings) for run in sides.base]
+    if not any(found) and any(run and key in run.metrics for run in sides.base):
+        reason = f"the base does not have it with {MODEL_CACHE} {settings[MODEL_CACHE]}"
+        return _settled(key, Verdict.NEW, [], metric, reason)
     if not any(one and one.values for one in found):
         return _settled(key, Verdict.NEW, [], metric, "it did not pass in the base")
     if reason := _meaning(found, metric):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, reason)
-    found += [run.metrics.get(key) if run else None for run in sides.new]
+    found += [_of_same_start(run, key, settings) for run in sides.new]
     repetitions = tuple(one.values if one and alike(one, metric) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
     return Pair(key, metric.unit, metric.direction, threshold, repetitions)
+
+
+def _of_same_start(run: Run | None, key: MetricKey, settings: Mapping[str, str]) -> Metric | None:
+    if run is None:
+        return None
+    of_run = run.variants.get(key.of_variant, _PASSED).settings
+    return run.metrics.get(key) if comparable(of_run, settings, key.metric) else None
 
 
 def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:
@@ -236,6 +260,7 @@ def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
         "the base runs with those are omitted": lambda one: one.other_settings if any(one.base) else "",
         "not comparable": lambda one: "" if any(one.base) else one.other_settings,
         "the new runs with those are omitted": lambda one: one.other_settings_of_new,
+        "compared nevertheless": lambda one: one.unknown,
     }
     for outcome, text_of in kinds.items():
         variants: dict[str, list[str]] = {}

@@ -21,6 +21,7 @@ from examples_utils.comparison.statistics.machine_drift import Movement, machine
 from examples_utils.comparison.statistics.run_noise import RunNoise
 from examples_utils.comparison.statistics.step_detection import Steps, steps
 from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
+from examples_utils.history.settings import comparable
 from examples_utils.results.record import PASSED
 from examples_utils.run_model import Run
 
@@ -182,7 +183,9 @@ def _like(run: Run, pair: Pair, new: Run) -> tuple[float, ...]:
     of_new = new.variants.get(pair.key.of_variant)
     if metric is None or not alike(metric, new.metrics.get(pair.key, metric)):
         return ()
-    if facts and (facts.status != PASSED or (of_new and facts.settings != of_new.settings)):
+    if facts and facts.status != PASSED:
+        return ()
+    if facts and of_new and not comparable(facts.settings, of_new.settings, pair.key.metric):
         return ()
     return metric.values if all(0 < value < inf for value in metric.values) else ()
 

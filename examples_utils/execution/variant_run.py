@@ -10,11 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmark_parsers.custom import CustomMetric, compute_custom_metric
+from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.regex import MetricSpec
 from examples_utils.console import Console
 from examples_utils.execution.checkpoint import latest_checkpoint
 from examples_utils.execution.follower import Follower
+from examples_utils.execution.forks.custom_metrics import computed_apart
 from examples_utils.execution.output_reader import (
     COMPILE_TIME,
     MetricReading,
@@ -100,7 +101,7 @@ def run_variant(
     results: Results = {name: {metric["reduction"]: metric["value"]} for name, metric in metrics.items()}
     results.setdefault(COMPILE_TIME, {"mean": None})
     later_warnings = list(parsed.warnings)
-    later_warnings += _add_custom_metrics(context.custom_metrics, folder, outcome.exitcode, results)
+    later_warnings += _add_custom_metrics(context, folder, outcome.exitcode, results)
     if outcome.leftovers:
         later_warnings.append(f"{outcome.leftovers} processes outlived the command and were terminated")
     for text in later_warnings:
@@ -187,21 +188,18 @@ def _add_derived(planned: PlannedVariant, readings: dict[str, MetricReading]) ->
         readings[spec.name] = derived_reading(spec, readings, dict(planned.variant.params))
 
 
-def _add_custom_metrics(
-    custom_metrics: Mapping[str, CustomMetric], folder: Path, exitcode: int, results: Results
-) -> list[str]:
+def _add_custom_metrics(context: RunContext, folder: Path, exitcode: int, results: Results) -> list[str]:
     """Adds their metrics, and returns a warning for each that failed: one failure does not affect the others."""
-    if not custom_metrics:
-        return []
-    stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in (STDOUT, STDERR))
     warnings = []
-    for name, function in custom_metrics.items():
+    for name, function in context.custom_metrics.items():
         if name in results:
             warnings.append(
                 f"custom metric {name}: the variant has a metric of this name, which takes precedence; rename yours"
             )
             continue
-        values, problem = compute_custom_metric(function, stdout, stderr, exitcode)
+        values, problem = computed_apart(
+            function, folder / STDOUT, folder / STDERR, exitcode, context.check_interruption
+        )
         results[name] = values if values is not None else {"value": None}
         if problem:
             warnings.append(f"custom metric {name}: {problem}")

@@ -80,6 +80,7 @@ def test_a_run_noise_that_several_runs_tell_themselves_is_said_to_have_no_effect
     assert done.err.startswith("warning: --run-noise has no effect")
 
 
+@pytest.mark.slow
 def test_unchanged_runs_exit_with_0_and_the_table_folds_all_of_them_away(compare):
     done = compare([*NIGHTS, night(10)], TEN_NIGHTS, "latest")
     assert done.exitcode == 0
@@ -111,6 +112,7 @@ def test_text_that_utf_8_cannot_hold_is_written_as_an_escape(compare, kind):
     assert "\\udcff" in Path("out").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_files_and_folders_are_compared_with_each_other_and_with_the_history(workplace, compare):
     workplace.spec("a:\n  cmd: echo 100\n  data: {rate: {regexp: '(\\d+)', direction: higher}}\n")
     for log in ("one", "two"):
@@ -141,6 +143,7 @@ def test_files_can_be_compared_where_no_database_library_is_installed(workplace)
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_without_the_statistics_library_it_says_what_to_install(workplace):
     code = "import sys; sys.modules['scipy'] = None; from examples_utils.cli import main; sys.exit(main())"
     words = [sys.executable, "-c", code, "compare", "one", "two"]
@@ -194,6 +197,7 @@ def test_a_file_that_is_no_result_is_refused(workplace, text):
     assert "bad.json" in done.err
 
 
+@pytest.mark.slow
 def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
     workplace.spec("a: {cmd: echo 1}\nb: {cmd: echo 1, data: {rate: {regexp: '(\\d)'}}}\n")
     for log in ("one", "two"):
@@ -216,6 +220,7 @@ def test_the_threshold_of_the_command_line_counts_unless_the_benchmark_has_its_o
     assert "model2_batch_8" in lax.out
 
 
+@pytest.mark.slow
 def test_what_is_chosen_decides_the_exit_code_and_changes_no_verdict(compare):
     runs = [night(0), night(1, {"model1": 0.7})]
     everything = compare(runs, "latest~1", "latest", "--format", "json")
@@ -250,6 +255,7 @@ def test_runs_of_different_machines_are_not_compared_and_the_first_lines_say_why
     assert "64" in note
 
 
+@pytest.mark.slow
 def test_a_gate_does_not_pass_where_nothing_could_be_compared(compare):
     first, second = night(0), night(1)
     of_others = {
@@ -296,6 +302,7 @@ def test_a_slow_machine_is_said_once_and_accuses_no_benchmark(compare):
     assert done.out.index("machine slower by ") < done.out.index("unchanged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_goes_to_the_terminal_or_to_a_file(workplace, compare, name):
     done = compare([*NIGHTS, night(10, {"model1": 0.9})], TEN_NIGHTS, "latest", "--format", name)

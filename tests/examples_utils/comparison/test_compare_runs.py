@@ -120,6 +120,7 @@ def test_one_repetition_a_side_is_uncertain_and_says_how_many_it_takes() -> None
     assert one.ratio == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 def test_the_repetitions_that_are_needed_do_settle_it() -> None:
     rng = np.random.default_rng(4)
     base = run_of(noisy(rng, benchmarks=1, noise=0.1))
@@ -383,6 +384,43 @@ def test_other_settings_are_not_comparable_and_the_figures_are_still_shown() -> 
     assert one.ratio == pytest.approx(2.0)
     assert judged(comparison, "b").verdict is not Verdict.NOT_COMPARABLE
     assert comparison.differences == ("settings: threads 2 in the base, 1 now: a; not comparable",)
+
+
+def test_other_images_are_not_comparable_and_are_named() -> None:
+    def run(digest: str) -> Run:
+        settings = {"image_files": f"20 (sha256:{digest * 16})"}
+        return run_of({"a": [1.0, 1.1]}, facts={"a": VariantFacts("passed", settings=settings)})
+
+    comparison = compared(run("ab12"), run("cd34"), APART)
+    assert judged(comparison, "a").verdict is Verdict.NOT_COMPARABLE
+    named = "settings: other images: 20 (ab12ab12…) in the base, 20 (cd34cd34…) now"
+    assert judged(comparison, "a").reason == named
+    assert comparison.differences == (f"{named}: a; not comparable",)
+
+
+def test_an_emptied_model_cache_is_no_regression() -> None:
+    def run(state: str, seconds: float) -> Run:
+        facts = {"a": VariantFacts("passed", settings={"model_cache": state})}
+        start = run_of({"a": [seconds, seconds * 1.01]}, facts=facts, metric="compile_time")
+        return replace(start, metrics=start.metrics | run_of({"a": [1.0, 1.01]}).metrics)
+
+    comparison = compared(run("hit", 0.2), run("miss", 20.0), AB)
+    start = judged(comparison, "a", "compile_time")
+    assert start.verdict is Verdict.NEW
+    assert start.reason == "the base does not have it with model_cache miss"
+    assert judged(comparison, "a").verdict is Verdict.UNCHANGED
+    assert comparison.differences == ()
+    slower = compared(run("miss", 10.0), run("miss", 20.0), AB)
+    assert judged(slower, "a", "compile_time").verdict is Verdict.REGRESSED
+
+
+def test_a_base_from_before_images_were_identified_is_compared_with_a_remark() -> None:
+    settings = {"threads": "2", "image_files": f"20 (sha256:{'ab12' * 16})"}
+    base = run_of({"a": [1.0, 1.1]}, facts={"a": VariantFacts("passed", settings={"threads": "2"})})
+    new = run_of({"a": [1.0, 1.1]}, facts={"a": VariantFacts("passed", settings=settings)})
+    comparison = compared(base, new, APART)
+    assert judged(comparison, "a").verdict is not Verdict.NOT_COMPARABLE
+    assert comparison.differences == ("settings: images unknown in the base: a; compared nevertheless",)
 
 
 def test_new_runs_of_other_settings_than_the_last_one_are_left_out_and_told() -> None:

@@ -81,6 +81,7 @@ def test_a_missing_library_is_refused_by_name_before_anything_runs(workplace, mo
     assert not workplace.log.exists()
 
 
+@pytest.mark.slow
 def test_a_canary_that_breaks_costs_a_warning_and_no_result(workplace, monkeypatch):
     workplace.spec(TWO)
     replace_numpy(workplace, monkeypatch, "raise ImportError('broken')")

@@ -30,6 +30,7 @@ def stored(log: Path) -> dict[str, str]:
     return {record["variant_name"]: record["status"] for records in results.values() for record in records}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "display", [">&-", ">/dev/full", ">/dev/full 2>&1", "<&- >&- 2>&-", "2>&-", ">&- 2>/dev/full"]
 )
@@ -98,6 +99,7 @@ def test_a_working_folder_that_is_removed_during_the_run_does_not_stop_it(workpl
     assert stored(workplace.log) == {"first": "passed", "last": "passed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["list", "benchmark", "validate", "collect log", "compare a b", "parse --stdout x"]
 )

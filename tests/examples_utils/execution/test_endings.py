@@ -202,6 +202,7 @@ def test_resume_runs_a_failed_variant_no_second_time_and_still_fails(workplace):
     assert (workplace.folder / "ran").read_text() == "x\n"
 
 
+@pytest.mark.slow
 def test_a_later_run_reports_nothing_of_a_resumed_run_of_the_older_layout(workplace):
     """Up to 0.2, a variant's folder lay in that of its benchmark."""
     workplace.spec("old: {cmd: echo old, parameters: {n: '1,2'}}\n")
@@ -222,6 +223,7 @@ def test_a_later_run_reports_nothing_of_a_resumed_run_of_the_older_layout(workpl
     assert list(workplace.benchmark().by_variant) == ["new"]
 
 
+@pytest.mark.slow
 def test_a_later_run_reports_nothing_that_a_resumed_run_of_a_changed_spec_has_added(workplace):
     workplace.spec("first: {cmd: echo 1}\n")
     workplace.benchmark()

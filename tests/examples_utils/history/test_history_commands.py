@@ -48,6 +48,7 @@ def fill(*runs: Run) -> None:
             history.add(run)
 
 
+@pytest.mark.slow
 def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
     work.benchmark()
     record = work.log / "a_n_2/variant_result.json"
@@ -82,6 +83,7 @@ def test_a_record_that_was_left_out_is_told_and_gives_1(work: Workplace):
     assert len(stored()) == 1
 
 
+@pytest.mark.slow
 def test_the_environment_names_the_history_and_the_option_overrules_it(work: Workplace, monkeypatch):
     monkeypatch.setenv("EXAMPLES_UTILS_HISTORY", "team.db")
     work.benchmark()
@@ -98,6 +100,7 @@ def test_a_benchmark_adds_its_run_in_the_end(work: Workplace, url):
     assert len(stored(url)) == 1
 
 
+@pytest.mark.slow
 def test_history_without_a_url_is_the_default_one(work: Workplace):
     work.benchmark("--history")
     assert len(stored()) == 1
@@ -105,6 +108,7 @@ def test_history_without_a_url_is_the_default_one(work: Workplace):
     assert len(stored()) == 1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_completes_what_the_history_has_of_it(work: Workplace):
     work.benchmark("--history")
     (work.log / "a_n_2/variant_result.json").unlink()
@@ -234,6 +238,7 @@ def exported(work: Workplace, *arguments: str) -> Done:
     return work.command("history", "export", *arguments)
 
 
+@pytest.mark.slow
 def test_an_export_has_a_row_for_each_value_in_every_format(work: Workplace):
     for name in ("runs.csv", "runs.json", "runs.parquet"):
         assert "24 rows of 2 runs" in exported(work, name).err
@@ -375,6 +380,7 @@ def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
     assert history.load([night(2).run_id]) == [night(2)]
 
 
+@pytest.mark.slow
 def test_clocks_that_are_ahead_or_were_set_back_are_told_and_the_order_stays_sensible(work: Workplace):
     work.benchmark("--history")
     results = json.loads((work.log / "benchmark_results.json").read_text())
@@ -500,6 +506,7 @@ def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, re
 WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from examples_utils.cli import *; sys.exit(main(sys.argv[2:]))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "command"),
     [

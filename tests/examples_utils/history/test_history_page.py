@@ -8,6 +8,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
 from examples_utils.cli.arguments.parser import make_parser
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/history.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(workplace, monkeypatch):
     monkeypatch.delenv("EXAMPLES_UTILS_HISTORY", raising=False)
     workplace.spec(next(spec for spec in SPECS if spec.startswith("count_words")))

@@ -13,6 +13,7 @@ from examples_utils.run_model import Run
 from tests.examples_utils.history.runs import any_run, night
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(run=any_run())
 def test_a_run_is_loaded_as_it_was_added(history: History, run: Run) -> None:

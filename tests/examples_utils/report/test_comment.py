@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
+
 from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.history.regressions import Acceptance, ReportedRegression
@@ -62,6 +64,7 @@ def test_names_cannot_write_markup_links_or_call_people() -> None:
     assert len(re.findall(r"(?<!\\)\|", row)) == 10
 
 
+@pytest.mark.slow
 def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out() -> None:
     judged = [
         MetricVerdict(

@@ -123,6 +123,7 @@ def test_junit_reads_back_with_a_failure_for_what_fails_the_command(comparison):
     assert (document.tests, document.failures, document.errors) == (len(comparison.judged), bad, 0)
 
 
+@pytest.mark.slow
 @given(_comparisons)
 def test_a_table_is_a_table_whatever_is_in_the_names(comparison):
     rows = [line for line in formatted(comparison, "markdown").splitlines() if line.startswith("|")]

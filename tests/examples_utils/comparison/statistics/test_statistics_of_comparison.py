@@ -20,6 +20,7 @@ from examples_utils.comparison.statistics.variance_shrinkage import shrunk_varia
 whole_numbers = st.lists(st.integers(0, 20), min_size=2, max_size=5)
 
 
+@pytest.mark.slow
 @given(whole_numbers, whole_numbers)
 @example([0, 9, 9], [0, 0, 8, 10])
 @settings(max_examples=100)
