@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from examples_utils.history.store import open_history
+from examples_utils.machine.fingerprint import machine_fingerprint
 from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Done, Workplace
 from tests.examples_utils.history.conftest import postgresql, postgresql_programs, schema_of_its_own, url  # noqa: F401
@@ -92,7 +93,7 @@ def test_accepting_again_changes_nothing_and_names_the_first_acceptance(workplac
     [
         (
             ("quick", "--reason", "r"),
-            "quick: no night of the machine and branch of latest has called a regression of it",
+            "has called a regression of it, so there is nothing to accept",
         ),
         (("slwo", "--reason", "r"), "slwo: no such benchmark or variant; did you mean slow or slow:er?"),
         (("quick:latency", "--reason", "r"), "quick:latency: quick has no metric latency; known: throughput"),
@@ -120,7 +121,7 @@ def test_undo_opens_it_again(workplace: Workplace, nights: str):
     assert listed(workplace)["slow"]["state"] == "open"
     refused = workplace.command("history", "accept", "slow", "--undo")
     assert refused.exitcode == 2
-    assert "slow: nothing of it is accepted in the nights up to latest" in refused.err
+    assert "slow: nothing of it is accepted in the nights up to run 000000000000 of 2" in refused.err
     assert workplace.command("history", "accept", "slow", "--undo", "--reason", "r").exitcode == 2
 
 
@@ -131,6 +132,15 @@ def test_another_branch_keeps_its_own(workplace: Workplace, nights: str):
     main = ("--run", "branch:main")
     assert workplace.command("history", "accept", "slow", "--reason", "r", *main).exitcode == 0
     assert (list(listed(workplace)), list(listed(workplace, *main))) == ([], ["slow"])
+
+
+def test_this_machine_goes_before_later_runs_of_others(workplace: Workplace, nights: str):
+    elsewhere = {**machine_fingerprint(), "kernel": "another"}
+    keep(nights, *(night(days, run_id=f"other{days:011x}", machine=elsewhere) for days in range(9, -1, -1)))
+    assert workplace.command("nightly", "--accept", "slow", "--reason", "r").exitcode == 0
+    other = ("--run", "latest")
+    assert (list(listed(workplace)), list(listed(workplace, *other))) == (["slow"], [])
+    assert workplace.command("history", "accept", "slow", "--reason", "r", *other).exitcode == 2
 
 
 def test_options_of_a_night_are_refused_with_accept(workplace: Workplace, nights: str):
