@@ -17,6 +17,8 @@ from tests.examples_utils.conftest import Done, Workplace
 from tests.examples_utils.history.conftest import postgresql, postgresql_programs, schema_of_its_own, url  # noqa: F401
 from tests.examples_utils.nightly.nights import NightPlace, earlier_night
 
+pytestmark = pytest.mark.processes
+
 LEVELS = {"quick": 100.0, "slow": 200.0, "slow:er": 300.0}
 WORSE = {**LEVELS, "slow": 180.0, "slow:er": 270.0}
 
@@ -165,7 +167,6 @@ def test_the_report_shows_who_accepted_what_when_and_what_is_open(
     assert re.search(r"10 nights of history: changes below about \d", text)
 
 
-@pytest.mark.processes
 def test_after_acceptance_nights_compare_with_the_new_level(place: NightPlace):
     place.benchmarks(a=93, b=200)
     place.went_before(16, {"a": 100, "b": 200})
@@ -184,7 +185,6 @@ def test_after_acceptance_nights_compare_with_the_new_level(place: NightPlace):
     assert re.search(r"^REGRESSED a throughput: -\d", worse.out, re.MULTILINE)
 
 
-@pytest.mark.processes
 def test_a_night_prints_and_records_its_power(place: NightPlace):
     place.benchmarks(a=100, b=200)
     place.went_before(3, {"a": 100, "b": 200})
