@@ -120,9 +120,8 @@ def _add_accept(parts: _Commands) -> None:
 def _add_series(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run",
-        default="latest",
         metavar="RUN",
-        help="that of the machine and the branch of this run, up to this run (default: latest)",
+        help="the machine, the branch and the nights up to this run (default: the latest of this machine, else of any)",
     )
 
 

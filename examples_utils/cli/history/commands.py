@@ -93,12 +93,11 @@ def _changes(parsed: argparse.Namespace) -> int:
 
 
 def _regressions(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.accept import nights_of
     from examples_utils.cli.history.regressions import regressions_json, regressions_text
-    from examples_utils.cli.report import read_nights
-    from examples_utils.comparison.options import CompareOptions
 
     with opened_history(parsed.history) as history:
-        found = read_nights(history, parsed.run, None, None, 365, CompareOptions()).reported
+        found = nights_of(history, parsed.run).reported
     shown = [one for one in reversed(found) if parsed.all or one.state != "gone"]
     print(regressions_json(shown) if parsed.format == "json" else regressions_text(shown))
     return 0

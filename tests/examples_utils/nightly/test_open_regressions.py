@@ -19,6 +19,8 @@ from examples_utils.nightly.open_regressions import Evidence, OpenList, accepted
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 from tests.examples_utils.nightly.nights import SUITE
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = CompareOptions()
 NAMES = "abcde"
 KEY = MetricKey(SUITE, "a", "a", "latency")

@@ -12,6 +12,8 @@ from examples_utils.nightly.power import Power, power_line, power_of
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 from tests.examples_utils.nightly.nights import SUITE
 
+pytestmark = pytest.mark.slow
+
 
 def night(number: int, noise: float = 0.02, slowness: float = 1.0) -> Run:
     chance = random.Random(number)
