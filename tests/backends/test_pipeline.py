@@ -281,6 +281,7 @@ class TestFailures:
                     executable.run(numbered())
         assert stage_threads() == []
 
+    @pytest.mark.slow
     def test_a_stage_that_cannot_be_compiled_leaves_no_thread_behind(self, model: nn.Module) -> None:
         class Broken(FakeBackend):
             def compile_stage(self, *_: object) -> Stage:

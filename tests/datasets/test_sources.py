@@ -142,6 +142,7 @@ def test_ranks_decode_different_images(images: ImageSet) -> None:
     assert seen == [[10, -1, 50, 20, 40], [20, 40, 10, -1, 50]]
 
 
+@pytest.mark.slow
 def test_arrays_stay_as_they_are_until_the_next_call(images: ImageSet) -> None:
     with small(images, prefetch_host_calls=1) as source:
         for turn in range(10):

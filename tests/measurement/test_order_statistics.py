@@ -28,6 +28,7 @@ def test_ranks_are_the_closest_that_hold_with_95_percent(percentile: float, more
     assert binom.sf(low - 1, samples, share) >= CONFIDENCE > binom.sf(low, samples, share)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("distribution", ["exponential", "two modes"])
 def test_bounds_hold_for_skewed_latencies(distribution: str) -> None:
     random, trials, samples = np.random.default_rng(1), 2000, 400

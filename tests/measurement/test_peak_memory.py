@@ -50,6 +50,7 @@ def measured(mib: int) -> PeakMemory:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("resettable")
 def test_memory_that_was_freed_before_does_not_count() -> None:
     np.ones(100 * MIB, np.uint8)
@@ -58,6 +59,7 @@ def test_memory_that_was_freed_before_does_not_count() -> None:
     assert found.before_mib - found.measured_mib > 50
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("resettable")
 def test_memory_of_the_host_calls_counts() -> None:
     idle, busy = measured(mib=1).measured_mib, measured(mib=100).measured_mib
@@ -66,6 +68,7 @@ def test_memory_of_the_host_calls_counts() -> None:
     assert busy - idle > 50
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("resettable")
 def test_resetting_returns_the_peak_so_far() -> None:
     np.ones(100 * MIB, np.uint8)

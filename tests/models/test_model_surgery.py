@@ -102,6 +102,7 @@ def test_the_fourth_channel_has_no_influence(name: str) -> None:
     _assert_equal(_run(padded, torch.cat([images, fourth], dim=1)), expected, REORDERED)
 
 
+@pytest.mark.slow
 def test_padding_and_normalising_can_be_done_in_either_order() -> None:
     images = _eight_bit_images(channels=4)
     expected = _run(_model("resnet18"), _normalized(images[:, :3]))
@@ -139,6 +140,7 @@ def test_the_given_model_is_left_alone_and_its_weights_are_shared(
     assert any(parameter.data_ptr() in weights for parameter in changed.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_group_norms_stand_where_batch_norms_stood(name: str) -> None:
     batch = [layer for layer in _model(name).modules() if isinstance(layer, nn.BatchNorm2d)]

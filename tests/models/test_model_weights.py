@@ -214,6 +214,7 @@ def test_numbers_of_numpy_in_any_version_and_type_are_harmless(tmp_path: Path, c
         assert read_checkpoint(tmp_path / name)["best"] == 1  # type: ignore[index]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "prefix",
     [

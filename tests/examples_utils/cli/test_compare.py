@@ -67,6 +67,7 @@ def test_a_step_between_two_single_runs_is_called_unless_the_user_knows_that_run
     )
 
 
+@pytest.mark.slow
 def test_the_noise_between_runs_comes_from_the_history_where_it_holds_enough_runs(compare):
     runs = [*NIGHTS, night(10, {"model3": 0.97})]
     done = compare(runs, "latest~1", "latest", "--format", "json")
@@ -208,6 +209,7 @@ def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
     assert "warning: one/a/variant_result.json" in done.err
 
 
+@pytest.mark.slow
 def test_the_threshold_of_the_command_line_counts_unless_the_benchmark_has_its_own(compare):
     slower = night(1, {"model1": 0.8, "model2": 0.8})
     key = VariantKey("benchmarks.yml", "model2", "model2_batch_8")
@@ -233,6 +235,7 @@ def test_what_is_chosen_decides_the_exit_code_and_changes_no_verdict(compare):
     assert figure in json.loads(everything.out)["figures"]
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_newly_failed_exits_with_1_and_one_that_had_failed_before_does_not(compare):
     done = compare([night(0), failed(night(1), "model2")], "latest~1", "latest")
     assert done.exitcode == 1

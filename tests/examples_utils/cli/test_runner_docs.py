@@ -65,6 +65,7 @@ def test_every_key_of_a_record_is_described():
         assert f"`{key}`" in RUNNER_PAGE, key
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(workplace):
     spec = (ROOT / "benchmarks.yml").read_text()
     workplace.spec(spec)

@@ -258,6 +258,7 @@ def test_a_fifth_of_the_nights_with_a_hiccup_raises_no_alarm() -> None:
     assert not compare_night(history, hiccup, OPTIONS).regressed
 
 
+@pytest.mark.slow
 def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_nights() -> None:
     alarms = 0
     for seed in range(40):

@@ -112,6 +112,7 @@ def test_ctrl_c_ends_the_canary_and_the_run_and_resume_measures_it_again(workpla
     assert [set(record["canary"]) for record in resumed.by_variant.values()] == [KERNELS, KERNELS]
 
 
+@pytest.mark.slow
 def test_a_run_from_before_the_canary_can_still_be_resumed(workplace):
     workplace.spec(TWO)
     workplace.benchmark()

@@ -9,6 +9,7 @@ import pytest
 
 from examples_utils.execution.forks import custom_metrics
 from tests.examples_utils.waiting import wait_until
+from tests.patience import HANG_S
 
 SPEC = "a: {cmd: echo t=5, data: {t: {regexp: 't=(.)'}}}\nb: {cmd: echo t=6, data: {t: {regexp: 't=(.)'}}}\n"
 FILE = """
@@ -65,6 +66,6 @@ def test_one_signal_stops_it(workplace):
     wait_until((workplace.folder / "computing").exists)
     [child] = psutil.Process(runner.pid).children()
     runner.send_signal(signal.SIGTERM)
-    runner.communicate(timeout=300)
+    runner.communicate(timeout=HANG_S)
     assert runner.returncode == 128 + signal.SIGTERM
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE

@@ -47,6 +47,7 @@ def test_a_run_without_a_display_keeps_its_results_and_exit_code(workplace: Work
     assert collected.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("display", [">&-", ">/dev/full"])
 @pytest.mark.parametrize("command", ["list", "validate"])
 def test_a_command_that_only_prints_fails_if_it_cannot(

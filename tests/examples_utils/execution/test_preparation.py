@@ -59,6 +59,7 @@ def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, p
     assert (log / "stdout.log").read_text() == "said\n"
 
 
+@pytest.mark.slow
 def test_pre_run_commands_are_what_bash_reads_whatever_their_quotes(workplace, prepared):
     workplace.spec(
         'a:\n  cmd: cat noted\n  pre_run_commands: ["# isn\'t a quote", "echo \'one", "two\' > noted"]\n'

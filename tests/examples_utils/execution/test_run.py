@@ -376,6 +376,7 @@ def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
     assert len(list(workplace.folder.glob("earlier_runs/*/a/variant_result.json"))) == 1
 
 
+@pytest.mark.slow
 def test_characters_that_cannot_be_stored_or_executed_fail_one_variant(workplace):
     workplace.spec('a: {cmd: "echo \\0"}\nb: {cmd: echo b, env: {"A=B": x}}\nc: {cmd: echo c}\n')
     done = workplace.benchmark()

@@ -50,6 +50,7 @@ def listed(workplace: Workplace, *more: str) -> dict[str, dict]:
     return {one["benchmark"]: one for one in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("nightly", "--accept"), ("history", "accept")])
 def test_what_is_accepted_is_kept_with_who_and_when_and_why(workplace: Workplace, nights: str, command):
     done = workplace.command(*command, "slow:throughput", "--reason", "sharper\n images")
@@ -68,6 +69,7 @@ def test_what_is_accepted_is_kept_with_who_and_when_and_why(workplace: Workplace
     assert one["first_after"]["run_id"] == night(1).run_id
 
 
+@pytest.mark.slow
 def test_a_benchmark_alone_and_patterns_select_all_that_match(workplace: Workplace, nights: str):
     assert (
         len(workplace.command("history", "accept", "slow*:through*", "--reason", "r").out.splitlines()) == 2
@@ -75,6 +77,7 @@ def test_a_benchmark_alone_and_patterns_select_all_that_match(workplace: Workpla
     assert sorted(listed(workplace)) == ["slow", "slow:er"]
 
 
+@pytest.mark.slow
 def test_a_name_may_contain_colons(workplace: Workplace, nights: str):
     assert workplace.command("history", "accept", "slow:er", "--reason", "r").exitcode == 0
     assert sorted(listed(workplace)) == ["slow:er"]
@@ -83,6 +86,7 @@ def test_a_name_may_contain_colons(workplace: Workplace, nights: str):
     )
 
 
+@pytest.mark.slow
 def test_accepting_again_changes_nothing_and_names_the_first_acceptance(workplace: Workplace, nights: str):
     first = workplace.command("history", "accept", "slow", "--reason", "first")
     again = workplace.command("history", "accept", "slow", "--reason", "second")
@@ -90,6 +94,7 @@ def test_accepting_again_changes_nothing_and_names_the_first_acceptance(workplac
     assert listed(workplace)["slow"]["acceptance"]["reason"] == "first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -111,11 +116,13 @@ def test_what_cannot_be_accepted_is_refused(workplace: Workplace, nights: str, c
     assert listed(workplace, "--all") == {}
 
 
+@pytest.mark.slow
 def test_one_refused_name_accepts_nothing(workplace: Workplace, nights: str):
     assert workplace.command("history", "accept", "slow", "quick", "--reason", "r").exitcode == 2
     assert listed(workplace) == {}
 
 
+@pytest.mark.slow
 def test_undo_opens_it_again(workplace: Workplace, nights: str):
     workplace.command("history", "accept", "slow", "--reason", "r")
     done = workplace.command("history", "accept", "slow", "--undo")
@@ -127,6 +134,7 @@ def test_undo_opens_it_again(workplace: Workplace, nights: str):
     assert workplace.command("history", "accept", "slow", "--undo", "--reason", "r").exitcode == 2
 
 
+@pytest.mark.slow
 def test_another_branch_keeps_its_own(workplace: Workplace, nights: str):
     tries = [replace(night(days), branch="try", run_id=f"try{days:013x}") for days in range(9, 0, -1)]
     keep(nights, *tries)
@@ -152,6 +160,7 @@ def test_options_of_a_night_are_refused_with_accept(workplace: Workplace, nights
     assert "--reason: is that of --accept" in workplace.command("nightly", "--reason", "r").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["html", "markdown"])
 def test_the_report_shows_who_accepted_what_when_and_what_is_open(
     workplace: Workplace, nights: str, form: str

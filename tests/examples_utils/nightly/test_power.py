@@ -42,6 +42,7 @@ def test_more_nights_and_less_noise_show_smaller_changes():
     assert (power(4, 0.02).smallest or 0) < sizes[2]
 
 
+@pytest.mark.slow
 def test_the_second_figure_is_that_of_twice_as_many_nights_up_to_the_whole_baseline():
     assert [power(count).later for count in (1, 3, 8, 10, 15, 16)] == [2, 6, 16, 16, 16, None]
     few = power(3, 0.05)

@@ -214,6 +214,7 @@ def test_values_of_options_that_are_named_as_secrets_are_secret(command: str, se
     assert not [secret for secret in secrets if secret in without_given_values(command)]
 
 
+@pytest.mark.slow
 def test_the_value_of_an_option_that_is_named_as_a_secret_is_kept_nowhere(workplace: Workplace) -> None:
     workplace.spec(
         "a: {cmd: echo --password swordfish --port 4711, pre_run_commands: [echo --api-key=abcd-1234]}\n"

@@ -55,6 +55,7 @@ def test_a_page_of_the_latest_run_says_what_regressed(workplace: Workplace, kept
     assert len(moments_on(page)) == 30
 
 
+@pytest.mark.slow
 def test_a_comment_goes_to_the_terminal(workplace: Workplace, kept: Path) -> None:
     shutil.copy(kept, "history.db")
     done = workplace.command("report", "--format", "markdown")
@@ -87,6 +88,7 @@ def test_nights_of_other_machines_branches_and_suites_do_not_count(workplace: Wo
     assert len(moments_on(Path("report.html").read_text())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nights", [1, 6])
 def test_how_many_nights_are_shown_does_not_change_the_verdicts(
     workplace: Workplace, kept: Path, nights: int
@@ -113,6 +115,7 @@ def test_a_named_base_is_what_the_run_is_compared_with(workplace: Workplace, kep
     assert re.search(r"<p class=\"quiet\">.*run0029.* compared with .*run0027", page)
 
 
+@pytest.mark.slow
 def test_a_first_run_is_new(workplace: Workplace) -> None:
     keep(NIGHTS[:1])
     assert workplace.command("report").exitcode == 0

@@ -196,6 +196,7 @@ def test_a_metric_of_the_entry_takes_precedence_over_an_additional_one(workplace
     assert record["results"]["test_duration"] == {"mean": 5.0}
 
 
+@pytest.mark.slow
 def test_additional_metrics_are_no_measurements_in_the_history(workplace: Workplace) -> None:
     workplace.spec(f'a:\n  cmd: "{PASSES}"{FIGURES}')
     done = workplace.benchmark("--additional-metrics")

@@ -71,6 +71,7 @@ def test_a_bomb_is_refused_with_its_size(tmp_path, title, command):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_variants_of_all_selected_entries_count(workplace):
     values = ",".join(map(str, range(60_000)))
     workplace.spec("".join(f"{name}: {{cmd: x, parameters: {{p: '{values}'}}}}\n" for name in "ab"))

@@ -81,6 +81,7 @@ def test_a_run_splits_a_variable_of_the_entry_and_joins_quoted_lines(workplace):
     assert expected in Path(done.by_variant["a"]["log_paths"]["out"]).read_text()
 
 
+@pytest.mark.slow
 def test_a_shell_makes_the_same_words_of_the_recorded_command(workplace):
     workplace.script("words.py", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n")
     variables = {"ARGS": "--x 1  --y 2", "NONE": ""}

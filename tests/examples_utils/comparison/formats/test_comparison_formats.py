@@ -93,6 +93,7 @@ MOVED = Comparison(
 )
 
 
+@pytest.mark.slow
 @given(_comparisons)
 def test_the_json_document_is_valid_and_holds_every_figure(comparison):
     document = json.loads(formatted(comparison, "json"))

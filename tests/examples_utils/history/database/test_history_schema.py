@@ -55,6 +55,7 @@ def engine_of(url: str):
     return open_engine(database_url(url), create=False)
 
 
+@pytest.mark.slow
 def test_the_migrations_make_the_tables_that_the_program_uses(url):
     with open_history(url, create=True):
         pass
