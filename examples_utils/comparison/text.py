@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from benchmark_parsers.times import read_time
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.fingerprint import differing_software
 from examples_utils.results.tables import format_metric
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
@@ -266,11 +267,13 @@ def _reported(one: ReportedRegression) -> str:
 
 
 def _cause(before: Run | None, after: Run) -> str:
-    """Returns the range of commits that may have caused a change between two runs."""
+    """Returns what may have caused a change between two runs: the commits, or new versions below the programs."""
     commits = commit_range(before, after) if before else ""
     is_same = before is not None and before.commit == after.commit
     not_the_code = ": the code of this repository is not the cause" if is_same else ""
-    return f", {commits}{not_the_code}" if commits else ""
+    versions = differing_software(before.machine, after.machine, "before", "since") if before else ""
+    of_machine = f"; the software of the machine changed: {versions}" if versions else ""
+    return (f", {commits}{not_the_code}" if commits else "") + of_machine
 
 
 def _minute(run: Run) -> str:

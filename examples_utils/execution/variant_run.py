@@ -26,6 +26,7 @@ from examples_utils.execution.output_reader import (
 )
 from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT, Outcome, run_process
+from examples_utils.machine.cgroup import quota_warning
 from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.redaction.redactor import Redactor
@@ -69,9 +70,12 @@ def run_variant(
     """
     command = planned.command
     state = machine_state(context.other_load)
-    warnings = [warning] if (warning := busy_warning(state)) else []
-    if warning:
-        context.console.warning(warning)
+    quota = quota_warning(
+        context.machine["allowed_cores"], context.machine["cpu_quota"]
+    )  # printed once per run
+    busy = busy_warning(state)
+    if busy:
+        context.console.warning(busy)
     reader = OutputReader(*_what_to_read(planned, context.compile_only))
     worker = OutputWorker(reader, folder / STDOUT, folder / STDERR, command.mpi_instances)
     with contextlib.closing(worker):
@@ -127,7 +131,7 @@ def run_variant(
         matches={name: reading.reduced.matches for name, reading in readings.items() if name != COMPILE_TIME},
         metrics=metrics,
         settings=dict(parsed.settings),
-        warnings=warnings + later_warnings,
+        warnings=[text for text in (quota, busy, *later_warnings) if text],
         machine_state=state,
     )
     return _redacted(result, context.redactor)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples_utils.machine.fingerprint import cores, cpu_files, governor
+from examples_utils.machine.fingerprint import cores, cpu_files
+from examples_utils.machine.hardware import governor
 
 BUSY_TASKS_PER_CORE = 0.3
 # The kernel counts CPU time in steps of 10 ms, so a shorter window would mostly show rounding.

@@ -363,6 +363,29 @@ def test_another_machine_is_not_comparable_and_the_difference_is_named() -> None
     assert comparison.geometric_mean is None
 
 
+def test_the_flags_that_one_cpu_lacks_are_named() -> None:
+    flags = ["avx2", "avx512_bf16", "avx512f"]
+    base = run_of({"a": [1.0, 1.1]}, machine={**MACHINE, "cpu_flags": flags})
+    comparison = compared(
+        base, run_of({"a": [2.0, 2.1]}, machine={**MACHINE, "cpu_flags": ["avx2", "avx_vnni"]})
+    )
+    one = comparison.judged[0]
+    assert one.verdict is Verdict.NOT_COMPARABLE
+    assert one.reason == "machine: cpu_flags avx512_bf16, avx512f only in the base, avx_vnni only now"
+
+
+def test_an_update_of_the_machine_s_software_is_named_and_compared() -> None:
+    figures = {"a": [1.0, 1.01, 0.99, 1.0, 1.0]}
+    machine = {**MACHINE, "kernel": "6.1", "microcode": "0x1", "drivers": {"nvidia": "550.54"}}
+    later = {**machine, "kernel": "6.8", "drivers": {"nvidia": "560.1"}}
+    comparison = compared(run_of(figures, machine=machine), run_of(figures, machine=later))
+    assert comparison.judged[0].verdict is not Verdict.NOT_COMPARABLE
+    assert comparison.differences == (
+        "software of the machine: kernel 6.1 in the base, 6.8 now; nvidia driver 550.54 in the base, 560.1 now: "
+        "in the base run; a change may come from it",
+    )
+
+
 def test_the_host_name_alone_makes_no_difference() -> None:
     base = run_of({"a": [1.0, 1.1, 1.05]}, machine={**MACHINE, "hostname": "two"})
     comparison = compared(base, run_of({"a": [1.0, 1.1, 1.05]}))
