@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -35,12 +36,12 @@ def upgrade() -> None:
         connection.execute(sa.update(runs).where(of_machine).values(machine_key=key))
 
 
-def _decoded(content: str) -> dict[str, object]:
+def _decoded(content: str) -> dict[str, Any]:
     """JSON escapes all but backslashes, which the history doubles."""
     return dict(json.loads(content.replace("\\\\", "\\")))
 
 
-def _key(machine: dict[str, object]) -> str:
+def _key(machine: dict[str, Any]) -> str:
     """As `fingerprint.machine_key` was in this version."""
     apart = ("hostname", "cpu_name", "memory_bytes", "kernel", "microcode", "drivers")
     facts = {name: fact for name, fact in machine.items() if name not in apart}
