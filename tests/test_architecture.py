@@ -33,7 +33,7 @@ ALLOWED = {
 # The rooms of the runner, the top floor first: a room imports only from the floors below it, and from itself.
 FLOORS = (
     {"cli"},
-    {"nightly", "ab"},
+    {"nightly", "ab", "doctor"},
     {"report"},
     {"comparison"},
     {"history"},

@@ -48,7 +48,7 @@ def hardware_facts(allowed: Sequence[int], root: Path = Path("/")) -> dict[str, 
         "sockets": len({cpu.package for cpu in cpus}) if known_topology else None,
         "numa_nodes": len({cpu.node for cpu in cpus}) if known_topology else None,
         "isolated_cores": _text(root / _CPU / "isolated") or None,
-        "boost": _boost(root),
+        "boost": boost(root),
         "governor": governor(root),
         "hypervisor": _hypervisor(blocks, root),
         **_memory(root),
@@ -69,6 +69,14 @@ def governor(root: Path = Path("/")) -> str | None:
     """Returns the frequency governors in use, or None if the kernel does not report them."""
     files = (root / _CPU).glob("cpu[0-9]*/cpufreq/scaling_governor")
     return ",".join(sorted({text for file in files if (text := _text(file))})) or None
+
+
+def boost(root: Path = Path("/")) -> bool | None:
+    """Whether the clock may exceed its nominal frequency; None if the kernel does not report it."""
+    if (text := _text(root / _CPU / "cpufreq/boost")) in ("0", "1"):
+        return text == "1"
+    no_turbo = _text(root / _CPU / "intel_pstate/no_turbo")
+    return no_turbo == "0" if no_turbo in ("0", "1") else None
 
 
 def memory_bytes(root: Path = Path("/")) -> int | None:
@@ -147,14 +155,6 @@ def _core_groups(cpus: Sequence[LogicalCpu]) -> list[str]:
     caches = {cpu.l3.first_cpu for cpu in cpus if cpu.l3}
     parts = f" in {len(caches)} parts of L3" if len(caches) > 1 else ""
     return [f"{len(cores)} {text}{parts}" for text, cores in sorted(groups.items())]
-
-
-def _boost(root: Path) -> bool | None:
-    """Whether the clock may exceed its nominal frequency; None if the kernel does not report it."""
-    if (text := _text(root / _CPU / "cpufreq/boost")) in ("0", "1"):
-        return text == "1"
-    no_turbo = _text(root / _CPU / "intel_pstate/no_turbo")
-    return no_turbo == "0" if no_turbo in ("0", "1") else None
 
 
 def _hypervisor(blocks: Sequence[Mapping[str, str]], root: Path) -> str | None:
