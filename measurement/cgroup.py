@@ -19,16 +19,34 @@ def cpu_quota(root: Path = Path("/")) -> float | None:
 
     `root` contains `proc` and `sys`. A quota of a group outside the container's own view stays unknown.
     """
-    found = [_v2_quota(group) for group in _groups(root, "")]
-    found += [_v1_quota(group) for group in _groups(root, "cpu")]
+    found = [_v2_quota(group) for group in groups(root, "")]
+    found += [_v1_quota(group) for group in groups(root, "cpu")]
     return min((quota for quota in found if quota is not None), default=None)
 
 
 def memory_limit(root: Path = Path("/")) -> int | None:
     """Returns the smallest memory limit of the groups around this process, in bytes; None if there is none."""
-    found = [_number(group / "memory.max") for group in _groups(root, "")]
-    found += [_number(group / "memory.limit_in_bytes") for group in _groups(root, "memory")]
+    found = [_number(group / "memory.max") for group in groups(root, "")]
+    found += [_number(group / "memory.limit_in_bytes") for group in groups(root, "memory")]
     return min((limit for limit in found if limit is not None and limit < _NO_LIMIT_BYTES), default=None)
+
+
+def groups(root: Path, controller: str) -> Iterator[Path]:
+    """Yields the folders of the group of this process and of all groups around it, the innermost first.
+
+    `controller` is one of version 1, or empty for the only hierarchy of version 2.
+    """
+    path = _path_of_group(root, controller)
+    if path is None:
+        return
+    for mounted, mount_point in _mounts(root, controller):
+        # A container sees its own group as the root of the mount, while the path may be that of the host.
+        inside = path.relative_to(mounted) if path.is_relative_to(mounted) else PurePosixPath()
+        parts = [part for part in inside.parts if part != "/"]
+        if ".." in parts:  # the process was moved out of the part that is mounted here
+            parts = []
+        for depth in range(len(parts), -1, -1):
+            yield root.joinpath(mount_point.lstrip("/"), *parts[:depth])
 
 
 def whole_cores(allowed: int, quota: float | None) -> int:
@@ -60,24 +78,6 @@ def _v1_quota(group: Path) -> float | None:
     """A quota of -1 is none (the kernel's sched-bwc.rst)."""
     quota, period = _number(group / "cpu.cfs_quota_us"), _number(group / "cpu.cfs_period_us")
     return quota / period if quota and period else None
-
-
-def _groups(root: Path, controller: str) -> Iterator[Path]:
-    """Yields the folders of the group of this process and of all groups around it, the innermost first.
-
-    `controller` is one of version 1, or empty for the only hierarchy of version 2.
-    """
-    path = _path_of_group(root, controller)
-    if path is None:
-        return
-    for mounted, mount_point in _mounts(root, controller):
-        # A container sees its own group as the root of the mount, while the path may be that of the host.
-        inside = path.relative_to(mounted) if path.is_relative_to(mounted) else PurePosixPath()
-        parts = [part for part in inside.parts if part != "/"]
-        if ".." in parts:  # the process was moved out of the part that is mounted here
-            parts = []
-        for depth in range(len(parts), -1, -1):
-            yield root.joinpath(mount_point.lstrip("/"), *parts[:depth])
 
 
 def _path_of_group(root: Path, controller: str) -> PurePosixPath | None:

@@ -58,9 +58,16 @@ def machine_state(other_load: OtherLoad) -> dict[str, Any]:
         "cores": cores(),
         "cpu_frequency_mhz": _rounded(_frequency_mhz()),
         "governor": governor(),
-        "throttle_events": _throttle_events(),
+        "throttle_events": throttle_events(),
         "memory_available_bytes": _memory_available_bytes(),
     }
+
+
+def throttle_events() -> int | None:
+    """Returns how often the cores slowed down because of their temperature since boot; None if unknown."""
+    counts = [_number(file) for file in cpu_files("thermal_throttle/*_throttle_count")]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def busy_warning(state: dict[str, Any]) -> str | None:
@@ -98,12 +105,6 @@ def _frequency_mhz() -> float | None:
             return None
         known = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", text, re.MULTILINE)]
     return sum(known) / len(known) if known else None
-
-
-def _throttle_events() -> int | None:
-    counts = [_number(file) for file in cpu_files("thermal_throttle/*_throttle_count")]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
 
 
 def _memory_available_bytes() -> int | None:
