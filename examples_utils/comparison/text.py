@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmark_parsers.times import read_time
-from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.comparison.verdicts import MEANWHILE, Comparison, MetricVerdict, Verdict
 from examples_utils.history.fingerprint import differing_software
 from examples_utils.results.tables import format_metric
 from examples_utils.run_model import MetricKey, Run, VariantKey
@@ -121,10 +121,12 @@ def title_of(key: VariantKey | MetricKey) -> str:
 
 
 def regression_line(regression: Regression) -> str:
-    """Returns metric, change, onset and range of commits."""
+    """Returns metric, change, onset, range of commits, and what disturbed the variant meanwhile."""
+    _, meanwhile, disturbance = regression.judged.reason.partition(MEANWHILE)
     return (
         f"REGRESSED {_change_and_values(regression.judged)} "
         f"since {_minute(regression.first_after)} UTC{_cause(regression.last_before, regression.first_after)}"
+        f"{f'; {meanwhile}{disturbance}' if meanwhile else ''}"
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from examples_utils.machine.load import throttle_events
 NOTABLE_SHARE = 0.01
 # The kernel counts stolen time in ticks of 10 ms: in a shorter command, one of them would be a notable share.
 _LEAST_S = 0.05
+_BEGIN, _END = "during this variant, ", "; its metrics may have suffered"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,16 @@ def disturbance_warnings(taken: Mapping[str, float | int | None]) -> list[str]:
     ]
     if hot := taken["thermal_throttles"]:
         found.append(f"the CPU slowed down {hot} times because of its temperature")
-    return [f"during this variant, {text}; its metrics may have suffered" for text in found]
+    return [f"{_BEGIN}{text}{_END}" for text in found]
+
+
+def noted_disturbances(warnings: Iterable[str]) -> list[str]:
+    """Returns what the warnings of `disturbance_warnings` among these are about."""
+    return [
+        text.removeprefix(_BEGIN).removesuffix(_END)
+        for text in warnings
+        if text.startswith(_BEGIN) and text.endswith(_END)
+    ]
 
 
 def _share(before: float | None, after: float | None, time_s: float) -> float | None:
