@@ -95,7 +95,8 @@ def _mounts(root: Path, controller: str) -> Iterator[tuple[PurePosixPath, str]]:
         before, _, after = line.partition(" - ")
         fields, (kind, *rest) = before.split(), after.split() or [""]
         options = rest[-1].split(",") if rest else []
-        if kind == "cgroup2" if not controller else kind == "cgroup" and controller in options:
+        wanted = kind == "cgroup" and controller in options if controller else kind == "cgroup2"
+        if wanted and len(fields) > 4:
             yield PurePosixPath(_unescaped(fields[3])), _unescaped(fields[4])
 
 
