@@ -12,11 +12,13 @@ from examples_utils.history.baseline import Tonight, read_baseline
 from examples_utils.history.database import schema
 from examples_utils.history.database.connection import database_url, open_engine, writing
 from examples_utils.history.database.insertion import insert_run
+from examples_utils.history.database.regressions import insert_regressions
 from examples_utils.history.fingerprint import machine_key, same_machine
 from examples_utils.history.store import History, open_history
 from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Workplace
 from tests.examples_utils.history.runs import night
+from tests.examples_utils.history.test_history_regressions import OPEN
 
 OLD = {
     "hostname": "lab", "cpu": "AMD EPYC", "cores": 2, "memory_bytes": 8 * 2**30 - 300_000, "accelerators": [],
@@ -171,14 +173,15 @@ def test_pruning_keeps_the_newest_runs_of_joined_machines_together(history: Hist
 
 
 def older_history(url: str, *runs: Run) -> None:
-    """A history as the first version of its tables had it."""
+    """A history as it was before machines had names."""
     engine = open_engine(database_url(url), create=True)
     with writing(engine) as connection:
-        schema.migrate(connection, "0001")
+        schema.migrate(connection, "0002")
         for number, run in enumerate(runs):
             insert_run(connection, run, datetime.now(timezone.utc))
             old_key = f"UPDATE runs SET machine_key = 'old {number}' WHERE run_id = '{run.run_id}'"
             connection.execute(text(old_key))
+        insert_regressions(connection, "old 1", [OPEN])
     engine.dispose()
 
 
@@ -195,3 +198,15 @@ def test_runs_of_an_older_history_get_the_key_that_ignores_the_kernel(url: str):
             for number, machine in ((1, OLD), (2, updated), (3, odd), (4, {}))
         }
         assert [machine.runs for machine in history.machines()] == [1, 1, 2]
+        assert history.regressions(machine_key(OLD)) == [OPEN]
+        assert history.regressions(machine_key(odd)) == []
+
+
+def test_joined_machines_share_their_open_regressions(history: History):
+    for number, machine in enumerate((OLD, NEW), start=1):
+        history.add(night(number, machine=machine))
+    history.update_regressions(machine_key(OLD), lambda _: [OPEN])
+    assert history.regressions(machine_key(NEW)) == []
+    history.join_machines([machine_key(OLD), machine_key(NEW)])
+    assert history.regressions(machine_key(NEW)) == [OPEN]
+    assert history.update_regressions(machine_key(NEW), lambda before: before) == [OPEN]
