@@ -31,7 +31,7 @@ def images_of(settings: Settings) -> ImageSet | None:
         return None
     from datasets.images import find_images
 
-    images = find_images(image_folder(settings), settings.labels)
+    images = find_images(image_folder(settings), settings.labels, workers=available_cores())
     warn(*images.warnings)
     return images
 

@@ -82,7 +82,8 @@ class Run:
 
     `started_utc` is ISO 8601 with offset. `machine`, `software` and `git` are the fingerprints of the records.
     `canary` maps a kernel's name to its seconds, in order of execution; it is empty if no canary ran. `run_id` is the
-    same whenever the same run is read.
+    same whenever the same run is read. `joined_machines` are the keys of the machines that its history counts as this
+    one.
     """
 
     run_id: str
@@ -95,3 +96,4 @@ class Run:
     canary: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     variants: Mapping[VariantKey, VariantFacts] = field(default_factory=dict)
     metrics: Mapping[MetricKey, Metric] = field(default_factory=dict)
+    joined_machines: frozenset[str] = field(default=frozenset(), compare=False)

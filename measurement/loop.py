@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.cpu_time import CpuTime, read, spent
-from measurement.machine import cores_in_use
+from measurement.machine import allowed_cores
 from measurement.peak_memory import PeakMemory, peak_mib, reset_peak
 from measurement.settings import DROPPED_HOST_CALLS, Settings
 
@@ -173,7 +173,7 @@ def measure(
         peers: All begin their timed host calls together, and continue with untimed ones until the last has completed
             its measurement.
     """
-    cores = cores_in_use()
+    cores = allowed_cores()
     for _ in range(settings.warmup):
         executable.run(source.next().micro_batches)
     if peers is not None:

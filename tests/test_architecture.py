@@ -33,7 +33,7 @@ ALLOWED = {
 # The rooms of the runner, the top floor first: a room imports only from the floors below it, and from itself.
 FLOORS = (
     {"cli"},
-    {"nightly", "ab"},
+    {"nightly", "ab", "doctor"},
     {"report"},
     {"comparison"},
     {"history"},
@@ -99,6 +99,23 @@ def test_backends_know_of_measuring_only_settings_and_machine() -> None:
     for path in modules("backends").values():
         used = {".".join(name.split(".")[:2]) for name in imported(path) if name.startswith("measurement.")}
         assert used <= FROM_MEASUREMENT, f"{path.name} imports {used - FROM_MEASUREMENT}"
+
+
+def test_cores_are_counted_by_the_modules_of_the_machine_alone() -> None:
+    """Whoever counts cores itself ignores the CPU affinity, or the quota of a container."""
+    counting = {
+        module
+        for folder in ALLOWED
+        for module, path in modules(folder).items()
+        if any(word in path.read_text() for word in ("cpu_count(", "sched_getaffinity("))
+    }
+    # Two of them count for other purposes: what a parent inherits, and the load of the whole machine.
+    assert counting == {
+        "measurement.machine",
+        "measurement.replicas",
+        "examples_utils.machine.fingerprint",
+        "examples_utils.machine.load",
+    }
 
 
 @pytest.mark.parametrize("folder", sorted(ALLOWED))

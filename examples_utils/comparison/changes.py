@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from examples_utils.comparison.constant_metrics import verdict_of_change
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pair, alike, same_machine
+from examples_utils.comparison.pairing import Pair, alike
 from examples_utils.comparison.pipeline import measure
 from examples_utils.comparison.selection import is_chosen, refuse_unknown
 from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
 from examples_utils.comparison.verdicts import Verdict
+from examples_utils.history.fingerprint import same_machine
 from examples_utils.history.settings import OF_THE_START, comparable
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey, Run, VariantKey
@@ -48,7 +49,7 @@ class ChangeFilter:
 
 @dataclass(frozen=True)
 class MachineChanges:
-    """The change points of one machine's runs, the latest first."""
+    """The change points of one machine's runs, the latest first. `hostname`: or the name that users gave it."""
 
     hostname: str
     branch: str | None
@@ -103,13 +104,14 @@ def history_changes(
         raise RequestError(f"changes: {history.title} has no run{of}; history list shows the runs")
     # A run without a branch, such as an imported one, does not determine the branch.
     branch = next((summary.branch for summary in all_runs if summary.branch), None)
+    names = {summary.machine_key: summary.machine_name for summary in all_runs}
     machines: dict[str, list[str]] = {}
     for summary in all_runs:
         if summary.branch == branch:
             machines.setdefault(summary.machine_key, []).append(summary.run_id)
     found = []
     known: set[MetricKey] = set()
-    for run_ids in machines.values():
+    for machine_key, run_ids in machines.items():
         # The common movement of the suite is removed before anything is omitted.
         runs = history.load(run_ids[::-1], log_tails=False)
         known.update(key for run in runs for key in run.metrics)
@@ -119,8 +121,8 @@ def history_changes(
             if is_chosen(change.key, selected.benchmarks, selected.metrics)
             and selected.suite in (None, change.key.suite)
         ]
-        hostname = str(runs[-1].machine.get("hostname", "an unnamed machine"))
-        found.append(MachineChanges(hostname, branch, len(runs), tuple(chosen)))
+        title = names[machine_key] or str(runs[-1].machine.get("hostname", "an unnamed machine"))
+        found.append(MachineChanges(title, branch, len(runs), tuple(chosen)))
     refuse_unknown(known, selected.benchmarks, selected.metrics, "--metric")
     return found
 

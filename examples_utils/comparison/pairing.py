@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from statistics import median
 
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
-from examples_utils.history.fingerprint import differing_facts, shown_fact
+from examples_utils.history.fingerprint import (
+    differing_hardware,
+    differing_software,
+    same_machine,
+    shown_fact,
+)
 from examples_utils.history.settings import (
     MODEL_CACHE,
     comparable,
@@ -73,7 +78,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     last = new[-1]
     kept_new = tuple(run for run in new if same_machine(run, last))
     same = tuple(run for run in base if same_machine(run, last))
-    foreign = "" if same or not base else f"machine: {differing_facts(base[-1].machine, last.machine)}"
+    foreign = "" if same or not base else f"machine: {differing_hardware(base[-1].machine, last.machine)}"
     kept = same or tuple(base)
     keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.metrics)
     if usual:
@@ -97,15 +102,11 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
         order=tuple(one.key for one in outcomes),
         differences=(
             *_machine_differences(base, new),
+            *_software_differences(kept, last),
             *_settings_differences(sides),
             *_direction_differences(outcomes, kept),
         ),
     )
-
-
-def same_machine(one: Run, other: Run) -> bool:
-    """Whether metrics of both runs are comparable: every key of the fingerprint except the host name agrees."""
-    return one.machine == other.machine or not differing_facts(one.machine, other.machine)
 
 
 def _variants_of(run: Run) -> set[VariantKey]:
@@ -247,12 +248,20 @@ def _machine_differences(base: Sequence[Run], new: Sequence[Run]) -> Iterator[st
     last = new[-1]
     for side, runs in (("base", base), ("new", new)):
         then = "in the base" if side == "base" else "earlier"
-        others = Counter(differing_facts(run.machine, last.machine, then) for run in runs)
-        del others[""]
+        foreign = [run for run in runs if not same_machine(run, last)]
+        others = Counter(differing_hardware(run.machine, last.machine, then) for run in foreign)
         outcome = "nothing is comparable" if others.total() == len(runs) else "omitted"
         for difference, count in others.items():
             which = f"{count} of the {len(runs)} {side} runs" if len(runs) > 1 else f"the {side} run"
             yield f"machine: {difference}: {which} {'was' if count == 1 else 'were'} made on another machine; {outcome}"
+
+
+def _software_differences(base: Sequence[Run], last: Run) -> Iterator[str]:
+    """Yields the differing versions of kernel, microcode and drivers: such runs are compared nevertheless."""
+    for difference, count in Counter(differing_software(run.machine, last.machine) for run in base).items():
+        if difference:
+            which = f"{count} of the {len(base)} base runs" if len(base) > 1 else "the base run"
+            yield f"software of the machine: {difference}: in {which}; a change may come from it"
 
 
 def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:

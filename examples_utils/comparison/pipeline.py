@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from examples_utils.comparison.constant_metrics import constant_metric_verdict
-from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason
+from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason, with_disturbances
 from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, nonpositive_metric_verdict
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing, alike
@@ -240,7 +240,7 @@ def _judged(
 
 
 def _comparison(pairing: Pairing, moved: Movement, judged: Sequence[MetricVerdict]) -> Comparison:
-    by_key = {one.key: one for one in judged}
+    by_key = {one.key: one for one in with_disturbances(judged, pairing.new)}
     better = [
         -log(one.ratio) if one.direction == "lower" else log(one.ratio)
         for one in judged

@@ -15,6 +15,7 @@ from examples_utils.execution.canary_process import CanaryProcess
 from examples_utils.execution.preparation import Preparation
 from examples_utils.execution.request import Request
 from examples_utils.execution.variant_run import RunContext, not_executed, run_variant
+from examples_utils.machine.cgroup import quota_warning
 from examples_utils.machine.fingerprint import machine_fingerprint, software_fingerprint
 from examples_utils.machine.git import git_state
 from examples_utils.machine.load import OtherLoad
@@ -114,11 +115,14 @@ def open_runner(
 ) -> Iterator[Runner]:
     """Yields a runner for one run. At the end, removes what was copied to other hosts, if requested."""
     options, interpreter = request.options, request.plan.interpreter
+    machine = machine_fingerprint()
+    if warning := quota_warning(machine["allowed_cores"], machine["cpu_quota"]):
+        console.warning(warning)
     context = RunContext(
         console=console,
         check_interruption=check_interruption,
         other_load=other_load,
-        machine=machine_fingerprint(),
+        machine=machine,
         software=_software(interpreter),
         python=interpreter.described(),
         custom_metrics=request.custom_metrics,

@@ -25,6 +25,7 @@ def run_history(parsed: argparse.Namespace) -> int:
         "changes": _changes,
         "regressions": _regressions,
         "accept": _accept,
+        "machines": _machines,
         "export": _export,
         "prune": _prune,
     }
@@ -116,6 +117,15 @@ def _accept(parsed: argparse.Namespace) -> int:
         else accept(parsed.names, parsed.reason, parsed.run, parsed.history)
     )
     print("\n".join(lines))
+    return 0
+
+
+def _machines(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.machines import change_machines, machine_listing
+
+    with opened_history(parsed.history) as history:
+        change_machines(history, parsed.machines, parsed.name, join=parsed.join, separate=parsed.separate)
+        print(machine_listing(history, parsed.machines, parsed.format))
     return 0
 
 

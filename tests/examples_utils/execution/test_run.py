@@ -102,6 +102,9 @@ def test_the_record_holds_the_original_keys_and_the_machine(mixed):
     assert record["machine"]["cores"] == len(os.sched_getaffinity(0))
     assert record["software"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert len(record["machine_state"]["load_average"]) == 3
+    assert set(record["disturbance"]) == {
+        "stolen_share", "throttled_share", "memory_stall_share", "thermal_throttles", "major_faults",
+    }  # fmt: skip
     assert json.loads((mixed.log / "good/variant_result.json").read_text())["variant_name"] == "good"
 
 
