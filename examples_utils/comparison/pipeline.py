@@ -33,25 +33,38 @@ _MOST_OF_THE_SUITE = 0.7
 class Measured:
     """The levels of `pairs` without the common movement of each run.
 
-    `extra` `(metrics, runs)` is the additional variance from removing the movement.
+    `follows` `(metrics,)` is 1 for a metric that follows the machine's speed, 0 for another one.
     """
 
     pairs: Sequence[Pair]
     data: Levels
     moved: Movement
-    extra: Floats
+    follows: Floats
+
+    def extra(self, runs: slice) -> Floats:
+        """Returns the variance `(metrics,)` that removing the movement adds to the mean of some runs.
+
+        A metric that follows the machine more than others does so in every run, so this part does not average out.
+        """
+        deviation, unevenness = self.moved.deviation[runs], self.moved.unevenness[runs]
+        variance = ((deviation**2).sum() + unevenness.sum() ** 2) / len(deviation) ** 2
+        return self.follows * float(variance)
 
 
-def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
-    """Returns the levels of metrics above 0, without the common movement of canary and suite relative to the base."""
+def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int, recent: int = 0) -> Measured:
+    """Returns the levels of metrics above 0, without the common movement of canary and suite relative to the base.
+
+    The last `recent` base runs may be those after a step.
+    """
     data = levels([pair.repetitions for pair in pairs], len(runs))
     each = [speed_sensitivity(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
     signs = np.array(each, float)[:, None]
     follow = signs[:, 0] != 0
     canaries = [run.canary for run in runs]
-    moved = machine_movement(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
-    extra = signs**2 * (moved.deviation**2 + moved.unevenness**2)
-    return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
+    slowness, noise = data.centres[follow] * signs[follow], _noise(data)[follow]
+    moved = machine_movement(slowness, base_runs, canaries, noise, recent)
+    signs[follow] *= moved.sensitivity[:, None]
+    return Measured(pairs, data.shifted(signs * moved.shift), moved, follow.astype(float))
 
 
 def measured_and_settled(
@@ -74,7 +87,8 @@ def measured_and_settled(
             plain.append(one)
         else:
             pairs.append(pair)
-    return measure(pairs, (*pairing.base, *pairing.new), base_runs), plain
+    recent = max(lengths) - len(pairing.new)
+    return measure(pairs, (*pairing.base, *pairing.new), base_runs, recent), plain
 
 
 def _noise(data: Levels) -> Floats:
@@ -86,7 +100,7 @@ def _noise(data: Levels) -> Floats:
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
     """Returns the likeliest of the steps before the last 1, 2, ... runs of each metric."""
-    extra = np.stack([measured.extra[:, -length:].sum(axis=1) / length**2 for length in lengths], axis=1)
+    extra = np.stack([measured.extra(slice(-length, None)) for length in lengths], axis=1)
     return steps(measured.data, lengths, extra)
 
 
@@ -116,7 +130,7 @@ def judge_two(
         sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
         between = _run_noise(measured, sides, earlier, pairing.new[-1], options)
         used = "" if options.interleaved else _noise_text(between, options.run_noise, len(earlier))
-        extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
+        extra = measured.extra(slice(base)) + measured.extra(slice(base, None))
         # Only worse metrics count as false alarms: half of a two-sided level.
         level = level if options.interleaved else 2 * options.false_alarms
         found = estimates.of_two(
