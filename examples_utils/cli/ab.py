@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from examples_utils.ab.worktrees import shared_paths, worktrees
 from examples_utils.cli.selection import command_options, selection_of
 from examples_utils.comparison.formats import formatted
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.output import check_output, write_comparison
+from examples_utils.comparison.output import check_output, nothing_compared, write_comparison
 from examples_utils.comparison.verdicts import Comparison, Verdict
 from examples_utils.console import Console
 from examples_utils.execution.interruption import Interrupted, Interruption
@@ -28,7 +29,9 @@ from examples_utils.run_model import Run
 
 
 def ab(parsed: argparse.Namespace) -> int:
-    """Compares two revisions. Returns 0, 1 if something regressed or failed, or 128 + signal.
+    """Compares two revisions.
+
+    Returns 0, 1 if something regressed or failed, 3 if nothing could be compared, or 128 + signal.
 
     Raises:
         RequestError: A revision, a spec or an option is wrong.
@@ -65,6 +68,8 @@ def ab(parsed: argparse.Namespace) -> int:
         console.print("")
         write_durably(log_folder / "comparison.json", formatted(comparison, "json"))
     write_comparison(comparison, parsed.format, parsed.all, parsed.output, parsed.csv_raw)
+    if reason := nothing_compared(comparison):
+        print(f"warning: {reason}", file=sys.stderr)
     return _exit_code(comparison, measured)
 
 
@@ -112,4 +117,6 @@ def _exit_code(comparison: Comparison, measured: Sequence[Run]) -> int:
     bad: Sequence[Verdict] = (Verdict.REGRESSED, Verdict.FAILED)
     # A failure in base is no verdict on new.
     failed = any(facts.status == FAILED for run in measured for facts in run.variants.values())
-    return int(failed or any(one.verdict in bad for one in comparison.judged))
+    if failed or any(one.verdict in bad for one in comparison.judged):
+        return 1
+    return 3 if nothing_compared(comparison) else 0

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from examples_utils.cli.arguments.report import FORMATS, PAGE_FILE
-from examples_utils.comparison.changes import changes
+from examples_utils.comparison.changes import Change, changes
 from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.compare_runs import compare_runs
-from examples_utils.comparison.onset import regressions
+from examples_utils.comparison.onset import Regression, regressions
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.output import check_output
+from examples_utils.comparison.verdicts import Comparison
 from examples_utils.history.baseline import Tonight, choose
 from examples_utils.history.location import opened_history
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.history.store import History
+from examples_utils.nightly.open_regressions import Evidence, accepted_starts, of_series, open_ones
+from examples_utils.nightly.power import power_line, power_of
 from examples_utils.problems import RequestError
 from examples_utils.results.log_folder import write_durably
 from examples_utils.run_model import Run
@@ -24,11 +29,16 @@ from examples_utils.run_model import Run
 
 @dataclass(frozen=True)
 class Nights:
-    """A run as the last of its history, oldest first, and the runs of its baseline."""
+    """A run as the last of its history, oldest first, and the runs of its baseline.
+
+    `warnings` concern the latter; `reported` are the regressions that were reported on the run's machine.
+    """
 
     runs: tuple[Run, ...]
     base: tuple[Run, ...]
     base_is_named: bool
+    warnings: tuple[str, ...] = ()
+    reported: tuple[ReportedRegression, ...] = ()
 
     @property
     def last(self) -> Run:
@@ -47,6 +57,8 @@ def report(parsed: argparse.Namespace) -> int:
     options = CompareOptions(threshold=parsed.threshold)
     with opened_history(parsed.history) as history:
         nights = read_nights(history, parsed.run, parsed.base, parsed.branch, parsed.nights, options)
+    for warning in nights.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     text = _text(nights, options, parsed.format)
     if output is None:
         sys.stdout.write(text)
@@ -70,13 +82,13 @@ def read_nights(
     run_id = history.resolve(run)[0]
     summaries = history.runs()
     place = next(i for i, summary in enumerate(summaries) if summary.run_id == run_id)
-    reported = summaries[place]
+    reported_run = summaries[place]
     kind = Tonight(
-        reported.machine_key,
-        frozenset(reported.suites),
-        branch or reported.branch,
-        reported.dirty,
-        reported.variants,
+        reported_run.machine_key,
+        frozenset(reported_run.suites),
+        branch or reported_run.branch,
+        reported_run.dirty,
+        reported_run.variants,
     )
     earlier = summaries[place + 1 :]
     # The baseline is that of a night, however many are shown: it excludes partial runs that only extend the list.
@@ -85,29 +97,53 @@ def read_nights(
     loaded = {one.run_id: one for one in history.load([*{*of_base, *to_show}], log_tails=False)}
     (last,) = history.load([run_id])
     runs = (*(loaded[one] for one in to_show), last)
+    reported = tuple(of_series(history.regressions(reported_run.machine_key), runs))
     if base is None:
-        return Nights(runs, tuple(loaded[one] for one in of_base), base_is_named=False)
-    base_ids = [other for other in history.resolve(base) if other != run_id]
+        return Nights(runs, tuple(loaded[one] for one in of_base), False, reported=reported)
+    found = history.resolve(base)
+    warnings = history.shortfall(base, len(found))
+    base_ids = [other for other in found if other != run_id]
     if not base_ids:
         raise RequestError(f"--base {base}: is the reported run itself; name an earlier one")
-    return Nights(runs, tuple(history.load(base_ids[::-1], log_tails=False)), base_is_named=True)
+    return Nights(runs, tuple(history.load(base_ids[::-1], log_tails=False)), True, warnings, reported)
 
 
-def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
-    if nights.base_is_named:
-        comparison = compare_runs(nights.base, [nights.last], options)
-    else:
-        comparison = compare_night(nights.base, nights.last, options)
+def evidence_of(nights: Nights, options: CompareOptions) -> Evidence:
+    """Returns what a night finds in the reported run."""
+    accepted = accepted_starts(nights.reported, nights.base)
+    comparison = compare_night(nights.base, nights.last, options, accepted)
     found = changes(nights.runs, options)
+    return Evidence(nights.runs, comparison, _dated(nights, comparison, found, options), found)
+
+
+def _dated(
+    nights: Nights, comparison: Comparison, found: Sequence[Change], options: CompareOptions
+) -> list[Regression]:
+    """Returns the regressions of the comparison with their onset."""
     compared = (*nights.base, nights.last)
     # However few nights are shown, onsets are dated from all of them.
     dating = max(nights.runs, compared, key=len)
     steps = found if dating is nights.runs else changes(dating, options)
-    worse = regressions(comparison, compared, steps, dating)
+    return regressions(comparison, compared, steps, dating)
+
+
+def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
+    power = ""
+    if nights.base_is_named:
+        comparison = compare_runs(nights.base, [nights.last], options)
+    else:
+        accepted = accepted_starts(nights.reported, nights.base)
+        comparison = compare_night(nights.base, nights.last, options, accepted)
+        power = power_line(power_of(nights.base, nights.last, comparison, options, accepted))
+    found = changes(nights.runs, options)
+    worse = _dated(nights, comparison, found, options)
+    still_open = open_ones(nights.reported, nights.last, {one.key for one in comparison.regressed})
+    reported = (*still_open, *(one for one in nights.reported if one.acceptance))
     if format_name == FORMATS[0]:
         from examples_utils.report.page import report_page
 
-        return report_page(nights.runs, comparison, found, [run.run_id for run in nights.base], worse)
+        base_run_ids = [run.run_id for run in nights.base]
+        return report_page(nights.runs, comparison, found, base_run_ids, worse, reported, power)
     from examples_utils.report.comment import report_comment
 
-    return report_comment(nights.runs, comparison, found, worse)
+    return report_comment(nights.runs, comparison, found, worse, reported, power)

@@ -10,12 +10,12 @@ import numpy as np
 
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing, pair, same_machine
-from examples_utils.comparison.pipeline import judge, measured_and_settled, steps_of
+from examples_utils.comparison.pipeline import groups_of, judge, measured_and_settled, steps_of
 from examples_utils.comparison.statistics.base_start import base_starts
 from examples_utils.comparison.statistics.confirmation.curtailment import certain, open_ended
 from examples_utils.comparison.statistics.estimates import of_series
 from examples_utils.comparison.statistics.levels import Floats, Levels
-from examples_utils.comparison.statistics.power import smallest_changes
+from examples_utils.comparison.statistics.power import NightRule, smallest_changes
 from examples_utils.comparison.statistics.step_detection import Steps
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.run_model import MetricKey, Run
@@ -152,13 +152,14 @@ def callable_changes(
     if not measured.pairs:
         return ()
     least = np.array([np.log1p(options.threshold_of(pair.threshold)) for pair in measured.pairs])
-    found: list[float] = []
+    groups, found = groups_of(measured.pairs), list[float]()
     for nights in more:
         steps = len(_lengths(len(pairing.base) + nights, options))
-        own = smallest_changes(measured.data, steps, options.confirmations, options.false_alarms, nights)
-        if not (known := np.isfinite(own)).any():
+        rule = NightRule(steps, options.confirmations, options.false_alarms)
+        sizes = smallest_changes(measured.data, groups, least, rule, nights)
+        if not (known := np.isfinite(sizes)).any():
             return ()
-        size = float(np.expm1(np.median(np.maximum(own, least)[known])))
+        size = float(np.expm1(np.median(sizes[known])))
         found.append(min([size, *found[-1:]]))  # the simulated nights scatter
     return tuple(found)
 

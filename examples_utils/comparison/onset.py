@@ -50,9 +50,9 @@ def regressions(
 def open_regressions(
     comparison: Comparison, changes: Sequence[Change], nights: Sequence[Run]
 ) -> list[Change]:
-    """Returns recent regressions that still persist, although this night was no worse than the ones before.
+    """Returns recent steps for the worse that still persist, although this night was no worse than the ones before.
 
-    A verdict reports a step for some nights and then accepts the new level as the baseline.
+    A verdict reports a step for some nights and then takes the new level as the baseline.
     """
     called = {one.key for one in comparison.regressed}
     first = len(nights) - _LONGEST_LOOK_BACK
@@ -71,14 +71,17 @@ def _latest_for_the_worse(changes: Sequence[Change]) -> dict[MetricKey, Change]:
 def _dated(
     one: MetricVerdict, compared: Sequence[Run], change: Change | None, nights: Sequence[Run]
 ) -> Regression:
-    if change and one.lasted_runs > CompareOptions.recent_nights:
+    begun = max(0, len(compared) - one.lasted_runs)
+    before = [run for run in compared[:begun] if one.key in run.metrics]
+    # The base begins after an older step: its change point is not that of this one.
+    base = before[-one.base_runs :]
+    is_of_this_step = change and (not base or change.point.index > _place(base[0], nights))
+    if change and is_of_this_step and one.lasted_runs > CompareOptions.recent_nights:
         after = {run.run_id for run in nights[_place(change.first_after, nights) :]}
         lasted = sum(run.run_id in after for run in compared)
         return Regression(one, change.last_before, change.first_after, lasted)
-    begun = max(0, len(compared) - one.lasted_runs)
-    before = (run for run in reversed(compared[:begun]) if one.key in run.metrics)
     first = next((place for place in range(begun, len(compared)) if one.key in compared[place].metrics), -1)
-    return Regression(one, next(before, None), compared[first], len(compared[first:]))
+    return Regression(one, before[-1] if before else None, compared[first], len(compared[first:]))
 
 
 def _place(run: Run, nights: Sequence[Run]) -> int:

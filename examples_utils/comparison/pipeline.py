@@ -16,7 +16,7 @@ from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing, alike
 from examples_utils.comparison.statistics import estimates, run_noise
 from examples_utils.comparison.statistics.estimates import Estimates
-from examples_utils.comparison.statistics.levels import Floats, Levels, levels
+from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, levels
 from examples_utils.comparison.statistics.machine_drift import Movement, machine_movement, speed_sensitivity
 from examples_utils.comparison.statistics.run_noise import RunNoise
 from examples_utils.comparison.statistics.step_detection import Steps, steps
@@ -101,7 +101,15 @@ def _noise(data: Levels) -> Floats:
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
     """Returns the likeliest of the steps before the last 1, 2, ... runs of each metric."""
     extra = np.stack([measured.extra(slice(-length, None)) for length in lengths], axis=1)
-    return steps(measured.data, lengths, extra)
+    return steps(measured.data, lengths, extra, groups_of(measured.pairs))
+
+
+def groups_of(pairs: Sequence[Pair]) -> Ints:
+    """Returns the number of the variant of each pair, from 0."""
+    variants = {
+        variant: number for number, variant in enumerate(dict.fromkeys(pair.key.of_variant for pair in pairs))
+    }
+    return np.array([variants[pair.key.of_variant] for pair in pairs], np.int64)
 
 
 def judge(pairing: Pairing, lengths: tuple[int, ...], level: float, options: CompareOptions) -> Comparison:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from examples_utils.comparison.changes import Change
     from examples_utils.comparison.onset import Regression
     from examples_utils.history.baseline import Baseline
+    from examples_utils.history.regressions import ReportedRegression
 
 _COMMIT_DIGITS = 10
 
@@ -131,13 +132,40 @@ def improvement_line(one: MetricVerdict) -> str:
     return f"IMPROVED {_change_and_values(one)}"
 
 
-def open_regression_line(change: Change) -> str:
-    """Returns metric, change and range of commits of a regression that began some nights ago."""
-    low, high = (f"{end - 1:+.1%}" for end in (change.point.low, change.point.high))
-    return (
-        f"STILL WORSE {change.key.variant} {change.key.metric}: {change.point.ratio - 1:+.1%}, {low} to {high}, since "
-        f"{_minute(change.first_after)} UTC{_cause(change.last_before, change.first_after)}"
-    )
+def open_regression_line(one: ReportedRegression) -> str:
+    """Returns metric, change and range of commits of a regression that an earlier night has reported."""
+    return f"STILL WORSE {_reported(one)}"
+
+
+def called_again_line(one: ReportedRegression) -> str:
+    """Returns the same of a regression that the last nights have called, and tonight alone does not show."""
+    return f"REGRESSED {_reported(one)}; called on {date(one.called_utc or '')}, tonight alone is uncertain"
+
+
+def accepted_line(one: ReportedRegression) -> str:
+    """Returns the same of a regression that somebody accepted: who, when and why."""
+    return f"ACCEPTED {_reported(one)}: {acceptance_text(one)}"
+
+
+def reported_cause(one: ReportedRegression) -> str:
+    """Returns the first worse night, and the range of commits."""
+    return f"since {_minute(one.first_after)} UTC{_cause(one.last_before, one.first_after)}"
+
+
+def acceptance_text(one: ReportedRegression) -> str:
+    """Returns who accepted a regression, when and why."""
+    acceptance = one.acceptance
+    if acceptance is None:
+        return ""
+    return f"by {acceptance.by} on {moment(acceptance.accepted_utc)} UTC: {acceptance.reason}"
+
+
+def reported_change(one: ReportedRegression) -> str:
+    """Returns the change of a reported regression with its interval; empty for a metric without a ratio."""
+    if one.ratio is None:
+        return ""
+    ends = "" if one.low is None or one.high is None else f", {one.low - 1:+.1%} to {one.high - 1:+.1%}"
+    return f"{one.ratio - 1:+.1%}{ends}"
 
 
 def since_text(regression: Regression) -> str:
@@ -190,11 +218,7 @@ def baseline_line(baseline: Baseline) -> str:
         return f"baseline begun: the history contains no earlier night to compare with{others}"
     first, last = (run.started_utc[:10] for run in (baseline.runs[0], baseline.runs[-1]))
     count = f"{len(baseline.runs)} night{'s' if len(baseline.runs) > 1 else ''}"
-    short = (
-        f"; fewer than the usual {baseline.wanted}: small changes may stay uncertain"
-        if len(baseline.runs) < baseline.wanted
-        else ""
-    )
+    short = f"; fewer than the usual {baseline.wanted}" if len(baseline.runs) < baseline.wanted else ""
     return f"baseline: {count}, {first} to {last}{others}{short}"
 
 
@@ -234,6 +258,11 @@ def _change_and_values(one: MetricVerdict) -> str:
     change = ", ".join(filter(None, (change_text(one), interval_text(one))))
     values = f"{format_metric(one.base)} to {format_metric(one.new)}{unit}"
     return f"{title_of(one.key)} {one.key.metric}: {f'{change} ({values})' if change else values}"
+
+
+def _reported(one: ReportedRegression) -> str:
+    change = reported_change(one)
+    return f"{title_of(one.key)} {one.key.metric}: {f'{change}, ' if change else ''}{reported_cause(one)}"
 
 
 def _cause(before: Run | None, after: Run) -> str:

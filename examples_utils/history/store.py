@@ -7,7 +7,7 @@ were added. A run whose start is later than its addition (its clock was ahead) i
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
 
 from sqlalchemy import delete, select, update
@@ -29,10 +29,12 @@ from examples_utils.history.database.insertion import (
     write_and_roll_back,
 )
 from examples_utils.history.database.loading import load_runs
+from examples_utils.history.database.regressions import load_regressions, replace_regressions
 from examples_utils.history.database.schema import ensure_schema
 from examples_utils.history.database.summaries import RunSummary, newest_first, summaries
 from examples_utils.history.merge_runs import merge_runs
 from examples_utils.history.problems import HistoryError
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.run_model import Run
 
 __all__ = ["History", "HistoryError", "RunSummary", "open_history"]
@@ -143,6 +145,26 @@ class History:
         if missing := [run_id for run_id in run_ids if run_id not in found]:
             raise HistoryError(f"{self.title}: has no run {missing[0]}; history list shows the runs")
         return [found[run_id] for run_id in run_ids]
+
+    def regressions(self, machine_key: str) -> list[ReportedRegression]:
+        """Returns the regressions that were reported on a machine, and what became of them."""
+        with reading(self._engine) as connection:
+            return list(load_regressions(connection, machine_key).values())
+
+    def update_regressions(
+        self,
+        machine_key: str,
+        change: Callable[[Sequence[ReportedRegression]], Sequence[ReportedRegression]],
+    ) -> list[ReportedRegression]:
+        """Replaces the regressions of a machine by what `change` makes of them, and returns these.
+
+        No other writer comes between reading and writing. An exception of `change` changes nothing.
+        """
+        with writing(self._engine) as connection:
+            before = load_regressions(connection, machine_key)
+            after = list(change(tuple(before.values())))
+            replace_regressions(connection, machine_key, before, after)
+            return after
 
     def prune(
         self, *, keep_days: int | None = None, keep_runs: int | None = None, dry_run: bool = False

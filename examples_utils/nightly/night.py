@@ -6,13 +6,14 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from examples_utils.comparison.changes import changes
 from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.formats import formatted
-from examples_utils.comparison.onset import open_regressions, regressions
+from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.text import baseline_line, night_title, nights_title
 from examples_utils.console import Console
@@ -21,10 +22,13 @@ from examples_utils.execution.request import Request, checked_request
 from examples_utils.execution.run import run_console, sum_up
 from examples_utils.execution.runner import open_runner
 from examples_utils.history.readers.results import read_results
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.machine.load import OtherLoad
 from examples_utils.nightly.lock import only_night
 from examples_utils.nightly.night_history import NightHistory, tonight_of
+from examples_utils.nightly.open_regressions import Evidence, OpenList, accepted_starts, open_list
 from examples_utils.nightly.page import check_report, write_page
+from examples_utils.nightly.power import power_line, power_of
 from examples_utils.nightly.rerun import rerun_suspects
 from examples_utils.nightly.verdict import Night, verdict_json, verdict_lines
 from examples_utils.planning.options import RunOptions
@@ -114,7 +118,9 @@ def _measure(
                 runner.run(schedule(request.plan, run.repeat, run.shuffle), run.repeat)
                 history.read_if_not_read()
                 if history.baseline:
-                    rerun_suspects(runner, history.baseline.runs, options.compare, measured.repeated)
+                    runs = history.baseline.runs
+                    accepted = accepted_starts(history.regressions, runs)
+                    rerun_suspects(runner, runs, options.compare, measured.repeated, accepted)
         except Interrupted as error:
             measured.stopped = error
     measured.failed = sum_up(log_folder, console, time.monotonic() - begun_s, measured.stopped)
@@ -134,24 +140,43 @@ def _judge(
     if baseline:
         nights = history.nights(run)
         found = changes(nights, options.compare)
-        judged = compare_night(baseline.runs, run, options.compare)
+        accepted = accepted_starts(history.regressions, baseline.runs)
+        judged = compare_night(baseline.runs, run, options.compare, accepted)
         comparison = replace(judged, base_title=nights_title(baseline.runs), new_title=night_title(run))
         worse = regressions(comparison, (*baseline.runs, run), found, nights)
+        evidence = Evidence(nights, comparison, worse, found)
+        reported, not_stored = _reported(evidence, baseline.runs, options.compare, history)
+        power = power_of(baseline.runs, run, comparison, options.compare, accepted)
         base_run_ids = [earlier.run_id for earlier in baseline.runs]
-        page = report_page(nights, comparison, found, base_run_ids, worse)
-        report, page_problem = write_page(page, options.report, log_folder)
+        standing = (*reported.called_again, *reported.persisting, *reported.accepted)
+        page = report_page(nights, comparison, found, base_run_ids, worse, standing, power_line(power))
+        report, not_written = write_page(page, options.report, log_folder)
         night = replace(
             night,
             comparison=comparison,
-            regressions=worse,
-            open_regressions=open_regressions(comparison, found, nights),
+            reported=reported,
+            power=power,
             repeated=measured.repeated,
             repetitions_more=options.compare.confirmations,
-            problems=[*problems, page_problem] if page_problem else problems,
+            problems=[*problems, *filter(None, (not_stored, not_written))],
             report=report,
         )
     write_durably(log_folder / VERDICT_FILE, verdict_json(night))
     return night
+
+
+def _reported(
+    evidence: Evidence, base: Sequence[Run], options: CompareOptions, history: NightHistory
+) -> tuple[OpenList, str | None]:
+    """Returns the open list, which is stored, and the reason if it could not be."""
+    found: list[OpenList] = []
+
+    def update(stored: Sequence[ReportedRegression]) -> Sequence[ReportedRegression]:
+        found.append(open_list(stored, base, evidence, options))
+        return found[-1].reported
+
+    problem = history.update_regressions(update)
+    return found[-1], problem
 
 
 def _say(night: Night, options: NightOptions, console: Console) -> None:

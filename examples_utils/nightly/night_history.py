@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.location import add_command, opened_history
 from examples_utils.history.problems import HistoryError, UnreachableError
 from examples_utils.history.readers.results import Reading
+from examples_utils.history.regressions import ReportedRegression
+from examples_utils.history.store import History
 from examples_utils.machine.fingerprint import machine_fingerprint
 from examples_utils.machine.git import git_state
 from examples_utils.run_model import Run
@@ -21,18 +24,22 @@ _MAX_NIGHTS = 365
 
 
 class NightHistory:
-    """The nights before this one. `baseline` is None while the history is unreachable."""
+    """The nights before this one, and the `regressions` that they reported on this machine.
+
+    `baseline` is None while the history is unreachable.
+    """
 
     def __init__(self, given: str | None, tonight: Tonight, wanted: int) -> None:
         self._given, self._tonight, self._wanted = given, tonight, wanted
         self.baseline: Baseline | None = None
+        self.regressions: Sequence[ReportedRegression] = ()
         self.problem = ""
 
     def read_at_start(self) -> None:
         """Raises HistoryError if the history cannot be used or written; if it is unreachable, tries again later."""
         try:
             with opened_history(self._given, create=True) as history:
-                self.baseline = read_baseline(history, self._tonight, self._wanted)
+                self._read(history)
                 history.refuse_unwritable()
         except UnreachableError as error:
             # One that was read may be locked now: what counts is whether the night can be added at the end.
@@ -44,10 +51,14 @@ class NightHistory:
             return
         try:
             with opened_history(self._given, create=True) as history:
-                self.baseline = read_baseline(history, self._tonight, self._wanted)
+                self._read(history)
             self.problem = ""
         except HistoryError as error:
             self.problem = str(error)
+
+    def _read(self, history: History) -> None:
+        self.regressions = history.regressions(self._tonight.machine_key)
+        self.baseline = read_baseline(history, self._tonight, self._wanted)
 
     def add(self, reading: Reading, log_folder: Path) -> tuple[list[str], str | None]:
         """Adds the night; returns warnings, and, if adding failed, the reason and the command to do it later.
@@ -61,6 +72,21 @@ class NightHistory:
             return [], (
                 f"history: {error}; no result is lost: add them with: {add_command(log_folder, self._given)}"
             )
+
+    def update_regressions(
+        self, update: Callable[[Sequence[ReportedRegression]], Sequence[ReportedRegression]]
+    ) -> str | None:
+        """Stores what `update` makes of the reported regressions; returns the reason if that failed.
+
+        `update` then gets those that were read before.
+        """
+        try:
+            with opened_history(self._given) as history:
+                history.update_regressions(self._tonight.machine_key, update)
+        except HistoryError as error:
+            update(self.regressions)
+            return f"history: {error}; what tonight called is not in the list of open regressions"
+        return None
 
     def nights(self, run: Run) -> tuple[Run, ...]:
         """Returns all nights that count, up to the length of a report, oldest first, with the logs of this one last.

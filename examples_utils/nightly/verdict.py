@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.json_document import comparison_json, metric_fields
 from examples_utils.comparison.onset import Regression
-from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.text import (
+    accepted_line,
     baseline_line,
     by_urgency,
+    called_again_line,
     change_text,
     counted,
     improvement_line,
@@ -24,7 +24,10 @@ from examples_utils.comparison.text import (
 )
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.history.baseline import Baseline
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.history.variant_diff import last_commands, variant_diff
+from examples_utils.nightly.open_regressions import OpenList
+from examples_utils.nightly.power import Power, power_json, power_line
 from examples_utils.run_model import Run, VariantKey
 
 SCHEMA_VERSION = 1
@@ -34,8 +37,8 @@ SCHEMA_VERSION = 1
 class Night:
     """The result of a night. Without a `comparison` there is no verdict, because the history could not be read.
 
-    `open_regressions` are regressions that earlier nights have reported. `repeated` are the suspects that were
-    rerun. `problems` report what could not be stored or written (history, report).
+    `reported` are the regressions, of this night and of earlier ones. `repeated` are the suspects that were rerun.
+    `problems` report what could not be stored or written (history, report).
     """
 
     run: Run
@@ -43,8 +46,8 @@ class Night:
     failed: bool
     baseline: Baseline | None
     comparison: Comparison | None = None
-    regressions: Sequence[Regression] = ()
-    open_regressions: Sequence[Change] = ()
+    reported: OpenList = field(default_factory=OpenList)
+    power: Power | None = None
     repeated: Sequence[VariantKey] = ()
     repetitions_more: int = 0
     problems: Sequence[str] = ()
@@ -66,16 +69,27 @@ class Night:
         )
 
     @property
+    def regressed(self) -> bool:
+        """Whether a regression is called tonight."""
+        return bool(self.reported.called or self.reported.called_again)
+
+    @property
+    def accepted(self) -> list[ReportedRegression]:
+        """The accepted regressions that began in the nights of the comparison."""
+        compared = {run.run_id for run in (*(self.baseline.runs if self.baseline else ()), self.run)}
+        return [one for one in self.reported.accepted if one.first_after.run_id in compared]
+
+    @property
     def exitcode(self) -> int:
         """1: failed, regressed or not comparable; 2: the night could not do everything requested; else 0."""
-        if self.failed or self.regressions or self.not_comparable:
+        if self.failed or self.regressed or self.not_comparable:
             return 1
         return 2 if self.problems or self.comparison is None else 0
 
     @property
     def word(self) -> str:
         """The verdict in a word or two."""
-        if self.regressions:
+        if self.regressed:
             return "regressed"
         if self.failed:
             return "failed"
@@ -88,10 +102,13 @@ class Night:
 
 def verdict_lines(night: Night) -> list[str]:
     """Returns the verdict as lines of text, its evidence last."""
-    lines = [regression_line(regression) for regression in night.regressions]
+    reported = night.reported
+    lines = [regression_line(regression) for regression in reported.called]
+    lines += [called_again_line(one) for one in reported.called_again]
     lines += [improvement_line(one) for one in night.improvements]
     lines += _not_comparable_lines(night)
-    lines += [open_regression_line(change) for change in night.open_regressions]
+    lines += [open_regression_line(one) for one in reported.persisting]
+    lines += [accepted_line(one) for one in night.accepted]
     if night.comparison and night.baseline:
         lines += _variant_lines(night.comparison, night.baseline.runs, night.run)
     if night.repeated:
@@ -101,6 +118,8 @@ def verdict_lines(night: Night) -> list[str]:
         )
     if night.baseline:
         lines.append(baseline_line(night.baseline))
+    if night.power:
+        lines.append(power_line(night.power))
     better = f"; {counted('metric', len(night.improvements))} improved" if night.improvements else ""
     return [*lines, f"verdict: {night.word}{better}"]
 
@@ -153,14 +172,19 @@ def verdict_json(night: Night) -> str:
             for key, facts in night.run.variants.items()
             if facts.status == "failed"
         ],
-        "regressions": [_regression(regression) for regression in night.regressions],
+        "regressions": [
+            *(_regression(regression) for regression in night.reported.called),
+            *(_reported(one, called_again_line(one)) for one in night.reported.called_again),
+        ],
         "improvements": [metric_fields(one) for one in night.improvements],
-        "standing": [_open_regression(change) for change in night.open_regressions],
+        "standing": [_reported(one, open_regression_line(one)) for one in night.reported.persisting],
+        "accepted": [_accepted(one) for one in night.accepted],
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
         ],
         "repeated": [{**key._asdict(), "repetitions_more": night.repetitions_more} for key in night.repeated],
         "baseline": _baseline(night.baseline),
+        "power": power_json(night.power),
         "problems": list(night.problems),
         "log_folder": str(night.log_folder),
         "report": None if night.report is None else str(night.report),
@@ -174,12 +198,17 @@ def _regression(regression: Regression) -> dict[str, Any]:
     return one.key._asdict() | _onset(one, regression.last_before, regression.first_after, line)
 
 
-def _open_regression(change: Change) -> dict[str, Any]:
-    line = open_regression_line(change)
-    return change.key._asdict() | _onset(change.point, change.last_before, change.first_after, line)
+def _reported(one: ReportedRegression, line: str) -> dict[str, Any]:
+    return one.key._asdict() | _onset(one, one.last_before, one.first_after, line)
 
 
-def _onset(size: MetricVerdict | ChangePoint, before: Run | None, after: Run, line: str) -> dict[str, Any]:
+def _accepted(one: ReportedRegression) -> dict[str, Any]:
+    return _reported(one, accepted_line(one)) | (asdict(one.acceptance) if one.acceptance else {})
+
+
+def _onset(
+    size: MetricVerdict | ReportedRegression, before: Run | None, after: Run, line: str
+) -> dict[str, Any]:
     return {
         "ratio": size.ratio,
         "low": size.low,

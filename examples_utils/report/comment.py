@@ -8,8 +8,16 @@ from examples_utils.comparison.changes import Change
 from examples_utils.comparison.formats.markdown import escaped
 from examples_utils.comparison.formats.table import HEADER, NUMERIC, row_of
 from examples_utils.comparison.onset import Regression
-from examples_utils.comparison.text import BY_URGENCY, head_lines, since_text, title_of
+from examples_utils.comparison.text import (
+    BY_URGENCY,
+    accepted_line,
+    head_lines,
+    open_regression_line,
+    since_text,
+    title_of,
+)
 from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.report import page_text
 from examples_utils.report.sections import Row, rows_by_urgency
 from examples_utils.results.record import FAILED
@@ -19,6 +27,7 @@ from examples_utils.run_model import Run
 # GitHub rejects comments of more than 65,536 characters.
 MAX_CHARACTERS = 60_000
 _MAX_LOG_CHARACTERS = 2_000
+_MAX_REPORTED = 30
 # Shown at once; the others are folded.
 _SHOWN = (Verdict.REGRESSED, Verdict.FAILED, Verdict.MISSING)
 
@@ -28,16 +37,21 @@ def report_comment(
     comparison: Comparison,
     changes: Sequence[Change] = (),
     regressions: Sequence[Regression] = (),
+    reported: Sequence[ReportedRegression] = (),
+    power: str = "",
 ) -> str:
     """Returns the comment: the verdicts, their onset, and, folded, unchanged metrics and the logs of failures.
 
     `runs` are oldest first, the last one is the reported one; `changes` are their change points, and
-    `regressions` give the onset of each regression. If a suite is too large for a comment, the most urgent metrics
-    are shown, and the number of hidden ones.
+    `regressions` give the onset of each regression; `reported` and `power` are as for `page.report_page`. If a suite is
+    too large for a comment, the most urgent metrics are shown, and the number of hidden ones.
     """
     rows = rows_by_urgency(comparison, changes, regressions)
     text = f"### {_escaped(page_text.headline(comparison))}\n\n"
-    text += "".join(f"- {_escaped(line)}\n" for line in head_lines(comparison))
+    head = [*head_lines(comparison), *([power] if power else ())]
+    lines = [accepted_line(one) if one.acceptance else open_regression_line(one) for one in reported]
+    hidden = [f"... and {len(lines) - _MAX_REPORTED} more"] if len(lines) > _MAX_REPORTED else []
+    text += "".join(f"- {_escaped(line)}\n" for line in (*head, *lines[:_MAX_REPORTED], *hidden))
     for verdict in BY_URGENCY:
         of_verdict = [row for row in rows if row.one.verdict is verdict]
         if of_verdict:

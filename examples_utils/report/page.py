@@ -14,6 +14,7 @@ from examples_utils.comparison.changes import Change
 from examples_utils.comparison.onset import Regression
 from examples_utils.comparison.text import BY_URGENCY
 from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.report.anchors import anchors
 from examples_utils.report.batch_sizes import trade_offs
 from examples_utils.report.packing import packed
@@ -40,6 +41,8 @@ def report_page(
     changes: Sequence[Change] = (),
     base_run_ids: Collection[str] = (),
     regressions: Sequence[Regression] = (),
+    reported: Sequence[ReportedRegression] = (),
+    power: str = "",
 ) -> str:
     """Returns the page.
 
@@ -49,6 +52,8 @@ def report_page(
         changes: The change points of `runs`.
         base_run_ids: The runs of the base, which the plots mark.
         regressions: The onset of each regression.
+        reported: Regressions that the comparison does not show: open ones of earlier nights, and accepted ones.
+        power: A sentence about the changes that could not have been called.
     """
     rows = rows_by_urgency(comparison, changes, regressions)
     last = runs[-1] if runs else None
@@ -65,7 +70,9 @@ def report_page(
         last=last,
         most_cards=_MAX_CARDS,
         policy=_policy(style, script),
+        power=power,
         reach=_reach(comparison),
+        reported=reported,
         rows=rows,
         script=Markup(script),
         sections=sections,

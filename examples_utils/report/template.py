@@ -33,6 +33,8 @@ def page_template(runs: Sequence[Run]) -> Template:
     environment.filters |= {
         "broken_after": _broken_after,
         "change": lambda one: _minus(text.change_text(one)),
+        "acceptance": text.acceptance_text,
+        "cause": text.reported_cause,
         "counted": text.counted,
         "date": text.date,
         "evidence": page_text.evidence,
@@ -46,6 +48,7 @@ def page_template(runs: Sequence[Run]) -> Template:
         "moment": text.moment,
         "number": _number,
         "title_of": text.title_of,
+        "reported_change": lambda one: _minus(text.reported_change(one)),
         "relative": lambda one: _minus(text.relative(one)),
         "since": lambda row: text.since_text(row.regression) if row.regression else "",
         "step": lambda change: f"{_minus(f'{change.point.ratio - 1:+.1%}')} {text.step_text(change, runs)}",

@@ -17,8 +17,8 @@ def add_ab(commands: argparse._SubParsersAction[Any]) -> None:
         "ab",
         help="report what got slower or faster between two revisions, run alternately on this machine",
         description="Check out two revisions of git, run their benchmarks alternately, and compare them.",
-        epilog="Exit codes: 0 no regression, 1 a regression or a benchmark that failed, 2 the request is wrong, "
-        "130 stopped by Ctrl-C. No checkout is left behind.",
+        epilog="Exit codes: 0 no regression, 1 a regression or a benchmark that failed, 2 the request is wrong, 3 "
+        "nothing could be compared, 130 stopped by Ctrl-C. No checkout is left behind.",
     )
     revisions = ab.add_argument_group("what to compare")
     revisions.add_argument("--base", required=True, metavar="REF", help="the revision to compare with")

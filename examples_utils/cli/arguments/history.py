@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 _RUN_HELP = "latest, latest~N, the beginning of a run id, branch:NAME, or a git revision such as HEAD~1"
 
+_NAMES_HELP = (
+    "a benchmark or variant, or a shell-style pattern of them; with :METRIC only this metric of them"
+)
+
 
 def add_commands(commands: _Commands) -> None:
     """Adds both commands; the parsed `part` is the name of the command of `history`."""
@@ -23,6 +27,8 @@ def add_commands(commands: _Commands) -> None:
     _add_list(parts)
     _add_show(parts)
     _add_changes(parts)
+    _add_regressions(parts)
+    _add_accept(parts)
     _add_export(parts)
     _add_prune(parts)
     _add_import(commands)
@@ -83,6 +89,41 @@ def _add_changes(parts: _Commands) -> None:
     changes.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
     add_threshold(changes)
     add_history_option(changes)
+
+
+def _add_regressions(parts: _Commands) -> None:
+    show = parts.add_parser(
+        "regressions",
+        help="list the regressions that nights have reported: open ones, and who accepted which",
+    )
+    _add_series(show)
+    show.add_argument("--all", action="store_true", help="also list those that are gone")
+    show.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
+    add_history_option(show)
+
+
+def _add_accept(parts: _Commands) -> None:
+    accept = parts.add_parser(
+        "accept",
+        help="take a regression as intended: it is not open any more, and later nights compare with the new level",
+        epilog="Exit codes: 0 accepted, now or already; 2 a name is unknown, or no night has called it.",
+    )
+    accept.add_argument("names", nargs="+", metavar="BENCHMARK[:METRIC]", help=_NAMES_HELP)
+    accept.add_argument("--reason", metavar="TEXT", help="why it is intended; the report shows it")
+    accept.add_argument(
+        "--undo", action="store_true", help="open the last accepted regression of each metric again"
+    )
+    _add_series(accept)
+    add_history_option(accept)
+
+
+def _add_series(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--run",
+        default="latest",
+        metavar="RUN",
+        help="that of the machine and the branch of this run, up to this run (default: latest)",
+    )
 
 
 def _add_export(parts: _Commands) -> None:

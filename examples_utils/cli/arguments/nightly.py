@@ -48,6 +48,18 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         help="number of nights in the baseline (default: 14)",
     )
     add_threshold(judge)
+    accept = nightly.add_argument_group("instead of a night")
+    accept.add_argument(
+        "--accept",
+        nargs="+",
+        default=[],
+        metavar="BENCHMARK[:METRIC]",
+        help="run nothing, and take a regression of the latest run as intended, as history accept does: it is not open "
+        "any more, and later nights compare with the new level",
+    )
+    accept.add_argument(
+        "--reason", metavar="TEXT", help="with --accept: why it is intended; the report shows it"
+    )
     results = nightly.add_argument_group("results")
     results.add_argument(
         "--log-dir", metavar="DIR", help="folder for all output (default: a fresh logs/<date and time>)"

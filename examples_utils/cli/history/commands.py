@@ -23,6 +23,8 @@ def run_history(parsed: argparse.Namespace) -> int:
         "list": _list,
         "show": _show,
         "changes": _changes,
+        "regressions": _regressions,
+        "accept": _accept,
         "export": _export,
         "prune": _prune,
     }
@@ -87,6 +89,34 @@ def _changes(parsed: argparse.Namespace) -> int:
     with opened_history(parsed.history) as history:
         found = history_changes(history, wanted, CompareOptions(threshold=parsed.threshold))
     print(changes_json(found) if parsed.format == "json" else changes_text(found))
+    return 0
+
+
+def _regressions(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.regressions import regressions_json, regressions_text
+    from examples_utils.cli.report import read_nights
+    from examples_utils.comparison.options import CompareOptions
+
+    with opened_history(parsed.history) as history:
+        found = read_nights(history, parsed.run, None, None, 365, CompareOptions()).reported
+    shown = [one for one in reversed(found) if parsed.all or one.state != "gone"]
+    print(regressions_json(shown) if parsed.format == "json" else regressions_text(shown))
+    return 0
+
+
+def _accept(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.accept import accept, take_back
+
+    if parsed.undo and parsed.reason is not None:
+        raise RequestError("--reason: --undo takes no reason; leave one of the two out")
+    if not parsed.undo and parsed.reason is None:
+        raise RequestError("accept: needs the reason, which the report shows: --reason TEXT")
+    lines = (
+        take_back(parsed.names, parsed.run, parsed.history)
+        if parsed.undo
+        else accept(parsed.names, parsed.reason, parsed.run, parsed.history)
+    )
+    print("\n".join(lines))
     return 0
 
 

@@ -9,7 +9,9 @@ from examples_utils.comparison.statistics.levels import Floats, Ints, medians
 from examples_utils.comparison.statistics.segmentation import steps_of
 
 _SHORTEST = 3  # nights that a level lasts
-_LEAST_RANGE = 2.5  # standard deviations of a night: any significant step moves the running median further
+_LEAST_MOVEMENT = (
+    2.5  # standard deviations of a night: a step that is significant after so few nights is larger
+)
 
 
 def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
@@ -24,22 +26,32 @@ def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
         recent: The number of nights for which a step is reported after the first one.
     """
     starts = np.zeros(len(levels), np.int64)
+    if levels.shape[1] <= _SHORTEST:
+        return starts
+    limit = _least_movement(levels, thresholds)
     for without in range(recent + 1):
         nights = levels.shape[1] - without
         if nights <= _SHORTEST:
             break
-        for metric in np.flatnonzero(_may_have_steps(levels[:, :nights], thresholds)).tolist():
+        possible = ~(_movement(levels[:, :nights]) < limit)
+        if without:
+            newest, before = medians(levels[:, nights:]), medians(levels[:, nights - _SHORTEST : nights])
+            possible &= ~(np.abs(newest - before) < limit)
+        for metric in np.flatnonzero(possible).tolist():
             there = np.flatnonzero(np.isfinite(levels[metric, :nights]))
             if len(there) > 1 and (found := steps_of(levels[metric, there], float(thresholds[metric]))):
                 starts[metric] = max(starts[metric], there[found[-1].place])
     return starts
 
 
-def _may_have_steps(levels: Floats, thresholds: Floats) -> np.ndarray:
-    """Whether a step is possible `(metrics,)`: most metrics have none, and the search takes many times as long."""
-    with np.errstate(invalid="ignore"):
-        running = medians(sliding_window_view(levels, _SHORTEST, axis=1))
-        spread = np.nanmax(running, axis=1, initial=-np.inf) - np.nanmin(running, axis=1, initial=np.inf)
-        noise = 1.4826 * medians(np.abs(np.diff(levels))) / np.sqrt(2)
-    possible: np.ndarray = ~(spread < np.maximum(0.5 * np.log1p(thresholds), _LEAST_RANGE * noise))
-    return possible
+def _least_movement(levels: Floats, thresholds: Floats) -> Floats:
+    """Returns how far a metric with a step moves at least: most do not, and the search takes many times as long."""
+    noise = 1.4826 * medians(np.abs(np.diff(levels))) / np.sqrt(2)
+    return np.asarray(np.fmax(0.5 * np.log1p(thresholds), _LEAST_MOVEMENT * noise))
+
+
+def _movement(levels: Floats) -> Floats:
+    """Returns the range of the running median."""
+    running = medians(sliding_window_view(levels, _SHORTEST, axis=1))
+    highest = np.nanmax(running, axis=1, initial=-np.inf)
+    return np.asarray(highest - np.nanmin(running, axis=1, initial=np.inf))

@@ -12,6 +12,10 @@ from examples_utils.comparison.statistics.levels import Floats
 _CELLS_WANTED = 4000  # bins × size of the smaller sample: the rounding stays far below the spread of a sum
 _FEW_ARRANGEMENTS = 10_000  # are enumerated, as a grid would separate sums that are equal
 _LARGEST = 1000  # repetitions in total: the number of arrangements must fit into a float
+# In another unit, logarithms of equal values differ by rounding, which must decide neither a tie nor a bin: values
+# closer than this are equal, and no bin ends half-way between two others, where values with few digits lie.
+_ROUNDING = 1e-9
+_END_OF_BIN = 0.503
 
 
 def permutation_p(base: Floats, new: Floats) -> float:
@@ -20,19 +24,20 @@ def permutation_p(base: Floats, new: Floats) -> float:
     A small number of splits is enumerated. With more, values are rounded to a grid, on which the distribution is
     counted, not sampled: the shift algorithm of Streitberg and Röhmel (1986). SciPy's `permutation_test` gives the
     same, but for 70 values and 20 only by sampling, which cannot resolve a p-value of 0.00001. Equal values give 1; too
-    many to be counted give 0, which vetoes nothing.
+    many to be counted give 0, which vetoes nothing. Values are logarithms: their unit has no effect.
     """
     drawn, rest = (base, new) if len(base) < len(new) else (new, base)
     values = np.concatenate([drawn, rest])
-    lowest, highest = values.min(), values.max()
-    if lowest == highest:
+    values -= values.min()
+    widest = values.max()
+    if widest <= _ROUNDING:
         return 1.0
     if comb(len(values), len(drawn)) <= _FEW_ARRANGEMENTS:
         return _enumerated_p(values, len(drawn))
     if len(values) > _LARGEST:
         return 0.0
     bins = max(20, _CELLS_WANTED // len(drawn))
-    scores = np.rint((values - lowest) / (highest - lowest) * bins).astype(int)
+    scores = np.floor(values / widest * bins + _END_OF_BIN).astype(int)
     observed = scores[: len(drawn)].sum()
     largest = int(np.sort(scores)[-len(drawn) :].sum())
     ways = np.zeros((len(drawn) + 1, largest + 1))
@@ -47,7 +52,7 @@ def permutation_p(base: Floats, new: Floats) -> float:
 def _enumerated_p(values: Floats, drawn: int) -> float:
     """Returns the p-value of the first `drawn` values; sums that differ by rounding alone are equal."""
     sums = values[np.array(list(combinations(range(len(values)), drawn)))].sum(axis=1)
-    rounding = 1e-9 * (values.max() - values.min())
+    rounding = _ROUNDING * max(values.max(), 1e-3)
     tail = min((sums >= sums[0] - rounding).mean(), (sums <= sums[0] + rounding).mean())
     return min(1.0, 2 * float(tail))
 

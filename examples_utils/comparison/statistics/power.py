@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from scipy import special  # type: ignore[import-untyped]
 
@@ -11,32 +13,43 @@ from examples_utils.comparison.statistics.step_detection import Fit, fitted, loo
 
 _POWER = 0.8
 _LARGEST = 3.0  # a change of this size, as a logarithm, is more than anything that is looked for
-_HALVINGS = 30
+_HALVINGS = 16
 _QUANTILES = (0.2, 0.5, 0.8)  # of how much levels vary: a future is simulated for each
 
 
-def smallest_changes(data: Levels, steps: int, confirmations: int, level: float, more: int = 0) -> Floats:
+class NightRule(NamedTuple):
+    """How a night is judged.
+
+    `steps` is the number of steps that it looks for, `confirmations` that of the repetitions with which it confirms a
+    change, and `level` that of the test, for all metrics together.
+    """
+
+    steps: int
+    confirmations: int
+    level: float
+
+
+def smallest_changes(data: Levels, groups: Ints, least: Floats, rule: NightRule, more: int = 0) -> Floats:
     """Returns the size `(metrics,)`, as a logarithm, of a change that one night shows with 80% power.
+
+    It is infinite where there is no earlier night, or repetitions do not vary.
 
     Args:
         data: The nights; the last run is the night in question.
-        steps: The number of steps that a night looks for.
-        confirmations: The number of repetitions with which a night confirms a change.
-        level: The level of the test, for all metrics together.
+        groups: `(metrics,)` the number of the benchmark that a metric belongs to, from 0.
+        least: `(metrics,)` the smallest size that matters.
+        rule: How a night is judged.
         more: Nights that come in addition. They are simulated: how much they vary is drawn from what `data` suggest,
             with the same random numbers in every call.
     """
+    now = fitted(data, (1,), groups)
     usual = max(1, int(np.median(data.counts[data.counts > 0])))
-    largest = level / (2 * len(data.counts) * looks_of(steps)[0])
-    now = fitted(data, (1,))
+    counts = np.where(data.counts[:, :-1] > 0, usual, 0)
+    counts = np.hstack([counts, np.full((len(counts), more + 1), usual)])
     if not more:
-        return _smallest(now, data.counts, usual, confirmations, largest)
-    counts = np.hstack(
-        [np.where(data.counts[:, :-1] > 0, usual, 0), np.full((len(data.counts), more + 1), usual)]
-    )
-    futures = [fitted(_future(now, counts, quantile), (1,)) for quantile in _QUANTILES]
-    each = [_smallest(future, counts, usual, confirmations, largest) for future in futures]
-    return np.asarray(np.median(each, axis=0))
+        return _smallest(now, counts, least, rule)
+    futures = [fitted(_future(now, counts, quantile), (1,), groups) for quantile in _QUANTILES]
+    return np.asarray(np.median([_smallest(future, counts, least, rule) for future in futures], axis=0))
 
 
 def _future(now: Fit, counts: Ints, quantile: float) -> Levels:
@@ -54,20 +67,19 @@ def _future(now: Fit, counts: Ints, quantile: float) -> Levels:
     return Levels(nothing, nothing, counts, np.where(counts, levels, np.nan), variance * freedom, freedom)
 
 
-def _smallest(fit: Fit, counts: Ints, usual: int, confirmations: int, largest: float) -> Floats:
-    """Returns the sizes whose one-sided p-value is `largest`, plus what chance may take from them in 80% of the nights.
-
-    The result is infinite where there is no earlier night, or no spread.
-    """
+def _smallest(fit: Fit, counts: Ints, least: Floats, rule: NightRule) -> Floats:
+    """Returns the sizes that are significant and matter, plus what chance takes from them in one of five nights."""
+    largest = rule.level / (2 * len(counts) * looks_of(rule.steps)[0])
     earlier = (counts[:, :-1] > 0).sum(axis=1)
+    usual = int(counts.max())
     smallest = np.full(len(counts), np.inf)
     for nights in np.unique(earlier[earlier > 0]).tolist():
         rows = (earlier == nights) & (fit.freedom[:, 0, 0] > 0)
-        variance = variance_of_step((usual,) * nights + (usual + confirmations,))
+        variance = variance_of_step((usual,) * nights + (usual + rule.confirmations,))
         deviation = np.sqrt(fit.per_repetition[rows, 0] * variance)
         weights, freedom = fit.weights[rows, 0], fit.freedom[rows, 0]
-        quantile = _mixture_quantile(weights, deviation, freedom, largest)
-        smallest[rows] = quantile + special.ndtri(_POWER) * (weights * deviation).sum(axis=1)
+        visible = np.maximum(_mixture_quantile(weights, deviation, freedom, largest), least[rows])
+        smallest[rows] = visible + special.ndtri(_POWER) * (weights * deviation).sum(axis=1)
     return smallest
 
 

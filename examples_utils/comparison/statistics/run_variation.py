@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from examples_utils.comparison.statistics.levels import Floats
+from examples_utils.comparison.statistics.levels import Floats, Ints
 
 # λ, the variance between runs ÷ that of one repetition, and φ, the correlation from one run to the next.
 BETWEEN = (0.0, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0, 1000.0)
@@ -26,17 +26,19 @@ _WIDTHS = (0.3, 1.0, 2.0)
 _ODD_ONES = {0.003: 0.8, 0.03: 0.16, 0.3: 0.04}
 
 
-def learned_from_others(likelihood: Floats) -> Floats:
-    """Returns for each metric the probability of each cell that all other metrics of the suite suggest.
+def learned_from_others(likelihood: Floats, groups: Ints) -> Floats:
+    """Returns for each metric the probability of each cell that the metrics of all other groups suggest.
 
-    `likelihood` and the result are `(metrics, cells)`.
+    `likelihood` and the result are `(metrics, cells)`; `groups` `(metrics,)` are numbers from 0. The metrics of one
+    benchmark change together: as a group, so that they do not make each other's change look like variation.
     """
     suites, prior = _suites()
-    evidence = np.log(likelihood @ suites.T)
+    evidence = np.zeros((int(groups.max(initial=0)) + 1, len(suites)))
+    np.add.at(evidence, groups, np.log(likelihood @ suites.T))
     others = evidence.sum(axis=0) - evidence + np.log(prior)
     probable = np.exp(others - others.max(axis=1, keepdims=True))
     learned: Floats = probable @ suites / probable.sum(axis=1, keepdims=True)
-    return learned
+    return np.asarray(learned[groups])
 
 
 @lru_cache(maxsize=1)

@@ -81,18 +81,19 @@ class Fit(NamedTuple):
     per_repetition: Floats
 
 
-def steps(data: Levels, lengths: tuple[int, ...], extra: Floats) -> Steps:
+def steps(data: Levels, lengths: tuple[int, ...], extra: Floats, groups: Ints | None = None) -> Steps:
     """Detects steps before the last 1, 2, ... runs (`lengths`, the shortest first).
 
     `extra` `(metrics, lengths)` is variance of a step's size from other sources, such as the estimate of a common
-    movement.
+    movement. `groups` `(metrics,)` numbers the benchmarks from 0, whose metrics change together; by default each metric
+    is one.
     """
-    fit = fitted(data, lengths)
+    fit = fitted(data, lengths, np.arange(len(data.counts)) if groups is None else groups)
     variance = fit.per_repetition * fit.variance + extra[..., None]
     return _likeliest(fit, variance, lengths)
 
 
-def fitted(data: Levels, lengths: tuple[int, ...]) -> Fit:
+def fitted(data: Levels, lengths: tuple[int, ...], groups: Ints) -> Fit:
     """Fits each of the steps in each cell, and weights the cells."""
     parts = _parts(data, lengths)
     runs = (data.counts > 0).sum(axis=1)
@@ -107,7 +108,7 @@ def fitted(data: Levels, lengths: tuple[int, ...]) -> Fit:
     return Fit(
         size=parts.size,
         variance=parts.variance,
-        weights=_weights(stepped, level),
+        weights=_weights(stepped, level, groups),
         freedom=freedom,
         per_repetition=np.where(freedom > 0, squares / np.maximum(freedom, 1), np.nan),
     )
@@ -188,7 +189,7 @@ def _after(there: np.ndarray, lengths: tuple[int, ...]) -> Floats:
     return np.stack([(np.arange(runs) >= runs - length)[there].astype(float) for length in lengths])
 
 
-def _weights(stepped: Floats, level: Floats) -> Floats:
+def _weights(stepped: Floats, level: Floats, groups: Ints) -> Floats:
     """Returns posterior weights `(metrics, steps, cells)` from log-likelihoods with each of the steps, and without.
 
     What a metric contributes to the suite's evidence is a mixture: it has no step, or any of those that are sought.
@@ -199,7 +200,7 @@ def _weights(stepped: Floats, level: Floats) -> Floats:
     each = _STEPS / stepped.shape[1] / _LARGEST
     mixture = (1 - _STEPS) * np.exp(level - most) + each * with_step.sum(axis=1)
     own = np.exp(stepped - np.where(np.isfinite(m := stepped.max(axis=2, keepdims=True)), m, 0.0))
-    weights: Floats = np.where(np.isfinite(m), own, 1.0) * learned_from_others(mixture)[:, None]
+    weights: Floats = np.where(np.isfinite(m), own, 1.0) * learned_from_others(mixture, groups)[:, None]
     weights /= weights.sum(axis=2, keepdims=True)
     return weights
 

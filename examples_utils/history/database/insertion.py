@@ -12,8 +12,10 @@ from uuid import uuid4
 from sqlalchemy import Connection, insert
 
 from examples_utils.history.database import tables
+from examples_utils.history.database.regressions import insert_regressions
 from examples_utils.history.database.shared_rows import ids_of, ids_of_contents
 from examples_utils.history.fingerprint import canonical, machine_key
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.results.record import PASSED
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
@@ -26,12 +28,14 @@ def insert_run(connection: Connection, run: Run, added: datetime) -> None:
 
 
 def write_and_roll_back(connection: Connection) -> None:
-    """Inserts a run into every table that runs need, and rolls the transaction back: nothing changes.
+    """Inserts a run and a regression into every table, and rolls the transaction back: nothing changes.
 
     A server grants its rights table by table. Raises DBAPIError if one of the tables accepts no row.
     """
     now = datetime.now(timezone.utc)
-    insert_run(connection, _probe_run(now), now)
+    probe = _probe_run(now)
+    insert_run(connection, probe, now)
+    insert_regressions(connection, probe.run_id, [ReportedRegression(key, probe) for key in probe.metrics])
     connection.rollback()
 
 

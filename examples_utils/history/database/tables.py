@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 VERSION_TABLE = "history_version"
 
 _TO_ESCAPE = re.compile(r"[\\\x00\ud800-\udfff]")
@@ -160,6 +160,28 @@ figures = Table(
     Column("metric", Integer, ForeignKey("metrics.id"), primary_key=True),
     Column("measured", Text, nullable=False),
     sqlite_with_rowid=False,
+)
+
+# What nights have reported, and what became of it. `first_after` and `last_before` are JSON: facts of the runs between
+# which it began, which stay known when the runs are removed.
+regressions = Table(
+    "regressions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("machine_key", Text, nullable=False),
+    Column("variant", Integer, ForeignKey("variants.id"), nullable=False),
+    Column("metric", AnyText, nullable=False),
+    Column("first_after", Text, nullable=False),
+    Column("last_before", Text),
+    Column("ratio", Float(53)),
+    Column("low", Float(53)),
+    Column("high", Float(53)),
+    Column("called_utc", AnyText),
+    Column("gone_utc", AnyText),
+    Column("accepted_utc", Text),
+    Column("accepted_by", AnyText),
+    Column("reason", AnyText),
+    Index("regressions_of_machine", "machine_key"),
 )
 
 # The tables with rows of a single run.

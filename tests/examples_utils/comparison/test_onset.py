@@ -9,6 +9,7 @@ from examples_utils.comparison.onset import Regression, open_regressions, regres
 from examples_utils.comparison.statistics.change_points import ChangePoint
 from examples_utils.comparison.text import commit_range, open_regression_line, regression_line, since_text
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.run_model import MetricKey, Run
 from tests.examples_utils.nightly.nights import SUITE, earlier_night
 
@@ -120,7 +121,12 @@ def test_a_step_that_is_no_longer_called_stands_until_a_better_one_or_the_fortni
     assert open_regressions(called, [change(14)], NIGHTS) == []
     assert open_regressions(quiet, [change(16, better=True), change(14)], NIGHTS) == []
     assert open_regressions(quiet, [change(3)], NIGHTS) == []
-    assert open_regression_line(change(14)).startswith(
-        "STILL WORSE a throughput: -7.0%, -8.0% to -6.0%, since "
-    )
-    assert open_regression_line(change(14)).endswith(" UTC, commits 1313131313..1414141414")
+    one = ReportedRegression(KEY, NIGHTS[14], NIGHTS[13], 0.93, 0.92, 0.94)
+    assert open_regression_line(one).startswith("STILL WORSE a throughput: -7.0%, -8.0% to -6.0%, since ")
+    assert open_regression_line(one).endswith(" UTC, commits 1313131313..1414141414")
+
+
+def test_the_change_point_of_an_older_step_does_not_date_one_whose_base_begins_after_it():
+    lasting = replace(WORSE, lasted_runs=3, base_runs=3)
+    assert since(lasting, change(13)).first_after == NIGHTS[17]
+    assert since(lasting, change(15)).first_after == NIGHTS[15]

@@ -1,8 +1,13 @@
 """The simulation behind docs/comparison-statistics.md draws the nights that the page describes."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from bench.statistics.__main__ import main
+from bench.statistics.first_weeks import Suite, after_a_step, false_first_nights, slower_from
 from bench.statistics.nights import BASELINE, BENCHMARKS, KEYS, Nights
 from bench.statistics.noise import KINDS
 from bench.statistics.trials import dated, slower_night, unchanged_night
@@ -40,3 +45,23 @@ def test_a_large_step_is_called_and_dated_and_a_good_night_is_not() -> None:
     assert not unchanged_night(KINDS[0], 0).ours
     assert slower_night(KINDS[0], 0.2, 1, 0).ours
     assert dated(KINDS[0], 0.2, 0).within_one
+
+
+def test_short_histories_call_a_large_step_and_nothing_else() -> None:
+    assert slower_from(Suite(3, 0.01), 2, 0.3, 3, 0) == (True, True, True)
+    assert slower_from(Suite(3, 0.01), 2, 0.0, 2, 0) == (False, False)
+    assert after_a_step(Suite(3, 0.01), 0.2, 3, 0.2, 0)
+    assert not any(false_first_nights(KINDS[0], 3, 0))
+
+
+def test_one_table_is_computed_alone_and_the_others_of_the_page_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Old\n\n## `ab`: two interleaved sides\n\nas it was\n\n## The kinds of noise\n\nold\n")
+    monkeypatch.setattr(sys, "argv", ["bench.statistics", "--table", "kinds", "--output", str(page)])
+    assert main() == 0
+    text = page.read_text(encoding="utf-8")
+    assert "as it was" in text
+    assert "Log-normal: with a skewness" in text
+    assert "old\n" not in text

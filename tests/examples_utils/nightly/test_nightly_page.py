@@ -40,7 +40,7 @@ def author(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: None):
     place.workplace.script("resize.py", blocks(WEEK, "python")[0])
     place.workplace.spec(blocks(WEEK, "yaml")[0], "week.yml")
-    nights, looks, later = blocks(WEEK, "console")
+    nights, looks, later, intended = blocks(WEEK, "console")
     outputs = [run(place, command) for command in (nights + looks).splitlines()]
 
     begun, *quiet = (done for done in outputs[1:6] if done)
@@ -72,6 +72,17 @@ def test_the_week_of_the_page_ends_as_the_page_says(place: NightPlace, author: N
     steps = [line for line in found.out.splitlines() if last_good[:10] in line and first_bad[:10] in line]
     assert len(steps) == 2, found.out
 
+    listed, *accepted, undone = (run(place, command) for command in intended.splitlines())
+    assert listed is not None
+    assert len(re.findall(r"^\| open +\|.* \| throughput +\| -\d", listed.out, re.MULTILINE)) == 2, listed.out
+    for done in accepted:
+        assert done is not None
+        (line,) = re.findall(r"^ACCEPTED .*$", done.out, re.MULTILINE)
+        assert f", commits {last_good[:10]}..{first_bad[:10]}: by " in line
+        assert line.endswith(" UTC: sharper images")
+    assert undone is not None
+    assert undone.out.startswith("not accepted any more: STILL WORSE resize_size_384 throughput: -")
+
 
 def run(place: NightPlace, line: str) -> Done | None:
     """A command of ours in this process, any other by the shell (None)."""
@@ -80,7 +91,7 @@ def run(place: NightPlace, line: str) -> Done | None:
     if words[:3] != OURS:
         subprocess.run(["bash", "-ec", command], cwd=place.folder, check=True)
         return None
-    lock = ["--lock", str(place.folder / "lock")] if words[3] == "nightly" else []
+    lock = ["--lock", str(place.folder / "lock")] if words[3] == "nightly" and "--accept" not in words else []
     return place.workplace.command(*words[3:], *lock)
 
 
@@ -112,7 +123,7 @@ def test_every_key_of_the_verdict_is_described(place: NightPlace):
     place.went_before(16, {"a": 100, "b": 200})
     place.night()
     for key in [*place.verdict, *place.verdict["regressions"][0], *place.verdict["repeated"][0],
-                *place.verdict["baseline"], *place.verdict["failed"][0]]:  # fmt: skip
+                *place.verdict["baseline"], *place.verdict["failed"][0], *place.verdict["power"]]:  # fmt: skip
         assert f"`{key}`" in PAGE, key
 
 

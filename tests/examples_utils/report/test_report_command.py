@@ -96,6 +96,14 @@ def test_how_many_nights_are_shown_does_not_change_the_verdicts(
     assert len(moments_on(page)) == nights
 
 
+def test_a_base_of_fewer_runs_than_requested_is_reported(workplace: Workplace, kept: Path) -> None:
+    shutil.copy(kept, "history.db")
+    done = workplace.command("report", "--base", "branch:main:31", "--format", "markdown")
+    assert done.exitcode == 0
+    assert done.err == "warning: branch:main:31: history.db has 30 runs of this branch; using all\n"
+    assert workplace.command("report", "--base", "branch:main:30", "--format", "markdown").err == ""
+
+
 def test_a_named_base_is_what_the_run_is_compared_with(workplace: Workplace, kept: Path) -> None:
     shutil.copy(kept, "history.db")
     assert workplace.command("report", "--base", "run0027").exitcode == 0

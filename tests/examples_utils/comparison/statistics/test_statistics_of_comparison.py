@@ -44,6 +44,21 @@ def test_the_exact_test_tells_p_values_that_sampling_cannot() -> None:
     assert permutation_p(new, base) == pytest.approx(permutation_p(base, new))
 
 
+samples = st.lists(st.integers(0, 40), min_size=2, max_size=15)
+
+
+@given(samples, samples, st.integers(0, 2**32 - 1))
+@example([3] * 4, [3] * 5, 1)
+@example([0, 10, 20, 30, 40] * 3, [0, 5, 10, 15, 20, 25, 30, 35, 40], 2)
+@settings(max_examples=100)
+def test_rounding_does_not_change_the_exact_test(base: list[int], new: list[int], seed: int) -> None:
+    """Equal values in another unit, of which logarithms were taken, differ in the last digits of a float."""
+    rng = np.random.default_rng(seed)
+    first, second = np.array(base) / 1000, np.array(new) / 1000
+    rounded = [side + rng.uniform(-1e-14, 1e-14, len(side)) for side in (first, second)]
+    assert permutation_p(*rounded) == pytest.approx(permutation_p(first, second), rel=1e-9)
+
+
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_q_values_are_those_of_scipy(p: list[float]) -> None:
     assert benjamini_hochberg(np.array(p)) == pytest.approx(stats.false_discovery_control(p), abs=1e-12)

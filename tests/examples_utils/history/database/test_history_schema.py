@@ -27,7 +27,7 @@ NEXT = """
 import sqlalchemy as sa
 from alembic import op
 
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "0002", None, None
 
 
 def upgrade():
@@ -44,7 +44,7 @@ def next_version(tmp_path: Path):
     def make(last: str = "pass") -> Path:
         folder = tmp_path / "migrations"
         shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-        (folder / "versions/0002_note.py").write_text(NEXT.format(last=last))
+        (folder / "versions/9999_note.py").write_text(NEXT.format(last=last))
         return folder
 
     return make
@@ -70,7 +70,7 @@ def test_an_older_history_is_migrated_and_keeps_its_runs(url, next_version, monk
     with open_history(url, create=True) as history:
         history.add(night(1))
     monkeypatch.setattr(schema, "MIGRATIONS", next_version())
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", "0002")
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", "9999")
     with open_history(url) as history:
         assert history.load([night(1).run_id]) == [night(1)]
         assert history.add(night(2))
@@ -107,7 +107,7 @@ def opened_by_next_version(url: str, migrations: Path) -> subprocess.Popen[bytes
     code = (
         "import sys; from pathlib import Path; from examples_utils.history import store\n"
         "from examples_utils.history.database import schema\n"
-        "schema.MIGRATIONS, schema.SCHEMA_VERSION = Path(sys.argv[2]), '0002'\n"
+        "schema.MIGRATIONS, schema.SCHEMA_VERSION = Path(sys.argv[2]), '9999'\n"
         "with store.open_history(sys.argv[1]) as history: assert len(history.runs()) == 1"
     )
     return subprocess.Popen([sys.executable, "-c", code, url, str(migrations)], cwd=ROOT)
@@ -128,7 +128,7 @@ def test_a_history_of_a_newer_version_is_refused_and_left_alone(url):
     with writing(engine_of(url)) as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0007'"))
     with (
-        pytest.raises(HistoryError, match=r"newer version .*\(0007; .*up to 0001\): update examples-utils"),
+        pytest.raises(HistoryError, match=r"newer version .*\(0007; .*up to 0002\): update examples-utils"),
         open_history(url, create=True),
     ):
         pass
