@@ -10,11 +10,11 @@ import numpy as np
 
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing, pair, same_machine
-from examples_utils.comparison.pipeline import groups_of, judge, measured_and_settled, steps_of
-from examples_utils.comparison.statistics.base_start import base_starts
+from examples_utils.comparison.pipeline import Measured, groups_of, judge, measured_and_settled, steps_of
+from examples_utils.comparison.statistics.base_start import MIN_NIGHTS, base_starts
 from examples_utils.comparison.statistics.confirmation.curtailment import certain, open_ended
 from examples_utils.comparison.statistics.estimates import of_series
-from examples_utils.comparison.statistics.levels import Floats, Levels
+from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, medians
 from examples_utils.comparison.statistics.power import NightRule, smallest_changes
 from examples_utils.comparison.statistics.step_detection import Steps
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
@@ -177,11 +177,36 @@ def _pairing(history: Sequence[Run], night: Run, options: CompareOptions, accept
     if measured.pairs:
         thresholds = np.array([options.threshold_of(pair.threshold) for pair in measured.pairs])
         shown = base_starts(measured.data.centres[:, :-1], thresholds, options.recent_nights)
+        shown = np.maximum(shown, _first_levels(measured, thresholds, options))
         begun |= {
             pair.key: max(begun[pair.key], start)
             for pair, start in zip(measured.pairs, shown.tolist(), strict=True)
         }
     return replace(pairing, pairs=tuple(_from(pair, begun[pair.key]) for pair in pairing.pairs))
+
+
+def _first_levels(measured: Measured, thresholds: Floats, options: CompareOptions) -> Ints:
+    """Returns the number of nights `(metrics,)`, 0, 1 or 2, that the earlier nights begin with at another level.
+
+    One or two nights are too few for a change point: they are found by the night's own test, as if no night followed
+    the first three of the new level, or more.
+    """
+    levels, least = measured.data.centres[:, :-1], np.log1p(thresholds)
+    earlier = levels.shape[1]
+    found = np.zeros(len(thresholds), np.int64)
+    for nights in range(earlier, max(earlier - options.recent_nights, MIN_NIGHTS + 1) - 1, -1):
+        now = medians(levels[:, nights - MIN_NIGHTS : nights])
+        moved = np.abs(levels[:, 0] - now) >= least
+        if nights < earlier:
+            moved &= np.abs(medians(levels[:, nights:]) - now) >= least
+        if not moved.any():  # which saves most of the time
+            continue
+        lengths = tuple(range(max(nights - 2, MIN_NIGHTS), nights))
+        part = replace(measured, data=measured.data.first(nights), extra=measured.extra[:, :nights])
+        step = steps_of(part, lengths)
+        shown = moved & (step.p * len(step.p) <= options.false_alarms) & (np.abs(step.size) >= least)
+        found = np.maximum(found, np.where(shown, nights - step.length, 0))
+    return found
 
 
 def _from(pair: Pair, start: int) -> Pair:

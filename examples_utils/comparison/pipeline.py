@@ -33,22 +33,13 @@ _MOST_OF_THE_SUITE = 0.7
 class Measured:
     """The levels of `pairs` without the common movement of each run.
 
-    `follows` `(metrics,)` is 1 for a metric that follows the machine's speed, 0 for another one.
+    `extra` `(metrics, runs)` is the additional variance from removing the movement.
     """
 
     pairs: Sequence[Pair]
     data: Levels
     moved: Movement
-    follows: Floats
-
-    def extra(self, runs: slice) -> Floats:
-        """Returns the variance `(metrics,)` that removing the movement adds to the mean of some runs.
-
-        A metric that follows the machine more than others does so in every run, so this part does not average out.
-        """
-        deviation, unevenness = self.moved.deviation[runs], self.moved.unevenness[runs]
-        variance = ((deviation**2).sum() + unevenness.sum() ** 2) / len(deviation) ** 2
-        return self.follows * float(variance)
+    extra: Floats
 
 
 def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int, recent: int = 0) -> Measured:
@@ -63,8 +54,9 @@ def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int, recent: 
     canaries = [run.canary for run in runs]
     slowness, noise = data.centres[follow] * signs[follow], _noise(data)[follow]
     moved = machine_movement(slowness, base_runs, canaries, noise, recent)
+    extra = signs**2 * (moved.deviation**2 + moved.unevenness**2)
     signs[follow] *= moved.sensitivity[:, None]
-    return Measured(pairs, data.shifted(signs * moved.shift), moved, follow.astype(float))
+    return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
 
 
 def measured_and_settled(
@@ -100,7 +92,8 @@ def _noise(data: Levels) -> Floats:
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
     """Returns the likeliest of the steps before the last 1, 2, ... runs of each metric."""
-    extra = np.stack([measured.extra(slice(-length, None)) for length in lengths], axis=1)
+    # Runs do not average it out: a metric that follows the machine more than others does so in all of them.
+    extra = np.stack([np.sqrt(measured.extra[:, -length:]).mean(axis=1) ** 2 for length in lengths], axis=1)
     return steps(measured.data, lengths, extra, groups_of(measured.pairs))
 
 
@@ -138,7 +131,7 @@ def judge_two(
         sides = measured.data if runs == 2 else _runs_as_repetitions(measured.data, base)
         between = _run_noise(measured, sides, earlier, pairing.new[-1], options)
         used = "" if options.interleaved else _noise_text(between, options.run_noise, len(earlier))
-        extra = measured.extra(slice(base)) + measured.extra(slice(base, None))
+        extra = sum(side.mean(axis=1) / side.shape[1] for side in np.split(measured.extra, [base], axis=1))
         # Only worse metrics count as false alarms: half of a two-sided level.
         level = level if options.interleaved else 2 * options.false_alarms
         found = estimates.of_two(

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from examples_utils.comparison.statistics.levels import Floats, Ints, medians
 from examples_utils.comparison.statistics.segmentation import steps_of
 
-_SHORTEST = 3  # nights that a level lasts
+MIN_NIGHTS = 3  # of a level
 _LEAST_MOVEMENT = (
     2.5  # standard deviations of a night: a step that is significant after so few nights is larger
 )
@@ -26,16 +26,16 @@ def base_starts(levels: Floats, thresholds: Floats, recent: int) -> Ints:
         recent: The number of nights for which a step is reported after the first one.
     """
     starts = np.zeros(len(levels), np.int64)
-    if levels.shape[1] <= _SHORTEST:
+    if levels.shape[1] <= MIN_NIGHTS:
         return starts
     limit = _least_movement(levels, thresholds)
     for without in range(recent + 1):
         nights = levels.shape[1] - without
-        if nights <= _SHORTEST:
+        if nights <= MIN_NIGHTS:
             break
         possible = ~(_movement(levels[:, :nights]) < limit)
         if without:
-            newest, before = medians(levels[:, nights:]), medians(levels[:, nights - _SHORTEST : nights])
+            newest, before = medians(levels[:, nights:]), medians(levels[:, nights - MIN_NIGHTS : nights])
             possible &= ~(np.abs(newest - before) < limit)
         for metric in np.flatnonzero(possible).tolist():
             there = np.flatnonzero(np.isfinite(levels[metric, :nights]))
@@ -52,6 +52,6 @@ def _least_movement(levels: Floats, thresholds: Floats) -> Floats:
 
 def _movement(levels: Floats) -> Floats:
     """Returns the range of the running median."""
-    running = medians(sliding_window_view(levels, _SHORTEST, axis=1))
+    running = medians(sliding_window_view(levels, MIN_NIGHTS, axis=1))
     highest = np.nanmax(running, axis=1, initial=-np.inf)
     return np.asarray(highest - np.nanmin(running, axis=1, initial=np.inf))

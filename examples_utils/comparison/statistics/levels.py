@@ -50,6 +50,11 @@ class Levels:
         one = slice(metric, metric + 1)
         return _levels(self.values[one, runs], self.drawn_in[one, runs], self.counts[one, runs])
 
+    def first(self, runs: int) -> Levels:
+        """Returns all metrics in the first runs."""
+        kept = slice(runs)
+        return _levels(self.values[:, kept], self.drawn_in[:, kept], self.counts[:, kept])
+
 
 def levels(repetitions: Sequence[Sequence[Sequence[float]]], runs: int) -> Levels:
     """Returns the levels of metrics whose `repetitions[metric][run]` are all above 0; `runs` is the same for all.

@@ -103,6 +103,18 @@ def test_a_step_is_called_on_three_nights_although_it_comes_right_after_another_
         assert regressed(nights_of([1.0] * 14 + [1.2] * 3 + [1.32] * after, seed=3)) == [SLOWER], after
 
 
+@pytest.mark.parametrize("benchmarks", [1, 10])
+@pytest.mark.parametrize("earlier", [1, 2])
+@pytest.mark.parametrize("later", [3, 8])
+def test_a_step_of_the_first_days_does_not_hide_the_next_one(
+    benchmarks: int, earlier: int, later: int
+) -> None:
+    for after in (1, 2, 3):
+        slowness = [1.0] * earlier + [1.2] * later + [1.2 * 1.1] * after
+        for seed in range(3):
+            assert regressed(nights_of(slowness, seed=seed, benchmarks=benchmarks)) == [SLOWER], after
+
+
 def test_a_step_is_called_for_three_nights_and_then_is_the_base() -> None:
     called = [regressed(nights_of([1.0] * 14 + [1.2] * after, seed=4)) for after in range(1, 6)]
     assert called == [[SLOWER]] * 3 + [[]] * 2
