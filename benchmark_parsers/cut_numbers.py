@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from benchmark_parsers.line_pattern import line_pattern
 from benchmark_parsers.unit_of_regex import span_of_first_group
 
 # Comma, underscore, apostrophes, and the blanks that never break a line.
@@ -59,7 +60,7 @@ def _unnamed(part: str) -> str:
 
 def _compiled(trap: str) -> re.Pattern[str]:
     try:
-        return re.compile(trap, re.MULTILINE)
+        return line_pattern(trap) or re.compile(trap, re.MULTILINE)
     except (re.error, RecursionError, OverflowError):  # such as flags that are no longer at the start
         return re.compile("")
 

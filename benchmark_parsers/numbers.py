@@ -6,6 +6,7 @@ import re
 
 _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[+-]?[0-9]+")
+_MOST_DIGITS = 300
 
 
 class UnreadableError(ValueError):
@@ -28,5 +29,5 @@ def number_of(text: str) -> int | float | None:
     text = text.strip()
     if not _DECIMAL.fullmatch(text):
         return None
-    # Python refuses to convert more than 4300 digits.
-    return int(text) if _INTEGER.fullmatch(text) and len(text) < 1000 else float(text)
+    # A longer whole number is too large for a float: an error wherever one is needed.
+    return int(text) if _INTEGER.fullmatch(text) and len(text) <= _MOST_DIGITS else float(text)

@@ -6,9 +6,11 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from benchmark_parsers.cut_numbers import cuts_of, whole_number
-from benchmark_parsers.pattern_facts import final_literal, is_line_safe, required_literal
+from benchmark_parsers.line_pattern import line_pattern
+from benchmark_parsers.pattern_facts import final_literal, required_literal
 from benchmark_parsers.reduction import Reduced, make_reduction
 
 _LONG_LINE = 2048
@@ -70,15 +72,15 @@ class _Finder:
     """Finds all first groups of one regex in a block of lines, as if each line were searched alone.
 
     Without a group, the whole match counts. Three properties of the pattern save time: a text that every match contains
-    (blocks and lines without it are skipped), whether no match can cross a line end (then the block is searched at
-    once), and a text with which every match ends: a long line is searched up to the last of it, as `rate: (.*?) items`
-    would look for it from each `rate: ` to the end of the line.
+    (blocks and lines without it are skipped), a form that matches no line end (then the block is searched at once), and
+    a text with which every match ends: a long line is searched up to the last of it, as `rate: (.*?) items` would look
+    for it from each `rate: ` to the end of the line.
     """
 
     def __init__(self, regexp: str) -> None:
         self._pattern = re.compile(regexp)
         self._literal = required_literal(regexp)
-        self._block_pattern = re.compile(regexp, re.MULTILINE) if is_line_safe(regexp) else None
+        self._block_pattern = line_pattern(regexp)
         self._end = final_literal(regexp)
         self._cuts = cuts_of(regexp)
 
@@ -120,6 +122,7 @@ class _Finder:
             found = block.find(self._literal, end)
 
 
+@lru_cache(maxsize=1)  # for all metrics of a block
 def _has_long_line(block: str) -> bool:
     start = 0
     while start + _LONG_LINE < len(block):

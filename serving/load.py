@@ -16,7 +16,7 @@ from measurement.report import call_line
 from measurement.window import within_window
 from serving.closed_loop import closed_loop
 from serving.connection import Client, RequestType
-from serving.errors import ServingError
+from serving.errors import NoAnswer, ServingError
 from serving.served_model import ServedModel
 from serving.server import Server
 from serving.shared_images import Region
@@ -109,4 +109,8 @@ def in_clients(
             if_memory_ran_out="give fewer --instances, or a smaller model",
         )
     except ReplicaError as error:
-        raise ServingError("\n".join(filter(None, (str(error), server.end())))) from None
+        try:
+            server.ask(server.control.is_server_live)
+        except NoAnswer as gone:
+            raise ServingError(f"{error}\n{gone}") from None
+        raise ServingError(str(error)) from None

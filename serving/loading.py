@@ -15,7 +15,7 @@ from serving.server import POLL_S, Server
 LOAD_S = 300.0
 """How long instances may take to start and to compile their model; 10 s is usual."""
 
-UNLOAD_S = 30.0
+UNLOAD_S = 300.0
 
 
 @contextmanager

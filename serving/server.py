@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from tritonclient.utils import InferenceServerException
 
 HOST = "127.0.0.1"
-START_S = 60.0
+START_S = 300.0
 """How long a server may take to answer; 2 s is usual."""
 
 STOP_S = 10.0
 """How long a server may take to end after SIGTERM before it is killed; 3 s is usual."""
 
-DYING_S = 2.0
-"""How long the process of a killed server may outlive its connections."""
+DYING_S = 30.0
+"""How long the process of a killed server may outlive its connections; milliseconds are usual."""
 
-CONTROL_S = 10.0
+CONTROL_S = 60.0
 """How long the server may take for a call that usually takes milliseconds."""
 
 PORTS_TRIED = 3

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import HANG_S
 from tests.report_lines import figure
 
 pytestmark = pytest.mark.engine
@@ -82,7 +83,7 @@ class TestModelCache:
             for _ in range(2)
         ]
         for process in both:
-            out, err = process.communicate(timeout=120)
+            out, err = process.communicate(timeout=HANG_S)
             assert process.returncode == 0, err
             assert "ignored" not in err
             assert figure(out, "model_cache") in ("hit", "miss")

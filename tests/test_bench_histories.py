@@ -9,6 +9,7 @@ import pytest
 
 from bench.histories.score import Score, found_in, score, total
 from bench.histories.series import generated, read
+from tests.patience import HANG_S
 
 STEP = [100.0, 101.0, 99.0, 100.0, 101.0, 100.0, 99.0, 100.0, 120.0, 121.0, 119.0, 120.0, 121.0, 120.0]
 
@@ -16,7 +17,7 @@ STEP = [100.0, 101.0, 99.0, 100.0, 101.0, 100.0, 99.0, 100.0, 120.0, 121.0, 119.
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "bench.histories", *arguments]
     return subprocess.run(
-        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=120, check=False
+        command, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=HANG_S, check=False
     )
 
 

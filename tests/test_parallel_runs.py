@@ -19,6 +19,7 @@ from measurement.machine import available_cores, cores_in_use
 from measurement.settings import resolve
 from models import Weights, input_spec
 from tests.cores import two_cores
+from tests.patience import HANG_S
 from tests.report_lines import figure
 from tests.terminal import on_a_terminal
 
@@ -39,7 +40,6 @@ QUICK = [
 ]
 GENERATED = [*QUICK, "--data", "generated"]
 TWO = ["--replicas", "2"]
-PATIENCE_S = 120
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def ready(ready_model: list[str]) -> list[str]:
 class TestReplicas:
     def test_their_host_calls_are_reported_live_and_their_metrics_together(self, ready: list[str]) -> None:
         argv = [sys.executable, "run_benchmark.py", *ready, *TWO, "--iterations", "5", "--threads", "1"]
-        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True)
+        done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=HANG_S, check=True)
         for number in (1, 2):
             pattern = (
                 rf"^\[replica {number}/2\] Throughput: [\d.]+ imgs/sec; Latency range: [\d.]+\.\.[\d.]+ ms$"
@@ -120,7 +120,7 @@ class TestEnds:
     def test_ctrl_c_ends_all_replicas(self, ready: list[str]) -> None:
         with endless_run(ready) as (process, replicas):
             os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-            out, err = process.communicate(timeout=PATIENCE_S)
+            out, err = process.communicate(timeout=HANG_S)
             assert process.returncode == 130
             assert "results:" not in out
             assert "Traceback" not in err
@@ -131,7 +131,7 @@ class TestEnds:
     ) -> None:
         with endless_run(ready, tmp_path) as (process, replicas):
             replicas[1].send_signal(signal.SIGSEGV)
-            _, err = process.communicate(timeout=PATIENCE_S)
+            _, err = process.communicate(timeout=HANG_S)
             assert process.returncode == 1
             crash = (
                 r"openvino \S+ ended with signal 11 while running; try --backend onnxruntime, and report it"
@@ -142,7 +142,7 @@ class TestEnds:
     def test_a_replica_that_is_killed_is_named_and_the_others_end(self, ready: list[str]) -> None:
         with endless_run(ready) as (process, replicas):
             replicas[0].kill()
-            out, err = process.communicate(timeout=PATIENCE_S)
+            out, err = process.communicate(timeout=HANG_S)
             assert process.returncode == 1
             assert re.search(r"^error: replica [12]/2 was killed by SIGKILL", err, re.MULTILINE)
             assert "results:" not in out
@@ -180,7 +180,7 @@ def endless_run(
 
 def all_gone(replicas: list[psutil.Process]) -> bool:
     assert len(replicas) == 2
-    return psutil.wait_procs(replicas, timeout=PATIENCE_S)[1] == []
+    return psutil.wait_procs(replicas, timeout=HANG_S)[1] == []
 
 
 class TestPipeline:

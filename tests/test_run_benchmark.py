@@ -25,6 +25,7 @@ from measurement.settings import resolve
 from models import Weights
 from tests.cores import two_cores
 from tests.fresh_process import FRESH
+from tests.patience import HANG_S
 from tests.report_lines import figure
 from tests.terminal import on_a_terminal
 
@@ -295,7 +296,7 @@ class TestProcess:
         while "Throughput" not in process.stdout.readline():
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=HANG_S)
         assert process.returncode == 130
         assert "results:" not in out
         assert "Traceback" not in err
@@ -323,7 +324,7 @@ class TestProcess:
         assert process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
-        assert process.wait(timeout=60) == 1
+        assert process.wait(timeout=HANG_S) == 1
         assert [line for line in process.stderr.read().splitlines() if not line.startswith("warning: ")] == []
 
     def test_output_that_cannot_be_written_is_reported(self, command: list[str]) -> None:

@@ -21,7 +21,7 @@ from bench.fuzz.corpus import ROOT
 
 _START_S = 120  # imports, on a machine that does much else
 _SHOWN_BYTES = 200_000
-_REQUESTS_PER_WORKER = 1500  # its peak of memory is that of all its commands
+_REQUESTS_PER_WORKER = 1500  # it keeps what earlier commands have cached
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from examples_utils.machine.adoption import adopted
 MARK = "EXAMPLES_UTILS_VARIANT_FOLDER"
 GRACE_S = 5.0
 _POLL_S = 0.02
-_AFTER_KILL_S = 2.0
+# They end in milliseconds, unless the machine stalls or the kernel itself blocks them.
+_AFTER_KILL_S = 30.0
 # Process IDs increase and then wrap: in so short a time they cannot go through all values.
 _NO_TIME_FOR_ALL_PIDS_S = 1.0
 
@@ -63,9 +64,7 @@ def _has_members(group: int) -> bool:
     return True
 
 
-def end_all(
-    group: int | None, mark: str, earlier: frozenset[int] = frozenset(), grace_s: float = GRACE_S
-) -> int:
+def end_all(group: int | None, mark: str, earlier: frozenset[int] = frozenset()) -> int:
     """Terminates the processes of `members_of`: SIGTERM, then SIGKILL after the grace period. Counts them.
 
     A Ctrl-C during the grace period ends it at once.
@@ -76,7 +75,7 @@ def end_all(
         members = members_of(group, mark, earlier)
         ended |= members
         _send(members, signal.SIGTERM)
-        deadline = time.monotonic() + grace_s
+        deadline = time.monotonic() + GRACE_S
         while members and time.monotonic() < deadline:
             time.sleep(_POLL_S)
             members = members_of(group, mark, earlier)

@@ -14,12 +14,14 @@ from examples_utils.redaction.secret_values import has_secret_name, is_plain, is
 
 HIDDEN = "***"
 _IDENTITY = ("benchmark_path", "suite", "benchmark_name", "variant_name", "params", "log_paths")
-# After the scheme, so that a search for a fixed text finds it. Limited, so that no output takes quadratic time.
-_URL = r"://[^\s'\"<>]{1,8192}"
-_URL_IN_TEXT, _URL_IN_BYTES = re.compile(_URL), re.compile(_URL.encode())
-_USER_INFO = re.compile(r"://([^/?#]*)@")
+# Of a URL, from after its scheme, so that a search for a fixed text finds it. Every part ends at the next `/`, or its
+# length is limited, so that no output takes quadratic time. ASCII, as the bytes of an output are searched as text.
+_END = r"\s'\"<>"
+_PASSWORD = re.compile(rf"://([^/?#:{_END}]*):[^/?#{_END}]*@", re.ASCII)
+_TOKEN = re.compile(rf"://(?i:(?<=http://)|(?<=https://))[^/?#:{_END}]*@", re.ASCII)
+_URL = re.compile(rf"://[^{_END}]{{1,8192}}", re.ASCII)
 _PARAMETER = re.compile(
-    r"([?&;][\w.-]{0,64}(?:token|key|password|passwd|secret|credential|signature)=)[^&;#]+", re.I
+    r"([?&;][\w.-]{0,64}(?:token|key|password|passwd|secret|credential|signature)=)[^&;#\s]+", re.ASCII | re.I
 )
 # Of a line without an end; memory does not grow with it.
 _LONGEST_LINE = 1 << 20
@@ -38,7 +40,7 @@ class Redactor:
         for value in self._forms:
             if value in text:
                 text = text.replace(value, HIDDEN)
-        return _URL_IN_TEXT.sub(_hidden, text) if "://" in text else text
+        return _without_credentials(text)
 
     def value(self, value: Any) -> Any:
         """Returns a value of JSON without secrets in its texts; keys stay."""
@@ -65,8 +67,8 @@ class Redactor:
         """Returns whole lines of output without secrets."""
         for value in self._byte_forms:
             data = data.replace(value, HIDDEN.encode())
-        if b"@" in data or b"?" in data:  # a single byte is found several times as fast as `://`
-            data = _URL_IN_BYTES.sub(_hidden_in_bytes, data)
+        if b"@" in data or b"?" in data:
+            data = _without_credentials(data.decode("latin-1")).encode("latin-1")
         return data
 
     @cached_property
@@ -118,22 +120,15 @@ class OutputRedaction:
         return self._redactor.output(rest)
 
 
-def _hidden(match: re.Match[str]) -> str:
-    return _without_credentials(match[0], match.string[max(match.start() - 5, 0) : match.start()])
+def _without_credentials(text: str) -> str:
+    """Returns the text without passwords and secret parameters in URLs; of http, also without users of no password.
 
-
-def _hidden_in_bytes(match: re.Match[bytes]) -> bytes:
-    scheme = match.string[max(match.start() - 5, 0) : match.start()]
-    return _without_credentials(match[0].decode("latin-1"), scheme.decode("latin-1")).encode("latin-1")
-
-
-def _without_credentials(url: str, scheme: str) -> str:
-    """Returns the URL, from `://`, without passwords; of http, also without a user that has none: a token."""
-
-    def user_info(match: re.Match[str]) -> str:
-        user, colon, _ = match[1].partition(":")
-        if colon:
-            return f"://{user}:{HIDDEN}@"
-        return f"://{HIDDEN}@" if scheme.lower().endswith(("http", "https")) else match[0]
-
-    return _PARAMETER.sub(rf"\1{HIDDEN}", _USER_INFO.sub(user_info, url, count=1))
+    A replacement that calls no function for each match is several times as fast, and a single character is found
+    several times as fast as `://`.
+    """
+    if "@" in text:
+        text = _PASSWORD.sub(rf"://\1:{HIDDEN}@", text)
+        text = _TOKEN.sub(f"://{HIDDEN}@", text)
+    if "?" in text and _PARAMETER.search(text):
+        text = _URL.sub(lambda url: _PARAMETER.sub(rf"\1{HIDDEN}", url[0]), text)
+    return text

@@ -120,11 +120,11 @@ def _short(value: Any) -> str:
 
 
 def _semantic_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
-    if not math.isfinite(entry.get("timeout") or 0):  # such as 1e999
-        yield (
-            ("timeout",),
-            f"expected a number of seconds above 0; got {entry['timeout']}; leave it out for no limit",
-        )
+    notebook = entry.get("notebook")
+    of_cells = notebook.get("timeout") if isinstance(notebook, dict) else None
+    for steps, seconds in ((("timeout",), entry.get("timeout")), (("notebook", "timeout"), of_cells)):
+        if not math.isfinite(seconds or 0):  # such as 1e999
+            yield steps, f"expected a number of seconds above 0; got {seconds}; leave it out for no limit"
     yield from _command_problems(entry)
     known_parameters: tuple[str, ...] | None = None
     try:

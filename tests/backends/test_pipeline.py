@@ -20,9 +20,9 @@ from measurement.machine import cores_in_use
 from measurement.settings import Settings, resolve
 from models.surgery import normalize_in_model, split
 from tests.backends.conftest import BACKENDS
+from tests.patience import HANG_S
 
 cores = cores_in_use()
-WAIT_S = 30.0
 
 
 class Residual(nn.Module):
@@ -236,7 +236,7 @@ class TestConcurrency:
                 begun[micro_batch].set()
             if stage == 1 and begins and micro_batch < 5:
                 # Stages that took turns would never get past this.
-                assert begun[micro_batch + 1].wait(WAIT_S)
+                assert begun[micro_batch + 1].wait(HANG_S)
 
         with fake_pipeline(observe, stages=2) as executable:
             assert executable.run(numbered()).outputs[:, 0, 0].tolist() == [0, 1, 2, 3, 4, 5]

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmark_parsers.line_pattern import line_pattern
 from benchmark_parsers.lines import LONGEST_LINE_BYTES, LineBlocks, line_blocks
-from benchmark_parsers.pattern_facts import final_literal, is_line_safe, required_literal
+from benchmark_parsers.pattern_facts import final_literal, required_literal
 from benchmark_parsers.regex import MetricSpec, RegexParser, _Finder
 
 FIELD_REGEXPS = [
@@ -77,10 +78,57 @@ def test_the_required_literal_is_in_every_match(regexp, literal):
 
 
 @pytest.mark.parametrize(
-    "regexp", [r"a\s*(b)", r"([^x]+)", r"(?s)(.)", r"\A(b)", r"(\W)", "(a\nb)", r"(?x)( a )"]
+    "regexp",
+    [r"loss:\s*([^ ]+)", r"([^x]+)", r"(?s)(.)", r"\A(b)", r"(\W)", r"(?x)( a )", r"[\s,]*(\d)", r"(?=b)(.)"],
 )
-def test_a_regex_that_might_cross_a_line_end_is_searched_line_by_line(regexp):
-    assert not is_line_safe(regexp)
+def test_most_regexes_are_searched_in_a_whole_block(regexp):
+    assert line_pattern(regexp) is not None
+
+
+SINGLE = st.sampled_from(
+    [
+        "a",
+        "b",
+        "1",
+        ".",
+        r"\s",
+        r"\S",
+        r"\w",
+        r"\W",
+        r"\d",
+        r"\D",
+        "[^a]",
+        r"[^\s]",
+        r"[\sa]",
+        r"[\W1]",
+        r"[\s\S]",
+        "[\t-z]",
+    ]
+)
+EDGES = st.sampled_from(["^", "$", r"\A", r"\Z", r"\b", r"\B", r"(?<=\s)", r"(?<!\W)", r"(?!\s)", "(?=[^b])"])
+QUANTIFIED = st.builds(str.__add__, SINGLE, st.sampled_from(["*", "+?", "{1,3}", "??"]))
+REGEXPS = st.builds(
+    "{}{}".format,
+    st.sampled_from(["", "", "(?s)", "(?i)", "(?a)", "(?x)"]),
+    st.recursive(
+        SINGLE | QUANTIFIED | EDGES,
+        lambda inner: (
+            st.builds("".join, st.lists(inner, min_size=1, max_size=4))
+            | st.builds("({})".format, inner)
+            | st.builds("(?:{}|{})".format, inner, inner)
+            | st.builds("({}){{0,2}}".format, inner)
+        ),
+        max_leaves=6,
+    ),
+)
+
+
+@given(regexp=REGEXPS, lines=st.lists(st.text("ab1 \t\x0b\u2003.", max_size=6), min_size=1, max_size=6))
+def test_a_block_gives_what_each_of_its_lines_gives(regexp, lines):
+    pattern = re.compile(regexp)
+    group = min(pattern.groups, 1)
+    expected = [match[group] or "" for line in lines for match in pattern.finditer(line)]
+    assert _Finder(regexp).first_groups("\n".join(lines)) == expected
 
 
 def test_stderr_counts_after_stdout_and_the_first_group_counts():

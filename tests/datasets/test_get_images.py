@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.patience import HANG_S
+
 pytestmark = pytest.mark.processes
 
 SCRIPT = Path(__file__).parents[2] / "datasets" / "get_images.sh"
@@ -24,7 +26,7 @@ SCRIPT = Path(__file__).parents[2] / "datasets" / "get_images.sh"
 
 def get_images(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     command = [str(SCRIPT), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=cwd)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S, cwd=cwd)
     assert "Traceback" not in done.stderr
     return done
 
@@ -125,11 +127,11 @@ def test_it_fills_the_checkout_from_wherever_it_is_called(tmp_path: Path) -> Non
     (elsewhere / "datasets" / "__init__.py").write_text("raise SystemExit('the wrong one')")
 
     command = [checkout / "datasets" / "get_images.sh"]
-    first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
+    first = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=HANG_S)
     assert first.returncode == 0, first.stderr
     assert len(list((checkout / "data" / "images").glob("*.jpg"))) >= 12
     python.unlink()  # Images that are already present are reported without Python.
-    second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, timeout=HANG_S)
     assert (second.returncode, "already present" in second.stdout) == (0, True)
 
 
@@ -144,10 +146,10 @@ def test_interrupted_it_leaves_no_half_filled_folder(
         running = subprocess.Popen(
             [SCRIPT, "--from", address, "--to", target], stderr=subprocess.PIPE, text=True
         )
-        assert arrived.wait(30)
+        assert arrived.wait(HANG_S)
         assert [path.suffix for path in target.parent.iterdir()] == [".partial"]
         running.send_signal(number)
-        _, errors = running.communicate(timeout=30)
+        _, errors = running.communicate(timeout=HANG_S)
     assert running.returncode == exit_code
     assert "Traceback" not in errors
     assert not target.exists()
@@ -180,7 +182,7 @@ def half_sent(content: bytes, then_hang: bool = True) -> Iterator[tuple[str, thr
             self.wfile.flush()
             sent.set()
             if then_hang:
-                go_on.wait(60)
+                go_on.wait(2 * HANG_S)
 
         def log_message(self, *_arguments: object) -> None:
             pass
@@ -328,7 +330,7 @@ def test_it_needs_no_torch_and_names_the_package_that_is_missing(
         "from datasets.get_images import main; sys.exit(main())\n"
     )
     command = [sys.executable, "-c", program, "--to", tmp_path / "images"]
-    done = subprocess.run(command, cwd=SCRIPT.parents[1], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=SCRIPT.parents[1], capture_output=True, text=True, timeout=HANG_S)
     assert "Traceback" not in done.stderr
     if complaint is None:
         assert done.returncode == 0

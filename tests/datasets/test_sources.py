@@ -19,6 +19,7 @@ from datasets.host_batch import HostBatch, Source
 from datasets.images import ImageSet, find_images
 from datasets.preprocess import preprocess
 from datasets.streaming import streaming
+from tests.patience import HANG_S
 
 UINT8 = np.dtype(np.uint8)
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -231,7 +232,7 @@ def test_close_wakes_a_caller_that_waits(images: ImageSet, monkeypatch: pytest.M
 
     def slow(*arguments: Any) -> Any:
         decoding.set()
-        go_on.wait(30)
+        go_on.wait(2 * HANG_S)
         return preprocess(*arguments)
 
     monkeypatch.setattr("datasets.image_filler.preprocess", slow)
@@ -246,12 +247,12 @@ def test_close_wakes_a_caller_that_waits(images: ImageSet, monkeypatch: pytest.M
 
     waiting = threading.Thread(target=wait_for_images)
     waiting.start()
-    assert decoding.wait(30)
+    assert decoding.wait(HANG_S)
     closing = threading.Thread(target=source.close)
     closing.start()
-    waiting.join(30)
+    waiting.join(HANG_S)
     go_on.set()
-    closing.join(30)
+    closing.join(HANG_S)
     assert outcome == ["next() was called on a closed source of images"]
     assert not closing.is_alive()
 
@@ -267,7 +268,7 @@ def test_a_program_that_forgets_to_close_still_ends_cleanly(few: Path) -> None:
     )
     root = Path(__file__).parents[2]
     ended = subprocess.run(
-        [sys.executable, "-c", program, few], cwd=root, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program, few], cwd=root, capture_output=True, text=True, timeout=HANG_S
     )
     assert ended.stderr.rstrip().endswith("KeyboardInterrupt")
     assert "Fatal" not in ended.stderr

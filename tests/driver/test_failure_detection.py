@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -22,14 +23,27 @@ from datasets.errors import DataError
 from driver.exit_codes import FAILED, REFUSED, exit_code
 from driver.instances import cores, group
 from driver.instances.group import Group, joined
+from tests.patience import HANG_S
 from tests.ports import free_port
 
 pytestmark = pytest.mark.processes
 
 COUNT = 3
-PATIENCE_S = 60.0
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["driver.instances.gloo", __name__])
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of the product, for an instance."""
+
+    join_s: float = HANG_S
+    grace_s: float = 0.1
+    missing: int | None = None
+    """Who does not join."""
+
+
+PATIENT = Limits()
 
 
 @dataclass
@@ -43,18 +57,21 @@ class Instance:
         return self.answer()
 
     def answer(self) -> Any:
-        assert self.orders.poll(PATIENCE_S)
+        assert self.orders.poll(HANG_S)
         return self.orders.recv()
 
     def ended(self) -> tuple[int | None, str]:
         """Its exit code, and what it printed on stderr."""
-        self.process.join(PATIENCE_S)
+        self.process.join(HANG_S)
         return self.process.exitcode, self.stderr.read_text()
 
 
 @contextmanager
 def started(
-    indices: tuple[int, ...], folder: Path, join_timeout_s: float = PATIENCE_S, port: int | None = None
+    indices: tuple[int, ...],
+    folder: Path,
+    port: int | None = None,
+    limits: Limits = PATIENT,
 ) -> Iterator[Mapping[int, Instance]]:
     """Instances that do what `ask` orders, and end where they are ordered to leave."""
     port = port or free_port()
@@ -62,7 +79,7 @@ def started(
     for index in indices:
         ours, theirs = CONTEXT.Pipe()
         stderr = folder / f"stderr {index}"
-        process = CONTEXT.Process(target=instance, args=(index, port, join_timeout_s, theirs, stderr))
+        process = CONTEXT.Process(target=instance, args=(index, port, limits, theirs, stderr))
         process.start()
         theirs.close()
         instances[index] = Instance(process, ours, stderr)
@@ -75,17 +92,22 @@ def started(
 
 
 @contextmanager
-def joined_instances(folder: Path) -> Iterator[Mapping[int, Instance]]:
-    with started(tuple(range(COUNT)), folder) as instances:
+def joined_instances(folder: Path, limits: Limits = PATIENT) -> Iterator[Mapping[int, Instance]]:
+    with started(tuple(range(COUNT)), folder, limits=limits) as instances:
         for each in instances.values():
             assert each.answer() == "joined"
         yield instances
 
 
-def instance(index: int, port: int, join_timeout_s: float, orders: Connection, stderr: Path) -> None:
+def instance(index: int, port: int, limits: Limits, orders: Connection, stderr: Path) -> None:
+    from driver.instances import failure_detection, gloo
+
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
     sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 - the server of forks has its own
-    group.JOIN_TIMEOUT_S = join_timeout_s
+    group.JOIN_TIMEOUT_S = limits.join_s
+    failure_detection.GRACE_S = limits.grace_s
+    failure_detection.SEND_TIMEOUT = timedelta(seconds=HANG_S)
+    gloo.all_joined = partial(all_joined_or, limits.missing)
     cores.host_name = lambda: f"host {index}"  # so that each may have all cores of this host
     place = {"RANK": index, "WORLD_SIZE": COUNT, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     try:
@@ -96,6 +118,16 @@ def instance(index: int, port: int, join_timeout_s: float, orders: Connection, s
     except (*FAILED, *REFUSED) as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(exit_code(error))
+
+
+def all_joined_or(missing: int | None, store: Any, launch: Any, until_s: float) -> list[str]:
+    """The first instance gives up the one that is missing as soon as all others have joined."""
+    from driver.instances.rendezvous import all_joined
+
+    if launch.index == 0 and missing is not None:
+        store.wait([f"joined {n}" for n in {1, 2} - {missing}], timedelta(seconds=HANG_S))
+        until_s = time.monotonic()
+    return all_joined(store, launch, until_s)
 
 
 def die(group: Group) -> None:
@@ -115,7 +147,7 @@ def all_reached(group: Group) -> bool:
 
 
 def wait_until_all_reached(group: Group) -> bool:
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + HANG_S
     while not group.all_reached():
         assert time.monotonic() < until_s
     return True
@@ -176,7 +208,7 @@ def test_the_others_repeat_the_error_and_the_exit_code_of_one_that_aborts(
 
 
 def test_an_error_that_all_find_is_reported_once_by_each(tmp_path: Path) -> None:
-    with joined_instances(tmp_path) as instances:
+    with joined_instances(tmp_path, replace(PATIENT, grace_s=HANG_S)) as instances:
         for each in instances.values():
             each.orders.send(abort)
         for each in instances.values():
@@ -211,10 +243,13 @@ def test_instances_that_have_finished_end_in_peace(tmp_path: Path) -> None:
             assert each.ended() == (0, "")
 
 
-@pytest.mark.parametrize("present", [(0, 2), (1, 2)])
-def test_those_that_join_name_those_that_do_not(present: tuple[int, ...], tmp_path: Path) -> None:
-    (missing,) = set(range(COUNT)) - set(present)
-    with started(present, tmp_path, join_timeout_s=1.0) as instances:
+@pytest.mark.parametrize(
+    ("present", "missing", "join_s"), [((0, 2), 1, HANG_S), ((1, 2), 0, 1.0)], ids=["one", "the first"]
+)
+def test_those_that_join_name_those_that_do_not(
+    present: tuple[int, ...], missing: int, join_s: float, tmp_path: Path
+) -> None:
+    with started(present, tmp_path, limits=Limits(join_s, missing=missing)) as instances:
         for each in instances.values():
             code, stderr = each.ended()
             assert code == 1
@@ -233,7 +268,7 @@ def test_a_stranger_at_the_port_does_not_count(tmp_path: Path) -> None:
 
 
 def connected(port: int) -> socket.socket:
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + HANG_S
     while True:
         try:
             return socket.create_connection(("127.0.0.1", port))

@@ -18,11 +18,11 @@ import pytest
 
 from backends.registry import engine_version
 from driver.supervisor import INTERRUPTED
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.processes
 
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 60
 SHORT = ["--data", "generated", "--iterations", "1", "--warmup", "0", "--threads", "1"]
 
 CRASHES_WHILE_COMPILING = """
@@ -90,7 +90,7 @@ def test_the_exit_code_of_the_driver_is_passed_on(code: int) -> None:
 def test_a_signal_that_asks_the_run_to_end_is_forwarded_and_reported(name: str) -> None:
     with started(WAITS) as process:
         process.send_signal(signal.Signals[name])
-        _, err = process.communicate(timeout=PATIENCE_S)
+        _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 128 + signal.Signals[name]
     assert f"ended by {name}" in err
 
@@ -99,15 +99,17 @@ def test_a_handler_of_the_driver_gets_the_signal() -> None:
     body = "signal.signal(signal.SIGUSR1, lambda *_: sys.exit(7))\n" + WAITS
     with started(body) as process:
         process.send_signal(signal.SIGUSR1)
-        process.communicate(timeout=PATIENCE_S)
+        process.communicate(timeout=HANG_S)
     assert process.returncode == 7
 
 
 def test_ctrl_c_for_the_whole_process_group_interrupts_the_driver_once() -> None:
     body = """
     import time
+    import driver.supervisor as supervisor
+    supervisor._SAME_CTRL_C_S = 600.0
     interrupts = 0
-    for pause_s in (60, 0.4):  # the second Ctrl-C, if there is one, comes within milliseconds
+    for pause_s in (600, 0.4):  # the second Ctrl-C, if there is one, comes within milliseconds
         try:
             if not interrupts:
                 print("ready", flush=True)
@@ -118,14 +120,14 @@ def test_ctrl_c_for_the_whole_process_group_interrupts_the_driver_once() -> None
     """
     with started(body) as process:
         os.killpg(process.pid, signal.SIGINT)
-        process.communicate(timeout=PATIENCE_S)
+        process.communicate(timeout=HANG_S)
     assert process.returncode == 101
 
 
 def test_a_ctrl_c_that_nobody_handles_ends_without_a_traceback() -> None:
     with started("print('ready', flush=True)\nsignal.pause()") as process:
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=PATIENCE_S)
+        _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert err == f"{INTERRUPTED}\n"
 
@@ -134,7 +136,7 @@ def test_a_supervisor_that_is_killed_takes_the_driver_with_it() -> None:
     with started(WAITS) as process:
         children = psutil.Process(process.pid).children()
         process.kill()
-        _, alive = psutil.wait_procs(children, timeout=PATIENCE_S)
+        _, alive = psutil.wait_procs(children, timeout=HANG_S)
     assert len(children) == 1
     assert not alive
 
@@ -184,7 +186,7 @@ def test_a_signal_from_outside_is_no_crash_of_the_engine(name: str, tmp_path: Pa
     body = f"from backends.breadcrumbs import leave_breadcrumb\n{left}\n{WAITS}"
     with started(body, XDG_CACHE_HOME=str(tmp_path)) as process:
         process.send_signal(signal.Signals[name])
-        _, err = process.communicate(timeout=PATIENCE_S)
+        _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 128 + signal.Signals[name]
     assert err == f"ended by {name}: the run is incomplete, so there are no results\n"
     assert list(tmp_path.rglob("*.json")) == []

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,10 +73,12 @@ class Workplace:
     def benchmark(self, *arguments: str) -> Done:
         return self.command("benchmark", "--log-dir", str(self.log), *arguments)
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, runner: Sequence[str] = ("-m", "examples_utils"), **environment: str
+    ) -> subprocess.Popen[str]:
         """Starts the runner as a process of its own, for signals."""
         return subprocess.Popen(
-            [sys.executable, "-m", "examples_utils", "benchmark", "--log-dir", str(self.log), *arguments],
+            [sys.executable, *runner, "benchmark", "--log-dir", str(self.log), *arguments],
             cwd=self.folder,
             env={**os.environ, **environment},
             stdout=subprocess.PIPE,

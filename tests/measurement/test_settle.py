@@ -45,13 +45,16 @@ def test_a_busy_child_is_waited_for() -> None:
 def test_what_never_ends_is_named_in_a_warning() -> None:
     ended = threading.Event()
     thread = threading.Thread(target=spin, kwargs={"ended": ended})
-    child = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    code = "print(flush=True)\nwhile True: pass"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     thread.start()
     try:
+        assert child.stdout is not None
+        child.stdout.readline()
         (line,) = settle(bound_s=0.5)
     finally:
         child.kill()
-        child.wait()
+        child.communicate()
         ended.set()
         thread.join()
     assert line.startswith("still busy 0.5 s after the model was ready: ")

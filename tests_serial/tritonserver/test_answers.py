@@ -19,9 +19,8 @@ from serving.connection import Client, Connection, RequestType
 from serving.errors import ServingError
 from serving.server import POLL_S, Server
 from serving.statistics import Counters, counters
+from tests.patience import HANG_S
 from tests_serial.tritonserver.tiny import OTHER, TINY
-
-PATIENCE_S = 60.0
 
 
 def client_of(found, shared_memory: bool | None = None, model: str | None = None) -> Client:
@@ -190,7 +189,7 @@ def test_dynamic_batching_computes_several_requests_at_once_and_answers_each_its
 
 def counted_since(before: Counters, server: Server, model: str, requests: int) -> Counters:
     """The counters since `before` of at least `requests`: the server counts a batch after it has sent the answers."""
-    until_s = time.monotonic() + PATIENCE_S
+    until_s = time.monotonic() + HANG_S
     while (counted := counters(server, model) - before).requests < requests and time.monotonic() < until_s:
         time.sleep(POLL_S)
     return counted

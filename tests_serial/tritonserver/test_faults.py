@@ -31,15 +31,11 @@ from serving.served_model import ROOT, served_model
 from serving.server import HOST, Server, free_port, running_server
 from serving.shared_images import registered, shared_images
 from serving.statistics import counters
+from tests.patience import HANG_S
 from tests_serial.tritonserver.hanging import stop_in_place
 from tests_serial.tritonserver.tiny import TINY
 
 WRAPPER = ROOT / "run_benchmark_with_triton_server.py"
-REPORT_S = 5.0
-"""Clients must report the end of a server within this time."""
-
-LEFT_S = 15.0
-"""The time after which nothing of a run may be left."""
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +63,7 @@ def processes_of(server: Server) -> list[psutil.Process]:
 
 
 def assert_all_gone(processes: list[psutil.Process]) -> None:
-    _, alive = psutil.wait_procs(processes, timeout=LEFT_S)
+    _, alive = psutil.wait_procs(processes, timeout=HANG_S)
     assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
 
@@ -236,8 +232,8 @@ class TestLoad:
             with pytest.raises(
                 ServingError, match=r"client \d/4: the server is gone: .*\n.*killed by SIGKILL"
             ):
-                under_load(own_server, tiny_served, region, Load(request_type, 4), 60.0, kill_once)
-            assert time.monotonic() - killed_s[0] < REPORT_S
+                under_load(own_server, tiny_served, region, Load(request_type, 4), 2 * HANG_S, kill_once)
+            assert time.monotonic() - killed_s[0] < HANG_S
         assert_all_gone(processes)
         assert not multiprocessing.active_children()
 
@@ -258,7 +254,7 @@ class TestLoad:
             registered(own_server, region),
         ):
             with pytest.raises(ServingError, match=r"client \d/4 was killed by SIGKILL"):
-                under_load(own_server, tiny_served, region, Load(RequestType.SYNC, 4), 60.0, kill_one)
+                under_load(own_server, tiny_served, region, Load(RequestType.SYNC, 4), 2 * HANG_S, kill_one)
             assert not multiprocessing.active_children()
             client = Client(own_server.address, "tiny", region, 4, RequestType.SYNC, 1, True)
             with Connection(client) as connection:
@@ -343,14 +339,14 @@ class TestRuns:
                 assert control.get_server_metadata().name == f"benchmark-{run.process.pid}-{port}"
                 assert control.is_model_ready("mobilenet-v3-small")
             os.killpg(run.process.pid, signal.SIGINT)
-            run.rest(timeout_s=30)
+            run.rest()
         assert_all_gone(run.all_processes)
 
     def test_a_server_that_is_killed_fails_the_test_in_words(self, repository: Path) -> None:
         with WholeRun(repository) as run:
             server = run.until_measuring()
             server.kill()
-            out = run.rest(timeout_s=30)
+            out = run.rest()
         assert run.process.returncode == 1
         assert re.search(r"client \d/4: the server is gone", out)
         assert "tritonserver was killed by SIGKILL" in out
@@ -363,7 +359,7 @@ class TestRuns:
         with WholeRun(repository) as run:
             run.until_measuring()
             os.killpg(run.process.pid, sent) if sent == signal.SIGINT else run.process.send_signal(sent)
-            run.rest(timeout_s=30)
+            run.rest()
         assert run.process.returncode == code
         assert_all_gone(run.all_processes)
         if sent == signal.SIGINT:
@@ -375,7 +371,7 @@ class TestRuns:
         with WholeRun(repository) as run:
             run.until_measuring()
             run.process.kill()
-            run.process.wait(30)
+            run.process.wait(HANG_S)
         assert_all_gone(run.all_processes)
         assert in_shared_memory_after_another_run() == before
 
@@ -394,11 +390,11 @@ def wrapper(*words: str, before: tuple[str, ...] = ()) -> subprocess.CompletedPr
 
 
 class WholeRun:
-    """The wrapper, on one throughput test that would take a minute."""
+    """The wrapper, on one throughput test that lasts longer than any wait for its end."""
 
     def __init__(self, repository: Path, *more: str) -> None:
         words = [
-            "-s", "--benchmark_only=true", "--duration", "60", "--model-repository", str(repository),
+            "-s", "--benchmark_only=true", "--duration", str(2 * HANG_S), "--model-repository", str(repository),
             "-k", "test_single_model[mobilenet-v3-small-mobilenet-v3-small-RequestType.ASYNC-4]",
             "-p", "no:cacheprovider", *more, "tests_serial/tritonserver/",
         ]  # fmt: skip
@@ -426,8 +422,8 @@ class WholeRun:
         self.all_processes = [own, *own.children(recursive=True)]
         return next(process for process in self.all_processes if process.name().startswith("tritonserver"))
 
-    def rest(self, timeout_s: float) -> str:
-        return self.process.communicate(timeout=timeout_s)[0]
+    def rest(self) -> str:
+        return self.process.communicate(timeout=HANG_S)[0]
 
     def __enter__(self) -> WholeRun:
         return self

@@ -33,15 +33,11 @@ from serving.served_model import ROOT
 from serving.server import running_server
 from serving.shared_images import registered
 from serving.statistics import counters
+from tests.patience import HANG_S
 from tests_serial.tritonserver.hanging import stop_in_place
 from tests_serial.tritonserver.tiny import TINY
 
 HOUR_NS = 3600 * 10**9
-HANGS_S = 120.0
-"""The time limit of a test that could otherwise run for hours."""
-
-SEARCH_S = 300.0
-"""The time limit of a search: it tries about eight rates, each with at least a hundred requests."""
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +147,7 @@ def searched(repository: Path, rates: str, limit_ms: str) -> subprocess.Complete
     words += ["--request-rate", rates, "--latency-limit", limit_ms, "--duration", "1"]
     words += ["-p", "no:cacheprovider"]
     command = [sys.executable, "run_benchmark_with_triton_server.py", *words, "tests_serial/tritonserver/"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=SEARCH_S)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=4 * HANG_S)
 
 
 class TestOneClient:
@@ -226,4 +222,4 @@ def of_first_client(
     ours.recv()  # it is ready
     before_start()
     ours.send(go)
-    return answered.result(timeout=HANGS_S)
+    return answered.result(timeout=HANG_S)

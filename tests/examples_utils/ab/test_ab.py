@@ -22,6 +22,7 @@ from examples_utils.ab.interleaved_runs import BASE, NEW, interleaved
 from examples_utils.run_model import VariantKey
 from tests.comparison_runs import COMPARISON_SCHEMA
 from tests.examples_utils.ab.comparisons import ab, left_behind
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.processes
 
@@ -194,7 +195,7 @@ def test_ctrl_c_leaves_no_checkout_and_keeps_what_was_measured(project):
     running = start(project, "--base", "HEAD", "--repeat", "500")
     wait_for(running.stdout, "[3/1000]")
     running.send_signal(signal.SIGINT)
-    out, _ = running.communicate(timeout=30)
+    out, _ = running.communicate(timeout=HANG_S)
     assert running.returncode == 130
     assert "stopped by SIGINT; results so far are in" in out
     assert left_behind(project) == []
@@ -244,7 +245,7 @@ def test_the_checkouts_of_a_process_that_runs_are_left_alone(workplace, project)
         assert len(project.worktrees) == 2
     finally:
         running.send_signal(signal.SIGINT)
-        running.communicate(timeout=30)
+        running.communicate(timeout=HANG_S)
     assert left_behind(project) == []
 
 

@@ -252,7 +252,7 @@ def test_progress_trace_says_that_a_command_still_runs(workplace):
     workplace.script(
         "wait.sh", f"while ! grep -q 'still running' {workplace.log}/console.log; do sleep 0.05; done\n"
     )
-    workplace.spec("a: {cmd: sh wait.sh, timeout: 30}\n")
+    workplace.spec("a: {cmd: sh wait.sh, timeout: 300}\n")
     assert workplace.benchmark("--progress-trace-period", "0.2").exitcode == 0
 
 

@@ -19,6 +19,7 @@ from tests.examples_utils.environments import (
     with_all_packages,
 )
 from tests.examples_utils.execution.test_preparation import write_notebook
+from tests.patience import HANG_S
 
 REQUIREMENTS = """examples-utils @ git+https://example.invalid/examples-utils@v1
 -r more.txt
@@ -64,7 +65,7 @@ class Application:
             env=environment | {"PIP_NO_INDEX": "1"},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=HANG_S,
             check=False,
         )
 

@@ -14,6 +14,7 @@ import pytest
 
 from examples_utils.results.record import VariantResult, combine
 from tests.examples_utils.waiting import wait_until
+from tests.patience import HANG_S
 
 KERNELS = {"compute_s", "memory_s"}
 TWO = "a: {cmd: echo 1}\nb: {cmd: echo 2}\n"
@@ -99,7 +100,7 @@ def test_ctrl_c_ends_the_canary_and_the_run_and_resume_measures_it_again(workpla
     runner = workplace.start("--canary")
     wait_until(lambda: started.exists() and started.read_text() != "")
     runner.send_signal(signal.SIGINT)
-    out, _ = runner.communicate(timeout=30)
+    out, _ = runner.communicate(timeout=HANG_S)
     assert runner.returncode == 130
     assert "Traceback" not in out
     assert not psutil.pid_exists(int(started.read_text()))

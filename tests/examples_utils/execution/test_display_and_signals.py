@@ -15,6 +15,7 @@ import pytest
 
 from tests.examples_utils.conftest import Workplace
 from tests.examples_utils.waiting import wait_until
+from tests.patience import HANG_S
 
 RUNNER = f"exec {sys.executable} -m examples_utils"
 TWO = "good: {cmd: echo hi}\nbad: {cmd: sh -c 'echo no; exit 3'}\n"
@@ -73,7 +74,7 @@ def test_a_terminal_that_vanishes_does_not_stop_a_run_that_ignores_hangups(workp
     wait_until((workplace.folder / "started").exists)
     os.close(own)
     (workplace.folder / "go").touch()
-    assert runner.wait(30) == 0
+    assert runner.wait(HANG_S) == 0
     assert stored(workplace.log) == {"first": "passed", "last": "passed"}
 
 
@@ -118,18 +119,18 @@ def test_an_ignored_signal_stays_ignored(workplace: Workplace, ignored: str) -> 
     for name in ignored.split():
         runner.send_signal(signal.Signals[f"SIG{name}"])
     (workplace.folder / "go").touch()
-    assert runner.wait(30) == 0
+    assert runner.wait(HANG_S) == 0
     assert stored(workplace.log) == {"first": "passed", "last": "passed"}
 
 
 @pytest.mark.processes
 def test_sigquit_ends_the_command_and_keeps_every_finished_result(workplace: Workplace) -> None:
-    workplace.script("wait.sh", "echo $$ > started.tmp; mv started.tmp started; sleep 60\n")
+    workplace.script("wait.sh", "echo $$ > started.tmp; mv started.tmp started; sleep 600\n")
     workplace.spec("first: {cmd: echo 1}\nsecond: {cmd: sh wait.sh}\n")
     runner = workplace.start()
     wait_until((workplace.folder / "started").exists)
     runner.send_signal(signal.SIGQUIT)
-    out, _ = runner.communicate(timeout=20)
+    out, _ = runner.communicate(timeout=HANG_S)
     assert runner.returncode == 128 + signal.SIGQUIT
     assert "stopped by SIGQUIT" in out
     assert stored(workplace.log) == {"first": "passed", "second": "not run"}
@@ -141,15 +142,15 @@ def running(words: list[str]) -> list[psutil.Process]:
 
 
 @pytest.mark.processes
-@pytest.mark.parametrize("end", ["sleep 0.3", "sleep 60"])
+@pytest.mark.parametrize(("end", "timeout"), [("sleep 0.3", 600), ("sleep 600", 2)])
 def test_an_orphan_without_environment_in_a_session_of_its_own_is_ended(
-    workplace: Workplace, end: str
+    workplace: Workplace, end: str, timeout: int
 ) -> None:
     seconds = f"{5000 + os.getpid()}.{len(end)}"
     orphan = f"(env -i setsid sleep {seconds} &)"
-    workplace.spec(f"leaves: {{cmd: \"sh -c '{orphan}; {end}'\", timeout: 2}}\n")
+    workplace.spec(f"leaves: {{cmd: \"sh -c '{orphan}; {end}'\", timeout: {timeout}}}\n")
     record = workplace.benchmark().by_variant["leaves"]
-    assert record["timed_out"] == (end == "sleep 60")
+    assert record["timed_out"] == (end == "sleep 600")
     assert running(["sleep", seconds]) == []
     if not record["timed_out"]:
         assert record["warnings"][-1] == "1 processes outlived the command and were terminated"
@@ -157,20 +158,20 @@ def test_an_orphan_without_environment_in_a_session_of_its_own_is_ended(
 
 @pytest.mark.processes
 def test_orphans_that_end_leave_no_zombies_while_their_command_runs(workplace: Workplace) -> None:
-    workplace.script("count.py", """
+    workplace.script("count.py", f"""
 import os, psutil, subprocess, time
 for _ in range(5):
     subprocess.run(["sh", "-c", "env -i setsid true &"])
 def ended():
     return [p.pid for p in psutil.Process(os.getppid()).children() if p.status() == psutil.STATUS_ZOMBIE]
-deadline = time.monotonic() + 20
+deadline = time.monotonic() + {HANG_S / 2}
 while ended() and time.monotonic() < deadline:
     time.sleep(0.02)
 print(ended())
 """)  # fmt: skip
     workplace.spec("a: {cmd: python3 count.py}\n")
     runner = workplace.start()
-    out, _ = runner.communicate(timeout=60)
+    out, _ = runner.communicate(timeout=HANG_S)
     assert runner.returncode == 0, out
     assert (workplace.log / "a/stdout.log").read_text() == "[]\n"
 
@@ -178,7 +179,7 @@ print(ended())
 @pytest.mark.processes
 def test_a_child_of_the_callers_own_is_none_of_a_commands(workplace: Workplace) -> None:
     workplace.spec("a: {cmd: 'true'}\n")
-    with subprocess.Popen(["sleep", "60"], start_new_session=True) as own:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as own:
         assert workplace.benchmark().by_variant["a"]["warnings"] == [] or own.poll() is None
         assert own.poll() is None
         own.kill()

@@ -13,6 +13,7 @@ import pytest
 
 import examples_utils
 from tests.examples_utils.environments import ORIGINAL, install, make_environment
+from tests.patience import HANG_S
 
 WHICH = "import os, sys; print(sys.prefix, sys.version_info[:2], os.environ.get('VIRTUAL_ENV'))\n"
 SPEC = "a: {cmd: python3 which.py}\n"
@@ -168,7 +169,7 @@ def test_an_application_imports_its_own_distribution_of_the_runners_name(workpla
         "PYTHONHOME": "",
     }
     process = workplace.start("--python", str(one), **activated)
-    assert process.wait(timeout=60) == 0, process.communicate()[0]
+    assert process.wait(timeout=HANG_S) == 0, process.communicate()[0]
     results = json.loads((workplace.log / "benchmark_results.json").read_text())
     for name in ("argv", "shell"):
         printed = Path(results[name][0]["log_paths"]["out"]).read_text()

@@ -18,6 +18,7 @@ from examples_utils.execution import output_worker
 from examples_utils.execution.output_reader import OutputReader
 from examples_utils.execution.output_worker import OutputWorker
 from tests.examples_utils.waiting import wait_until
+from tests.patience import HANG_S
 
 # Python's engine tries 2^60 ways to match this, and for the second, the square of the length of the line.
 ENDLESS = {
@@ -72,7 +73,7 @@ def test_the_parse_command_reports_it(workplace):
 def test_the_timeout_of_the_command_counts(workplace):
     workplace.spec(spec("exponential", "timeout: 1", "; import time; time.sleep(1000)"))
     runner = workplace.start("--stop-on-error")
-    out, _ = runner.communicate(timeout=60)
+    out, _ = runner.communicate(timeout=HANG_S)
     assert "took longer than its timeout of 1 s" in out
     assert runner.returncode == 1
 
@@ -87,7 +88,7 @@ def test_one_signal_stops_the_run_and_leaves_no_process(workplace, number):
     wait_until(lambda: any(child.cpu_times().user > 0.1 for child in psutil.Process(runner.pid).children()))
     children = psutil.Process(runner.pid).children(recursive=True)
     runner.send_signal(number)
-    runner.communicate(timeout=20)
+    runner.communicate(timeout=HANG_S)
     assert runner.returncode == 128 + number
     assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 

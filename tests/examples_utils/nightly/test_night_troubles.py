@@ -18,6 +18,7 @@ from examples_utils.run_model import MetricKey
 from tests.examples_utils.history.database.test_history_problems import without_rights
 from tests.examples_utils.nightly.nights import SUITE, NightPlace
 from tests.examples_utils.waiting import wait_until
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.processes
 
@@ -44,7 +45,7 @@ def test_ctrl_c_keeps_and_adds_what_is_finished(place: NightPlace):
     night = start(place)
     wait_until((place.folder / "started").exists)
     night.send_signal(signal.SIGINT)
-    out, _ = night.communicate(timeout=30)
+    out, _ = night.communicate(timeout=HANG_S)
     assert night.returncode == 130
     assert "Traceback" not in out
     assert "continue with: python3 -m examples_utils benchmark --resume" in out
@@ -59,7 +60,7 @@ def test_ctrl_c_before_anything_is_finished_is_said(place: NightPlace):
     night = start(place)
     wait_until((place.folder / "started").exists)
     night.send_signal(signal.SIGINT)
-    out, _ = night.communicate(timeout=30)
+    out, _ = night.communicate(timeout=HANG_S)
     assert night.returncode == 130
     assert "there is nothing to store or to compare" in out
 
@@ -71,9 +72,9 @@ def test_ctrl_c_while_suspects_are_repeated_keeps_all_repetitions(place: NightPl
     with (place.folder / "bench.py").open("a") as script:
         script.write("if number == 3: import time; open('started', 'w').close(); time.sleep(600)\n")
     night = start(place, "--repeat", "2")
-    wait_until((place.folder / "started").exists, 60)
+    wait_until((place.folder / "started").exists)
     night.send_signal(signal.SIGINT)
-    out, _ = night.communicate(timeout=30)
+    out, _ = night.communicate(timeout=HANG_S)
     assert night.returncode == 130, out
     assert len(place.stored()[-1].metrics[MetricKey(SUITE, "a", "a", "throughput")].values) == 3
     assert "verdict" not in out

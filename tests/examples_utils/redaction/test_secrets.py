@@ -165,6 +165,11 @@ def test_a_value_of_a_variable_with_such_a_name_is_secret(name: str, value: str)
         ("https://ghp_1234@github.com/a", "https://***@github.com/a"),
         ("ssh://git@github.com/a", "ssh://git@github.com/a"),
         ("https://s3/x?X-Amz-Signature=abc&n=1", "https://s3/x?X-Amz-Signature=***&n=1"),
+        ("HTTPS://ghp_1@h/a ftp://u:@h ws://a@b:c@h", "HTTPS://***@h/a ftp://u:***@h ws://a@b:***@h"),
+        ("http://h/?u=http://me:pw@h2/", "http://h/?u=http://me:***@h2/"),
+        ("http://h/?a_key=1;b=2&TOKEN=3#x ?c_key=4", "http://h/?a_key=***;b=2&TOKEN=***#x ?c_key=4"),
+        ("<http://t1@h> 'http://h:80' \"http://u:p/w@h\"", "<http://***@h> 'http://h:80' \"http://u:p/w@h\""),
+        ("http://é\u2003:p\u00a0w@h/", "http://é\u2003:***@h/"),
         ("mail me@example.org or see http://host:80/a@b", "mail me@example.org or see http://host:80/a@b"),
     ],
 )

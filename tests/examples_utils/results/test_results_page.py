@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmark_parsers.registry import known_parsers
 from benchmark_parsers.result_check import result_schema
 from tests.pages import SPECS, blocks
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/results.md").read_text()
@@ -43,7 +44,7 @@ def test_the_parser_of_the_page_works(workplace, monkeypatch):
     )
     workplace.spec(f"w: {{cmd: echo two words, parser: {name}}}\n")
     runner = workplace.start(PYTHONPATH=f"{ROOT}:{workplace.folder / 'installed'}")
-    out, _ = runner.communicate(timeout=60)
+    out, _ = runner.communicate(timeout=HANG_S)
     assert runner.returncode == 0, out
     assert '"value": 2.0, "unit": "words"' in (workplace.log / "benchmark_results.json").read_text().replace(
         '"reduction": "value", ', ""

@@ -62,6 +62,11 @@ PROBLEMS = {
     "threshold true": ("a:\n  cmd: x\n  compare: {threshold: true}", "3:24", "such as 2%; got 'true'"),
     "timeout with a separator": ("a:\n  cmd: x\n  timeout: 1_000", "3:12", "of seconds above 0; got '1_000'"),
     "timeout in minutes": ("a:\n  cmd: x\n  timeout: 1:30", "3:12", "a number of seconds above 0; got '1:30'"),
+    "timeout too large for a float": (f"a:\n  cmd: x\n  timeout: {'9' * 400}", "3:12", "a number of seconds above 0"),
+    "notebook's timeout without end": (
+        "a:\n  notebook: {file: x.ipynb, timeout: 1e999}", "2:38", "a number of seconds above 0"),
+    "skip too large for a number": (
+        f"a:\n  cmd: x\n  data: {{t: {{regexp: 't', skip: {'9' * 400}}}}}", "3:33", "expected"),
     "timeout without end": ("a:\n  cmd: x\n  timeout: 1e999", "3:12", "a number of seconds above 0"),
     "skip in octal": ("a:\n  cmd: x\n  data: {t: {regexp: '(a)', skip: 0o2}}", "3:35", "from 0; got '0o2'"),
     "no name": ("'': {cmd: x}", "1:1", "a benchmark has no name"),

@@ -20,6 +20,7 @@ from examples_utils.history.location import add_command
 from examples_utils.history.problems import UnreachableError
 from examples_utils.history.store import History, HistoryError, open_history
 from tests.examples_utils.history.runs import night
+from tests.patience import HANG_S
 from tests.ports import free_port
 from tests.postgresql_server import running_server
 
@@ -194,7 +195,7 @@ def without_rights(*command: str, cwd: Path = ROOT) -> subprocess.CompletedProce
     """Runs it as somebody for whom read-only files are read-only, which they are not for root."""
     drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"] if os.geteuid() == 0 else []
     return subprocess.run(
-        [*drop, sys.executable, *command], cwd=cwd, capture_output=True, text=True, timeout=60
+        [*drop, sys.executable, *command], cwd=cwd, capture_output=True, text=True, timeout=HANG_S
     )
 
 

@@ -20,6 +20,7 @@ from examples_utils.history.database.connection import database_url, open_engine
 from examples_utils.history.database.tables import SCHEMA_VERSION, VERSION_TABLE, metadata
 from examples_utils.history.store import HistoryError, open_history
 from tests.examples_utils.history.runs import night
+from tests.patience import HANG_S
 
 ROOT = Path(__file__).parents[4]
 # A version to come, as a program that knows it would bring it.
@@ -84,7 +85,7 @@ def test_a_migration_that_is_killed_leaves_the_older_history_whole(url, next_ver
     with open_history(url, create=True) as history:
         history.add(night(1))
     folder = next_version("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
-    assert opened_by_next_version(url, folder).wait(60) == -9
+    assert opened_by_next_version(url, folder).wait(HANG_S) == -9
     with open_history(url) as history:
         assert history.load([night(1).run_id]) == [night(1)]
     with reading(engine_of(url)) as connection:
@@ -98,7 +99,7 @@ def test_processes_that_open_an_older_history_at_once_migrate_it_once(url, next_
         history.add(night(1))
     folder = next_version()
     processes = [opened_by_next_version(url, folder) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(HANG_S) for process in processes] == [0, 0, 0]
     with reading(engine_of(url)) as connection:
         assert connection.execute(text("SELECT note FROM runs")).scalars().all() == ["migrated"]
 
@@ -117,7 +118,7 @@ def opened_by_next_version(url: str, migrations: Path) -> subprocess.Popen[bytes
 def test_processes_that_make_a_history_at_once_make_one(url):
     code = "import sys; from examples_utils.history.store import *\nwith open_history(sys.argv[1], create=True): pass"
     processes = [subprocess.Popen([sys.executable, "-c", code, url], cwd=ROOT) for _ in range(3)]
-    assert [process.wait(60) for process in processes] == [0, 0, 0]
+    assert [process.wait(HANG_S) for process in processes] == [0, 0, 0]
     with open_history(url) as history:
         assert history.runs() == []
 

@@ -11,6 +11,7 @@ import pytest
 
 from examples_utils.history.store import open_history
 from tests.examples_utils.history.runs import night
+from tests.patience import HANG_S
 
 pytestmark = pytest.mark.processes
 
@@ -36,7 +37,7 @@ def test_what_writers_add_at_once_is_all_there(url):
     with open_history(url, create=True):
         pass
     writers = [writer(url, first, first + 5) for first in (0, 5, 10)]
-    assert [process.wait(60) for process in writers] == [0, 0, 0]
+    assert [process.wait(HANG_S) for process in writers] == [0, 0, 0]
     with open_history(url) as history:
         ids = [night(number).run_id for number in range(15)]
         assert history.load(ids) == [night(number, variants=20) for number in range(15)]
@@ -46,7 +47,7 @@ def test_writers_that_add_the_same_runs_at_once_add_them_once(url):
     with open_history(url, create=True):
         pass
     writers = [writer(url, 0, 5) for _ in range(3)]
-    assert [process.wait(60) for process in writers] == [0, 0, 0]
+    assert [process.wait(HANG_S) for process in writers] == [0, 0, 0]
     with open_history(url) as history:
         assert len(history.runs()) == 5
         assert history.load([night(4).run_id]) == [night(4, variants=20)]
@@ -60,7 +61,7 @@ def test_a_writer_that_is_killed_loses_nothing_that_was_acknowledged(url):
     acknowledged = [int(killed.stdout.readline()) for _ in range(5)]
     killed.send_signal(signal.SIGKILL)
     acknowledged += map(int, killed.stdout.read().split())
-    killed.wait(60)
+    killed.wait(HANG_S)
     with open_history(url) as history:
         there = {summary.run_id for summary in history.runs()}
         assert there >= {night(number).run_id for number in acknowledged}
