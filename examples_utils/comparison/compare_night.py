@@ -60,13 +60,13 @@ def unsettled(
 ) -> tuple[MetricKey, ...]:
     """Returns those of `suspected` whose verdict is open: `more` repetitions of this night could still change it.
 
-    It is settled once the metric is certainly worse, or once a regression has become unlikely.
+    It is settled once the metric is certainly worse, whatever follows, or once a regression has become unlikely.
     """
     look = _look(history, night, options, accepted)
     if not look.pairs or not more:
         return ()
     judged = of_series(look.data, look.found, options.false_alarms, options.confidence)
-    called = certain(judged.q, options.false_alarms) & (look.worse >= look.least)
+    called = certain(judged.q, options.false_alarms, look.worse, look.repetitions, more, look.least)
     undecided = ~called & look.open_ended(more, options)
     return tuple(
         pair.key
@@ -92,13 +92,18 @@ class _Look:
     tail: Floats
     steps: int
 
-    def open_ended(self, more: int, options: CompareOptions) -> np.ndarray:
-        """Whether `more` repetitions could end with a regression."""
+    @property
+    def repetitions(self) -> Floats:
+        """The number of repetitions after the step."""
         counts = self.data.counts
         after = np.arange(counts.shape[1]) >= (counts.shape[1] - self.found.length)[:, None]
-        repetitions = np.maximum(np.where(after, counts, 0).sum(axis=1), 1).astype(float)
+        repetitions: Floats = np.maximum(np.where(after, counts, 0).sum(axis=1), 1).astype(float)
+        return repetitions
+
+    def open_ended(self, more: int, options: CompareOptions) -> np.ndarray:
+        """Whether `more` repetitions could end with a regression."""
         return open_ended(
-            self.found, self.worse, repetitions, more, self.least, options.false_alarms, self.steps
+            self.found, self.worse, self.repetitions, more, self.least, options.false_alarms, self.steps
         )
 
 

@@ -71,7 +71,7 @@ def test_suspects_are_rerun_alternately_and_each_until_its_verdict_is_settled(pl
     place.benchmarks(a=93, b="192 192 192 192 192 200", c=300)
     place.went_before(16, {"a": 100, "b": 200, "c": 300})
     done = place.night()
-    executed = re.findall(r"\] ([abc]) \(repetition ([6-9]|1[0-9]) of 20\)", done.out)
+    executed = re.findall(r"::([abc]) \(repetition (\d+) of 20\)", done.out)
     assert sorted(executed[:6]) == [(name, number) for name in "ab" for number in "678"]
     assert all({one[0] for one in executed[start : start + 2]} == {"a", "b"} for start in (0, 2, 4))
     assert {name for name, _ in executed[6:]} <= {"b"}

@@ -13,12 +13,16 @@ _EARLY = 0.1  # share of the level at which a look before the last one suffices 
 _FUTILE = 0.05  # chance of a regression below which more repetitions are not worth their time
 
 
-def certain(q: Floats, level: float) -> np.ndarray:
-    """Whether a change is significant enough before the last look `(metrics,)`; `q` are corrected p-values.
+def certain(
+    q: Floats, level: float, worse: Floats, repetitions: Floats, more: int, least: Floats
+) -> np.ndarray:
+    """Whether a regression needs no further look `(metrics,)`; `q` are corrected p-values, the rest as below.
 
-    As an early look has a tenth of the level, all early looks together hardly raise the share of false alarms.
+    As an early look has a tenth of the level, all early looks together hardly raise the share of false alarms. The
+    change must also matter if the repetitions to come showed none: a slow minute at the beginning is no regression.
     """
-    return q <= _EARLY * level
+    called: np.ndarray = (q <= _EARLY * level) & (worse * repetitions / (repetitions + more) >= least)
+    return called
 
 
 def open_ended(
