@@ -10,7 +10,9 @@ SECONDS ?= 300
 LOGS ?= logs/$(shell date +%Y-%m-%d-%H.%M.%S)
 
 # pytest's expression for the tests that take milliseconds; pyproject.toml describes the markers.
-QUICK := not (engine or processes or database or browser or full)
+QUICK := not (engine or processes or slow or database or browser or full)
+# They load no torch, so that none of their processes is forked from one that did.
+RUNNER_TESTS := tests/benchmark_parsers tests/examples_utils
 
 # Tests of the wrapper that start no server and measure nothing, so that they may run side by side.
 SERVERLESS := $(addprefix tests_serial/tritonserver/,test_exit_codes.py test_serving_page.py)
@@ -30,7 +32,8 @@ benchmark: setup
 
 ## test-quick: the tests that take milliseconds each: no engine, process, database or browser; under a minute
 test-quick: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto -m '$(QUICK)'
+	$(BIN)/python -m pytest -n auto --hypothesis-profile quick -m '$(QUICK)' $(RUNNER_TESTS)
+	$(BIN)/python -m pytest -n auto --hypothesis-profile quick -m '$(QUICK)' $(RUNNER_TESTS:%=--ignore=%)
 
 ## test: every test but the full matrices, of which it runs a cross-section
 test: $(VENV)/.test images
@@ -42,7 +45,7 @@ test-full: $(VENV)/.test images
 
 ## test-oldest: the quick tests of the runner on Python 3.10, or on PYTHON_OLDEST
 test-oldest: $(VENV_OLDEST)/.test
-	$(VENV_OLDEST)/bin/python -m pytest -n auto -m '$(QUICK)' tests/benchmark_parsers tests/examples_utils
+	$(VENV_OLDEST)/bin/python -m pytest -n auto --hypothesis-profile quick -m '$(QUICK)' $(RUNNER_TESTS)
 
 ## test-serial: a real Triton server with two small models; needs the machine to itself
 test-serial: $(VENV)/.triton images
@@ -60,7 +63,7 @@ lint: $(VENV)/.lint
 ## check: lint and test
 check: lint test
 
-## setup: the virtual environment and the photographs
+## setup: the virtual environment and the images
 setup: $(VENV)/.driver images
 
 ## setup-triton: also a Triton Inference Server with its Python backend, and a client for it
@@ -106,9 +109,10 @@ report-image: $(VENV)/.test
 clean:
 	rm -rf $(VENV) $(VENV_OLDEST) data/images *.egg-info
 
+## images: 20 images in data/images, or COUNT: photographs, and crops of them
 .PHONY: images
 images: $(VENV)/.driver
-	@datasets/get_images.sh
+	@datasets/get_images.sh $(if $(COUNT),--count $(COUNT))
 
 $(VENV)/.driver: pyproject.toml | $(VENV)/.created
 	$(BIN)/pip install --quiet --editable '.[driver]'

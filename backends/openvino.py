@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from backends.base import Array, Artefact, Availability, Backend, BackendError, Batch, Effective, HostCall
 from backends.breadcrumbs import leave_breadcrumb
+from backends.graph_digest import PART, digest_line, openvino_digest
 from backends.openvino_core import core, release_idle_threads
 from backends.openvino_model import convert, decompose_group_norms, from_ir, to_ir
 from backends.profiling.openvino import profile_requests
@@ -58,12 +59,14 @@ class OpenVinoBackend:
         core()
 
     def compile(self, model: torch.nn.Module, example: Batch, settings: Settings) -> OpenVinoExecutable:
-        return _executable(convert(model, example), example, settings)
+        converted = convert(model, example)
+        return _executable(converted, {PART: openvino_digest(converted)}, example, settings)
 
     def compile_and_keep(
         self, model: torch.nn.Module, example: Batch, settings: Settings
     ) -> tuple[OpenVinoExecutable, Artefact]:
-        artefact = to_ir(convert(model, example))
+        converted = convert(model, example)
+        artefact = {**to_ir(converted), PART: openvino_digest(converted)}
         return self.restore(artefact, lambda: model, example, settings), artefact
 
     def restore(
@@ -71,12 +74,13 @@ class OpenVinoBackend:
     ) -> OpenVinoExecutable:
         # The IR, not a compiled blob: compiling it takes 0.2 s for resnet50 and 0.5 s for efficientnet-b4, and
         # importing a blob takes as long.
-        return _executable(from_ir(artefact), example, settings)
+        return _executable(from_ir(artefact), artefact, example, settings)
 
     def compile_stage(
         self, stage: torch.nn.Module, examples: Sequence[Array], settings: Settings
     ) -> OpenVinoStage:
         model = convert(stage, *examples)
+        details = digest_line({PART: openvino_digest(model)})
         properties = {**_properties(settings), "PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1}
         # Without it OpenVINO pins the threads of every stage to the same first cores.
         properties["ENABLE_CPU_RESERVATION"] = True
@@ -84,17 +88,20 @@ class OpenVinoBackend:
         # (openvino 2026.4).
         release_idle_threads()
         compiled = _compiled(model, properties)
-        return OpenVinoStage(compiled, _effective(compiled, 1))
+        return OpenVinoStage(compiled, _effective(compiled, 1, details))
 
 
-def _executable(model: ov.Model, example: Batch, settings: Settings) -> OpenVinoExecutable:
+def _executable(
+    model: ov.Model, artefact: Artefact, example: Batch, settings: Settings
+) -> OpenVinoExecutable:
     properties = _properties(settings)
     compiled = _compiled(model, properties)
 
     def with_counters() -> ov.CompiledModel:
         return _compiled(model, {**properties, "PERF_COUNT": True})
 
-    return OpenVinoExecutable(compiled, example, settings, with_counters if settings.profile else None)
+    kept = with_counters if settings.profile else None
+    return OpenVinoExecutable(compiled, example, settings, digest_line(artefact), kept)
 
 
 def _compiled(model: ov.Model, properties: Mapping[str, Any]) -> ov.CompiledModel:
@@ -135,11 +142,12 @@ class OpenVinoExecutable:
         compiled: ov.CompiledModel,
         example: Batch,
         settings: Settings,
+        details: Mapping[str, str],
         with_counters: Callable[[], ov.CompiledModel] | None = None,
     ) -> None:
         self.compiled: ov.CompiledModel | None = compiled
         self._with_counters = with_counters
-        self.effective = _effective(compiled, settings.device_iterations)
+        self.effective = _effective(compiled, settings.device_iterations, details)
         self._device_data = settings.data == "synthetic"
         classes = compiled.output(0).shape[-1]
         shape = (settings.device_iterations, settings.micro_batch_size, classes)
@@ -255,7 +263,7 @@ def _finished(
     return finished
 
 
-def _effective(compiled: ov.CompiledModel, most_in_flight: int) -> Effective:
+def _effective(compiled: ov.CompiledModel, most_in_flight: int, details: Mapping[str, str]) -> Effective:
     import openvino as ov
 
     def read(name: str) -> Any:
@@ -274,7 +282,11 @@ def _effective(compiled: ov.CompiledModel, most_in_flight: int) -> Effective:
         threads=int(read("INFERENCE_NUM_THREADS")),
         streams=int(read("NUM_STREAMS")),
         in_flight=in_flight,
-        details={"cpu_pinning": str(read("ENABLE_CPU_PINNING")), "hint": str(read("PERFORMANCE_HINT"))},
+        details={
+            "cpu_pinning": str(read("ENABLE_CPU_PINNING")),
+            "hint": str(read("PERFORMANCE_HINT")),
+            **details,
+        },
     )
 
 

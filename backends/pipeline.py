@@ -162,12 +162,14 @@ def _stop(threads: Sequence[_StageThread]) -> None:
 
 def _effective(threads: Sequence[_StageThread], settings: Settings) -> Effective:
     first = threads[0].effective
+    exported = [stage for thread in threads if (stage := thread.effective.details.get("exported_model"))]
     return replace(
         first,
         threads=sum(thread.effective.threads or 0 for thread in threads),
         in_flight=min(len(threads), settings.device_iterations),
         details={
             **first.details,
+            **({"exported_model": ", ".join(exported)} if exported else {}),
             "pipeline_splits": " ".join(settings.pipeline_splits),
             "threads_per_stage": ", ".join(str(thread.effective.threads) for thread in threads),
             "stage_cores": "; ".join(thread.placement for thread in threads),

@@ -42,7 +42,7 @@ def compute_custom_metric(
         if not isinstance(returned, Mapping):
             return None, f"it returned {returned!r}, not a number or a dictionary"
         values = {str(key): _plain(value) for key, value in returned.items()}
-        json.dumps(values, allow_nan=False)
+        values = json.loads(json.dumps(values, allow_nan=False))  # no types of the user's own
         for value in values.values():
             if isinstance(value, int):
                 float(value)  # raises if the number is too large to display or compare

@@ -19,19 +19,17 @@ _HEADER = re.compile(r"^\s*\S+ (results|compiled):$")
 # The tab distinguishes them from indented lines of other programs, such as those of a warning on stderr.
 _LINE = re.compile(r"^\s*\t\s*([a-z][\w. ]*): (.+)$")
 _VALUE = re.compile(r"^(-?[\d.]+(?:e[+-]?\d+)?) ?([A-Za-z%][\w/]*)?(?: \(mean\))?(?: \((.*)\))?$")
-_SPREAD = re.compile(r"(min|max|std): ([^,)]+)")
+_SPREAD = re.compile(r"(min|max|std|low|high): ([^,)]+)")
 _PERCENTILE = re.compile(r"latency_(p[\d.]+)")
 
 # Lines whose name differs from the metric's, or whose reduction is not "value".
 _NAMES = {"latency avg": ("latency", "mean"), "throughput": ("throughput", "mean"),
-          "throughput_median": ("throughput_median", "median")}  # fmt: skip
+          "throughput_median": ("throughput_median", "median"), "peak_memory": ("peak_memory", "max")}  # fmt: skip
 # Integers that are measured; other numbers without a unit are settings.
 _COUNTS = (
     "latency_samples", "samples", "host_calls", "warmup_host_calls", "not_finite_outputs",
     "server_requests", "server_executions", "failed_requests",
 )  # fmt: skip
-# Found during the run, so not a setting that was requested.
-_NO_SETTINGS = ("model_cache",)
 _CPU_TIMES = ("cpu_time_own", "cpu_time_of_children", "cpu_time_of_others")
 _DIRECTIONS = {
     "top1": HIGHER, "not_finite_outputs": LOWER, "failed_requests": LOWER,
@@ -78,7 +76,7 @@ class DriverParser:
             return Parsed(problems=(several,))
         metrics, versions = NamedMetrics(), {}
         for key, text in self._lines.items():
-            if text.startswith("n/a") or key in _NO_SETTINGS:
+            if text.startswith("n/a"):
                 continue
             if metric := _metric(key, text):
                 metrics.add(_NAMES.get(key, (key,))[0], metric)
@@ -159,5 +157,6 @@ def _metric(key: str, text: str) -> Metric | None:
     if unit and printed_unit and unit != PERCENT:
         value = convert(value, printed_unit, unit)
     spread = {name: decimal(value) for name, value in _SPREAD.findall(more or "")}
-    summary = {"mean": value, **spread} if spread else {}
-    return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), summary)
+    if spread and reduction == "mean":
+        spread = {"mean": value, **spread}
+    return Metric(value, unit or "count", _DIRECTIONS.get(key, better(unit)), reduction, (), spread)

@@ -222,7 +222,7 @@ def _plain(metric: Metric) -> Metric:
 
 
 def _is_summary(key: str, value: float) -> bool:
-    smallest = {"count": 1, "std": 0, "mean": -math.inf, "min": -math.inf, "max": -math.inf}
+    smallest = {"count": 1, "std": 0, **dict.fromkeys(("mean", "min", "max", "low", "high"), -math.inf)}
     return value >= smallest[key] if key in smallest else _PERCENTILE.fullmatch(key) is not None
 
 

@@ -1,6 +1,5 @@
 """A source of images that are decoded once, before the run."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -22,7 +21,7 @@ def cached(
     device_iterations: int,
     dtype: np.dtype[Any],
     normalize: Normalization | None,
-    workers: int | None = None,
+    workers: int = 1,
     one_block: bool = False,
     rank: int = 0,
     world_size: int = 1,
@@ -31,7 +30,7 @@ def cached(
 
     The host calls cover the share once, the last one filled up from its beginning; then they repeat. Micro-batches with
     the same images are one array, unless `one_block` is set. So memory is needed for the share and at most one more
-    host call. `workers` defaults to the number of cores.
+    host call. `workers` threads decode.
     Raises `DataError` if that does not fit into the free memory.
     """
     share = partition(images, rank, world_size)
@@ -62,7 +61,7 @@ def cached(
 
     with (
         intra_op_threads_kept(),
-        ThreadPoolExecutor(workers or os.cpu_count(), initializer=use_one_intra_op_thread) as pool,
+        ThreadPoolExecutor(workers, initializer=use_one_intra_op_thread) as pool,
     ):
         decode_errors = sum(pool.map(decode, first_place))
     for place, image in enumerate(image_at):

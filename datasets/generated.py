@@ -9,6 +9,10 @@ from datasets.errors import MemoryShortage
 from datasets.host_batch import HostBatch, Repeating, Source, allocate, in_one_block
 from datasets.pixels import Normalization, Pixels, pixel_writer
 
+SEED = 0
+GENERATOR = f"blotches, version 1, seed {SEED}"
+"""What determines the images that a run generates. A change that changes them needs a new version."""
+
 
 def generated(
     *,
@@ -19,7 +23,7 @@ def generated(
     dtype: np.dtype[Any],
     normalize: Normalization | None,
     one_block: bool = False,
-    seed: int = 0,
+    seed: int = SEED,
 ) -> Source:
     """Returns a source of images made of random blotches, converted as real images would be.
 

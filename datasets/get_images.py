@@ -1,4 +1,4 @@
-"""Fills a folder with real images: the 20 photographs that installed packages ship, or the user's own images.
+"""Fills a folder with real images: photographs that installed packages ship, or the user's own images.
 
 Run through `datasets/get_images.sh`. Needs Pillow, but imports neither torch nor the packages with the photographs,
 which it only locates.
@@ -17,12 +17,13 @@ from types import FrameType
 
 from datasets.errors import DataError
 from datasets.image_files import printable
-from datasets.own_images import copy_own_images
-from datasets.packaged_photographs import copy_packaged_photographs
+from datasets.own_images import MAX_FILES, copy_own_images
+from datasets.packaged_photographs import COUNT, copy_packaged_photographs
 
 # Hidden, so it does not count as an image; marks a complete folder and records where its images came from.
 SOURCE_FILE = ".source"
-PACKAGES = "photographs of installed packages"
+# The second set of them: the first, without a number, contained textures, drawings and scans.
+PACKAGES, FIRST_SET = "photographs of installed packages, set 2", "photographs of installed packages"
 
 
 def main() -> int:
@@ -31,16 +32,19 @@ def main() -> int:
             stream.reconfigure(errors="backslashreplace")
     options = _parse_arguments()
     folder: Path = options.to or options.root / "data" / "images"
-    source: str = _canonical(options.source) if options.source else PACKAGES
+    count: int = options.count or COUNT
+    packaged = f"{PACKAGES}, {count} images"
+    source: str = _canonical(options.source) if options.source else packaged
+    asked = options.source is not None or options.count is not None
     _exit_on_termination()
     try:
-        if (message := _already_filled(folder, source, asked=options.source is not None)) is not None:
+        if (message := _already_filled(folder, source, asked=asked)) is not None:
             print(printable(message))
             return 0
         count = _fill_atomically(
             folder,
             source,
-            copy_packaged_photographs
+            (lambda target: copy_packaged_photographs(target, count))
             if options.source is None
             else lambda target: copy_own_images(source, target),
         )
@@ -58,9 +62,11 @@ def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="datasets/get_images.sh",
         description="Put real JPEG images and their labels.csv into data/images/ of this checkout. "
-        "Without --from, copy 20 photographs from installed packages, without downloading anything.",
+        f"Without --from, copy photographs from installed packages, and add crops of them until there are {COUNT}, "
+        "without downloading anything.",
     )
-    parser.add_argument(
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
         "--from",
         dest="source",
         metavar="URL-or-folder",
@@ -69,9 +75,22 @@ def _parse_arguments() -> argparse.Namespace:
         "labels.csv (columns file,index,name) is copied too. To use a folder in place, give it to "
         "run_benchmark.py --images DIR",
     )
+    kind.add_argument(
+        "--count",
+        type=_count,
+        metavar="N",
+        help=f"how many images (default: {COUNT}); crops of the photographs, resampled to their size and the same in "
+        "every folder, are added until there are N. `make images COUNT=N` passes it on",
+    )
     parser.add_argument("--to", type=Path, metavar="DIR", help="the folder to fill (default: data/images)")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help=argparse.SUPPRESS)
     return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_FILES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of images: give 1 to {MAX_FILES:,}")
+    return int(text)
 
 
 def _canonical(source: str) -> str:
@@ -102,7 +121,12 @@ def _already_filled(folder: Path, source: str, *, asked: bool) -> str | None:
         raise DataError(
             f"{folder} already contains images ({present}): delete it first, or give another folder with --to"
         )
-    return f"{folder}: the images are already present ({present})"
+    renewal = (
+        f"; an earlier set: delete {folder} and run this again for the current one"
+        if present == FIRST_SET
+        else ""
+    )
+    return f"{folder}: the images are already present ({present}{renewal})"
 
 
 def _fill_atomically(folder: Path, source: str, fill: Callable[[Path], int]) -> int:

@@ -4,8 +4,9 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# The usual case, images that are already present, needs no start of Python.
-if [[ $# -eq 0 && -f "$root/data/images/.source" ]]; then
+# The usual case, images that are already present, needs no start of Python. It reports an earlier set.
+marker="$root/data/images/.source"
+if [[ $# -eq 0 && -f "$marker" && $(<"$marker") != "photographs of installed packages" ]]; then
     echo "$root/data/images: the images are already present"
     exit 0
 fi

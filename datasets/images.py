@@ -35,17 +35,17 @@ class ImageSet:
     warnings: tuple[str, ...] = ()
 
 
-def find_images(folder: Path, labels_csv: Path | None = None) -> ImageSet:
+def find_images(folder: Path, labels_csv: Path | None = None, *, workers: int = 1) -> ImageSet:
     """Finds the images below `folder`, sorted by their relative path, with their labels.
 
     Labels come from `labels_csv`, else from `labels.csv` in the folder, else from the names of the class folders
     (ImageNet's validation layout). Skips hidden files and folders. Leaves out damaged files among the first
-    CHECKED_FILES (and CHECKED_BYTES), with one warning.
+    CHECKED_FILES (and CHECKED_BYTES), which `workers` threads decode, with one warning.
     Raises `DataError`, with the remedy, if the folder is missing or contains no usable image, or if the labels are not
     readable.
     """
     names = _image_names(folder)
-    broken = _broken_files(folder, names)
+    broken = _broken_files(folder, names, workers)
     usable = [name for name in names if name not in broken]
     if not usable:
         raise DataError(
@@ -120,7 +120,7 @@ def _walk(folder: Path) -> Iterator[str]:
                 yield (Path(current) / name).relative_to(folder).as_posix()
 
 
-def _broken_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
+def _broken_files(folder: Path, names: Sequence[str], workers: int) -> dict[str, str]:
     """`{relative path: "relative path (reason)"}` of the files that cannot be decoded, in order."""
 
     def problem(name: str) -> str | None:
@@ -131,7 +131,7 @@ def _broken_files(folder: Path, names: Sequence[str]) -> dict[str, str]:
         return None
 
     checked = _within_check_limits(folder, names)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         problems = pool.map(problem, checked)
         return {name: found for name, found in zip(checked, problems, strict=True) if found is not None}
 

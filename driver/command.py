@@ -17,13 +17,14 @@ from backends.model_cache import open_cache
 from backends.profiling.profile import profile_folder
 from driver.choice import resolved
 from driver.crashes import forget, phase_of_running
-from driver.data import example_batch, images_of, micro_batch_bytes, open_source
+from driver.data import example_batch, image_folder, images_of, micro_batch_bytes, open_source
 from driver.exit_codes import FAILED, REFUSED, exit_code
+from driver.inputs import input_lines
 from driver.instances.errors import InstanceLost
 from driver.instances.group import Group, joined, line_prefix, refuse_unsupported
 from driver.memory import memory_needed
 from driver.model import backend_of, compiled_model, layers, weights_of, weights_warnings
-from driver.output import abandon_output, announce, peak_mib, profiled, report, report_compiled, warn
+from driver.output import abandon_output, announce, profiled, report, report_compiled, warn
 from driver.process_result import BuildInfo, InstanceResult
 from driver.replicated import measured_by_replicas
 from driver.supervisor import INTERRUPTED
@@ -101,21 +102,27 @@ def run(flags: Mapping[str, object], group: Group) -> None:
     # All instances use the first one's list of images: only then does each image belong to exactly one of them.
     images = group.gather(images_of(settings) if is_first and not settings.compile_only else None)[0]
     weights = weights_of(settings)
+    inputs = input_lines(settings, images, image_folder(settings), weights) if is_first else {}
     pixels = input_with(settings.model, weights)
     warn(*weights_warnings(settings, weights) if is_first else ())
     if is_first and settings.backend_requested == "auto":
         order = registry.auto_order(requested("device", flags, config))
         print(f"--backend auto: the first usable of {order}", flush=True)
     if settings.replica_processes > 1 and not settings.compile_only:
-        report(settings, weights, *measured_by_replicas(settings, images, weights, group), group)
+        report(settings, weights, inputs, *measured_by_replicas(settings, images, weights, group), group)
         forget(settings)
         return
-    measured_here(settings, pixels, images, weights, group)
+    measured_here(settings, pixels, images, weights, inputs, group)
     leave_breadcrumb(phase="ending")
 
 
 def measured_here(
-    settings: Settings, pixels: InputSpec, images: ImageSet | None, weights: Weights, group: Group
+    settings: Settings,
+    pixels: InputSpec,
+    images: ImageSet | None,
+    weights: Weights,
+    inputs: Mapping[str, str],
+    group: Group,
 ) -> None:
     """Compiles, measures and reports in this process; with `--compile-only`, without measuring."""
     compiled = compiled_model(settings, pixels, weights)
@@ -123,7 +130,7 @@ def measured_here(
     announce(settings, weights, [build_info], group)
     with closing(compiled.executable) as executable:
         if settings.compile_only:
-            report_compiled(settings, weights, build_info, group)
+            report_compiled(settings, weights, inputs, build_info, group)
             leave_breadcrumb(phase="closing")
             return
         with (
@@ -133,9 +140,9 @@ def measured_here(
         ):
             leave_breadcrumb(engine=settings.backend, phase=phase_of_running(settings))
             measurement = measure(executable, source, settings, on_call, peers=group)
-        result = InstanceResult(measurement, source.decode_errors, peak_mib())
+        result = InstanceResult.of(measurement, source.decode_errors)
         build_info = BuildInfo.of(compiled)  # some engines report more of their settings after a run
-        report(settings, weights, build_info, result, group)
+        report(settings, weights, inputs, build_info, result, group)
         if settings.profile_path and settings.profile and settings.device != "ipu":
             print(profiled(executable, example_batch(settings, pixels), settings, settings.profile_path))
         leave_breadcrumb(phase="closing")

@@ -31,10 +31,14 @@ def images_of(settings: Settings) -> ImageSet | None:
         return None
     from datasets.images import find_images
 
-    default = settings.origin["images"] == "default"
-    images = find_images(ROOT / settings.images if default else settings.images, settings.labels)
+    images = find_images(image_folder(settings), settings.labels, workers=available_cores())
     warn(*images.warnings)
     return images
+
+
+def image_folder(settings: Settings) -> Path:
+    """The folder of images: of this checkout by default, else as given."""
+    return ROOT / settings.images if settings.origin["images"] == "default" else settings.images
 
 
 def example_batch(settings: Settings, pixels: InputSpec) -> Batch:

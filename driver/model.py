@@ -15,6 +15,7 @@ from backends.model_cache import open_cache
 from backends.pipeline import Pipelined
 from driver.crashes import subject_of
 from driver.data import LABELLED_CLASSES, example_batch
+from driver.file_digests import file_digest
 from measurement.settings import Settings
 from models import (
     BuiltModel,
@@ -141,6 +142,6 @@ def block_options(settings: Settings) -> EfficientNetOptions:
 def identity(weights: Weights) -> Callable[[], Mapping[str, str]]:
     """What identifies the model in addition to the settings; computed only if a cache needs it."""
     return lambda: {
-        "weights": f"{weights.kind.partition(':')[0]} {weights_digest(weights)}",
+        "weights": f"{weights.kind.partition(':')[0]} {weights_digest(weights, file_digest)}",
         "code": source_digest(ROOT / "models", ROOT / "backends", ROOT / "driver"),
     }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from driver.instances.group import Group
 from driver.process_result import BuildInfo, InstanceResult
 from measurement.cpu_time import disturbance
 from measurement.machine import available_cores, cpu_model
+from measurement.peak_memory import measured_mib, peak_mib
 from measurement.report import Facts, compile_summary, summary
 from measurement.settings import Settings
 from models import Weights
@@ -60,9 +60,14 @@ def _differences(engines: Sequence[Effective], weights: Sequence[str]) -> list[s
 
 
 def report(
-    settings: Settings, weights: Weights, build_info: BuildInfo, own: InstanceResult, group: Group
+    settings: Settings,
+    weights: Weights,
+    inputs: Mapping[str, str],
+    build_info: BuildInfo,
+    own: InstanceResult,
+    group: Group,
 ) -> None:
-    """Prints the results of all instances. To be called by all instances; the first one prints."""
+    """Prints the results of all instances. To be called by all instances; the first one, which has `inputs`, prints."""
     result = InstanceResult.merged(group.gather(own))
     cores = group.gather(available_cores())
     if group.index > 0:
@@ -76,15 +81,25 @@ def report(
         )
     if settings.device == "cpu":  # with other devices the host has idle cores
         warn(*disturbance(result.measurement.cpu_time))
-    lines = facts(settings, build_info, weights.kind, result.peak_mib, group, cores)
+    lines = facts(
+        settings,
+        build_info,
+        weights.kind,
+        {**inputs, **_measured_memory(settings, result, group)},
+        result.peak_mib,
+        group,
+        cores,
+    )
     print(summary(settings, result.measurement, lines), flush=True)
 
 
-def report_compiled(settings: Settings, weights: Weights, build_info: BuildInfo, group: Group) -> None:
+def report_compiled(
+    settings: Settings, weights: Weights, inputs: Mapping[str, str], build_info: BuildInfo, group: Group
+) -> None:
     """Prints the result of `--compile-only`. To be called by all instances; the first one prints."""
     memory_mib, cores = group.gather(peak_mib()), group.gather(available_cores())
     if group.index == 0:
-        lines = facts(settings, build_info, weights.kind, sum(memory_mib), group, cores)
+        lines = facts(settings, build_info, weights.kind, inputs, sum(memory_mib), group, cores)
         print(compile_summary(settings, lines), flush=True)
 
 
@@ -122,15 +137,11 @@ def abandon_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def peak_mib() -> float:
-    """The peak memory of this process in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def facts(
     settings: Settings,
     build_info: BuildInfo,
     weights: str,
+    inputs: Mapping[str, str],
     memory_mib: float,
     group: Group,
     cores: Sequence[int],
@@ -158,13 +169,14 @@ def facts(
             "replicas": str(settings.replicas),
             **({"cores_per_replica": str(available_cores() // settings.replicas)} if several else {}),
             "weights": weights,
+            **inputs,
             "normalization_location": settings.normalization_location,
             "eight_bit_io": str(settings.eight_bit_io).lower(),
             **engine.details,
             "build_time": f"{build_info.build_s:.2f} s",
             "compile_time": f"{build_info.compile_s:.2f} s",
             "model_cache": build_info.model_cache,
-            "peak_memory": f"{memory_mib:.0f} MiB{_sum_of(settings, group)}",
+            "peak_memory_process": f"{memory_mib:.0f} MiB{_sum_of(settings, group)}",
             "cpu": f"{cpu_model()}, {sum(cores)} cores",
             "version_python": platform.python_version(),
             **packages,
@@ -184,6 +196,13 @@ def _instances(group: Group, cores: Sequence[int]) -> dict[str, str]:
         "launcher": group.launcher,
         "cores_per_instance": ", ".join(map(str, sorted(set(cores)))),
     }
+
+
+def _measured_memory(settings: Settings, result: InstanceResult, group: Group) -> dict[str, str]:
+    found = measured_mib(result.measurement.memory)
+    if found is None:
+        return {"peak_memory": "n/a (this system cannot reset the peak of a process)"}
+    return {"peak_memory": f"{found:.0f} MiB{_sum_of(settings, group)}"}
 
 
 def _sum_of(settings: Settings, group: Group) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from backends.base import Effective
 from backends.compilation import Compilation
 from measurement.loop import Measurement
+from measurement.peak_memory import peak_mib
 from measurement.window import together
 
 
@@ -34,11 +35,17 @@ class BuildInfo:
 
 @dataclass(frozen=True)
 class InstanceResult:
-    """The measurement of an instance, or of several merged."""
+    """The measurement of an instance, or of several merged; `peak_mib` is the peak memory of its processes."""
 
     measurement: Measurement
     decode_errors: int
     peak_mib: float
+
+    @staticmethod
+    def of(measurement: Measurement, decode_errors: int) -> InstanceResult:
+        """The result of this process, which has just measured."""
+        before_mib = max((one.before_mib for one in measurement.memory), default=0.0)
+        return InstanceResult(measurement, decode_errors, max(before_mib, peak_mib()))
 
     @staticmethod
     def merged(instances: Sequence[InstanceResult]) -> InstanceResult:

@@ -15,7 +15,7 @@ from driver.data import micro_batch_bytes, open_source
 from driver.instances.group import Group, line_prefix
 from driver.memory import memory_needed
 from driver.model import compiled_model
-from driver.output import announce, peak_mib
+from driver.output import announce
 from driver.process_result import BuildInfo, InstanceResult
 from driver.supervisor import FAULTS
 from driver.telemetry import switch_off
@@ -96,4 +96,4 @@ def _measured(
             link.begin(build_info)
             leave_breadcrumb(engine=settings.backend, phase=phase_of_running(settings))
             measurement = measure(executable, source, settings, link.on_call, ended=link.ended)
-        return InstanceResult(measurement, source.decode_errors, peak_mib())
+        return InstanceResult.of(measurement, source.decode_errors)

@@ -19,6 +19,11 @@ def escaped(text: str) -> str:
     return _CONTROL.sub(_visible, text) if _CONTROL.search(text) else text
 
 
+def one_line(text: str) -> str:
+    """Returns the text with all but tabs visible: what follows a line break in it cannot look like a line of ours."""
+    return escaped(text).replace("\n", "\\n")
+
+
 def escaped_output(data: bytes) -> bytes:
     """Returns a command's output for a terminal: what could move the cursor or command the terminal is visible."""
     return _CONTROL_IN_OUTPUT.sub(_visible_bytes, data)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
+from examples_utils.control_characters import one_line
+
 
 class VariantKey(NamedTuple):
     """Identifies a variant of a spec, alike in plans, records, histories and reports."""
@@ -24,7 +26,7 @@ class VariantKey(NamedTuple):
     @property
     def title(self) -> str:
         """Its name in messages and lists."""
-        return f"{self.benchmark}::{self.variant}"
+        return one_line(f"{self.benchmark}::{self.variant}")
 
 
 class MetricKey(NamedTuple):
@@ -80,7 +82,8 @@ class Run:
 
     `started_utc` is ISO 8601 with offset. `machine`, `software` and `git` are the fingerprints of the records.
     `canary` maps a kernel's name to its seconds, in order of execution; it is empty if no canary ran. `run_id` is the
-    same whenever the same run is read.
+    same whenever the same run is read. `joined_machines` are the keys of the machines that its history counts as this
+    one.
     """
 
     run_id: str
@@ -93,3 +96,4 @@ class Run:
     canary: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     variants: Mapping[VariantKey, VariantFacts] = field(default_factory=dict)
     metrics: Mapping[MetricKey, Metric] = field(default_factory=dict)
+    joined_machines: frozenset[str] = field(default=frozenset(), compare=False)

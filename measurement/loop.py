@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.cpu_time import CpuTime, read, spent
-from measurement.machine import cores_in_use
+from measurement.machine import allowed_cores
+from measurement.peak_memory import PeakMemory, peak_mib, reset_peak
 from measurement.settings import DROPPED_HOST_CALLS, Settings
 
 
@@ -91,6 +92,7 @@ class Measurement:
     `correct`, `labelled`: top-1 hits, and the number of images with a label.
     `not_finite`: outputs that were NaN or infinite.
     `cpu_time`: one per process, of its timed host calls and the time between them; empty if unknown.
+    `memory`: one per process, the peak before its timed host calls and during them; empty if unknown.
     `replica`: int64 `(host_calls,)`, the number of the replica that made each host call; None for one replica.
     """
 
@@ -108,6 +110,7 @@ class Measurement:
     replica: NDArray[np.int64] | None = None
     between_ns: NDArray[np.int64] | None = None
     cpu_time: tuple[CpuTime, ...] = ()
+    memory: tuple[PeakMemory, ...] = ()
 
     @property
     def samples(self) -> int:
@@ -170,13 +173,14 @@ def measure(
         peers: All begin their timed host calls together, and continue with untimed ones until the last has completed
             its measurement.
     """
-    cores = cores_in_use()
+    cores = allowed_cores()
     for _ in range(settings.warmup):
         executable.run(source.next().micro_batches)
     if peers is not None:
         peers.barrier()  # so that no process waits for long between the two readings
     # Before the dropped host calls, which consume the images that are decoded during the reading.
     before = read(cores, settings.replica_processes)
+    before_mib, counts_anew = reset_peak()
     for _ in range(DROPPED_HOST_CALLS):
         executable.run(source.next().micro_batches)
     if peers is not None:
@@ -212,6 +216,7 @@ def measure(
         if ended() if ended is not None else _reached(settings, len(host_call_ns), elapsed_ns):
             break
     after = read(cores, settings.replica_processes)
+    memory = PeakMemory(before_mib, peak_mib() if counts_anew else None)
     while peers is not None and not peers.all_reached():
         executable.run(source.next().micro_batches)
 
@@ -229,6 +234,7 @@ def measure(
         not_finite=not_finite,
         between_ns=np.array(between_ns, np.int64) if works_ahead else None,
         cpu_time=(spent(before, after, len(cores)),),
+        memory=(memory,),
     )
 
 

@@ -8,17 +8,41 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from measurement.cgroup import cpu_quota, quota_warning, whole_cores
+from measurement.topology import logical_cpus, preferred
+
 
 def available_cores() -> int:
-    """Cores that this process may use (its CPU affinity, not the machine's total)."""
+    """The core budget: the cores that this process may use, by its CPU affinity and its CPU quota."""
     return len(cores_in_use())
 
 
 def cores_in_use() -> tuple[int, ...]:
-    """Numbers of the cores that the calling thread may use; hyperthreads of one core are adjacent."""
+    """Numbers of the cores of the budget of the calling thread; hyperthreads of one core are adjacent.
+
+    A quota allows any of the cores of the affinity, but no more time than that of so many at once: of those, this
+    names the fastest on different physical cores.
+    """
+    return budgeted_cores(allowed_cores())
+
+
+def budgeted_cores(allowed: Sequence[int], root: Path = Path("/")) -> tuple[int, ...]:
+    """Those of the `allowed` cores that the CPU quota lets run at the same time."""
+    budget = whole_cores(len(allowed), cpu_quota(root))
+    return tuple(cpu.number for cpu in preferred(logical_cpus(allowed, root), budget))
+
+
+def allowed_cores() -> tuple[int, ...]:
+    """Numbers of the cores on which the calling thread may run (its CPU affinity), in ascending order."""
     if hasattr(os, "sched_getaffinity"):
-        return tuple(sorted(os.sched_getaffinity(0), key=_place_of_core))
+        return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
+
+
+def quota_warnings() -> list[str]:
+    """A warning if a CPU quota leaves this process less time than its cores have."""
+    warning = quota_warning(len(allowed_cores()), cpu_quota())
+    return [warning] if warning else []
 
 
 def use_only(cores: Sequence[int]) -> None:
@@ -36,17 +60,6 @@ def core_shares(cores: Sequence[int], parts: int) -> list[tuple[int, ...]]:
     if each == 0:
         raise ValueError(f"{len(cores)} cores cannot be shared by {parts}")
     return [tuple(cores[part * each : (part + 1) * each]) for part in range(parts)]
-
-
-def _place_of_core(core: int) -> tuple[int, int, int]:
-    """Package, physical core and number, so that sorting keeps hyperthreads adjacent (Linux's sysfs)."""
-    topology = Path(f"/sys/devices/system/cpu/cpu{core}/topology")
-    try:
-        package = int((topology / "physical_package_id").read_text())
-        physical = int((topology / "core_id").read_text())
-    except (OSError, ValueError):
-        return 0, core, core
-    return package, physical, core
 
 
 @lru_cache(maxsize=1)

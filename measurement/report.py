@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from measurement.cpu_time import cpu_time_lines
 from measurement.loop import Measurement, TimedCall
+from measurement.order_statistics import samples_needed
 from measurement.settings import Settings
-from measurement.statistics import PERCENTILES, Latency, Throughput, latency, samples_needed, throughput
+from measurement.statistics import PERCENTILES, Latency, Throughput, latency, throughput
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def results(
 
 
 def metrics(rate: Throughput, trip: Latency) -> dict[str, str]:
-    """The metrics that are not in the head: the median, and the percentiles for which there are enough samples."""
+    """The metrics that are not in the head: the median, and the percentiles with their 95% bounds."""
     return {
         "throughput_median": f"{rate.median:.2f} samples/sec",
         **_percentiles(trip),
@@ -96,11 +97,17 @@ def _percentiles(trip: Latency) -> dict[str, str]:
         reason = "n/a (the device reports only minimum, maximum and mean of a host call)"
         return {f"latency_p{percentile:g}": reason for percentile in PERCENTILES}
     return {
-        f"latency_p{percentile:g}": f"{value:.3f} ms"
-        if trip.samples >= samples_needed(percentile)
-        else f"n/a ({trip.samples} samples)"
+        f"latency_p{percentile:g}": _percentile(percentile, value, trip)
         for percentile, value in trip.percentiles_ms.items()
     }
+
+
+def _percentile(percentile: float, value_ms: float, trip: Latency) -> str:
+    if percentile not in trip.bounds_ms:
+        missing = samples_needed(percentile) - trip.samples
+        return f"n/a ({trip.samples} samples; {missing} more are needed)"
+    low, high = trip.bounds_ms[percentile]
+    return f"{value_ms:.3f} ms (95% low: {low:.3f}, 95% high: {high:.3f})"
 
 
 def _time_shares(measurement: Measurement) -> dict[str, str]:

@@ -11,7 +11,7 @@ from measurement.configs import Config
 from measurement.core_budget import check_core_budget
 from measurement.errors import SettingsError
 from measurement.ipu import LaunchedReplicas, check_ipu_options, ipu_warnings, replicas_of_launcher
-from measurement.machine import available_cores
+from measurement.machine import available_cores, quota_warnings
 from measurement.no_effect import without_effect
 from measurement.options import BY_KEY, OPTIONS
 
@@ -149,6 +149,7 @@ def resolve(
     if launched is not None:
         warnings += replicas_of_launcher(values, launched)
         values["replicas"], origin["replicas"] = launched.local, "launcher"
+    warnings += quota_warnings()
     warnings += check_core_budget(values, device_kind, available_cores())
     if device_kind == "ipu":
         check_ipu_options(values)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.loop import Measurement
+from measurement.order_statistics import bound_ranks
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0, 99.9)
 
@@ -25,13 +26,17 @@ class Throughput:
 
 @dataclass(frozen=True)
 class Latency:
-    """Round trip of one micro-batch in milliseconds; `percentiles_ms` is None if the device reports only a range."""
+    """Round trip of one micro-batch in milliseconds; `percentiles_ms` is None if the device reports only a range.
+
+    `bounds_ms` are the lower and upper 95% bounds of the percentiles for which there are enough samples.
+    """
 
     mean_ms: float
     min_ms: float
     max_ms: float
     samples: int
     percentiles_ms: dict[float, float] | None
+    bounds_ms: dict[float, tuple[float, float]]
 
 
 def throughput(samples_per_host_call: int, *host_call_ns: NDArray[np.int64]) -> Throughput:
@@ -59,23 +64,24 @@ def latency(measurement: Measurement) -> Latency:
     """
     if measurement.round_trip_is_range:
         low, high, mean = (measurement.round_trip_ns / 1e6).reshape(-1, 3).T
-        return Latency(float(mean.mean()), float(low.min()), float(high.max()), len(mean), None)
+        return Latency(float(mean.mean()), float(low.min()), float(high.max()), len(mean), None, {})
     return latency_of(measurement.round_trip_ns)
 
 
 def latency_of(round_trip_ns: NDArray[np.int64]) -> Latency:
     """The latency over single round trips `(n,)` int64 ns."""
-    round_trip_ms = round_trip_ns / 1e6
+    round_trip_ms = np.sort(round_trip_ns) / 1e6
     values = np.percentile(round_trip_ms, PERCENTILES, method="linear")
+    ranks = {percentile: bound_ranks(len(round_trip_ms), percentile) for percentile in PERCENTILES}
     return Latency(
         mean_ms=float(round_trip_ms.mean()),
         min_ms=float(round_trip_ms.min()),
         max_ms=float(round_trip_ms.max()),
         samples=len(round_trip_ms),
         percentiles_ms=dict(zip(PERCENTILES, map(float, values), strict=True)),
+        bounds_ms={
+            percentile: (float(round_trip_ms[both[0] - 1]), float(round_trip_ms[both[1] - 1]))
+            for percentile, both in ranks.items()
+            if both is not None
+        },
     )
-
-
-def samples_needed(percentile: float) -> int:
-    """The fewest samples for which a percentile is reported: at least one must lie beyond it (p99: 100)."""
-    return round(100 / (100 - percentile))

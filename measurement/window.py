@@ -111,10 +111,11 @@ def _replicas(instance: Measurement) -> list[Measurement]:
 
 
 def _counts(parts: Sequence[Measurement]) -> dict[str, Any]:
-    """What is counted over all timed host calls: top-1, non-finite outputs and CPU time."""
+    """What is counted over all timed host calls: top-1, non-finite outputs, CPU time and memory."""
     return {
         "correct": sum(part.correct for part in parts),
         "labelled": sum(part.labelled for part in parts),
         "not_finite": sum(part.not_finite for part in parts),
         "cpu_time": of_all([part.cpu_time for part in parts]),
+        "memory": tuple(one for part in parts for one in part.memory),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from models.errors import ModelError
 from models.hub import WeightsUnavailable
 from models.options import EfficientNetOptions, NormOptions
 
-_READ_BYTES = 2**20
+RANDOM_WEIGHTS = "random, version 1, seed 0"
+"""What determines random weights. A change of `models.initialisation` that changes them needs a new version."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +60,18 @@ def find_weights(
         )
 
 
-def weights_digest(weights: Weights) -> str:
-    """SHA-256 of the file's content in hexadecimal, and the chosen key; `random` without a file.
+def weights_digest(weights: Weights, digest_of: Callable[[Path], str]) -> str:
+    """`sha256:` and the digest of the file that `digest_of` returns, and the chosen key; without a file RANDOM_WEIGHTS.
 
     Raises `ModelError` if the file cannot be read.
     """
     if weights.file is None:
-        return "random"
-    digest = hashlib.sha256()
+        return RANDOM_WEIGHTS
     try:
-        with weights.file.open("rb") as content:
-            while block := content.read(_READ_BYTES):
-                digest.update(block)
+        digest = digest_of(weights.file)
     except OSError as error:
         raise ModelError(f"--weights {weights.file}: cannot be read ({error.strerror or error}).") from error
-    return digest.hexdigest() + (f":{weights.key}" if weights.key else "")
+    return f"sha256:{digest}" + (f":{weights.key}" if weights.key else "")
 
 
 def input_with(name: str, weights: Weights) -> InputSpec:

@@ -97,6 +97,8 @@ def _with_facts(
         "streams": engine["streams"],
         "cores_of_instances": "; ".join(sorted(",".join(map(str, one["cores"])) for one in instances)),
         "weights": served.weights.kind,
+        **served.inputs,
+        **_exported(instances),
         "normalization_location": served.settings.normalization_location,
         "eight_bit_io": str(served.settings.eight_bit_io).lower(),
         "server_memory": f"{server_mib(server):.0f} MiB",
@@ -117,6 +119,12 @@ def server_mib(server: Server) -> float:
     processes = [psutil.Process(server.process.pid)]
     processes += processes[0].children(recursive=True)
     return float(np.sum([process.memory_full_info().pss for process in processes])) / 2**20
+
+
+def _exported(instances: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """The digest of the export for the largest batch."""
+    digests = {one["effective"]["details"]["exported_model"] for one in instances}
+    return {"exported_model": ", ".join(sorted(digests))}
 
 
 def _of_all(instances: Sequence[Mapping[str, Any]], key: str) -> str:

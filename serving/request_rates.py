@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from measurement.machine import available_cores
-from measurement.statistics import Latency, Throughput, latency_of, samples_needed
+from measurement.order_statistics import samples_needed
+from measurement.statistics import Latency, Throughput, latency_of
 from serving.connection import Client, RequestType
 from serving.load import in_clients
 from serving.open_loop import Answered, dealt, open_loop, poisson_arrivals
@@ -113,7 +114,7 @@ class AtRate:
 
 
 def p99_ms(times_ns: NDArray[np.int64]) -> float:
-    """The 99th percentile in milliseconds; of fewer than 100 times, it is hardly more than their maximum."""
+    """The 99th percentile in milliseconds; of fewer than 100 times, it is hardly less than their maximum."""
     return float(np.percentile(times_ns, 99)) / 1e6
 
 
@@ -128,7 +129,7 @@ def at_rate(
     limit_ms: float | None = None,
     seed: int = 0,
 ) -> AtRate:
-    """Sends requests of the configuration's batch at `rate` per second for `duration_s`, and at least 100 requests.
+    """Sends requests of the configuration's batch at `rate` per second for `duration_s`, and enough to bound p99.
 
     Several clients share them. Raises `ServingError`.
     """

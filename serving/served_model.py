@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from backends import registry
 from backends.base import KeepingBackend
 from driver.data import input_format
+from driver.inputs import image_lines, weights_line
 from driver.model import weights_of, weights_warnings
 from measurement.configs import read_config
 from measurement.machine import available_cores
 from measurement.settings import Settings, requested, resolve
 from models import InputSpec, Weights, input_with
 from serving.errors import ServingRefused
+
+if TYPE_CHECKING:
+    from datasets.images import ImageSet
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,7 +38,8 @@ class ServedModel:
     """A configuration and its name at the server.
 
     `settings` are those of one instance; their micro-batch is the largest batch of a request. With
-    `dynamic_batching_us`, the server waits that many microseconds for more requests to combine into one batch.
+    `dynamic_batching_us`, the server waits that many microseconds for more requests to combine into one batch. `inputs`
+    are the report lines that identify the weights, and the images once they are known.
     """
 
     name: str
@@ -44,6 +49,7 @@ class ServedModel:
     instances: int
     dynamic_batching_us: int | None
     warnings: tuple[str, ...] = ()
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def batch_sizes(self) -> tuple[int, ...]:
@@ -55,6 +61,10 @@ class ServedModel:
         """Channels, height and width of the images in a request."""
         size = self.pixels.image_size
         return int(input_format(self.settings, self.pixels)["channels"]), size, size
+
+    def with_images(self, images: ImageSet, folder: Path) -> ServedModel:
+        """The same with the lines that identify these images of `folder`."""
+        return replace(self, inputs={**image_lines(images, folder), **self.inputs})
 
     def of_batch(self, size: int) -> Settings:
         """The settings of the executable for batches of this size."""
@@ -115,6 +125,7 @@ def served_model(
         instances,
         dynamic_batching_us,
         all_warnings,
+        weights_line(weights),
     )
 
 

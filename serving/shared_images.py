@@ -47,14 +47,19 @@ class Region:
         return range(0, self.shape[0] - batch + 1, batch)
 
 
+def used_images(served: ServedModel, images: ImageSet) -> ImageSet:
+    """The first images, as many as requests to the model use."""
+    most = max(LARGEST_BATCHES * served.settings.micro_batch_size, FEWEST_IMAGES)
+    return replace(images, paths=images.paths[:most], labels=images.labels[:most])
+
+
 @contextmanager
 def shared_images(served: ServedModel, images: ImageSet) -> Iterator[Region]:
     """Decodes the first images for the model, repeated up to a multiple of its largest batch.
 
     Raises `ServingRefused` if they do not fit into shared memory.
     """
-    largest = served.settings.micro_batch_size
-    images = _first(images, max(LARGEST_BATCHES * largest, FEWEST_IMAGES))
+    images, largest = used_images(served, images), served.settings.micro_batch_size
     batches = -(-len(images.paths) // largest)
     shape, dtype = (batches * largest, *served.image_shape), pixel_dtype(served.settings)
     memory = SharedMemory(create=True, size=prod(shape) * dtype.itemsize)
@@ -111,10 +116,6 @@ def _unregister(server: Server, region: Region) -> None:
             if time.monotonic() > until_s:
                 raise
         time.sleep(POLL_S)
-
-
-def _first(images: ImageSet, most: int) -> ImageSet:
-    return replace(images, paths=images.paths[:most], labels=images.labels[:most])
 
 
 def _allocate(memory: SharedMemory) -> None:

@@ -1,5 +1,6 @@
 """What the tests of several folders share."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -26,6 +27,7 @@ from tests.surroundings import leave_surroundings
 # No test depends on how fast or how busy the machine is. A fixture is made once for all examples of a test.
 NOT_CHECKED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=NOT_CHECKED)
+settings.register_profile("quick", settings.get_profile("tests"), max_examples=20)
 settings.load_profile("tests")
 
 ROOT = Path(__file__).parents[1]
@@ -37,6 +39,11 @@ def pytest_configure() -> None:
     switch_off()
     # A shell starts a background job with Ctrl-C ignored, and the processes of tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_finish() -> None:
+    # Tests and libraries stay: neither the collector nor, after a fork, the kernel shall touch each of their objects.
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest selects by markers
@@ -51,6 +58,14 @@ def of_this_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that all test processes of this run share."""
     base = tmp_path_factory.getbasetemp()
     return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_disk() -> Iterator[None]:
+    """No test cuts the power, and waiting for the disk takes a quarter of a short run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -33,7 +33,7 @@ ALLOWED = {
 # The rooms of the runner, the top floor first: a room imports only from the floors below it, and from itself.
 FLOORS = (
     {"cli"},
-    {"nightly", "ab"},
+    {"nightly", "ab", "doctor"},
     {"report"},
     {"comparison"},
     {"history"},
@@ -101,6 +101,23 @@ def test_backends_know_of_measuring_only_settings_and_machine() -> None:
         assert used <= FROM_MEASUREMENT, f"{path.name} imports {used - FROM_MEASUREMENT}"
 
 
+def test_cores_are_counted_by_the_modules_of_the_machine_alone() -> None:
+    """Whoever counts cores itself ignores the CPU affinity, or the quota of a container."""
+    counting = {
+        module
+        for folder in ALLOWED
+        for module, path in modules(folder).items()
+        if any(word in path.read_text() for word in ("cpu_count(", "sched_getaffinity("))
+    }
+    # Two of them count for other purposes: what a parent inherits, and the load of the whole machine.
+    assert counting == {
+        "measurement.machine",
+        "measurement.replicas",
+        "examples_utils.machine.fingerprint",
+        "examples_utils.machine.load",
+    }
+
+
 @pytest.mark.parametrize("folder", sorted(ALLOWED))
 def test_no_modules_import_each_other_in_a_circle(folder: str) -> None:
     known = modules(folder)
@@ -118,6 +135,7 @@ def test_no_modules_import_each_other_in_a_circle(folder: str) -> None:
         pytest.fail(" imports ".join(reversed(circle.args[1])))
 
 
+@pytest.mark.slow
 def test_rooms_of_the_runner_import_only_from_the_floors_below() -> None:
     floor = {name: number for number, names in enumerate(FLOORS) for name in names}
     against = set()

@@ -44,6 +44,7 @@ print(len(take()), len(take()))
 """
 
 
+@pytest.mark.slow
 def test_a_seed_gives_the_same_cases_again() -> None:
     first, again, other = (list(islice(cases(seed, RUN), 60)) for seed in (7, 7, 8))
     assert first == again

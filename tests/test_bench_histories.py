@@ -77,6 +77,7 @@ def test_a_series_with_a_wrong_value_is_refused(tmp_path: Path, item: dict[str, 
         read(path)
 
 
+@pytest.mark.slow
 def test_generated_series_are_the_same_each_time_and_their_changes_are_found_without_false_ones() -> None:
     series = generated(4)
     assert series == generated(4)

@@ -55,6 +55,7 @@ def test_latency_is_measured_for_micro_batches_of_1_and_4_one_at_a_time(
     assert all(flags(v["command"])["device_iterations"] == 1 for v in found)
 
 
+@pytest.mark.slow
 def test_the_driver_understands_every_command(variants: list[dict[str, Any]]) -> None:
     for variant in of_the_driver(variants):
         found = flags(variant["command"])
@@ -64,6 +65,7 @@ def test_the_driver_understands_every_command(variants: list[dict[str, Any]]) ->
             input_spec(found["model"])
 
 
+@pytest.mark.slow
 def test_names_state_the_kind_of_data(variants: list[dict[str, Any]]) -> None:
     for variant in of_the_driver(variants):
         data = flags(variant["command"])["data"]

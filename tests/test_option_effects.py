@@ -73,6 +73,7 @@ EFFECTS = {
 SMALL = ["--model", "timm/test_efficientnet.r160_in1k", "--random-weights", "--data", "generated"]
 
 
+@pytest.mark.slow
 def test_every_option_that_works_here_has_a_test_of_its_effect() -> None:
     assert set(EFFECTS) == {option.key for option in OPTIONS if not option.ipu_only}
     for key, place in EFFECTS.items():
@@ -205,6 +206,7 @@ class TestData:
             assert generated.next().micro_batches[0] is generated.next().micro_batches[0]
         # What synthetic data means to an engine: tests/backends/test_contract.py.
 
+    @pytest.mark.slow
     def test_images_and_labels_are_those_that_are_named(self, photographs: Path, tmp_path: Path) -> None:
         labels = tmp_path / "mine.csv"
         with labels.open("w", newline="") as file:

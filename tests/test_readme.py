@@ -89,6 +89,7 @@ def test_the_runners_examples_are_understood(
     assert "run_benchmark.py" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_example_entry_runs_and_its_figures_are_read(tmp_path: Path) -> None:
     (block,) = blocks(README.read_text(), "yaml")
     (tmp_path / "benchmarks.yml").write_text(block)

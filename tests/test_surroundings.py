@@ -36,6 +36,7 @@ def test_what_a_starter_sets_is_removed_and_the_rest_is_kept(monkeypatch: pytest
     assert os.environ["PATH"] == path
 
 
+@pytest.mark.slow
 def test_tests_of_make_succeed_when_make_starts_them(tmp_path: Path) -> None:
     test = "tests/test_front_pages.py::test_make_alone_prints_every_target_that_it_describes"
     command = (

@@ -1,7 +1,7 @@
 """Tries hostile specs, records, result files and outputs of tools on the runner, for some minutes.
 
-Each must end with a documented exit code: without a traceback, a hang of more than 5 s, more than 500 MB of memory, or
-a file outside the log folder. Failing cases are shortened and stored, to be tried again with --replay.
+Each must end with a documented exit code: without a traceback, more than 5 s of processor time, more than 500 MB of
+memory, or a file outside the log folder. Failing cases are shortened and stored, to be tried again with --replay.
 """
 
 from __future__ import annotations

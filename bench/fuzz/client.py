@@ -20,6 +20,7 @@ import psutil
 from bench.fuzz.corpus import ROOT
 
 _START_S = 120  # imports, on a machine that does much else
+_STALL_S = 60
 _SHOWN_BYTES = 200_000
 _REQUESTS_PER_WORKER = 1500  # it keeps what earlier commands have cached
 
@@ -126,17 +127,28 @@ class Client:
         file = self._folder / "stderr.stack"
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGUSR1)
-        until = time.monotonic() + 1
+        until = time.monotonic() + _STALL_S
         while time.monotonic() < until and not _start(file):
             time.sleep(0.02)
         return _start(file) or "no stack: it did not return to Python"
 
 
 def _line_within(process: subprocess.Popen[str], limit_s: float) -> str | None:
-    """Returns the next line, "" at the end, or None if none came in time."""
+    """Returns the next line, "" at the end, or None if none came within so much processor time.
+
+    A busy machine may stall for longer than a command may take, so one that waits is given up later.
+    """
     assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], limit_s)
-    return process.stdout.readline() if ready else None
+    used_s, until_s = _processor_s(process), time.monotonic() + _STALL_S + limit_s
+    while time.monotonic() < until_s and _processor_s(process) - used_s < limit_s:
+        if select.select([process.stdout], [], [], limit_s / 10)[0]:
+            return process.stdout.readline()
+    return None
+
+
+def _processor_s(process: subprocess.Popen[str]) -> float:
+    """The processor time of the process, and of its children that have ended."""
+    return sum(psutil.Process(process.pid).cpu_times()[:4])
 
 
 def _start(file: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +30,21 @@ def slower_from(suite: Suite, earlier: int, share: float, nights: int, seed: int
     simulated = Nights(KINDS[0], rng, earlier + nights, suite.benchmarks, suite.noise)
     simulated.slower(0, share, earlier)
     return tuple(bool(called) for called in _called(simulated, earlier, nights, KEYS[0]))
+
+
+def slower_after(suite: Suite, histories: Sequence[int], share: float, seed: int) -> tuple[bool, ...]:
+    """Whether the same night, with a benchmark slower by `share`, is reported after so many of the nights before it."""
+    simulated = Nights(
+        KINDS[0], np.random.default_rng([9, seed]), max(histories) + 1, suite.benchmarks, suite.noise
+    )
+    last = max(histories)
+    simulated.slower(0, share, last)
+    *earlier, night = [simulated.run(number) for number in range(last + 1)]
+    called = []
+    for nights in histories:
+        simulated.rng = np.random.default_rng([10, seed])  # the same confirmation
+        called.append(KEYS[0] in simulated.judged(earlier[-nights:], last, night)[1])
+    return tuple(called)
 
 
 def after_a_step(suite: Suite, first: float, nights: int, second: float, seed: int) -> bool:

@@ -7,9 +7,11 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from examples_utils.cli.selection import selection_of
+from examples_utils.control_characters import one_line
 from examples_utils.planning.interpreter import Interpreter
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import Plan, PlannedVariant, make_plan
@@ -63,11 +65,13 @@ def dry_run(
             lines += _preparation(planned, options.command, interpreter, prepared)
         lines.append(f"    cd {planned.command.folder}")
         lines += [f"    unset {name}" for name in planned.command.removed]
-        lines += [f"    {name}={value}" for name, value in redact(dict(planned.command.env)).items()]
+        lines += [
+            one_line(f"    {name}={value}") for name, value in redact(dict(planned.command.env)).items()
+        ]
         limit = (
             "" if planned.command.timeout_s is None else f"    # for at most {planned.command.timeout_s:g} s"
         )
-        lines.append(f"    {planned.command.text}{limit}")
+        lines.append(indent(f"{planned.command.text}{limit}", "    "))
     return "\n".join(lines)
 
 
@@ -105,9 +109,9 @@ def _tree(variants: Sequence[PlannedVariant]) -> list[str]:
         benchmark = planned.benchmark
         if benchmark is not previous:
             tags = f"  [{', '.join(benchmark.tags)}]" if benchmark.tags else ""
-            lines.append(f"{benchmark.name}{tags}")
-            lines += [f"  needs {requirement}" for requirement in benchmark.requires]
+            lines.append(one_line(f"{benchmark.name}{tags}"))
+            lines += [one_line(f"  needs {requirement}") for requirement in benchmark.requires]
             previous = benchmark
-        lines.append(f"  {planned.variant.name}")
-        lines.append(f"    {planned.command.text}")
+        lines.append(one_line(f"  {planned.variant.name}"))
+        lines.append(indent(planned.command.text, "    "))
     return lines

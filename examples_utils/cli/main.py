@@ -27,6 +27,7 @@ _COMMANDS = {
     "import": "history.commands:run_import",
     "ab": "ab:ab",
     "report": "report:report",
+    "doctor": "doctor:doctor",
 }
 _KEEPS_FILES = ("benchmark", "nightly", "ab", "collect")
 _GONE = "the current folder does not exist any more; change to another one with cd"

@@ -62,5 +62,5 @@ def _accept(parsed: argparse.Namespace) -> int:
         if value != usual[name]:
             option = f"--{name.replace('_', '-')}"
             raise RequestError(f"{option}: has no effect with --accept, which runs nothing; leave it out")
-    print("\n".join(accept(parsed.accept, parsed.reason, "latest", parsed.history)))
+    print("\n".join(accept(parsed.accept, parsed.reason, None, parsed.history)))
     return 0

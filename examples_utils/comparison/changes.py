@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 from examples_utils.comparison.constant_metrics import verdict_of_change
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pair, alike, same_machine
+from examples_utils.comparison.pairing import Pair, alike
 from examples_utils.comparison.pipeline import measure
 from examples_utils.comparison.selection import is_chosen, refuse_unknown
 from examples_utils.comparison.statistics.change_points import ChangePoint, change_points_of_levels
 from examples_utils.comparison.verdicts import Verdict
+from examples_utils.history.fingerprint import same_machine
+from examples_utils.history.settings import OF_THE_START, comparable
 from examples_utils.problems import RequestError
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
@@ -47,7 +49,7 @@ class ChangeFilter:
 
 @dataclass(frozen=True)
 class MachineChanges:
-    """The change points of one machine's runs, the latest first."""
+    """The change points of one machine's runs, the latest first. `hostname`: or the name that users gave it."""
 
     hostname: str
     branch: str | None
@@ -102,13 +104,14 @@ def history_changes(
         raise RequestError(f"changes: {history.title} has no run{of}; history list shows the runs")
     # A run without a branch, such as an imported one, does not determine the branch.
     branch = next((summary.branch for summary in all_runs if summary.branch), None)
+    names = {summary.machine_key: summary.machine_name for summary in all_runs}
     machines: dict[str, list[str]] = {}
     for summary in all_runs:
         if summary.branch == branch:
             machines.setdefault(summary.machine_key, []).append(summary.run_id)
     found = []
     known: set[MetricKey] = set()
-    for run_ids in machines.values():
+    for machine_key, run_ids in machines.items():
         # The common movement of the suite is removed before anything is omitted.
         runs = history.load(run_ids[::-1], log_tails=False)
         known.update(key for run in runs for key in run.metrics)
@@ -118,8 +121,8 @@ def history_changes(
             if is_chosen(change.key, selected.benchmarks, selected.metrics)
             and selected.suite in (None, change.key.suite)
         ]
-        hostname = str(runs[-1].machine.get("hostname", "an unnamed machine"))
-        found.append(MachineChanges(hostname, branch, len(runs), tuple(chosen)))
+        title = names[machine_key] or str(runs[-1].machine.get("hostname", "an unnamed machine"))
+        found.append(MachineChanges(title, branch, len(runs), tuple(chosen)))
     refuse_unknown(known, selected.benchmarks, selected.metrics, "--metric")
     return found
 
@@ -131,12 +134,11 @@ def _series(runs: Sequence[Run]) -> Iterator[Pair]:
     holds in most runs, such as a number of errors, has no level.
     """
     keys = dict.fromkeys(key for run in reversed(runs) for key in run.metrics)
-    comparable = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
+    of_variants = {variant: _comparable(variant, runs) for variant in {key.of_variant for key in keys}}
     for key in keys:
-        metrics = [
-            run.metrics.get(key) if fits else None
-            for run, fits in zip(runs, comparable[key.of_variant], strict=True)
-        ]
+        of_start = key.metric in OF_THE_START
+        fitting = _comparable(key.of_variant, runs, key.metric) if of_start else of_variants[key.of_variant]
+        metrics = [run.metrics.get(key) if fits else None for run, fits in zip(runs, fitting, strict=True)]
         last = next((metric for metric in reversed(metrics) if metric and metric.values), None)
         if last is None:
             continue
@@ -152,11 +154,11 @@ def _threshold(variant: VariantKey, runs: Sequence[Run]) -> float | None:
     return facts.threshold if facts else None
 
 
-def _comparable(variant: VariantKey, runs: Sequence[Run]) -> list[bool]:
+def _comparable(variant: VariantKey, runs: Sequence[Run], metric: str = "") -> list[bool]:
     facts = [run.variants.get(variant) for run in runs]
     passed = [one is None or one.status == "passed" for one in facts]
     known = [one.settings for one, fits in zip(facts, passed, strict=True) if one is not None and fits]
     return [
-        fits and (one is None or not known or one.settings == known[-1])
+        fits and (one is None or not known or comparable(one.settings, known[-1], metric))
         for one, fits in zip(facts, passed, strict=True)
     ]

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import Pair, Pairing, pair, same_machine
+from examples_utils.comparison.pairing import Pair, Pairing, pair
 from examples_utils.comparison.pipeline import Measured, groups_of, judge, measured_and_settled, steps_of
 from examples_utils.comparison.statistics.base_start import MIN_NIGHTS, base_starts
 from examples_utils.comparison.statistics.confirmation.curtailment import certain, open_ended
@@ -18,6 +18,7 @@ from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, me
 from examples_utils.comparison.statistics.power import NightRule, smallest_changes
 from examples_utils.comparison.statistics.step_detection import Steps
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.fingerprint import same_machine
 from examples_utils.run_model import MetricKey, Run
 
 # The first run of a metric's base, by its ID, for changes that somebody accepted.

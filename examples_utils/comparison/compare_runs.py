@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.pairing import pair, same_machine
+from examples_utils.comparison.pairing import pair
 from examples_utils.comparison.pipeline import judge, judge_two
 from examples_utils.comparison.text import date, title_of
 from examples_utils.comparison.verdicts import Comparison
+from examples_utils.history.fingerprint import same_machine
 from examples_utils.history.variant_diff import last_commands, variant_diff
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from math import ceil, exp, expm1, inf, isnan, log1p
 
 from scipy import special  # type: ignore[import-untyped]
 
 from examples_utils.comparison.constant_metrics import NO_DIRECTION, verdict_of_change
-from examples_utils.comparison.verdicts import Verdict
+from examples_utils.comparison.verdicts import MEANWHILE, MetricVerdict, Verdict
+from examples_utils.machine.disturbance import noted_disturbances
+from examples_utils.run_model import Run
 
 _POWER = 0.8  # with which the needed repetitions would detect a change of the observed size
 _MAX_REPETITIONS = 1000  # more are impractical
 _MIN_REPETITIONS = 5  # per side: with fewer, an exact test of two runs cannot reach 5%
+
+
+_CHANGED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCERTAIN)
+_SHOWN_DISTURBANCES = 2  # repetitions with different shares
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,22 @@ def reason(evidence: Evidence, rule: Rule, verdict: Verdict, more: int | None) -
             "runs on other nights, or ab, would settle it"
         )
     return f"{seen}; {more} repetitions would settle it"
+
+
+def with_disturbances(judged: Iterable[MetricVerdict], new: Sequence[Run]) -> list[MetricVerdict]:
+    """Adds to the reasons of changed and uncertain metrics what disturbed their variant in the new runs."""
+    return [
+        replace(one, reason="; ".join(filter(None, (one.reason, _disturbances(one, new)))))
+        if one.verdict in _CHANGED
+        else one
+        for one in judged
+    ]
+
+
+def _disturbances(one: MetricVerdict, new: Sequence[Run]) -> str:
+    variants = [run.variants[one.key.of_variant] for run in new if one.key.of_variant in run.variants]
+    texts = dict.fromkeys(text for facts in variants for text in noted_disturbances(facts.warnings))
+    return MEANWHILE + " and ".join(list(texts)[:_SHOWN_DISTURBANCES]) if texts else ""
 
 
 def _change(size: float) -> str:

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from statistics import median
 
 from examples_utils.comparison.verdicts import MetricVerdict, Verdict
-from examples_utils.history.fingerprint import differing_facts, shown_fact
+from examples_utils.history.fingerprint import (
+    differing_hardware,
+    differing_software,
+    same_machine,
+    shown_fact,
+)
+from examples_utils.history.settings import (
+    MODEL_CACHE,
+    comparable,
+    differing_settings,
+    unknown_identities,
+)
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
 STATUS = "status"  # the metric of the only verdict on a variant that has no metrics on either side
@@ -44,7 +55,10 @@ class Pairing:
 
 @dataclass(frozen=True)
 class _Sides:
-    """One variant on both sides. A run that does not count (it failed, or had other settings) is None."""
+    """One variant on both sides. A run that does not count (it failed, or had other settings) is None.
+
+    `unknown` names what identifies the input but is unknown on one side, in a base run that counts.
+    """
 
     facts: VariantFacts | None
     base: tuple[Run | None, ...]
@@ -52,6 +66,7 @@ class _Sides:
     other_settings: str
     left_out: int
     other_settings_of_new: str
+    unknown: str
 
 
 def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing:
@@ -63,7 +78,7 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
     last = new[-1]
     kept_new = tuple(run for run in new if same_machine(run, last))
     same = tuple(run for run in base if same_machine(run, last))
-    foreign = "" if same or not base else f"machine: {differing_facts(base[-1].machine, last.machine)}"
+    foreign = "" if same or not base else f"machine: {differing_hardware(base[-1].machine, last.machine)}"
     kept = same or tuple(base)
     keys = dict.fromkeys(key for run in (*reversed(new), *reversed(kept)) for key in run.metrics)
     if usual:
@@ -87,15 +102,11 @@ def pair(base: Sequence[Run], new: Sequence[Run], usual: float = 0.0) -> Pairing
         order=tuple(one.key for one in outcomes),
         differences=(
             *_machine_differences(base, new),
+            *_software_differences(kept, last),
             *_settings_differences(sides),
             *_direction_differences(outcomes, kept),
         ),
     )
-
-
-def same_machine(one: Run, other: Run) -> bool:
-    """Whether metrics of both runs are comparable: every key of the fingerprint except the host name agrees."""
-    return one.machine == other.machine or not differing_facts(one.machine, other.machine)
 
 
 def _variants_of(run: Run) -> set[VariantKey]:
@@ -119,26 +130,29 @@ def _sides(variant: VariantKey, base: Sequence[Run], new: Sequence[Run]) -> _Sid
     facts = known[-1] if known else None
     settings = facts.settings if facts else {}
     kept: list[Run | None] = []
-    other_settings, left_out = "", 0
+    other_settings, left_out, unknown = "", 0, ""
     for run in base:
         earlier = run.variants.get(variant, _PASSED)
         if earlier.status != _PASSED.status:
             kept.append(None)
-        elif facts and variant in run.variants and earlier.settings != settings:
+        elif facts and variant in run.variants and not comparable(earlier.settings, settings):
             kept.append(None)
-            other_settings, left_out = differing_facts(earlier.settings, settings), left_out + 1
+            other_settings, left_out = differing_settings(earlier.settings, settings), left_out + 1
         else:
             kept.append(run)
+            unknown = unknown or unknown_identities(earlier.settings, settings)
     passed: list[Run | None] = []
     differing = ""
     for run in new:
         of_run = run.variants.get(variant, _PASSED)
-        alike = variant not in run.variants or of_run.settings == settings
+        alike = variant not in run.variants or comparable(of_run.settings, settings)
         passed.append(run if alike and of_run.status == _PASSED.status else None)
         differing = (
-            differing if alike else differing_facts(of_run.settings, settings, "earlier", "in the last run")
+            differing
+            if alike
+            else differing_settings(of_run.settings, settings, "earlier", "in the last run")
         )
-    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing)
+    return _Sides(facts, tuple(kept), tuple(passed), other_settings, left_out, differing, unknown)
 
 
 def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) -> Pair | MetricVerdict:
@@ -158,15 +172,26 @@ def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) 
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, foreign)
     if sides.left_out and not any(sides.base):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, f"settings: {sides.other_settings}")
-    found = [run.metrics.get(key) if run else None for run in sides.base]
+    settings = sides.facts.settings if sides.facts else {}
+    found = [_of_same_start(run, key, settings) for run in sides.base]
+    if not any(found) and any(run and key in run.metrics for run in sides.base):
+        reason = f"the base does not have it with {MODEL_CACHE} {settings[MODEL_CACHE]}"
+        return _settled(key, Verdict.NEW, [], metric, reason)
     if not any(one and one.values for one in found):
         return _settled(key, Verdict.NEW, [], metric, "it did not pass in the base")
     if reason := _meaning(found, metric):
         return _settled(key, Verdict.NOT_COMPARABLE, earlier, metric, reason)
-    found += [run.metrics.get(key) if run else None for run in sides.new]
+    found += [_of_same_start(run, key, settings) for run in sides.new]
     repetitions = tuple(one.values if one and alike(one, metric) else () for one in found)
     threshold = sides.facts.threshold if sides.facts else None
     return Pair(key, metric.unit, metric.direction, threshold, repetitions)
+
+
+def _of_same_start(run: Run | None, key: MetricKey, settings: Mapping[str, str]) -> Metric | None:
+    if run is None:
+        return None
+    of_run = run.variants.get(key.of_variant, _PASSED).settings
+    return run.metrics.get(key) if comparable(of_run, settings, key.metric) else None
 
 
 def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:
@@ -223,12 +248,20 @@ def _machine_differences(base: Sequence[Run], new: Sequence[Run]) -> Iterator[st
     last = new[-1]
     for side, runs in (("base", base), ("new", new)):
         then = "in the base" if side == "base" else "earlier"
-        others = Counter(differing_facts(run.machine, last.machine, then) for run in runs)
-        del others[""]
+        foreign = [run for run in runs if not same_machine(run, last)]
+        others = Counter(differing_hardware(run.machine, last.machine, then) for run in foreign)
         outcome = "nothing is comparable" if others.total() == len(runs) else "omitted"
         for difference, count in others.items():
             which = f"{count} of the {len(runs)} {side} runs" if len(runs) > 1 else f"the {side} run"
             yield f"machine: {difference}: {which} {'was' if count == 1 else 'were'} made on another machine; {outcome}"
+
+
+def _software_differences(base: Sequence[Run], last: Run) -> Iterator[str]:
+    """Yields the differing versions of kernel, microcode and drivers: such runs are compared nevertheless."""
+    for difference, count in Counter(differing_software(run.machine, last.machine) for run in base).items():
+        if difference:
+            which = f"{count} of the {len(base)} base runs" if len(base) > 1 else "the base run"
+            yield f"software of the machine: {difference}: in {which}; a change may come from it"
 
 
 def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
@@ -236,6 +269,7 @@ def _settings_differences(sides: Mapping[VariantKey, _Sides]) -> Iterator[str]:
         "the base runs with those are omitted": lambda one: one.other_settings if any(one.base) else "",
         "not comparable": lambda one: "" if any(one.base) else one.other_settings,
         "the new runs with those are omitted": lambda one: one.other_settings_of_new,
+        "compared nevertheless": lambda one: one.unknown,
     }
     for outcome, text_of in kinds.items():
         variants: dict[str, list[str]] = {}

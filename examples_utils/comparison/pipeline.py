@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 
 from examples_utils.comparison.constant_metrics import constant_metric_verdict
-from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason
+from examples_utils.comparison.decision import Evidence, Rule, decide, needed, reason, with_disturbances
 from examples_utils.comparison.nonpositive_metrics import Criterion, has_no_ratio, nonpositive_metric_verdict
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing, alike
@@ -21,6 +21,7 @@ from examples_utils.comparison.statistics.machine_drift import Movement, machine
 from examples_utils.comparison.statistics.run_noise import RunNoise
 from examples_utils.comparison.statistics.step_detection import Steps, steps
 from examples_utils.comparison.verdicts import Comparison, MachineDrift, MetricVerdict, Verdict
+from examples_utils.history.settings import comparable
 from examples_utils.results.record import PASSED
 from examples_utils.run_model import Run
 
@@ -189,7 +190,9 @@ def _like(run: Run, pair: Pair, new: Run) -> tuple[float, ...]:
     of_new = new.variants.get(pair.key.of_variant)
     if metric is None or not alike(metric, new.metrics.get(pair.key, metric)):
         return ()
-    if facts and (facts.status != PASSED or (of_new and facts.settings != of_new.settings)):
+    if facts and facts.status != PASSED:
+        return ()
+    if facts and of_new and not comparable(facts.settings, of_new.settings, pair.key.metric):
         return ()
     return metric.values if all(0 < value < inf for value in metric.values) else ()
 
@@ -244,7 +247,7 @@ def _judged(
 
 
 def _comparison(pairing: Pairing, moved: Movement, judged: Sequence[MetricVerdict]) -> Comparison:
-    by_key = {one.key: one for one in judged}
+    by_key = {one.key: one for one in with_disturbances(judged, pairing.new)}
     better = [
         -log(one.ratio) if one.direction == "lower" else log(one.ratio)
         for one in judged

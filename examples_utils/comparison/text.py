@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from benchmark_parsers.times import read_time
-from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.comparison.verdicts import MEANWHILE, Comparison, MetricVerdict, Verdict
+from examples_utils.history.fingerprint import differing_software
 from examples_utils.results.tables import format_metric
 from examples_utils.run_model import MetricKey, Run, VariantKey
 
@@ -120,10 +121,12 @@ def title_of(key: VariantKey | MetricKey) -> str:
 
 
 def regression_line(regression: Regression) -> str:
-    """Returns metric, change, onset and range of commits."""
+    """Returns metric, change, onset, range of commits, and what disturbed the variant meanwhile."""
+    _, meanwhile, disturbance = regression.judged.reason.partition(MEANWHILE)
     return (
         f"REGRESSED {_change_and_values(regression.judged)} "
         f"since {_minute(regression.first_after)} UTC{_cause(regression.last_before, regression.first_after)}"
+        f"{f'; {meanwhile}{disturbance}' if meanwhile else ''}"
     )
 
 
@@ -266,11 +269,13 @@ def _reported(one: ReportedRegression) -> str:
 
 
 def _cause(before: Run | None, after: Run) -> str:
-    """Returns the range of commits that may have caused a change between two runs."""
+    """Returns what may have caused a change between two runs: the commits, or new versions below the programs."""
     commits = commit_range(before, after) if before else ""
     is_same = before is not None and before.commit == after.commit
     not_the_code = ": the code of this repository is not the cause" if is_same else ""
-    return f", {commits}{not_the_code}" if commits else ""
+    versions = differing_software(before.machine, after.machine, "before", "since") if before else ""
+    of_machine = f"; the software of the machine changed: {versions}" if versions else ""
+    return (f", {commits}{not_the_code}" if commits else "") + of_machine
 
 
 def _minute(run: Run) -> str:

@@ -8,6 +8,9 @@ from enum import Enum
 
 from examples_utils.run_model import MetricKey
 
+# Begins the part of a reason that names what took time from the variant while it ran.
+MEANWHILE = "meanwhile, "
+
 
 class Verdict(str, Enum):
     """The verdict on one metric."""

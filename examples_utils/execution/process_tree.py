@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from examples_utils.machine.adoption import adopted
+from examples_utils.machine.adoption import adopted, adopts_orphans
 
 # Every process of a command inherits this variable, so that one that left the command's process group
 # and lost its parents is still recognised as part of it.
@@ -25,11 +25,13 @@ _NO_TIME_FOR_ALL_PIDS_S = 1.0
 def outlived(group: int, mark: str, earlier: frozenset[int], duration_s: float) -> bool:
     """Whether any process is left of the group, or of those that left it: see `members_of`.
 
-    It is fast, as it runs after every command: it reads environments and builds no tree of processes, and
-    after a command of a short `duration_s` it reads only those of younger processes.
+    It is fast, as it runs after every command. What outlives its parents is adopted; where that is not possible, the
+    environments of all processes are read, or after a command of a short `duration_s` those of younger processes.
     """
     if _has_members(group) or adopted(group, earlier):
         return True
+    if adopts_orphans():
+        return False
     others = _other_processes()
     if duration_s < _NO_TIME_FOR_ALL_PIDS_S and _last_pid() >= group:
         others = [pid for pid in others if pid > group]

@@ -20,15 +20,11 @@ from examples_utils.planning.hosts import must_copy
 from examples_utils.planning.options import CommandOptions, RunOptions
 from examples_utils.planning.plan import Plan, make_plan, refuse_too_many_executions
 from examples_utils.problems import RequestError, did_you_mean
+from examples_utils.redaction.command_secrets import given_values, without_given_values
 from examples_utils.redaction.redactor import Redactor
 from examples_utils.redaction.secret_values import secret_values
 from examples_utils.results.record import identity_of
 from examples_utils.spec.loader import Benchmark
-
-# Of a variable, in a shell command or before a command of `env`; a value that names another variable is that one's.
-_ASSIGNMENT = re.compile(
-    r"""(?:^|(?<=[\s;&|(]))([A-Z_][A-Z0-9_]*)=('[^'$]*'|"[^"$]*"|[^\s$'"]+)(?=[\s;&|)]|$)"""
-)
 
 
 class Archive(Protocol):
@@ -97,20 +93,20 @@ def _redactor(plan: Plan, environment: Mapping[str, str]) -> Redactor:
     benchmarks = {id(planned.benchmark): planned.benchmark for planned in plan.variants}.values()
     words = frozenset(word for benchmark in benchmarks for word in _words_of(benchmark))
     of_commands = dict.fromkeys(variable for planned in plan.variants for variable in planned.command.env)
-    assigned = [
-        (match[1], match[2].strip("'\""))
+    given = [
+        pair
         for benchmark in benchmarks
         for text in (benchmark.cmd or "", *benchmark.pre_run_commands)
-        for match in _ASSIGNMENT.finditer(text)
+        for pair in given_values(text)
     ]
-    return Redactor(secret_values([*environment.items(), *of_commands, *assigned], words), words)
+    return Redactor(secret_values([*environment.items(), *of_commands, *given], words), words)
 
 
 def _words_of(benchmark: Benchmark) -> Iterator[str]:
     """Yields the words of letters that the entry uses for anything but the values of its `env`."""
     names = [benchmark.name, *benchmark.tags, *(word for column in benchmark.output for word in column)]
     regexps = [text for metric in benchmark.metrics for text in (metric.name, metric.regexp)]
-    for text in (*names, *regexps, _ASSIGNMENT.sub("", benchmark.cmd or ""), str(benchmark.parameters)):
+    for text in (*names, *regexps, without_given_values(benchmark.cmd or ""), str(benchmark.parameters)):
         yield from re.findall("[A-Za-z]+", text)
 
 

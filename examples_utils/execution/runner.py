@@ -6,13 +6,16 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 from examples_utils.console import Console
+from examples_utils.control_characters import one_line
 from examples_utils.execution.canary_process import CanaryProcess
 from examples_utils.execution.preparation import Preparation
 from examples_utils.execution.request import Request
 from examples_utils.execution.variant_run import RunContext, not_executed, run_variant
+from examples_utils.machine.cgroup import quota_warning
 from examples_utils.machine.fingerprint import machine_fingerprint, software_fingerprint
 from examples_utils.machine.git import git_state
 from examples_utils.machine.load import OtherLoad
@@ -89,7 +92,7 @@ class Runner:
         if self.request.options.command.profile:
             planned = planned.profiled(folder)
         seconds = self.canary.measure() if self.canary else {}
-        context.console.info(f"    {planned.command.text}")
+        context.console.info(indent(planned.command.text, "    "))
         return replace(run_variant(planned, repetition, folder, git, context), canary=seconds)
 
     def _git_state(self, planned: PlannedVariant) -> Mapping[str, Any]:
@@ -112,11 +115,14 @@ def open_runner(
 ) -> Iterator[Runner]:
     """Yields a runner for one run. At the end, removes what was copied to other hosts, if requested."""
     options, interpreter = request.options, request.plan.interpreter
+    machine = machine_fingerprint()
+    if warning := quota_warning(machine["allowed_cores"], machine["cpu_quota"]):
+        console.warning(warning)
     context = RunContext(
         console=console,
         check_interruption=check_interruption,
         other_load=other_load,
-        machine=machine_fingerprint(),
+        machine=machine,
         software=_software(interpreter),
         python=interpreter.described(),
         custom_metrics=request.custom_metrics,
@@ -159,4 +165,4 @@ def title(planned: PlannedVariant, repetition: int, repeat: int) -> str:
 def _outcome_line(result: VariantResult) -> str:
     time_text = f" in {result.duration_s:.1f} s" if result.duration_s is not None else ""
     detail = metrics_line(result) if result.status == PASSED else result.reason
-    return f"    {result.status.upper()}{time_text}{': ' + detail if detail else ''}"
+    return f"    {result.status.upper()}{time_text}{': ' + one_line(detail) if detail else ''}"

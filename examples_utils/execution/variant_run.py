@@ -10,11 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from benchmark_parsers.custom import CustomMetric, compute_custom_metric
+from benchmark_parsers.custom import CustomMetric
 from benchmark_parsers.regex import MetricSpec
 from examples_utils.console import Console
 from examples_utils.execution.checkpoint import latest_checkpoint
 from examples_utils.execution.follower import Follower
+from examples_utils.execution.forks.custom_metrics import computed_apart
 from examples_utils.execution.output_reader import (
     COMPILE_TIME,
     MetricReading,
@@ -25,6 +26,9 @@ from examples_utils.execution.output_reader import (
 )
 from examples_utils.execution.output_worker import OutputWorker
 from examples_utils.execution.process import STDERR, STDOUT, Outcome, run_process
+from examples_utils.machine.cgroup import quota_warning
+from examples_utils.machine.disturbance import disturbance_warnings, read_counters, taken_between
+from examples_utils.machine.fingerprint import allowed_cpus
 from examples_utils.machine.load import OtherLoad, busy_warning, machine_state
 from examples_utils.planning.plan import PlannedVariant
 from examples_utils.redaction.redactor import Redactor
@@ -67,10 +71,13 @@ def run_variant(
         Interrupted: The run was asked to stop; the command has been terminated.
     """
     command = planned.command
-    state = machine_state(context.other_load)
-    warnings = [warning] if (warning := busy_warning(state)) else []
-    if warning:
-        context.console.warning(warning)
+    state, cpus = machine_state(context.other_load), allowed_cpus()
+    quota = quota_warning(
+        context.machine["allowed_cores"], context.machine["cpu_quota"]
+    )  # printed once per run
+    busy = busy_warning(state)
+    if busy:
+        context.console.warning(busy)
     reader = OutputReader(*_what_to_read(planned, context.compile_only))
     worker = OutputWorker(reader, folder / STDOUT, folder / STDERR, command.mpi_instances)
     with contextlib.closing(worker):
@@ -78,6 +85,7 @@ def run_variant(
             folder, worker, context.console, context.check_interruption, context.trace_period_s
         )
         environment = command.environment(os.environ)
+        before = read_counters(cpus)
         outcome = run_process(
             command.argv,
             command.folder,
@@ -87,6 +95,7 @@ def run_variant(
             follower.look,
             context.redactor,
         )
+        taken = taken_between(before, read_counters(cpus), len(cpus))
         follower.finish()
         reading = worker.finish(context.check_interruption)
     readings, parsed, compile_time_s = dict(reading.metrics), reading.parsed, reading.compile_time_s
@@ -99,8 +108,8 @@ def run_variant(
     metrics = metrics_json(readings, failure)
     results: Results = {name: {metric["reduction"]: metric["value"]} for name, metric in metrics.items()}
     results.setdefault(COMPILE_TIME, {"mean": None})
-    later_warnings = list(parsed.warnings)
-    later_warnings += _add_custom_metrics(context.custom_metrics, folder, outcome.exitcode, results)
+    later_warnings = [*parsed.warnings, *disturbance_warnings(taken)]
+    later_warnings += _add_custom_metrics(context, folder, outcome.exitcode, results)
     if outcome.leftovers:
         later_warnings.append(f"{outcome.leftovers} processes outlived the command and were terminated")
     for text in later_warnings:
@@ -126,8 +135,9 @@ def run_variant(
         matches={name: reading.reduced.matches for name, reading in readings.items() if name != COMPILE_TIME},
         metrics=metrics,
         settings=dict(parsed.settings),
-        warnings=warnings + later_warnings,
+        warnings=[text for text in (quota, busy, *later_warnings) if text],
         machine_state=state,
+        disturbance=taken,
     )
     return _redacted(result, context.redactor)
 
@@ -187,21 +197,18 @@ def _add_derived(planned: PlannedVariant, readings: dict[str, MetricReading]) ->
         readings[spec.name] = derived_reading(spec, readings, dict(planned.variant.params))
 
 
-def _add_custom_metrics(
-    custom_metrics: Mapping[str, CustomMetric], folder: Path, exitcode: int, results: Results
-) -> list[str]:
+def _add_custom_metrics(context: RunContext, folder: Path, exitcode: int, results: Results) -> list[str]:
     """Adds their metrics, and returns a warning for each that failed: one failure does not affect the others."""
-    if not custom_metrics:
-        return []
-    stdout, stderr = ((folder / name).read_text("utf-8", "replace") for name in (STDOUT, STDERR))
     warnings = []
-    for name, function in custom_metrics.items():
+    for name, function in context.custom_metrics.items():
         if name in results:
             warnings.append(
                 f"custom metric {name}: the variant has a metric of this name, which takes precedence; rename yours"
             )
             continue
-        values, problem = compute_custom_metric(function, stdout, stderr, exitcode)
+        values, problem = computed_apart(
+            function, folder / STDOUT, folder / STDERR, exitcode, context.check_interruption
+        )
         results[name] = values if values is not None else {"value": None}
         if problem:
             warnings.append(f"custom metric {name}: {problem}")

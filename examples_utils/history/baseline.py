@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from examples_utils.history.fingerprint import differing_facts
+from examples_utils.history.fingerprint import differing_hardware, may_be_same
 from examples_utils.history.store import History, RunSummary
 from examples_utils.run_model import Run
 
@@ -39,6 +39,7 @@ class Baseline:
 
 def read_baseline(history: History, tonight: Tonight, wanted: int) -> Baseline:
     """Returns the last `wanted` nights that count. Raises HistoryError."""
+    tonight = replace(tonight, machine_key=history.joined_key(tonight.machine_key))
     suite = next(iter(tonight.suites)) if len(tonight.suites) == 1 else None
     of_machine = history.runs(suite=suite, machine_key=tonight.machine_key)
     # Those of other machines are only reported.
@@ -74,7 +75,10 @@ def choose(
 
 def _why_not(summary: RunSummary, tonight: Tonight) -> str | None:
     if summary.machine_key != tonight.machine_key:
-        return f"of another machine ({differing_facts(summary.machine, tonight.machine, 'there', 'here')})"
+        different = differing_hardware(summary.machine, tonight.machine, "there", "here")
+        known = may_be_same(summary.machine, tonight.machine)
+        remedy = "; if it is this one, join both with history machines" if known else ""
+        return f"of another machine ({different}{remedy})"
     if tonight.branch and summary.branch and summary.branch != tonight.branch:
         return "of another branch"
     if summary.dirty and not tonight.dirty:

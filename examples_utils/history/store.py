@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from sqlalchemy import delete, select, update
 from sqlalchemy.engine import Engine
 
-from examples_utils.history.database import pruning, references, tables
+from examples_utils.history.database import machines, pruning, references, tables
 from examples_utils.history.database.connection import (
     database_url,
     open_engine,
@@ -29,6 +29,7 @@ from examples_utils.history.database.insertion import (
     write_and_roll_back,
 )
 from examples_utils.history.database.loading import load_runs
+from examples_utils.history.database.machines import Machine
 from examples_utils.history.database.regressions import load_regressions, replace_regressions
 from examples_utils.history.database.schema import ensure_schema
 from examples_utils.history.database.summaries import RunSummary, newest_first, summaries
@@ -129,6 +130,31 @@ class History:
         query = newest_first(suite, machine_key, branch, before_run, limit)
         with reading(self._engine) as connection:
             return summaries(connection, query)
+
+    def machines(self) -> list[Machine]:
+        """Returns the machines of all runs, the most recently active first; joined ones are one."""
+        with reading(self._engine) as connection:
+            return machines.machines(connection)
+
+    def joined_key(self, machine_key: str) -> str:
+        """Returns the key in the summaries of the runs of a machine with this `fingerprint.machine_key`."""
+        with reading(self._engine) as connection:
+            return machines.known_machines(connection).joined_key(machine_key)
+
+    def name_machine(self, key: str, name: str | None) -> None:
+        """Names the machine with this `Machine.key`; None removes its name."""
+        with writing(self._engine) as connection:
+            machines.name_machine(connection, key, name)
+
+    def join_machines(self, keys: Sequence[str]) -> None:
+        """Makes the machines with these `Machine.key`s count as one: their runs are comparable. The last one leads."""
+        with writing(self._engine) as connection:
+            machines.join_machines(connection, keys)
+
+    def separate_machine(self, key: str) -> None:
+        """Undoes the joins of the machine with this `Machine.key`."""
+        with writing(self._engine) as connection:
+            machines.separate_machine(connection, key)
 
     def load(
         self, run_ids: Sequence[str], metrics: Sequence[str] | None = None, *, log_tails: bool = True

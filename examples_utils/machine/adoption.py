@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+_THREADS = "/proc/self/task"
 _PR_SET_CHILD_SUBREAPER, _PR_GET_CHILD_SUBREAPER = 36, 37  # linux/prctl.h
 
 
@@ -25,6 +27,11 @@ def adopting_orphans() -> Iterator[frozenset[int]]:
         yield earlier
     finally:
         _set_subreaper(before)
+
+
+def adopts_orphans() -> bool:
+    """Whether this process is the new parent of its descendants' orphans now, and the kernel lists its children."""
+    return _is_subreaper() and Path(_THREADS, str(threading.get_native_id()), "children").exists()
 
 
 def adopted(command: int, earlier: frozenset[int]) -> set[int]:
@@ -64,10 +71,11 @@ def _children_in_other_sessions() -> set[int]:
 
 def _children() -> set[int]:
     """Returns the children of all threads (proc(5)); none where the kernel does not list them."""
-    found = set()
-    for file in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found |= {int(pid) for pid in file.read_text().split()}
+    found: set[int] = set()
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(_THREADS):  # noqa: PTH208 - paths as objects take most of the time
+            with contextlib.suppress(OSError), open(f"{_THREADS}/{thread}/children") as file:  # noqa: PTH123
+                found |= {int(pid) for pid in file.read().split()}
     return found
 
 

@@ -11,6 +11,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from examples_utils.machine.cgroup import cpu_quota, whole_cores
+from examples_utils.machine.hardware import hardware_facts, software_of_machine
+
 # Engines and libraries whose version affects the measurements of a benchmark.
 _ENGINES = ("numpy", "onnx", "onnxruntime", "onnxruntime_gpu", "openvino", "popart", "poptorch", "tensorflow",
             "timm", "torch", "torchvision", "tritonclient")  # fmt: skip
@@ -18,16 +21,15 @@ _CPU = Path("/sys/devices/system/cpu")
 
 
 def machine_fingerprint() -> dict[str, Any]:
-    """Returns CPU, memory, accelerators and kernel of this machine. Unknown values are None."""
+    """Returns the facts of this machine, and the versions of its kernel, microcode and drivers. Unknown ones are None.
+
+    Which of them decide whether metrics are comparable: `history.fingerprint.machine_key`.
+    """
     return {
         "hostname": platform.node(),
-        "cpu": _cpu_model(),
-        "cores": cores(),
-        "memory_bytes": _memory_bytes(),
-        "accelerators": _accelerators(),
+        **hardware_facts(allowed_cpus()),
         "architecture": platform.machine(),
-        "kernel": platform.release(),
-        "governor": governor(),
+        **software_of_machine(),
     }
 
 
@@ -56,42 +58,22 @@ def suite_of(spec: Path) -> str:
     return spec.relative_to(checkout).as_posix()
 
 
+def allowed_cpus() -> tuple[int, ...]:
+    """Returns the numbers of the CPUs that the affinity of this process allows."""
+    if hasattr(os, "sched_getaffinity"):
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return tuple(range(os.cpu_count() or 1))
+
+
 def cores() -> int:
-    """Returns the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def governor() -> str | None:
-    """Returns the frequency governors in use, or None if the kernel does not report them."""
-    found = {text for file in cpu_files("cpufreq/scaling_governor") if (text := _read(file))}
-    return ",".join(sorted(found)) or None
+    """Returns the core budget: the cores that this process may use, by its affinity and its CPU quota."""
+    return whole_cores(len(allowed_cpus()), cpu_quota())
 
 
 @cache
 def cpu_files(pattern: str) -> tuple[Path, ...]:
     """Returns the kernel's files of this name, one per core. Finding them takes longer than reading them."""
     return tuple(sorted(_CPU.glob(f"cpu[0-9]*/{pattern}")))
-
-
-def _cpu_model() -> str:
-    match = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", _read(Path("/proc/cpuinfo")) or "", re.MULTILINE)
-    return match[1].strip() if match else platform.processor() or platform.machine()
-
-
-def _memory_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (OSError, ValueError):
-        return None
-
-
-def _accelerators() -> list[str]:
-    gpus = [
-        match[1].strip()
-        for file in sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
-        if (match := re.search(r"^Model:\s*(.+)$", _read(file) or "", re.MULTILINE))
-    ]
-    return gpus + ["Graphcore IPU"] * len(list(Path("/dev").glob("ipu[0-9]*")))
 
 
 def _engine_versions(import_path: Iterable[str]) -> dict[str, str]:
@@ -111,10 +93,3 @@ def _engine_versions(import_path: Iterable[str]) -> dict[str, str]:
 def _sdk_version(poplar: str | None) -> str | None:
     match = re.search(r"(\d+\.\d+\.\d+(?:[+-][\w.+-]*)?)", poplar or "")
     return match[1] if match else None
-
-
-def _read(file: Path) -> str | None:
-    try:
-        return file.read_text(errors="replace").strip()
-    except OSError:
-        return None

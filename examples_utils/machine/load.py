@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from examples_utils.machine.fingerprint import cores, cpu_files, governor
+from examples_utils.machine.fingerprint import cores, cpu_files
+from examples_utils.machine.hardware import governor
 
 BUSY_TASKS_PER_CORE = 0.3
 # The kernel counts CPU time in steps of 10 ms, so a shorter window would mostly show rounding.
@@ -57,9 +58,16 @@ def machine_state(other_load: OtherLoad) -> dict[str, Any]:
         "cores": cores(),
         "cpu_frequency_mhz": _rounded(_frequency_mhz()),
         "governor": governor(),
-        "throttle_events": _throttle_events(),
+        "throttle_events": throttle_events(),
         "memory_available_bytes": _memory_available_bytes(),
     }
+
+
+def throttle_events() -> int | None:
+    """Returns how often the cores slowed down because of their temperature since boot; None if unknown."""
+    counts = [_number(file) for file in cpu_files("thermal_throttle/*_throttle_count")]
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def busy_warning(state: dict[str, Any]) -> str | None:
@@ -97,12 +105,6 @@ def _frequency_mhz() -> float | None:
             return None
         known = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", text, re.MULTILINE)]
     return sum(known) / len(known) if known else None
-
-
-def _throttle_events() -> int | None:
-    counts = [_number(file) for file in cpu_files("thermal_throttle/*_throttle_count")]
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
 
 
 def _memory_available_bytes() -> int | None:

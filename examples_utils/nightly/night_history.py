@@ -34,6 +34,7 @@ class NightHistory:
         self.baseline: Baseline | None = None
         self.regressions: Sequence[ReportedRegression] = ()
         self.problem = ""
+        self._is_lost = False
 
     def read_at_start(self) -> None:
         """Raises HistoryError if the history cannot be used or written; if it is unreachable, tries again later."""
@@ -69,6 +70,7 @@ class NightHistory:
             with opened_history(self._given, create=True) as history:
                 return add_reading(history, replace(reading, left_out=()))[1], None
         except HistoryError as error:
+            self._is_lost = True
             return [], (
                 f"history: {error}; no result is lost: add them with: {add_command(log_folder, self._given)}"
             )
@@ -78,8 +80,12 @@ class NightHistory:
     ) -> str | None:
         """Stores what `update` makes of the reported regressions; returns the reason if that failed.
 
-        `update` then gets those that were read before.
+        `update` then gets those that were read before. Nothing is stored of a night that could not be added: the next
+        one finds its regressions again.
         """
+        if self._is_lost:
+            update(self.regressions)
+            return None
         try:
             with opened_history(self._given) as history:
                 history.update_regressions(self._tonight.machine_key, update)

@@ -21,6 +21,8 @@ _PYTHON_OPTIONS_WITH_VALUE = ("-W", "-X", "--check-hash-based-pycs")
 _VIPU_OPTIONS = ("--vipu-partition", "--vipu-server-host", "--vipu-server-port")
 _NEEDS_NO_QUOTES = re.compile(r"[\w@%+=:,./${}-]+")
 _SPECIAL_IN_QUOTES, _BACKSLASHED = re.compile(r'["`\\]|\$(?![\w{])'), r"\\\g<0>"
+_QUOTED = "\ufdd0"  # Unicode reserves it for such marks
+_NAME_BEFORE_MORE = re.compile(rf"\$(\w+){_QUOTED}(?=\w)")  # as in "$NAME"more
 _MPI_COUNTS = ("-np", "--np", "-n")
 
 
@@ -82,7 +84,7 @@ def build_command(
     words = _adapted(command_words(text, {**environment, **env} if "$" in text else None), benchmark, options)
     shown = join_words(words)
     if "$" in text:
-        shown = " ".join(map(_as_written, _adapted(command_words(text), benchmark, options)))
+        shown = " ".join(map(_as_written, _adapted(command_words(text, mark=_QUOTED), benchmark, options)))
     return Command(
         tuple(words),
         shown,
@@ -104,10 +106,15 @@ def _adapted(words: list[str], benchmark: Benchmark, options: CommandOptions) ->
 
 
 def _as_written(word: str) -> str:
-    """Quotes a word that may contain variables so that a shell expands them, too."""
+    """Quotes a word that may contain variables so that a shell expands them, too, and splits the same ones."""
     if "$" not in word:
         return join_words([word])
-    return word if _NEEDS_NO_QUOTES.fullmatch(word) else f'"{_SPECIAL_IN_QUOTES.sub(_BACKSLASHED, word)}"'
+    given, word = word, _NAME_BEFORE_MORE.sub(r"${\1}", word).replace(_QUOTED, "")
+    return (
+        word
+        if given == word and _NEEDS_NO_QUOTES.fullmatch(word)
+        else f'"{_SPECIAL_IN_QUOTES.sub(_BACKSLASHED, word)}"'
+    )
 
 
 def with_report_folder(command: Command, folder: Path) -> Command:

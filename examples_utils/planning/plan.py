@@ -25,7 +25,15 @@ from examples_utils.run_model import VariantKey
 from examples_utils.spec.files import find_specs
 from examples_utils.spec.loader import Benchmark, Spec, load_specs
 from examples_utils.spec.requirements import missing_requirements
-from examples_utils.spec.variants import MAX_VARIANTS, Variant, count_variants, expand
+from examples_utils.spec.variants import (
+    MAX_TEXT,
+    MAX_VARIANTS,
+    Variant,
+    count_variants,
+    expand,
+    most_text,
+    too_much_text,
+)
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,11 @@ def make_plan(
         raise RequestError(
             f"the selected benchmarks make {number:,} variants; at most {MAX_VARIANTS:,} are allowed: "
             "select fewer with --benchmark or --tag"
+        )
+    characters = sum(most_text(benchmark.cmd or "", benchmark.parameters) for benchmark in chosen)
+    if characters > MAX_TEXT:
+        raise RequestError(
+            f"the selected benchmarks make {too_much_text(characters)}: select fewer with --benchmark or --tag"
         )
     interpreter = _interpreter(chosen, options, environment)
     names = Counter(benchmark.name for benchmark in chosen)

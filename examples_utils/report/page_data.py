@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from examples_utils.comparison.text import commit, moment
+from examples_utils.history.settings import comparable
 from examples_utils.report.packing import columns
 from examples_utils.report.page_text import differences
 from examples_utils.report.sections import Row
@@ -103,7 +104,7 @@ def _variant_nights(runs: Sequence[Run], key: VariantKey) -> dict[str, Any]:
         if facts.status == FAILED:
             failed.append(index)
             continue
-        if before is not None and before.settings != facts.settings:
+        if before is not None and not comparable(before.settings, facts.settings):
             notes[str(index)] = _shortened(differences(before.settings, facts.settings))
         before = facts
     return {"failed": failed, "notes": notes}

@@ -9,6 +9,7 @@ from typing import Any
 
 from examples_utils.comparison.text import counted
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.settings import shown_digest
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 # Not allowed in any document, and not shown by a terminal either.
@@ -56,7 +57,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
     """Returns the differences between two fingerprints or settings, each as `name: old → new`."""
     old, new = dict(_leaves(before)), dict(_leaves(after))
     return [
-        f"{name}: {old.get(name, 'none')} → {new.get(name, 'none')}"
+        f"{name}: {shown_digest(old.get(name, 'none'))} → {shown_digest(new.get(name, 'none'))}"
         for name in dict.fromkeys([*old, *new])
         if old.get(name) != new.get(name)
     ]

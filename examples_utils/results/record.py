@@ -68,6 +68,7 @@ class VariantResult:
     canary: dict[str, float] = field(default_factory=dict)
     compare: dict[str, float] = field(default_factory=dict)
     python: dict[str, str] = field(default_factory=dict)
+    disturbance: dict[str, Any] = field(default_factory=dict)
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -131,8 +132,8 @@ def utc_text(local_time: datetime) -> str:
 
 
 _PER_REPETITION = ("repetition", "status", "reason", "exitcode", "timed_out", "results", "start_time", "end_time",
-                   "start_time_utc", "test_duration", "duration_s", "machine_state", "warnings", "log_paths",
-                   "metrics", "canary")  # fmt: skip
+                   "start_time_utc", "test_duration", "duration_s", "machine_state", "disturbance", "warnings",
+                   "log_paths", "metrics", "canary")  # fmt: skip
 
 
 def combine(results: Sequence[VariantResult], repeat: int) -> VariantResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from examples_utils.control_characters import one_line
 from examples_utils.results.record import FAILED, NOT_RUN, PASSED, SKIPPED, VariantResult
 from examples_utils.results.tables import format_metric, plain_table, terminal_table
 
@@ -42,7 +43,7 @@ def summary_lines(results: Sequence[VariantResult], duration_s: float) -> list[s
     for status in (PASSED, SKIPPED, FAILED):
         for result in results:
             if result.status == status:
-                reason = f" - {result.reason}" if result.reason and status != PASSED else ""
+                reason = f" - {one_line(result.reason)}" if result.reason and status != PASSED else ""
                 lines.append(f"{status.upper()} {result.title}{reason}")
     counts = [
         (sum(result.status == status for result in results), status)
@@ -55,7 +56,7 @@ def summary_lines(results: Sequence[VariantResult], duration_s: float) -> list[s
 def metrics_line(result: VariantResult) -> str:
     """Returns the metrics of one variant on a line, for the progress of the run."""
     cells = ((label, _cell(result, source)) for label, source in _output(result) if source in result.results)
-    return ", ".join(f"{label} {cell}" for label, cell in cells if cell)
+    return ", ".join(one_line(f"{label} {cell}") for label, cell in cells if cell)
 
 
 def _output(result: VariantResult) -> list[tuple[str, str]]:
@@ -69,5 +70,9 @@ def _cell(result: VariantResult, source: str) -> str:
         return format_metric(result.value(source))
     if source in result.params:
         return result.params[source]
+    if source in result.settings:
+        return result.settings[source]
     # Entries may also give a fixed value, such as a batch size that is part of the command.
-    return source if source.replace(".", "", 1).isdigit() else ""
+    if source.replace(".", "", 1).isdigit():
+        return source
+    return "n/a" if result.status == PASSED else ""

@@ -20,12 +20,13 @@ _ESCAPED_IN_QUOTES = re.compile(r"\\(?:\r?(\n)|([\\\"$`]))")
 _LINE_BREAK = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
 
 
-def command_words(text: str, variables: Mapping[str, str] | None = None) -> list[str]:
+def command_words(text: str, variables: Mapping[str, str] | None = None, mark: str = "") -> list[str]:
     """Returns the words of a command.
 
     A line break inside quotes becomes one blank, with the blanks around it: a folded block of YAML keeps those of
     lines that are indented further. `$NAME` and `${NAME}` become their values, in single quotes, too; the value of
-    one outside of quotes is split into words. Names that are not in `variables` stay as they are.
+    one outside of quotes is split into words. Names that are not in `variables` stay as they are. What is in quotes and
+    has a `$` ends with `mark`.
 
     Raises:
         ValueError: A quote is not closed, or the text ends with a backslash.
@@ -34,7 +35,7 @@ def command_words(text: str, variables: Mapping[str, str] | None = None) -> list
         return text.split()
     words: list[str] = []
     word: str | None = None
-    for part in _parts(text, variables or {}):
+    for part in _parts(text, variables or {}, mark):
         if part is None:
             words += [] if word is None else [word]
             word = None
@@ -50,7 +51,7 @@ def expand(text: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], match[0]), text)
 
 
-def _parts(text: str, variables: Mapping[str, str]) -> Iterator[str | None]:
+def _parts(text: str, variables: Mapping[str, str], mark: str) -> Iterator[str | None]:
     """Yields parts of words, and None where a word ends."""
     end = 0
     while end < len(text):
@@ -66,9 +67,9 @@ def _parts(text: str, variables: Mapping[str, str]) -> Iterator[str | None]:
         elif kind == "escaped":
             yield piece
         elif kind == "single":
-            yield expand(_LINE_BREAK.sub(" ", piece), variables)
+            yield expand(_LINE_BREAK.sub(" ", piece), variables) + (mark if "$" in piece else "")
         elif kind == "double":
-            yield _unquoted(piece, variables)
+            yield _unquoted(piece, variables) + (mark if "$" in piece else "")
 
 
 def _unquoted(piece: str, variables: Mapping[str, str]) -> str:

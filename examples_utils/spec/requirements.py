@@ -8,6 +8,10 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from examples_utils.machine.cgroup import cpu_quota
+from examples_utils.machine.fingerprint import allowed_cpus, cores
+from examples_utils.machine.hardware import memory_bytes
+
 _COMPARISON = re.compile(r"\s*([\w.+-]+)\s*>=\s*([^\s_]+)\s*")  # Python would take 1_0 for ten
 _NAME = re.compile(r"[\w.+-]+")
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -91,12 +95,19 @@ def _too_little(requirement: str, what: str, least: str, python_version: tuple[i
         here = ".".join(map(str, python_version))
         return None if python_version >= _version(least) else f"requires {requirement} (this is {here})"
     if what == "cores":
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return None if cores >= int(least) else f"requires {requirement} (this machine has {cores})"
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return None if cores() >= int(least) else f"requires {requirement} ({_cores_here()})"
+    memory = memory_bytes()
+    if memory is None:
+        return f"requires {requirement} (the memory of this machine is unknown)"
     if memory >= _bytes(least):
         return None
-    return f"requires {requirement} (this machine has {memory / 2**30:.1f}GiB)"
+    return f"requires {requirement} (this process can have {memory / 2**30:.1f}GiB)"
+
+
+def _cores_here() -> str:
+    quota = cpu_quota()
+    of_quota = "" if quota is None or quota >= len(allowed_cpus()) else f", by its CPU quota of {quota:.4g}"
+    return f"this process may use {cores()}{of_quota}"
 
 
 def _has_cuda(path: str) -> bool:

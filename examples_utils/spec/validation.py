@@ -22,12 +22,15 @@ from examples_utils.spec.placeholders import fill, placeholders
 from examples_utils.spec.requirements import explain_bad_requirement
 from examples_utils.spec.threshold import parse_threshold
 from examples_utils.spec.variants import (
+    MAX_TEXT,
     VariantError,
     check_parameters,
     equal_variants,
     expand,
+    most_text,
     parameter_names,
     parameter_values,
+    too_much_text,
 )
 from examples_utils.spec.yaml_nodes import Document, Node, Steps
 
@@ -169,13 +172,16 @@ def _command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
 
 
 def _filled_command_problems(entry: dict[str, Any]) -> Iterator[tuple[Steps, str]]:
-    """Values with quotes in them, which may leave one open in the command."""
+    """Values that make too much of the command, or with quotes in them, which may leave one open in it."""
     command = entry.get("cmd", "")
     used = set(placeholders(command))
     values = parameter_values(entry.get("parameters"))
     quotes_in_values = any(
         mark in value for name in used & values.keys() for value in values[name] for mark in "'\"\\"
     )
+    if (characters := most_text(command, entry.get("parameters"))) > MAX_TEXT:
+        yield ("parameters",), f"makes {too_much_text(characters)}"
+        return
     if entry.get("shell") or not used <= values.keys() or not quotes_in_values:
         return
     for variant in expand("", entry.get("parameters")):

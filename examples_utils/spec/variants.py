@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, TypeVar
 
+from examples_utils.spec.placeholders import placeholders
+
 MAX_VARIANTS = 100_000
+MAX_TEXT = 32 << 20
+"""Characters of all commands and names: they are in memory, several times."""
 _Value = TypeVar("_Value", bound=Hashable)
 
 
@@ -82,6 +86,20 @@ def count_variants(parameters: Any) -> int:
     if isinstance(parameters, list):
         return len(parameters) - 1
     return math.prod(len(values) for values in parameter_values(parameters).values())
+
+
+def most_text(command: str, parameters: Any) -> int:
+    """Returns how many characters the commands and names of all variants have at most, without making them."""
+    longest = {
+        name: max(map(len, values), default=0) for name, values in parameter_values(parameters).items()
+    }
+    used = sum(longest.get(name, 0) for name in placeholders(command))
+    return count_variants(parameters or {}) * (len(command) + sum(longest.values()) + used)
+
+
+def too_much_text(characters: int) -> str:
+    """Returns the end of a message about more than `MAX_TEXT`."""
+    return f"commands and names of {characters:,} characters; at most {MAX_TEXT:,} are allowed"
 
 
 def check_parameters(parameters: Any) -> None:

@@ -171,6 +171,7 @@ class TestEffect:
             own = [str(cores[stage % len(cores)]) for stage in range(stages)]
             assert effective.details["stage_cores"] == "; ".join(own)
 
+    @pytest.mark.slow
     def test_closing_ends_the_threads_of_all_stages(self, model: nn.Module) -> None:
         with pipeline("torch", model, ["conv1", "conv2"], random_pixels()[0]) as executable:
             assert len(stage_threads()) == 3
@@ -280,6 +281,7 @@ class TestFailures:
                     executable.run(numbered())
         assert stage_threads() == []
 
+    @pytest.mark.slow
     def test_a_stage_that_cannot_be_compiled_leaves_no_thread_behind(self, model: nn.Module) -> None:
         class Broken(FakeBackend):
             def compile_stage(self, *_: object) -> Stage:

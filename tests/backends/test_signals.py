@@ -86,7 +86,7 @@ PIPELINE += ["--micro-batch-size=1", "--pipeline-splits", "blocks/2"]
 KINDS = {"plain": [], "pipeline": PIPELINE, "replicas": ["--replicas", "2"]}
 
 
-@pytest.mark.parametrize("count", [4, pytest.param(17, marks=pytest.mark.full)])
+@pytest.mark.parametrize("count", [2, pytest.param(17, marks=pytest.mark.full)])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_interrupted_at_any_moment_ends_as_the_driver_or_the_signal_has_it(
     kind: str, count: int, ready_model: list[str]

@@ -101,6 +101,7 @@ def runner(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return done
 
 
+@pytest.mark.slow
 def test_a_variant_is_read_by_it(folder):
     (folder / "benchmarks.yml").write_text("w: {cmd: cat out, parser: words}\n")
     done = runner(folder, "benchmark", "--log-dir", "log")
@@ -113,6 +114,7 @@ def test_a_variant_is_read_by_it(folder):
     assert record["settings"] == {"language": "en"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reported"),
     [
@@ -135,6 +137,7 @@ def test_one_that_cannot_be_loaded_is_refused_at_its_place_in_the_spec(folder, n
     assert reported in parsed.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "reported"),
     [
@@ -161,17 +164,20 @@ def test_one_that_fails_fails_its_variant_alone(folder, name, reported):
     assert records["b"][0]["status"] == "passed"
 
 
+@pytest.mark.slow
 def test_a_built_in_parser_is_not_replaced_by_another_package(folder):
     done = runner(folder, "parse", "--parser", "driver", "--stdout", "out")
     assert "run_benchmark.py" in json.loads(done.stdout)["reason"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["givesnonsense", "givestoomuch"])
 def test_figures_that_are_good_are_kept_beside_those_that_are_not(folder, name):
     done = runner(folder, "parse", "--parser", name, "--stdout", "out")
     assert list(json.loads(done.stdout)["metrics"]) == ["good"]
 
 
+@pytest.mark.slow
 def test_what_records_do_not_hold_is_left_out_and_the_record_is_valid(folder):
     (folder / "benchmarks.yml").write_text("w: {cmd: cat out, parser: saysalot}\n")
     assert runner(folder, "benchmark", "--log-dir", "log").returncode == 0

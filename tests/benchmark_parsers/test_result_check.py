@@ -202,6 +202,7 @@ def test_a_folder_or_a_missing_file_is_told(tmp_path):
     assert "No such file" in check_results(tmp_path / "absent").problems[0].message
 
 
+@pytest.mark.slow
 def test_of_a_foreign_file_with_a_problem_in_every_element_the_first_are_told(tmp_path):
     file = tmp_path / "foreign.json"
     file.write_text(json.dumps({"a": list(range(100_000))}))

@@ -1,4 +1,4 @@
-"""Real photographs for the tests, from those that scikit-image and scikit-learn ship."""
+"""Real photographs for the tests, from those that packages ship."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ def few(photographs: Path, tmp_path: Path) -> Path:
     """A folder of five small photographs, a.jpg to e.jpg, that a test may change."""
     folder = tmp_path / "few"
     folder.mkdir()
-    for letter, name in zip("abcde", ["chelsea", "coffee", "coins", "page", "astronaut"], strict=True):
+    for letter, name in zip("abcde", ["chelsea", "coffee", "coins", "camera", "astronaut"], strict=True):
         (folder / f"{letter}.jpg").write_bytes((photographs / f"{name}.jpg").read_bytes())
     return folder
 

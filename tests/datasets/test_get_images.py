@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from datasets.packaged_photographs import PHOTOGRAPHS
 from tests.patience import HANG_S
 
 pytestmark = pytest.mark.processes
@@ -84,7 +85,7 @@ def test_photographs_of_packages_are_real_jpegs_of_many_sizes_with_labels(tmp_pa
             assert image.format == "JPEG"
             sizes.add(image.size)
             shapes.add(round(image.width / image.height, 1))
-    assert len(photographs) >= 12
+    assert len(photographs) == 20
     assert len(sizes) >= 8
     assert len(shapes) >= 5
 
@@ -93,6 +94,8 @@ def test_photographs_of_packages_are_real_jpegs_of_many_sizes_with_labels(tmp_pa
     assert [row["file"] for row in rows if not (target / row["file"]).is_file()] == []
     assert len(rows) == len(photographs)
     assert {row["file"]: row["index"] for row in rows if row["index"]}.items() >= {
+        ("ascent.jpg", "421"),
+        ("camera.jpg", "872"),
         ("coffee.jpg", "967"),
         ("rocket.jpg", "657"),
         ("motorcycle_left.jpg", "665"),
@@ -100,6 +103,60 @@ def test_photographs_of_packages_are_real_jpegs_of_many_sizes_with_labels(tmp_pa
         ("flower.jpg", "985"),
     }
     assert {row["index"] for row in rows if row["file"] == "chelsea.jpg"} <= {"282", "285"}
+
+
+def test_textures_drawings_and_scans_are_not_among_them(photographs: Path) -> None:
+    assert not {path.stem for path in photographs.iterdir()} & {"brick", "cell", "grass", "gravel", "page"}
+
+
+def test_more_images_are_crops_of_the_photographs_and_always_the_same(tmp_path: Path) -> None:
+    for name, options in (("default", []), ("more", ["--count", 45]), ("again", ["--count", 45])):
+        assert get_images("--to", tmp_path / name, *options).returncode == 0
+    default, more = contents(tmp_path / "default"), contents(tmp_path / "more")
+    assert more == contents(tmp_path / "again")
+    images = {name: content for name, content in default.items() if name != "labels.csv"}
+    assert images.items() <= more.items()
+    assert len(more) == 45 + 1
+    crops = {name for name in more if "-crop" in name}
+    assert len(crops) == 45 - len(PHOTOGRAPHS)
+    assert len({more[name] for name in crops}) == len(crops)
+    with (tmp_path / "more" / "labels.csv").open(newline="") as stream:
+        labels = {row["file"]: row["index"] for row in csv.DictReader(stream)}
+    assert sorted(labels) == sorted(more.keys() - {"labels.csv"})
+    assert {labels[name] for name in crops} == {""}  # what the photograph shows may lie outside of the crop
+    for name in crops:
+        with (
+            Image.open(tmp_path / "more" / name) as crop,
+            Image.open(tmp_path / "more" / f"{name[: name.index('-crop')]}.jpg") as photograph,
+        ):
+            assert (crop.size, crop.mode) == (photograph.size, photograph.mode)
+
+
+@pytest.mark.parametrize(
+    ("count", "complaint"),
+    [("3", "photographs; give"), ("0", "not a number of images"), ("x", "not a number of")],
+)
+def test_a_number_of_images_that_cannot_be_is_refused(tmp_path: Path, count: str, complaint: str) -> None:
+    done = get_images("--to", tmp_path / "images", "--count", count)
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_number_of_images_is_not_put_over_those_that_are_there(tmp_path: Path) -> None:
+    assert get_images("--to", tmp_path / "images", "--count", 22).returncode == 0
+    assert get_images("--to", tmp_path / "images").returncode == 0
+    other = get_images("--to", tmp_path / "images", "--count", 23)
+    assert (other.returncode, "22 images" in other.stderr) == (2, True)
+
+
+def test_an_earlier_set_is_kept_and_reported(tmp_path: Path) -> None:
+    (tmp_path / "brick.jpg").write_bytes(b"")
+    (tmp_path / ".source").write_text("photographs of installed packages\n")
+    done = get_images("--to", tmp_path)
+    assert done.returncode == 0
+    assert f"an earlier set: delete {tmp_path}" in done.stdout
+    assert [path.name for path in tmp_path.glob("*.jpg")] == ["brick.jpg"]
 
 
 def test_running_it_twice_changes_nothing(tmp_path: Path) -> None:
@@ -316,7 +373,7 @@ def test_help_lists_the_options() -> None:
     [
         (["torch", "torchvision"], None),
         (["PIL"], "pip install Pillow"),
-        (["skimage"], "pip install scikit-image"),
+        (["skimage"], "pip install matplotlib PyWavelets scikit-image scikit-learn"),
     ],
 )
 def test_it_needs_no_torch_and_names_the_package_that_is_missing(

@@ -29,6 +29,7 @@ def preprocess_with_pillow(path: Path, image_size: int, interpolation: str) -> n
     return np.asarray(image.crop((left, top, left + image_size, top + image_size))).transpose(2, 0, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("image_size", [224, 380])
 def test_every_photograph_differs_from_pillows_by_at_most_2_in_255(
@@ -66,6 +67,7 @@ def test_the_centre_of_a_thin_image_is_that_of_the_whole_resized_image(
     assert np.abs(pixels.astype(int) - expected).max() <= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(60_000, 4), (1, 60_000)])
 def test_a_long_thin_image_needs_little_memory(tmp_path: Path, size: tuple[int, int]) -> None:
     Image.new("RGB", size, (10, 200, 90)).save(tmp_path / "thin.png")

@@ -142,6 +142,7 @@ def test_ranks_decode_different_images(images: ImageSet) -> None:
     assert seen == [[10, -1, 50, 20, 40], [20, 40, 10, -1, 50]]
 
 
+@pytest.mark.slow
 def test_arrays_stay_as_they_are_until_the_next_call(images: ImageSet) -> None:
     with small(images, prefetch_host_calls=1) as source:
         for turn in range(10):
@@ -152,6 +153,7 @@ def test_arrays_stay_as_they_are_until_the_next_call(images: ImageSet) -> None:
             assert (np.concatenate(batch.micro_batches) == np.stack(expected)).all()
 
 
+@pytest.mark.slow
 def test_memory_is_a_ring_of_host_calls_that_are_used_again(images: ImageSet) -> None:
     with small(images, micro_batch_size=4, prefetch_host_calls=2) as source:
         addresses = [source.next().micro_batches[0].ctypes.data for _ in range(12)]
@@ -314,6 +316,7 @@ def test_zero_workers_are_refused(images: ImageSet) -> None:
         small(images, workers=0)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_host_calls(images: ImageSet) -> None:
     def resident_pages() -> int:
         return int(Path("/proc/self/statm").read_text().split()[1])

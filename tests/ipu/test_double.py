@@ -225,6 +225,7 @@ def test_rebatching_is_no_more_than_a_host_call_and_of_its_own_mode(poptorch) ->
         poptorch.DataLoader(poptorch.Options(), images, mode=rebatched)
 
 
+@pytest.mark.slow
 def test_a_worker_loads_whole_host_calls_unless_they_are_rebatched(poptorch, ipus: Ipus) -> None:
     images = torch.utils.data.TensorDataset(torch.arange(24))
     modes = poptorch.DataLoaderMode

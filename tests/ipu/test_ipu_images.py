@@ -43,6 +43,7 @@ def taken(source: object, calls: int) -> list[tuple[np.ndarray, np.ndarray]]:
         return [copied(source.next()) for _ in range(calls)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rebatched", [None, 5])
 def test_host_calls_are_those_of_the_cpu_also_past_the_end_of_the_images(
     rebatched: int | None, photographs: Path, ipus: Ipus
@@ -84,6 +85,7 @@ def test_a_worker_takes_what_was_asked_for_else_a_host_call_of_up_to_64_images(
     assert len(ipus.events("terminate")) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images_per_call", [1, 4, 70])
 def test_all_workers_decode_however_few_the_images_and_the_host_calls_are(
     images_per_call: int, photographs: Path, tmp_path: Path, ipus: Ipus
@@ -99,6 +101,7 @@ def test_all_workers_decode_however_few_the_images_and_the_host_calls_are(
     assert len({load["process"] for load in loads}) == 2
 
 
+@pytest.mark.slow
 def test_images_lost_during_the_run_are_replaced_and_counted(
     photographs: Path, tmp_path: Path, ipus: Ipus
 ) -> None:
@@ -121,6 +124,7 @@ def test_images_lost_during_the_run_are_replaced_and_counted(
         source.next()
 
 
+@pytest.mark.slow
 def test_each_instance_has_its_own_share(photographs: Path, ipus: Ipus) -> None:
     images = find_images(photographs)
     loader = loader_for(device_iterations=1, replicas=1)
@@ -131,6 +135,7 @@ def test_each_instance_has_its_own_share(photographs: Path, ipus: Ipus) -> None:
         assert all((own[0] == other[0]).all() for own, other in zip(ours, theirs, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("one_block", [True, False])
 def test_decoded_beforehand_they_are_the_same_in_one_block(one_block: bool, photographs: Path) -> None:
     images = find_images(photographs)

@@ -64,6 +64,7 @@ def test_an_entry_for_four_ipus_runs_in_four_instances_and_gives_the_figures_of_
     assert {event["options"]["replication_factor"] for event in compiled} == {1}
 
 
+@pytest.mark.full  # of two instances, and of the runner: test_many_processes.py and test_run.py
 def test_an_instance_that_is_refused_ends_the_entry_with_its_exit_code(ipus: Ipus, tmp_path: Path) -> None:
     name = "pytorch_mobilenet_v3_large_infer_gen_pod4"
     done = run_entry(name, ipus, tmp_path / "log", POPRUN_DOUBLE_FLAGS="--model nonesuch")

@@ -88,6 +88,7 @@ def test_only_the_first_instance_writes_a_profile(compiled: Compile, ipus: Ipus,
 ONE_OF_MPIRUN = {"OMPI_COMM_WORLD_RANK": "0", "OMPI_COMM_WORLD_SIZE": "1", "OMPI_COMM_WORLD_LOCAL_SIZE": "1"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("launcher", "code"), [({}, 0), (ONE_OF_MPIRUN, 0), ({"POPDIST_NUM_INSTANCES": "2"}, 2)]
 )

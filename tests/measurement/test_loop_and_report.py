@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from measurement.loop import Measurement, TimedCall, measure
 from measurement.report import Facts, call_line, summary
 from measurement.settings import DROPPED_HOST_CALLS, Settings, resolve
-from measurement.statistics import latency, samples_needed, throughput
+from measurement.statistics import latency, throughput
 
 THROUGHPUT = r"throughput: *(.*?) samples\/sec"  # as specs in the field have them
 LATENCY = r"latency avg: *(.*?) ms"
@@ -164,14 +164,13 @@ def test_percentiles_are_ordered_and_within_the_range(times_ns: list[int]) -> No
     assert found.percentiles_ms[50.0] == pytest.approx(np.median(times_ns) / 1e6)
 
 
-def test_a_percentile_needs_a_sample_beyond_it() -> None:
-    assert [samples_needed(p) for p in (50.0, 90.0, 99.0, 99.9)] == [2, 10, 100, 1000]
-    few = report(a_measurement(round_trip_ns=np.arange(1, 100) * 10**6))
-    assert "\tlatency_p99: n/a (99 samples)" in few
-    assert "\tlatency_p99.9: n/a (99 samples)" in few
-    assert "\tlatency_p95: 94.100 ms" in few
-    enough = report(a_measurement(round_trip_ns=np.arange(1, 101) * 10**6))
-    assert "\tlatency_p99: 99.010 ms" in enough
+def test_a_percentile_needs_enough_samples_for_an_upper_bound_and_reports_what_is_missing() -> None:
+    few = report(a_measurement(round_trip_ns=np.arange(1, 299) * 10**6))
+    assert "\tlatency_p99: n/a (298 samples; 1 more are needed)" in few
+    assert "\tlatency_p99.9: n/a (298 samples; 2697 more are needed)" in few
+    assert "\tlatency_p95: 283.150 ms (95% low: 277.000, 95% high: 290.000)" in few
+    enough = report(a_measurement(round_trip_ns=np.arange(1, 300) * 10**6))
+    assert "\tlatency_p99: 296.020 ms (95% low: 293.000, 95% high: 299.000)" in enough
 
 
 def test_a_device_that_reports_only_a_range_has_no_percentiles() -> None:

@@ -81,6 +81,7 @@ def test_normalising_in_the_model_equals_normalising_before_it(name: str) -> Non
     )
 
 
+@pytest.mark.slow
 def test_a_normalising_model_computes_in_the_type_it_is_moved_to() -> None:
     module = normalize_in_model(_model("resnet18"), MEAN, STD, eight_bit=True)
     expected = _run(module, _eight_bit_images())
@@ -91,6 +92,7 @@ def test_a_normalising_model_computes_in_the_type_it_is_moved_to() -> None:
     _assert_equal(logits.float(), expected, relative=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_fourth_channel_has_no_influence(name: str) -> None:
     images = _normalized(_eight_bit_images())
@@ -100,6 +102,7 @@ def test_the_fourth_channel_has_no_influence(name: str) -> None:
     _assert_equal(_run(padded, torch.cat([images, fourth], dim=1)), expected, REORDERED)
 
 
+@pytest.mark.slow
 def test_padding_and_normalising_can_be_done_in_either_order() -> None:
     images = _eight_bit_images(channels=4)
     expected = _run(_model("resnet18"), _normalized(images[:, :3]))
@@ -137,6 +140,7 @@ def test_the_given_model_is_left_alone_and_its_weights_are_shared(
     assert any(parameter.data_ptr() in weights for parameter in changed.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_group_norms_stand_where_batch_norms_stood(name: str) -> None:
     batch = [layer for layer in _model(name).modules() if isinstance(layer, nn.BatchNorm2d)]
@@ -164,6 +168,7 @@ def test_a_model_without_norms_computes_ordinary_numbers(name: str) -> None:
     assert 1e-4 < logits.std() < 1e3
 
 
+@pytest.mark.slow
 def test_a_group_count_that_does_not_divide_names_the_layer_and_what_fits() -> None:
     with pytest.raises(
         ModelError, match=r"--norm-num-groups 32: .* the 16 channels of layer .*: 1, 2, 4, 8\."
@@ -171,6 +176,7 @@ def test_a_group_count_that_does_not_divide_names_the_layer_and_what_fits() -> N
         replace_norms(_model("efficientnet-b0"), NormOptions("group"))
 
 
+@pytest.mark.slow
 @given(num_groups=st.integers(1, 80))
 @settings(max_examples=25)
 def test_a_group_count_is_either_used_everywhere_or_refused(num_groups: int) -> None:

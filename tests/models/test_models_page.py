@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
 from models import input_spec, model_names
@@ -23,6 +24,7 @@ def test_the_table_of_models_is_the_catalogue() -> None:
     assert rows == expected
 
 
+@pytest.mark.slow
 def test_the_python_example_runs() -> None:
     (example,) = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
     names: dict[str, Any] = {}

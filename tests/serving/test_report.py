@@ -10,6 +10,8 @@ import pytest
 
 from benchmark_parsers.driver import DriverParser
 from benchmark_parsers.parsed import Parsed
+from datasets.images import find_images
+from driver.inputs import image_lines, weights_line
 from measurement.loop import Measurement
 from serving import report
 from serving.connection import RequestType
@@ -31,6 +33,7 @@ INSTANCES = [
             "dtype": "float32",
             "threads": 1,
             "streams": 1,
+            "details": {"exported_model": "sha256:" + "e" * 64},
         },
     }
     for core in (0, 1)
@@ -54,9 +57,9 @@ def closed(made_up) -> str:
 
 
 def opened(made_up, limit_ms: float | None) -> str:
-    latency_ns = np.full(200, 2 * MS)
-    due_ns = np.arange(200) * 10 * MS
-    found = AtRate(100.0, 4, latency_ns, np.zeros(200, np.int64), due_ns + latency_ns, 0, False, COUNTED)
+    latency_ns = np.full(300, 2 * MS)
+    due_ns = np.arange(300) * 10 * MS
+    found = AtRate(100.0, 4, latency_ns, np.zeros(300, np.int64), due_ns + latency_ns, 0, False, COUNTED)
     return report.rate_results(*made_up, True, found, limit_ms)
 
 
@@ -74,6 +77,16 @@ def test_photographs_are_real_data_and_that_decoding_is_not_measured_is_reported
     assert settings["data_mode"] == "real"
     assert settings["images"] == "decoded before timing"
     assert f"`images: {settings['images']}`" in PAGE.read_text()
+
+
+def test_images_weights_and_export_are_identified_as_in_a_run_of_the_driver(
+    made_up, photographs: Path
+) -> None:
+    server, served, instances = made_up
+    images = find_images(photographs)
+    settings = read(closed((server, served.with_images(images, photographs), instances))).settings
+    assert {**image_lines(images, photographs), **weights_line(served.weights)}.items() <= settings.items()
+    assert settings["exported_model"] == "sha256:" + "e" * 64
 
 
 def test_a_search_reports_the_highest_rate_as_a_figure_and_its_limit_as_a_setting(made_up) -> None:

@@ -24,6 +24,7 @@ def made_images(folder: Path, number: int) -> ImageSet:
     return ImageSet((folder / "a.jpg",) * number, (None,) * number)
 
 
+@pytest.mark.slow
 def test_of_a_large_folder_only_the_first_images_are_used(tmp_path: Path) -> None:
     with shared_images(small(batch=4), made_images(tmp_path, 1000)) as region:
         assert region.shape[0] == FEWEST_IMAGES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +21,7 @@ from serving.loading import loaded
 from serving.repository import open_repository, write_model
 from serving.served_model import ROOT, ServedModel, served_model
 from serving.server import Server, port_is_free, running_server
-from serving.shared_images import Region, registered, shared_images
+from serving.shared_images import Region, registered, shared_images, used_images
 from tests_serial.tritonserver import options
 from tests_serial.tritonserver.options import REPOSITORY, model_of
 
@@ -38,6 +39,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell starts a background job with Ctrl-C ignored, and the runs that tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", "throughput: measures; the only tests with --benchmark_only")
     config.addinivalue_line("markers", "open_loop: measures at --request-rate; deselected without it")
     if config.option.help:
@@ -162,6 +165,7 @@ def serve(
             print(f"warning: {line}")
         shared_memory = given.shared_memory == "system"
         with ExitStack() as stack:
+            made = made.with_images(used_images(made, images), given.images)
             region = stack.enter_context(shared_images(made, images))
             instances = stack.enter_context(loaded(server, name))
             if shared_memory:

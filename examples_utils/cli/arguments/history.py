@@ -29,6 +29,7 @@ def add_commands(commands: _Commands) -> None:
     _add_changes(parts)
     _add_regressions(parts)
     _add_accept(parts)
+    _add_machines(parts)
     _add_export(parts)
     _add_prune(parts)
     _add_import(commands)
@@ -120,10 +121,29 @@ def _add_accept(parts: _Commands) -> None:
 def _add_series(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--run",
-        default="latest",
         metavar="RUN",
-        help="that of the machine and the branch of this run, up to this run (default: latest)",
+        help="the machine, the branch and the nights up to this run (default: the latest of this machine, else of any)",
     )
+
+
+def _add_machines(parts: _Commands) -> None:
+    machines = parts.add_parser("machines", help="list, name, join and separate the machines of the runs")
+    machines.add_argument(
+        "machines",
+        nargs="*",
+        metavar="MACHINE",
+        help="a name, the beginning of a key, or a host name (default: all)",
+    )
+    change = machines.add_mutually_exclusive_group()
+    change.add_argument("--name", metavar="NAME", help="name the MACHINE; an empty NAME removes the name")
+    change.add_argument(
+        "--join",
+        action="store_true",
+        help="count the MACHINEs as one, so that their metrics are compared; the last one names it",
+    )
+    change.add_argument("--separate", action="store_true", help="undo the joins of the MACHINE")
+    machines.add_argument("--format", choices=("table", "json"), default="table", help="(default: table)")
+    add_history_option(machines)
 
 
 def _add_export(parts: _Commands) -> None:

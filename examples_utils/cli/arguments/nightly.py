@@ -55,8 +55,8 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         nargs="+",
         default=[],
         metavar="BENCHMARK[:METRIC]",
-        help="run nothing, and take a regression of the latest run as intended, as history accept does: it is not open "
-        "any more, and later nights compare with the new level",
+        help="run nothing, and take a regression as intended, as history accept does: it is not open any more, and "
+        "later nights compare with the new level",
     )
     accept.add_argument(
         "--reason", metavar="TEXT", help="with --accept: why it is intended; the report shows it"

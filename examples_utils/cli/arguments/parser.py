@@ -67,7 +67,19 @@ def make_parser() -> argparse.ArgumentParser:
         "files", nargs="+", metavar="FILE", help="benchmark_results.json or variant_result.json"
     )
     add_history_commands(commands)
+    _add_doctor(commands.add_parser("doctor", help="check whether this machine can be measured well"))
     return parser
+
+
+def _add_doctor(doctor: Group) -> None:
+    doctor.add_argument(
+        "--seconds",
+        type=positive_seconds,
+        default=20.0,
+        metavar="SECONDS",
+        help="how long to repeat the same work and to watch the machine (default: 20)",
+    )
+    doctor.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _add_parse(parse: Group) -> None:

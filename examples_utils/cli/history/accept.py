@@ -9,10 +9,12 @@ from fnmatch import fnmatchcase
 
 from examples_utils.cli.report import Nights, evidence_of, read_nights
 from examples_utils.comparison.options import CompareOptions
-from examples_utils.comparison.text import accepted_line, open_regression_line
+from examples_utils.comparison.text import accepted_line, open_regression_line, run_title
 from examples_utils.history.fingerprint import machine_key
 from examples_utils.history.location import opened_history
 from examples_utils.history.regressions import Acceptance, ReportedRegression
+from examples_utils.history.store import History
+from examples_utils.machine.fingerprint import machine_fingerprint
 from examples_utils.machine.user import user
 from examples_utils.nightly.open_regressions import of_series, open_list
 from examples_utils.problems import RequestError, did_you_mean
@@ -21,8 +23,10 @@ from examples_utils.run_model import MetricKey
 _NIGHTS = 365  # in which a regression may have begun
 
 
-def accept(names: Sequence[str], reason: str, run: str, history_url: str | None) -> list[str]:
+def accept(names: Sequence[str], reason: str, run: str | None, history_url: str | None) -> list[str]:
     """Accepts the open regressions that the names select, in the nights up to a run; returns a line for each.
+
+    Without `run` it is the latest one of this machine, or if the history has none, of any machine.
 
     A name is a benchmark or a variant, or a shell-style pattern of them, with or without `:METRIC`. What is accepted
     already stays as it is.
@@ -47,7 +51,7 @@ def accept(names: Sequence[str], reason: str, run: str, history_url: str | None)
             chosen = _open(regressions, keys, nights)
             done = [one for one in of_series(regressions, nights.runs) if one.acceptance and one.key in keys]
             if not chosen and not done:
-                raise RequestError(_nothing_to_accept(name, run))
+                raise RequestError(_nothing_to_accept(name, nights))
             for one in chosen:
                 regressions[regressions.index(one)] = replace(one, acceptance=acceptance)
             lines.extend(accepted_line(replace(one, acceptance=acceptance)) for one in chosen)
@@ -56,13 +60,13 @@ def accept(names: Sequence[str], reason: str, run: str, history_url: str | None)
         return regressions
 
     with opened_history(history_url) as history:
-        nights = read_nights(history, run, None, None, _NIGHTS, CompareOptions())
+        nights = nights_of(history, run)
         history.update_regressions(machine_key(nights.last.machine), update)
     return lines
 
 
-def take_back(names: Sequence[str], run: str, history_url: str | None) -> list[str]:
-    """Opens the last accepted regression of each selected metric again; returns a line for each.
+def take_back(names: Sequence[str], run: str | None, history_url: str | None) -> list[str]:
+    """Opens the last accepted regression of each selected metric again; returns a line for each. `run` as for `accept`.
 
     Raises:
         RequestError: A name is unknown, or nothing of it is accepted.
@@ -80,7 +84,8 @@ def take_back(names: Sequence[str], run: str, history_url: str | None) -> list[s
             }
             if not last:
                 raise RequestError(
-                    f"{name}: nothing of it is accepted in the nights up to {run}; history regressions lists what is"
+                    f"{name}: nothing of it is accepted in the nights up to {run_title(nights.last)}; "
+                    "history regressions lists what is"
                 )
             for one in last.values():
                 opened = replace(one, acceptance=None)
@@ -89,9 +94,20 @@ def take_back(names: Sequence[str], run: str, history_url: str | None) -> list[s
         return regressions
 
     with opened_history(history_url) as history:
-        nights = read_nights(history, run, None, None, _NIGHTS, CompareOptions())
+        nights = nights_of(history, run)
         history.update_regressions(machine_key(nights.last.machine), update)
     return lines
+
+
+def nights_of(history: History, run: str | None) -> Nights:
+    """Returns the nights up to a run; without `run`, up to the latest one of this machine, or of any.
+
+    Raises:
+        HistoryError: There is no such run.
+    """
+    here = history.runs(machine_key=machine_key(machine_fingerprint()), limit=1)
+    reference = run or (here[0].run_id if here else "latest")
+    return read_nights(history, reference, None, None, _NIGHTS, CompareOptions())
 
 
 def _open(
@@ -109,10 +125,11 @@ def _called_now(
     return [one for one in found if one.key in keys and one.state == "open" and one not in regressions]
 
 
-def _nothing_to_accept(name: str, run: str) -> str:
+def _nothing_to_accept(name: str, nights: Nights) -> str:
     return (
-        f"{name}: no night of the machine and branch of {run} has called a regression of it, so there is nothing to "
-        "accept; history regressions lists what is open, --run names a run of others. Improvements need no acceptance"
+        f"{name}: no night up to {run_title(nights.last)} has called a regression of it, so there is nothing to "
+        "accept; history regressions lists what is open, --run names a run of another machine or branch. Improvements "
+        "need no acceptance"
     )
 
 

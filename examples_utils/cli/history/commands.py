@@ -25,6 +25,7 @@ def run_history(parsed: argparse.Namespace) -> int:
         "changes": _changes,
         "regressions": _regressions,
         "accept": _accept,
+        "machines": _machines,
         "export": _export,
         "prune": _prune,
     }
@@ -93,12 +94,11 @@ def _changes(parsed: argparse.Namespace) -> int:
 
 
 def _regressions(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.accept import nights_of
     from examples_utils.cli.history.regressions import regressions_json, regressions_text
-    from examples_utils.cli.report import read_nights
-    from examples_utils.comparison.options import CompareOptions
 
     with opened_history(parsed.history) as history:
-        found = read_nights(history, parsed.run, None, None, 365, CompareOptions()).reported
+        found = nights_of(history, parsed.run).reported
     shown = [one for one in reversed(found) if parsed.all or one.state != "gone"]
     print(regressions_json(shown) if parsed.format == "json" else regressions_text(shown))
     return 0
@@ -117,6 +117,15 @@ def _accept(parsed: argparse.Namespace) -> int:
         else accept(parsed.names, parsed.reason, parsed.run, parsed.history)
     )
     print("\n".join(lines))
+    return 0
+
+
+def _machines(parsed: argparse.Namespace) -> int:
+    from examples_utils.cli.history.machines import change_machines, machine_listing
+
+    with opened_history(parsed.history) as history:
+        change_machines(history, parsed.machines, parsed.name, join=parsed.join, separate=parsed.separate)
+        print(machine_listing(history, parsed.machines, parsed.format))
     return 0
 
 

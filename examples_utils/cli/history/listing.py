@@ -41,7 +41,7 @@ def _row(run: RunSummary) -> tuple[str, ...]:
         run.started_utc[:19].replace("T", " "),
         commit_text(run.commit, run.dirty),
         run.branch or "-",
-        run.hostname or "-",
+        run.machine_name or run.hostname or "-",
         ", ".join(run.suites),
         *(str(count) for count in (run.passed, run.failed, run.skipped, run.not_run)),
     )

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from examples_utils.cli.history.listing import commit_text
-from examples_utils.history.fingerprint import machine_key
+from examples_utils.history.fingerprint import machine_key, shown_fact
 from examples_utils.history.store import History
 from examples_utils.history.variant_diff import variant_diff
 from examples_utils.problems import RequestError
@@ -81,7 +81,8 @@ def _as_json(run: Run, metrics: Collection[str], changes: Mapping[str, Any]) -> 
         }
         for key, facts in run.variants.items()
     ]
-    of_run = {name: value for name, value in vars(run).items() if name not in ("variants", "metrics")}
+    apart = ("variants", "metrics", "joined_machines")
+    of_run = {name: value for name, value in vars(run).items() if name not in apart}
     return json.dumps({**of_run, "changes": changes, "variants": variants}, indent=2)
 
 
@@ -124,7 +125,7 @@ def _facts_line(facts: Mapping[str, Any]) -> str:
     """Returns nested facts on one line, without empty ones."""
     known = {name: fact for name, fact in facts.items() if fact not in (None, [], {}, "")}
     shown = [
-        f"{name} ({_facts_line(fact)})" if isinstance(fact, dict) else f"{name} {fact}"
+        f"{name} ({_facts_line(fact)})" if isinstance(fact, dict) else f"{name} {shown_fact(fact)}"
         for name, fact in known.items()
     ]
     return ", ".join(shown) or "unknown"

@@ -20,7 +20,7 @@ CELLS = tuple((between, correlation) for between in BETWEEN for correlation in C
 # Before the data: levels that vary far more than repetitions are rare, and some suites do not vary at all. Chosen on
 # simulated first weeks, so that few nights can show a change, and a single benchmark that drifts raises few alarms.
 _LIKELY = np.array([1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.2, 0.02])
-_STEADY = 0.25
+_STEADY = 0.5
 # The spread of λ within a suite, in steps of λ; the share of outlying metrics, and their likelihood.
 _WIDTHS = (0.3, 1.0, 2.0)
 _ODD_ONES = {0.003: 0.8, 0.03: 0.16, 0.3: 0.04}

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Text, cast, func, select
 
 from examples_utils.history.database import tables
+from examples_utils.history.database.machines import known_machines
 from examples_utils.history.database.shared_rows import contents_of, rows_of
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 
@@ -24,6 +25,7 @@ def load_runs(
     software = contents_of(connection, tables.software, (row.software for row in rows.values()), json.loads)
     variants = _variants(connection, list(rows), log_tails)
     figures = _figures(connection, list(rows), metrics)
+    known = known_machines(connection)
     return {
         row.run_id: Run(
             run_id=row.run_id,
@@ -36,6 +38,7 @@ def load_runs(
             canary={kernel: tuple(times) for kernel, times in json.loads(row.canary).items()},
             variants=variants[number],
             metrics=figures[number],
+            joined_machines=known.keys(row.machine_key),
         )
         for number, row in rows.items()
     }

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select
 
 from examples_utils.history.database import tables
 from examples_utils.history.database.insertion import microseconds
+from examples_utils.history.database.machines import known_machines
 from examples_utils.history.database.shared_rows import chunks
 from examples_utils.history.database.summaries import newest_first
 
@@ -28,12 +29,14 @@ def old_runs(connection: Connection, keep_days: int | None, keep_runs: int | Non
     if keep_days is not None:
         # Integers of any size: a date cannot precede the year 1.
         oldest_us = microseconds(datetime.now(timezone.utc)) - keep_days * _DAY_US
+    known = known_machines(connection)
     seen: Counter[str] = Counter()
     old = []
     for row in connection.execute(newest_first()):
-        seen[row.machine_key] += 1
+        machine = known.joined_key(row.machine_key)
+        seen[machine] += 1
         young = oldest_us is not None and row.ordered_us >= oldest_us
-        among_newest = keep_runs is not None and seen[row.machine_key] <= keep_runs
+        among_newest = keep_runs is not None and seen[machine] <= keep_runs
         if not (young or among_newest):
             old.append(row.id)
     return old

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from examples_utils.history.database import tables
+from examples_utils.history.database.machines import known_machines
 from examples_utils.history.database.shared_rows import ids_of
 from examples_utils.history.fingerprint import canonical
 from examples_utils.history.regressions import Acceptance, ReportedRegression
@@ -18,12 +19,12 @@ _OF_RUN = ("run_id", "started_utc", "commit", "dirty", "branch")
 
 
 def load_regressions(connection: Connection, machine_key: str) -> dict[int, ReportedRegression]:
-    """Returns ID → regression for those of a machine, in the order in which they were stored."""
+    """Returns ID → regression for those of a machine and of joined ones, in the order in which they were stored."""
     table, variants = tables.regressions, tables.variants.c
     query = (
         select(table, variants.suite, variants.benchmark, variants.variant.label("name"))
         .join(tables.variants, variants.id == table.c.variant)
-        .where(table.c.machine_key == machine_key)
+        .where(table.c.machine_key.in_(known_machines(connection).keys(machine_key)))
         .order_by(table.c.id)
     )
     return {row.id: _regression(row) for row in connection.execute(query)}

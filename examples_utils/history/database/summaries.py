@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 
 from examples_utils.history.database import tables
+from examples_utils.history.database.machines import is_of, known_machines
 from examples_utils.history.database.shared_rows import contents_of, rows_of
 
 # Databases accept limited integers, and no history has so many runs.
@@ -21,7 +22,8 @@ class RunSummary:
     """One run as lists show it.
 
     `machine` is its fingerprint; `machine_key` is the same for machines whose metrics are comparable
-    (`fingerprint.machine_key`). `passed`, `failed`, `skipped` and `not_run` count its variants by status.
+    (`fingerprint.machine_key`, or that of the machine with which it was joined); `machine_name` is what users named it.
+    `passed`, `failed`, `skipped` and `not_run` count its variants by status.
     """
 
     run_id: str
@@ -38,6 +40,7 @@ class RunSummary:
     skipped: int
     not_run: int
     machine: Mapping[str, Any] = field(default_factory=dict)
+    machine_name: str | None = None
 
     @property
     def variants(self) -> int:
@@ -59,7 +62,7 @@ def newest_first(
     if suite is not None:
         query = query.where(exists().where(run_suites.c.run == runs.c.id, run_suites.c.suite == suite))
     if machine_key is not None:
-        query = query.where(runs.c.machine_key == machine_key)
+        query = query.where(is_of(machine_key))
     if branch is not None:
         query = query.where(runs.c.branch == branch)
     if before_run is not None:
@@ -77,6 +80,7 @@ def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
     """Returns the summaries of the runs of such a query."""
     rows = connection.execute(query).all()
     machines = contents_of(connection, tables.machines, (row.machine for row in rows), json.loads)
+    known = known_machines(connection)
     numbers = [row.id for row in rows]
     suites, counts = _suites(connection, numbers), _counts(connection, numbers)
     return [
@@ -86,7 +90,8 @@ def summaries(connection: Connection, query: Select[Any]) -> list[RunSummary]:
             added_utc=row.added_utc,
             hostname=machines[row.machine].get("hostname"),
             machine=machines[row.machine],
-            machine_key=row.machine_key,
+            machine_key=known.joined_key(row.machine_key),
+            machine_name=known.names.get(known.joined_key(row.machine_key)),
             commit=row.commit_hash,
             dirty=row.dirty,
             branch=row.branch,

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 VERSION_TABLE = "history_version"
 
 _TO_ESCAPE = re.compile(r"[\\\x00\ud800-\udfff]")
@@ -77,6 +77,16 @@ software = _contents("software")
 settings = _contents("settings")
 parameters = _contents("parameters")
 commands = _contents("commands")
+
+# What users know of machines. `machine_key` is that of runs; machines with the same `joined_key`, which is the
+# `machine_key` of one of them, count as one. A machine that was neither named nor joined has no row.
+known_machines = Table(
+    "known_machines",
+    metadata,
+    Column("machine_key", Text, primary_key=True),
+    Column("joined_key", Text, nullable=False),
+    Column("name", AnyText),
+)
 
 # `id` is the order in which runs were added. `ordered_us` orders them: microseconds since 1970, see `store`.
 runs = Table(

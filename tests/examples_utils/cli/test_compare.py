@@ -67,6 +67,7 @@ def test_a_step_between_two_single_runs_is_called_unless_the_user_knows_that_run
     )
 
 
+@pytest.mark.slow
 def test_the_noise_between_runs_comes_from_the_history_where_it_holds_enough_runs(compare):
     runs = [*NIGHTS, night(10, {"model3": 0.97})]
     done = compare(runs, "latest~1", "latest", "--format", "json")
@@ -80,6 +81,7 @@ def test_a_run_noise_that_several_runs_tell_themselves_is_said_to_have_no_effect
     assert done.err.startswith("warning: --run-noise has no effect")
 
 
+@pytest.mark.slow
 def test_unchanged_runs_exit_with_0_and_the_table_folds_all_of_them_away(compare):
     done = compare([*NIGHTS, night(10)], TEN_NIGHTS, "latest")
     assert done.exitcode == 0
@@ -111,6 +113,7 @@ def test_text_that_utf_8_cannot_hold_is_written_as_an_escape(compare, kind):
     assert "\\udcff" in Path("out").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_files_and_folders_are_compared_with_each_other_and_with_the_history(workplace, compare):
     workplace.spec("a:\n  cmd: echo 100\n  data: {rate: {regexp: '(\\d+)', direction: higher}}\n")
     for log in ("one", "two"):
@@ -141,6 +144,7 @@ def test_files_can_be_compared_where_no_database_library_is_installed(workplace)
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_without_the_statistics_library_it_says_what_to_install(workplace):
     code = "import sys; sys.modules['scipy'] = None; from examples_utils.cli import main; sys.exit(main())"
     words = [sys.executable, "-c", code, "compare", "one", "two"]
@@ -194,6 +198,7 @@ def test_a_file_that_is_no_result_is_refused(workplace, text):
     assert "bad.json" in done.err
 
 
+@pytest.mark.slow
 def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
     workplace.spec("a: {cmd: echo 1}\nb: {cmd: echo 1, data: {rate: {regexp: '(\\d)'}}}\n")
     for log in ("one", "two"):
@@ -204,6 +209,7 @@ def test_a_record_that_cannot_be_read_is_left_out_with_a_warning(workplace):
     assert "warning: one/a/variant_result.json" in done.err
 
 
+@pytest.mark.slow
 def test_the_threshold_of_the_command_line_counts_unless_the_benchmark_has_its_own(compare):
     slower = night(1, {"model1": 0.8, "model2": 0.8})
     key = VariantKey("benchmarks.yml", "model2", "model2_batch_8")
@@ -216,6 +222,7 @@ def test_the_threshold_of_the_command_line_counts_unless_the_benchmark_has_its_o
     assert "model2_batch_8" in lax.out
 
 
+@pytest.mark.slow
 def test_what_is_chosen_decides_the_exit_code_and_changes_no_verdict(compare):
     runs = [night(0), night(1, {"model1": 0.7})]
     everything = compare(runs, "latest~1", "latest", "--format", "json")
@@ -228,6 +235,7 @@ def test_what_is_chosen_decides_the_exit_code_and_changes_no_verdict(compare):
     assert figure in json.loads(everything.out)["figures"]
 
 
+@pytest.mark.slow
 def test_a_benchmark_that_newly_failed_exits_with_1_and_one_that_had_failed_before_does_not(compare):
     done = compare([night(0), failed(night(1), "model2")], "latest~1", "latest")
     assert done.exitcode == 1
@@ -250,6 +258,7 @@ def test_runs_of_different_machines_are_not_compared_and_the_first_lines_say_why
     assert "64" in note
 
 
+@pytest.mark.slow
 def test_a_gate_does_not_pass_where_nothing_could_be_compared(compare):
     first, second = night(0), night(1)
     of_others = {
@@ -296,6 +305,7 @@ def test_a_slow_machine_is_said_once_and_accuses_no_benchmark(compare):
     assert done.out.index("machine slower by ") < done.out.index("unchanged")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_goes_to_the_terminal_or_to_a_file(workplace, compare, name):
     done = compare([*NIGHTS, night(10, {"model1": 0.9})], TEN_NIGHTS, "latest", "--format", name)

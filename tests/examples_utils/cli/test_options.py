@@ -94,6 +94,7 @@ def test_specs_are_found_by_pattern_and_in_folders(workplace, tmp_path):
     assert workplace.benchmark().exitcode == 2  # there is no ./benchmarks.yml
 
 
+@pytest.mark.slow
 def test_convergence_tests_run_only_when_asked_for(workplace):
     workplace.spec("a: {cmd: echo a}\na_conv: {cmd: echo conv}\n")
     assert names(workplace.benchmark()) == ["a"]
@@ -128,6 +129,7 @@ def test_each_profiled_variant_has_its_own_folder_for_the_report(workplace, monk
     assert all(f'"autoReport.directory": "{report}"' in dry.out for report in reports)
 
 
+@pytest.mark.slow
 def test_our_own_driver_writes_its_profile_into_the_same_folder_unless_it_names_another(workplace):
     workplace.script("run_benchmark.py", "import sys; print(*sys.argv[1:])\n")
     workplace.spec(
@@ -151,6 +153,7 @@ def test_engine_options_that_are_not_json_fail_a_profiled_variant_and_no_other(w
     assert done.by_variant["b"]["status"] == "passed"
 
 
+@pytest.mark.slow
 def test_repeat_goes_round_robin_and_the_record_holds_every_repetition(workplace):
     workplace.script(
         "next.sh", 'echo $1 >> order; n=$(wc -l < order); echo "throughput: $n samples/sec latency: 1 ms"\n'
@@ -176,6 +179,7 @@ def test_a_variant_with_one_failed_repetition_has_failed_and_keeps_the_others_fi
     assert record["results"]["throughput"] == {"mean": 8}
 
 
+@pytest.mark.slow
 def test_shuffle_is_another_order_that_the_seed_decides(workplace):
     workplace.spec("s: {cmd: 'echo {n}', parameters: {n: '1,2,3,4,5,6,7,8'}}\n")
     orders = [names(workplace.benchmark("--shuffle", seed)) for seed in ("1", "1", "2")]
@@ -183,6 +187,7 @@ def test_shuffle_is_another_order_that_the_seed_decides(workplace):
     assert sorted(orders[2]) == [f"s_n_{n}" for n in range(1, 9)]
 
 
+@pytest.mark.slow
 def test_stop_on_error_leaves_the_rest_and_every_file_says_so(workplace):
     workplace.spec("a: {cmd: 'false'}\nb: {cmd: 'echo {n}', parameters: {n: '1,2'}}\n")
     done = workplace.benchmark("--stop-on-error")
@@ -300,6 +305,7 @@ def test_list_shows_a_tree_and_the_same_as_json_and_yaml(workplace):
 TEXTS = st.text(st.characters(min_codepoint=32, blacklist_categories=["Cs"]), max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(st.dictionaries(st.from_regex(r"[a-z_]{1,8}", fullmatch=True), TEXTS, min_size=1, max_size=3))
 def test_a_yaml_listing_says_the_same_as_the_json_listing(workplace, descriptions):
@@ -324,6 +330,7 @@ def test_requirements_that_are_met_run_and_others_say_what_is_missing(workplace)
         assert "cores" in (done.log / f"benchmark_results.{name}").read_text()
 
 
+@pytest.mark.slow
 def test_a_triton_server_is_required_by_its_program_or_its_package(tmp_path):
     """Without site-packages there is no package, whatever is installed here."""
 

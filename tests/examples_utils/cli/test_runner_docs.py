@@ -26,6 +26,7 @@ def test_every_example_of_a_spec_is_valid_and_expands(workplace, number):
     assert json.loads(workplace.command("list", "--format", "json").out)
 
 
+@pytest.mark.slow
 def test_the_examples_that_any_machine_can_run_give_the_figures_that_the_page_says(workplace):
     for name in ("README.md", "CONTRIBUTING.md"):
         workplace.script(name, "two words\n")
@@ -64,6 +65,7 @@ def test_every_key_of_a_record_is_described():
         assert f"`{key}`" in RUNNER_PAGE, key
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(workplace):
     spec = (ROOT / "benchmarks.yml").read_text()
     workplace.spec(spec)

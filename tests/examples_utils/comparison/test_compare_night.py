@@ -52,6 +52,7 @@ def of(comparison: Comparison, name: str) -> MetricVerdict:
     return next(one for one in comparison.judged if one.key == key_of(name))
 
 
+@pytest.mark.slow
 def test_good_nights_stay_quiet() -> None:
     alarms = 0
     for seed in range(15):
@@ -62,6 +63,7 @@ def test_good_nights_stay_quiet() -> None:
     assert alarms == 0
 
 
+@pytest.mark.slow
 def test_a_5_percent_slowdown_is_suspected_and_then_called_the_same_night() -> None:
     slower = {"benchmark_3": 1.05}
     called = 0
@@ -92,6 +94,7 @@ def test_a_figure_for_which_higher_is_better_is_suspected_when_it_falls() -> Non
     assert key_of("benchmark_2") not in again
 
 
+@pytest.mark.slow
 def test_a_small_slowdown_that_lasts_is_called_with_the_number_of_its_nights() -> None:
     slower = {"benchmark_3": 1.03}
     called, lasting = 0, 0
@@ -255,6 +258,7 @@ def test_a_fifth_of_the_nights_with_a_hiccup_raises_no_alarm() -> None:
     assert not compare_night(history, hiccup, OPTIONS).regressed
 
 
+@pytest.mark.slow
 def test_a_figure_that_repeats_itself_within_a_night_is_judged_by_the_spread_of_nights() -> None:
     alarms = 0
     for seed in range(40):
@@ -285,6 +289,7 @@ def test_what_begins_to_fail_is_suspected_and_called_for_three_nights() -> None:
     assert of(compare_night(nights[:-1], nights[-1], OPTIONS), "errors").verdict is Verdict.UNCERTAIN
 
 
+@pytest.mark.slow
 def test_a_figure_that_goes_from_night_to_night_around_0_raises_no_alarm() -> None:
     alarms = 0
     for seed in range(100):

@@ -9,14 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from examples_utils.comparison.compare_runs import compare_runs
+from examples_utils.comparison.onset import Regression
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.text import regression_line
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.machine.disturbance import Counters, disturbance_warnings, taken_between
 from examples_utils.problems import RequestError
 from examples_utils.run_model import Run, VariantFacts
 from tests.comparison_runs import MACHINE, canary_of, key_of, noisy, run_of
 
 AB = CompareOptions(interleaved=True, resamples=300)
 APART = CompareOptions(resamples=300)
+COUNTERS = Counters(0.0, 0.0, 0.0, 0.0, 0, 0)
 
 # With nine digits, as programs print them: two are equal, or differ by more than the rounding of a computation.
 printed = st.floats(0.5, 2.0).map(lambda value: float(f"{value:.9g}"))
@@ -120,6 +124,7 @@ def test_one_repetition_a_side_is_uncertain_and_says_how_many_it_takes() -> None
     assert one.ratio == pytest.approx(3.0)
 
 
+@pytest.mark.slow
 def test_the_repetitions_that_are_needed_do_settle_it() -> None:
     rng = np.random.default_rng(4)
     base = run_of(noisy(rng, benchmarks=1, noise=0.1))
@@ -362,6 +367,43 @@ def test_another_machine_is_not_comparable_and_the_difference_is_named() -> None
     assert comparison.geometric_mean is None
 
 
+def test_the_flags_that_one_cpu_lacks_are_named() -> None:
+    flags = ["avx2", "avx512_bf16", "avx512f"]
+    base = run_of({"a": [1.0, 1.1]}, machine={**MACHINE, "cpu_flags": flags})
+    comparison = compared(
+        base, run_of({"a": [2.0, 2.1]}, machine={**MACHINE, "cpu_flags": ["avx2", "avx_vnni"]})
+    )
+    one = comparison.judged[0]
+    assert one.verdict is Verdict.NOT_COMPARABLE
+    assert one.reason == "machine: cpu_flags avx512_bf16, avx512f only in the base, avx_vnni only now"
+
+
+def test_time_that_was_stolen_from_a_variant_is_named_with_its_regression() -> None:
+    stolen = disturbance_warnings(taken_between(COUNTERS, replace(COUNTERS, clock_s=10, stolen_s=1.4), 2))
+    base = run_of({"a": [1.0, 1.01, 0.99, 1.0, 1.0], "b": [1.0, 1.01, 0.99, 1.0, 1.0]})
+    slower = {"a": [1.3, 1.31, 1.29, 1.3, 1.3], "b": [1.0, 1.01, 0.99, 1.0, 1.0]}
+    facts = {"a": VariantFacts("passed", warnings=("another", *stolen))}
+    comparison = compare_runs([base], [run_of(slower, facts=facts)], replace(APART, run_noise=0.01))
+    regressed = judged(comparison, "a")
+    assert regressed.verdict is Verdict.REGRESSED
+    assert regressed.reason == "meanwhile, 7.0% of the cores' time was stolen by the hypervisor"
+    assert "meanwhile" not in judged(comparison, "b").reason
+    line = regression_line(Regression(regressed, base, base, 1))
+    assert line.endswith("UTC; meanwhile, 7.0% of the cores' time was stolen by the hypervisor")
+
+
+def test_an_update_of_the_machine_s_software_is_named_and_compared() -> None:
+    figures = {"a": [1.0, 1.01, 0.99, 1.0, 1.0]}
+    machine = {**MACHINE, "kernel": "6.1", "microcode": "0x1", "drivers": {"nvidia": "550.54"}}
+    later = {**machine, "kernel": "6.8", "drivers": {"nvidia": "560.1"}}
+    comparison = compared(run_of(figures, machine=machine), run_of(figures, machine=later))
+    assert comparison.judged[0].verdict is not Verdict.NOT_COMPARABLE
+    assert comparison.differences == (
+        "software of the machine: kernel 6.1 in the base, 6.8 now; nvidia driver 550.54 in the base, 560.1 now: "
+        "in the base run; a change may come from it",
+    )
+
+
 def test_the_host_name_alone_makes_no_difference() -> None:
     base = run_of({"a": [1.0, 1.1, 1.05]}, machine={**MACHINE, "hostname": "two"})
     comparison = compared(base, run_of({"a": [1.0, 1.1, 1.05]}))
@@ -383,6 +425,43 @@ def test_other_settings_are_not_comparable_and_the_figures_are_still_shown() -> 
     assert one.ratio == pytest.approx(2.0)
     assert judged(comparison, "b").verdict is not Verdict.NOT_COMPARABLE
     assert comparison.differences == ("settings: threads 2 in the base, 1 now: a; not comparable",)
+
+
+def test_other_images_are_not_comparable_and_are_named() -> None:
+    def run(digest: str) -> Run:
+        settings = {"image_files": f"20 (sha256:{digest * 16})"}
+        return run_of({"a": [1.0, 1.1]}, facts={"a": VariantFacts("passed", settings=settings)})
+
+    comparison = compared(run("ab12"), run("cd34"), APART)
+    assert judged(comparison, "a").verdict is Verdict.NOT_COMPARABLE
+    named = "settings: other images: 20 (ab12ab12…) in the base, 20 (cd34cd34…) now"
+    assert judged(comparison, "a").reason == named
+    assert comparison.differences == (f"{named}: a; not comparable",)
+
+
+def test_an_emptied_model_cache_is_no_regression() -> None:
+    def run(state: str, seconds: float) -> Run:
+        facts = {"a": VariantFacts("passed", settings={"model_cache": state})}
+        start = run_of({"a": [seconds, seconds * 1.01]}, facts=facts, metric="compile_time")
+        return replace(start, metrics=start.metrics | run_of({"a": [1.0, 1.01]}).metrics)
+
+    comparison = compared(run("hit", 0.2), run("miss", 20.0), AB)
+    start = judged(comparison, "a", "compile_time")
+    assert start.verdict is Verdict.NEW
+    assert start.reason == "the base does not have it with model_cache miss"
+    assert judged(comparison, "a").verdict is Verdict.UNCHANGED
+    assert comparison.differences == ()
+    slower = compared(run("miss", 10.0), run("miss", 20.0), AB)
+    assert judged(slower, "a", "compile_time").verdict is Verdict.REGRESSED
+
+
+def test_a_base_from_before_images_were_identified_is_compared_with_a_remark() -> None:
+    settings = {"threads": "2", "image_files": f"20 (sha256:{'ab12' * 16})"}
+    base = run_of({"a": [1.0, 1.1]}, facts={"a": VariantFacts("passed", settings={"threads": "2"})})
+    new = run_of({"a": [1.0, 1.1]}, facts={"a": VariantFacts("passed", settings=settings)})
+    comparison = compared(base, new, APART)
+    assert judged(comparison, "a").verdict is not Verdict.NOT_COMPARABLE
+    assert comparison.differences == ("settings: images unknown in the base: a; compared nevertheless",)
 
 
 def test_new_runs_of_other_settings_than_the_last_one_are_left_out_and_told() -> None:

@@ -146,6 +146,7 @@ def test_the_base_begins_at_the_last_of_several_steps_and_nights_may_be_missing(
     assert base_starts(series, np.array([0.02, 0.02]), 2).tolist() == [11, 0]
 
 
+@pytest.mark.slow
 @given(st.integers(0, 10_000), st.integers(2, 17), st.floats(0.0, 0.2), st.floats(0.0, 0.2))
 @settings(max_examples=30, deadline=None)
 def test_a_larger_step_has_no_larger_p_value(seed: int, nights: int, one: float, other: float) -> None:
@@ -173,6 +174,7 @@ def test_no_further_night_makes_the_smallest_callable_change_larger(benchmarks: 
     assert sizes[0] > 2 * sizes[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("earlier", [1, 3, 12])
 def test_the_smallest_callable_change_is_called_in_most_nights_and_a_much_smaller_one_in_few(
     earlier: int,

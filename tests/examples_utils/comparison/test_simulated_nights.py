@@ -42,12 +42,14 @@ def test_a_slower_benchmark_is_slower_whatever_its_direction() -> None:
     assert after[1] / before[1] == pytest.approx(1.5, rel=0.03)
 
 
+@pytest.mark.slow
 def test_a_large_step_is_called_and_dated_and_a_good_night_is_not() -> None:
     assert not unchanged_night(KINDS[0], 0).ours
     assert slower_night(KINDS[0], 0.2, 1, 0).ours
     assert dated(KINDS[0], 0.2, 0).within_one
 
 
+@pytest.mark.slow
 def test_short_histories_call_a_large_step_and_nothing_else() -> None:
     assert slower_from(Suite(3, 0.01), 2, 0.3, 3, 0) == (True, True, True)
     assert slower_from(Suite(3, 0.01), 2, 0.0, 2, 0) == (False, False)

@@ -81,6 +81,7 @@ def test_a_missing_library_is_refused_by_name_before_anything_runs(workplace, mo
     assert not workplace.log.exists()
 
 
+@pytest.mark.slow
 def test_a_canary_that_breaks_costs_a_warning_and_no_result(workplace, monkeypatch):
     workplace.spec(TWO)
     replace_numpy(workplace, monkeypatch, "raise ImportError('broken')")
@@ -111,6 +112,7 @@ def test_ctrl_c_ends_the_canary_and_the_run_and_resume_measures_it_again(workpla
     assert [set(record["canary"]) for record in resumed.by_variant.values()] == [KERNELS, KERNELS]
 
 
+@pytest.mark.slow
 def test_a_run_from_before_the_canary_can_still_be_resumed(workplace):
     workplace.spec(TWO)
     workplace.benchmark()

@@ -30,6 +30,7 @@ def stored(log: Path) -> dict[str, str]:
     return {record["variant_name"]: record["status"] for records in results.values() for record in records}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "display", [">&-", ">/dev/full", ">/dev/full 2>&1", "<&- >&- 2>&-", "2>&-", ">&- 2>/dev/full"]
 )
@@ -46,6 +47,7 @@ def test_a_run_without_a_display_keeps_its_results_and_exit_code(workplace: Work
     assert collected.returncode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("display", [">&-", ">/dev/full"])
 @pytest.mark.parametrize("command", ["list", "validate"])
 def test_a_command_that_only_prints_fails_if_it_cannot(
@@ -98,6 +100,7 @@ def test_a_working_folder_that_is_removed_during_the_run_does_not_stop_it(workpl
     assert stored(workplace.log) == {"first": "passed", "last": "passed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command", ["list", "benchmark", "validate", "collect log", "compare a b", "parse --stdout x"]
 )

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from examples_utils.execution import process_tree
 from tests.examples_utils.conftest import FIGURES
 from tests.examples_utils.waiting import wait_until
 from tests.patience import HANG_S
@@ -37,14 +38,21 @@ if "leave" not in sys.argv:
 """
 
 
-ENDLESS_GRACE = """
+WITH_GRACE = """
 import sys
 from examples_utils.cli import main
 from examples_utils.execution import process_tree
-process_tree.GRACE_S = 600.0
+process_tree.GRACE_S = {}
 sys.exit(main())
 """
+SHORT_S = 0.2
 POLITE = "import signal, sys, time\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\ntime.sleep(600)"
+
+
+@pytest.fixture
+def short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For children that ignore SIGTERM, however long they have."""
+    monkeypatch.setattr(process_tree, "GRACE_S", SHORT_S)
 
 
 def processes_in(folder: Path) -> list[psutil.Process]:
@@ -58,6 +66,7 @@ def processes_in(folder: Path) -> list[psutil.Process]:
 
 
 @pytest.mark.processes
+@pytest.mark.usefixtures("short_grace")
 def test_a_timeout_ends_the_command_with_all_its_children_and_the_run_goes_on(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec(f"slow:\n  cmd: python3 stubborn.py\n  timeout: 2{FIGURES}\nnext: {{cmd: echo hi}}\n")
@@ -86,6 +95,7 @@ def test_a_child_that_left_the_session_is_ended_too_when_its_command_ends_well(w
 
 
 @pytest.mark.processes
+@pytest.mark.usefixtures("short_grace")
 def test_a_child_that_outlives_its_command_is_ended_and_does_not_hold_up_the_run(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec(f"leaves:\n  cmd: python3 stubborn.py leave{FIGURES}")
@@ -120,7 +130,7 @@ def test_a_command_that_ends_well_on_sigterm_has_still_failed_by_its_timeout(wor
 def test_a_stopped_run_ends_its_command_and_keeps_every_finished_result(workplace, number, exitcode):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec("first: {cmd: echo 1}\nsecond: {cmd: python3 stubborn.py}\nthird: {cmd: echo 3}\n")
-    runner = workplace.start()
+    runner = workplace.start(runner=("-c", WITH_GRACE.format(SHORT_S)))
     wait_until((workplace.folder / "all_ready").exists)
     runner.send_signal(number)
     out, _ = runner.communicate(timeout=HANG_S)
@@ -154,7 +164,7 @@ def test_the_command_that_a_stopped_run_prints_goes_on_with_it(workplace):
 def test_a_second_ctrl_c_does_not_wait_for_the_grace_of_the_first(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.spec("first: {cmd: python3 stubborn.py}\n")
-    runner = workplace.start(runner=("-c", ENDLESS_GRACE))
+    runner = workplace.start(runner=("-c", WITH_GRACE.format(2 * HANG_S)))
     wait_until((workplace.folder / "all_ready").exists)
     runner.send_signal(signal.SIGINT)
     stubborn = psutil.Process(runner.pid).children()[0]
@@ -167,6 +177,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_grace_of_the_first(workplace):
 
 
 @pytest.mark.processes
+@pytest.mark.usefixtures("short_grace")
 def test_a_killed_runner_loses_only_the_running_variant_and_resume_does_the_rest(workplace):
     workplace.script("stubborn.py", STUBBORN)
     workplace.script("count.py", "import sys; open(sys.argv[1], 'a').write('x')")
@@ -202,6 +213,7 @@ def test_resume_runs_a_failed_variant_no_second_time_and_still_fails(workplace):
     assert (workplace.folder / "ran").read_text() == "x\n"
 
 
+@pytest.mark.slow
 def test_a_later_run_reports_nothing_of_a_resumed_run_of_the_older_layout(workplace):
     """Up to 0.2, a variant's folder lay in that of its benchmark."""
     workplace.spec("old: {cmd: echo old, parameters: {n: '1,2'}}\n")
@@ -222,6 +234,7 @@ def test_a_later_run_reports_nothing_of_a_resumed_run_of_the_older_layout(workpl
     assert list(workplace.benchmark().by_variant) == ["new"]
 
 
+@pytest.mark.slow
 def test_a_later_run_reports_nothing_that_a_resumed_run_of_a_changed_spec_has_added(workplace):
     workplace.spec("first: {cmd: echo 1}\n")
     workplace.benchmark()

@@ -64,6 +64,7 @@ def test_without_a_choice_commands_run_with_the_runners_own(which):
     assert recorded["version"] == ".".join(map(str, sys.version_info[:3]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variable", ["VIRTUAL_ENV", "CONDA_PREFIX"])
 def test_an_activated_environment_comes_before_the_runners_own(which, environments, monkeypatch, variable):
     one, _ = environments
@@ -74,6 +75,7 @@ def test_an_activated_environment_comes_before_the_runners_own(which, environmen
     assert recorded["executable"] == f"{one}/bin/python3"
 
 
+@pytest.mark.slow
 def test_the_option_comes_before_an_activated_environment(which, environments, monkeypatch):
     one, two = environments
     monkeypatch.setenv("VIRTUAL_ENV", str(one))
@@ -93,6 +95,7 @@ def test_an_activated_environment_that_is_gone_is_named(workplace, which, monkey
     )
 
 
+@pytest.mark.slow
 def test_a_python_of_another_version_runs_the_commands(workplace, which, tmp_path_factory):
     python = another_version()
     environment = make_environment(tmp_path_factory.mktemp("other") / "env", python)
@@ -109,6 +112,7 @@ def test_a_python_of_another_version_runs_the_commands(workplace, which, tmp_pat
     assert "no_such_module" in reason
 
 
+@pytest.mark.slow
 def test_an_environment_for_preparation_with_another_version_is_refused(workplace, tmp_path_factory):
     environment = make_environment(tmp_path_factory.mktemp("other") / "env", another_version())
     workplace.spec("a: {cmd: 'true', pre_run_commands: ['true']}\n")
@@ -118,6 +122,7 @@ def test_an_environment_for_preparation_with_another_version_is_refused(workplac
     assert f"pass --python {environment} without --prepare-venv" in refused.err
 
 
+@pytest.mark.slow
 def test_modules_are_required_of_the_chosen_python_and_not_of_the_runners(workplace, environments):
     one, two = environments
     install(one, "the-engine", "VERSION = 1\n")
@@ -142,6 +147,7 @@ def test_what_is_no_python_is_refused(workplace, given, message):
     assert message.format(folder=workplace.folder) in refused.err
 
 
+@pytest.mark.slow
 def test_a_python_that_python3_would_not_start_is_refused_with_the_way_out(workplace, environments):
     one, _ = environments
     (one / "bin/python3").rename(one / "bin/python3.hidden")

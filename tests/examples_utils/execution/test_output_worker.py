@@ -40,6 +40,7 @@ def spec(title: str, more: str = "", command: str = "") -> str:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_limit")
 @pytest.mark.parametrize("title", ENDLESS)
 def test_it_fails_its_variant_and_the_others_run(workplace, title):
@@ -51,6 +52,7 @@ def test_it_fails_its_variant_and_the_others_run(workplace, title):
     assert done.by_variant["next"]["status"] == "passed"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_limit")
 def test_stop_on_error_counts(workplace):
     workplace.spec(spec("exponential"))
@@ -60,6 +62,7 @@ def test_stop_on_error_counts(workplace):
     assert done.by_variant["next"]["status"] == "not run"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_limit")
 def test_the_parse_command_reports_it(workplace):
     workplace.spec(spec("exponential"))
@@ -137,6 +140,7 @@ def test_a_fifo_or_a_device_in_the_place_of_a_file_is_not_read(tmp_path: Path):
             assert worker.finish(lambda: None).metrics["t"].reduced.matches == matches
 
 
+@pytest.mark.slow
 def test_the_parse_command_reads_a_pipe(workplace):
     workplace.spec("a: {cmd: x, data: {t: {regexp: 't=(.)'}}}\n")
     command = [sys.executable, "-m", "examples_utils", "parse", "--benchmark", "a", "--stdout", "/dev/stdin"]

@@ -88,6 +88,7 @@ def test_a_failed_command_has_no_figures_but_the_reason(workplace):
     assert record["results"]["time"] == {"mean": None}
 
 
+@pytest.mark.slow
 def test_every_repetition_has_its_own_samples_and_the_whole_their_median(workplace):
     workplace.script(
         "tool.py",
@@ -107,6 +108,7 @@ def test_every_repetition_has_its_own_samples_and_the_whole_their_median(workpla
     ]
 
 
+@pytest.mark.slow
 def test_all_that_a_run_writes_is_valid(workplace):
     with_samples(workplace)
     workplace.spec(
@@ -214,6 +216,7 @@ def test_a_wrong_request_to_parse_is_refused_with_what_to_do(workplace, argument
     assert message in done.err
 
 
+@pytest.mark.slow
 def test_a_real_benchmark_app_is_read(workplace):
     openvino = pytest.importorskip("openvino")
     program = Path(sys.executable).with_name("benchmark_app")

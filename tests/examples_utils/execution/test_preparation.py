@@ -45,6 +45,7 @@ def prepared(workplace):
     return lambda *arguments: workplace.benchmark("--prepare", "--python", str(environment), *arguments)
 
 
+@pytest.mark.slow
 def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, prepared):
     workplace.spec(
         "x_options: &x {pre_run_commands: ['sh note.sh $WHO'], env: {WHO: me}}\n"
@@ -58,6 +59,7 @@ def test_pre_run_commands_run_once_for_an_application_before_timing(workplace, p
     assert (log / "stdout.log").read_text() == "said\n"
 
 
+@pytest.mark.slow
 def test_pre_run_commands_are_what_bash_reads_whatever_their_quotes(workplace, prepared):
     workplace.spec(
         'a:\n  cmd: cat noted\n  pre_run_commands: ["# isn\'t a quote", "echo \'one", "two\' > noted"]\n'
@@ -66,6 +68,7 @@ def test_pre_run_commands_are_what_bash_reads_whatever_their_quotes(workplace, p
     assert (workplace.folder / "noted").read_text() == "one\ntwo\n"
 
 
+@pytest.mark.slow
 def test_a_failed_pre_run_command_fails_its_entry_and_no_other(workplace, prepared):
     workplace.spec(
         "a: {cmd: touch ran, pre_run_commands: ['sh -c \"echo broken >&2; exit 4\"']}\nb: {cmd: echo b}\n"
@@ -334,6 +337,7 @@ def test_a_notebook_that_installs_packages_does_not_run_in_the_runners_own_envir
     assert "--refuse-installation" not in prepared
 
 
+@pytest.mark.slow
 def test_the_monitor_samples_the_machine_and_draws_it(workplace):
     workplace.spec("a: {cmd: sleep 0.2}\n")
     done = workplace.benchmark("--gc-monitor")

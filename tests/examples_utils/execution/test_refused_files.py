@@ -27,6 +27,7 @@ def test_a_name_of_any_length_and_script_has_a_folder(workplace: Workplace, name
     assert statuses(done) == {f"{name}_x_1": "passed", f"{name}_x_2": "passed", "last": "passed"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["run.json", "console.log", "benchmark_results.csv", "preparation", "canary",
                                   "records_apart", "report.html", "earlier_runs", "system-monitor.png"])  # fmt: skip
 def test_a_benchmark_may_have_the_name_of_any_file_of_the_run(workplace: Workplace, name: str) -> None:
@@ -43,6 +44,7 @@ def test_the_names_of_a_runs_own_files_are_taken() -> None:
     assert [safe_name(name) == name for name in taken] == [False] * len(taken)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("obstacle", ["in the way", "wrong folder"])
 def test_an_error_of_the_system_is_the_failure_of_one_variant(workplace: Workplace, obstacle: str) -> None:
     workplace.log.mkdir()
@@ -77,6 +79,7 @@ def test_a_long_word_of_a_command_is_no_error(workplace: Workplace) -> None:
     assert (workplace.log / "b/stdout.log").read_text() == "5000\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["{}", '{"results": 5', "[" * 100_000, "", "\x00\xff"])
 def test_a_record_that_a_command_damages_is_a_failure(workplace: Workplace, damage: str) -> None:
     workplace.script("damage.py", f"open('log/first/variant_result.json', 'w').write({damage!r})\n")
@@ -90,6 +93,7 @@ def test_a_record_that_a_command_damages_is_a_failure(workplace: Workplace, dama
         assert history.execute("select count(*) from results").fetchone() == (2,)
 
 
+@pytest.mark.slow
 def test_a_log_folder_that_a_command_removes_is_made_again(workplace: Workplace) -> None:
     workplace.spec("first: {cmd: echo 1}\nsecond: {cmd: rm -r log}\nthird: {cmd: echo 3}\n")
     done = workplace.benchmark()
@@ -118,6 +122,7 @@ def set_value(document: dict, steps: list, value: object) -> None:
 WRONG = [None, -1, 10**400, "\x00\ud800", {"a": 1}, [["a"]]]
 
 
+@pytest.mark.slow
 def test_no_value_in_a_record_stops_collect_resume_or_a_new_run(workplace: Workplace) -> None:
     workplace.spec("a: {cmd: 'true', parameters: {x: [1]}, output: [[l, x]]}\nb: {cmd: 'false'}\n")
     workplace.benchmark()
@@ -135,6 +140,7 @@ def test_no_value_in_a_record_stops_collect_resume_or_a_new_run(workplace: Workp
     assert workplace.benchmark().exitcode == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [["options"], ["options", "repeat"], ["options", "selection"],
                                    ["options", "csv_metrics"], ["options", "command", "logging"],
                                    ["options", "selection", "specs"], ["variants"], ["variants", "b"],
@@ -212,6 +218,7 @@ def test_no_log_or_lock_is_opened_through_a_link(workplace: Workplace, log: str)
     assert target.read_text() == "mine\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["list"], ["validate"], ["benchmark", "--dry-run"], ["benchmark"]])
 def test_looking_for_a_required_module_runs_none_of_its_code(
     workplace: Workplace, command: list[str]

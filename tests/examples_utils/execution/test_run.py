@@ -43,6 +43,7 @@ def mixed(workplace: Workplace):
     return workplace.benchmark()
 
 
+@pytest.mark.slow
 def test_every_variant_has_a_result_whatever_the_others_did(mixed):
     assert mixed.exitcode == 1
     assert {name: record["status"] for name, record in mixed.by_variant.items()} == {
@@ -52,6 +53,7 @@ def test_every_variant_has_a_result_whatever_the_others_did(mixed):
     assert mixed.by_variant["last"]["results"]["throughput"] == {"mean": 300.0}
 
 
+@pytest.mark.slow
 def test_a_failed_variant_says_why_and_keeps_its_own_exit_code(mixed):
     reasons = {name: (record["exitcode"], record["reason"]) for name, record in mixed.by_variant.items()}
     assert reasons["exits"] == (3, "exited with code 3")
@@ -81,11 +83,13 @@ def test_the_reason_quotes_the_last_error_that_the_command_printed(
     assert workplace.benchmark().by_variant["b"]["reason"] == f"exited with code 1{quoted}"
 
 
+@pytest.mark.slow
 def test_a_figure_that_could_not_be_read_is_null_and_the_others_stay(mixed):
     assert mixed.by_variant["nan"]["results"]["throughput"] == {"mean": None}
     assert mixed.by_variant["nan"]["results"]["latency"] == {"mean": 2.0}
 
 
+@pytest.mark.slow
 def test_the_record_holds_the_original_keys_and_the_machine(mixed):
     record = mixed.by_variant["good"]
     assert list(record)[: len(ORIGINAL_KEYS)] == ORIGINAL_KEYS
@@ -98,9 +102,13 @@ def test_the_record_holds_the_original_keys_and_the_machine(mixed):
     assert record["machine"]["cores"] == len(os.sched_getaffinity(0))
     assert record["software"]["python"] == ".".join(map(str, sys.version_info[:3]))
     assert len(record["machine_state"]["load_average"]) == 3
+    assert set(record["disturbance"]) == {
+        "stolen_share", "throttled_share", "memory_stall_share", "thermal_throttles", "major_faults",
+    }  # fmt: skip
     assert json.loads((mixed.log / "good/variant_result.json").read_text())["variant_name"] == "good"
 
 
+@pytest.mark.slow
 def test_the_csv_file_has_a_row_a_variant_and_the_union_of_the_metrics(mixed):
     rows = list(csv.DictReader((mixed.log / "benchmark_results.csv").open()))
     assert [row["variant_name"] for row in rows] == list(mixed.by_variant)
@@ -110,6 +118,7 @@ def test_the_csv_file_has_a_row_a_variant_and_the_union_of_the_metrics(mixed):
     assert rows[7]["reason"].startswith("requires no_such_machine")
 
 
+@pytest.mark.slow
 def test_the_junit_file_has_names_failures_with_stderr_and_skips(mixed):
     cases = {
         case.name: case
@@ -124,6 +133,7 @@ def test_the_junit_file_has_names_failures_with_stderr_and_skips(mixed):
     assert isinstance(cases["elsewhere"].result[0], Skipped)
 
 
+@pytest.mark.slow
 def test_the_run_ends_with_a_table_and_a_line_a_variant(mixed):
     assert "PASSED good::good\n" in mixed.out
     assert "FAILED exits::exits - exited with code 3\n" in mixed.out
@@ -137,6 +147,7 @@ def test_the_run_ends_with_a_table_and_a_line_a_variant(mixed):
     assert row.split("|")[2].strip() == "300.0"
 
 
+@pytest.mark.slow
 def test_the_logs_hold_what_was_said(mixed):
     assert "PASSED good::good" in (mixed.log / "console.log").read_text()
     journal = (mixed.log / "output.log").read_text()
@@ -252,6 +263,7 @@ if os.environ.get("TF_CPP_VMODULE") == "poplar_compiler=1":
 """
 
 
+@pytest.mark.slow
 def test_tensorflow_logs_its_compile_time_unless_its_own_level_is_set(workplace, monkeypatch):
     workplace.script("tf.py", TENSORFLOW)
     workplace.spec("a: {cmd: python3 tf.py}\nown: {cmd: python3 tf.py, env: {TF_CPP_VMODULE: x=2}}\n")
@@ -323,6 +335,7 @@ def test_the_newest_checkpoint_of_a_training_command_is_recorded(workplace, tmp_
     assert workplace.benchmark().by_variant["t"]["latest_checkpoint_path"] == str(tmp_path / "ck/step_1")
 
 
+@pytest.mark.slow
 def test_names_that_are_no_file_names_get_folders_of_their_own(workplace):
     values = ["../../escape", "a/b", "a:b", "x" * 400, ".", "é ü"]
     rows = "".join(f"    - [{json.dumps(value)}]\n" for value in values)
@@ -366,12 +379,14 @@ def test_a_log_folder_that_holds_other_things_keeps_them(workplace):
     assert len(list(workplace.folder.glob("earlier_runs/*/a/variant_result.json"))) == 1
 
 
+@pytest.mark.slow
 def test_characters_that_cannot_be_stored_or_executed_fail_one_variant(workplace):
     workplace.spec('a: {cmd: "echo \\0"}\nb: {cmd: echo b, env: {"A=B": x}}\nc: {cmd: echo c}\n')
     done = workplace.benchmark()
     assert [record["status"] for record in done.by_variant.values()] == ["failed", "failed", "passed"]
 
 
+@pytest.mark.slow
 def test_a_table_for_a_terminal_folds_and_loses_nothing(mixed):
     from examples_utils.results.record import VariantResult
     from examples_utils.results.summary import results_table

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from examples_utils.comparison.text import baseline_line
 from examples_utils.history.baseline import Baseline, Tonight, choose, read_baseline
 from examples_utils.history.store import RunSummary, open_history
@@ -80,6 +82,7 @@ def test_runs_of_a_few_benchmarks_are_no_nights_where_there_are_enough_whole_one
     assert choose(summaries, tonight, 5)[0] == ["5", "4", "3", "1", "0"]
 
 
+@pytest.mark.slow
 def test_any_number_of_runs_of_other_branches_in_between_leaves_the_nights_as_they_were(tmp_path):
     nights = [replace(earlier_night(2 * days_ago, {"a": 1}), branch="main") for days_ago in range(1, 4)]
     tries = [

@@ -26,6 +26,7 @@ def changes(workplace):
     return command
 
 
+@pytest.mark.slow
 def test_a_step_is_told_with_its_commits_and_size(changes):
     done = changes("--metric", "throughput", "--format", "json")
     assert done.exitcode == 0
@@ -41,6 +42,7 @@ def test_a_step_is_told_with_its_commits_and_size(changes):
     assert change["first_after"]["run_id"] == night(int(change["up_to_commit"], 16)).run_id
 
 
+@pytest.mark.slow
 def test_a_table_shows_it_and_of_all_metrics_none_of_the_other_benchmarks(changes):
     done = changes()
     assert done.out.startswith("h: 2 changes in 30 runs on branch main\n")
@@ -50,11 +52,13 @@ def test_a_table_shows_it_and_of_all_metrics_none_of_the_other_benchmarks(change
     assert {row.split("|")[4].strip() for row in rows} == {"throughput", "latency"}
 
 
+@pytest.mark.slow
 def test_what_is_not_asked_for_is_left_out(changes):
     assert "no changes in 30 runs" in changes("--benchmark", "model[2-5]").out
     assert "1 change in 30 runs" in changes("--benchmark", "model1*", "--metric", "latency").out
 
 
+@pytest.mark.slow
 def test_each_machine_is_looked_at_by_itself(changes):
     with open_history("history.db") as history:
         for number in range(NIGHTS):
@@ -67,6 +71,7 @@ def test_each_machine_is_looked_at_by_itself(changes):
     assert "h: 1 change in 30 runs" in done.out
 
 
+@pytest.mark.slow
 def test_runs_of_other_branches_in_between_are_no_steps(changes):
     with open_history("history.db") as history:
         for number in range(5, 12):
@@ -78,6 +83,7 @@ def test_runs_of_other_branches_in_between_are_no_steps(changes):
     assert "7 runs on branch experiment" in changes("--branch", "experiment").out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "reported"),
     [
@@ -96,6 +102,7 @@ def test_a_wrong_request_is_refused_with_what_is_there(changes, arguments, repor
     assert reported in done.err
 
 
+@pytest.mark.slow
 def test_a_newest_run_of_no_branch_does_not_mix_the_branches(changes):
     with open_history("history.db") as history:
         for number in range(5, 12):

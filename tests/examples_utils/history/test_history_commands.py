@@ -48,6 +48,7 @@ def fill(*runs: Run) -> None:
             history.add(run)
 
 
+@pytest.mark.slow
 def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
     work.benchmark()
     record = work.log / "a_n_2/variant_result.json"
@@ -63,6 +64,7 @@ def test_a_run_is_added_once_and_completed_when_it_was_resumed(work: Workplace):
     assert sorted(figure.values for figure in run.metrics.values()) == [(100,), (200,)]
 
 
+@pytest.mark.slow
 def test_what_can_be_read_is_added_and_the_rest_is_told(work: Workplace):
     work.benchmark()
     (work.folder / "empty.json").touch()
@@ -73,6 +75,7 @@ def test_what_can_be_read_is_added_and_the_rest_is_told(work: Workplace):
     assert len(stored()) == 1
 
 
+@pytest.mark.slow
 def test_a_record_that_was_left_out_is_told_and_gives_1(work: Workplace):
     work.benchmark()
     (work.log / "a_n_1/variant_result.json").write_text("{")
@@ -82,6 +85,7 @@ def test_a_record_that_was_left_out_is_told_and_gives_1(work: Workplace):
     assert len(stored()) == 1
 
 
+@pytest.mark.slow
 def test_the_environment_names_the_history_and_the_option_overrules_it(work: Workplace, monkeypatch):
     monkeypatch.setenv("EXAMPLES_UTILS_HISTORY", "team.db")
     work.benchmark()
@@ -91,6 +95,7 @@ def test_the_environment_names_the_history_and_the_option_overrules_it(work: Wor
     assert not Path("history.db").exists()
 
 
+@pytest.mark.slow
 def test_a_benchmark_adds_its_run_in_the_end(work: Workplace, url):
     done = work.benchmark("--history", url)
     assert done.exitcode == 0
@@ -98,6 +103,7 @@ def test_a_benchmark_adds_its_run_in_the_end(work: Workplace, url):
     assert len(stored(url)) == 1
 
 
+@pytest.mark.slow
 def test_history_without_a_url_is_the_default_one(work: Workplace):
     work.benchmark("--history")
     assert len(stored()) == 1
@@ -105,6 +111,7 @@ def test_history_without_a_url_is_the_default_one(work: Workplace):
     assert len(stored()) == 1
 
 
+@pytest.mark.slow
 def test_a_resumed_run_completes_what_the_history_has_of_it(work: Workplace):
     work.benchmark("--history")
     (work.log / "a_n_2/variant_result.json").unlink()
@@ -140,6 +147,7 @@ def test_a_url_that_is_wrong_is_refused_by_every_command(work: Workplace, url):
     assert not work.log.exists()
 
 
+@pytest.mark.slow
 def test_with_a_server_that_is_down_the_benchmarks_run_and_nothing_is_lost(work: Workplace):
     url = f"postgresql://team:secret@127.0.0.1:{free_port()}/benchmarks"
     done = work.benchmark("--history", url)
@@ -211,6 +219,7 @@ def test_a_variant_of_another_suite_with_the_same_command_is_not_a_renamed_one(w
     assert (shown["changes"]["new"], shown["changes"]["gone"]) == (["b1::b1_n_1"], ["b1::b1_n_1"])
 
 
+@pytest.mark.slow
 def test_a_run_whose_clock_was_ahead_is_held_against_the_run_before_it(work: Workplace):
     ahead = night(2, started_utc="2190-01-01T00:00:00+00:00", variants=3)
     fill(night(1), ahead)
@@ -234,6 +243,7 @@ def exported(work: Workplace, *arguments: str) -> Done:
     return work.command("history", "export", *arguments)
 
 
+@pytest.mark.slow
 def test_an_export_has_a_row_for_each_value_in_every_format(work: Workplace):
     for name in ("runs.csv", "runs.json", "runs.parquet"):
         assert "24 rows of 2 runs" in exported(work, name).err
@@ -284,6 +294,7 @@ def test_an_export_that_cannot_be_made_is_refused(work: Workplace, arguments, re
     assert not list(work.folder.glob("*.tmp"))
 
 
+@pytest.mark.slow
 def test_text_that_utf_8_cannot_hold_is_exported_as_an_escape(work: Workplace):
     fill(night(1, branch="caf\udce9"), night(2, branch="café"))
     for kind in ("csv", "parquet", "json"):
@@ -313,6 +324,7 @@ def kept() -> list[str]:
     return [run.run_id[:8].lstrip("0") for run in stored()]
 
 
+@pytest.mark.slow
 def test_old_runs_are_removed_and_a_dry_run_removes_none(work: Workplace):
     fill(*(recent(days) for days in (1, 5, 40, 50)))
     dry = work.command("history", "prune", "--keep-days", "30", "--dry-run")
@@ -375,6 +387,7 @@ def test_pruning_leaves_nothing_behind_that_only_removed_runs_needed(history):
     assert history.load([night(2).run_id]) == [night(2)]
 
 
+@pytest.mark.slow
 def test_clocks_that_are_ahead_or_were_set_back_are_told_and_the_order_stays_sensible(work: Workplace):
     work.benchmark("--history")
     results = json.loads((work.log / "benchmark_results.json").read_text())
@@ -409,6 +422,7 @@ def test_outputs_of_tools_become_runs_of_the_imported_suite(work: Workplace):
                                                    "benchmark_app").out  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_output_is_the_same_run_in_whatever_copy_of_its_file(work: Workplace):
     def bring(folder: str, written_s: int, *more: str) -> str:
         file = work.folder / folder / "times.json"
@@ -500,6 +514,7 @@ def test_an_import_that_cannot_be_made_is_refused(work: Workplace, arguments, re
 WITHOUT = "import sys; sys.modules[sys.argv[1]] = None; from examples_utils.cli import *; sys.exit(main(sys.argv[2:]))"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("package", "command"),
     [

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shlex
 import shutil
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
 from examples_utils.cli.arguments.parser import make_parser
 from examples_utils.history.database.tables import VERSION_TABLE, metadata
+from examples_utils.history.store import open_history
 from tests.benchmark_parsers.test_result_check import ORIGINAL
+from tests.examples_utils.history.runs import night
 from tests.pages import SPECS, blocks
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/history.md").read_text()
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(workplace, monkeypatch):
     monkeypatch.delenv("EXAMPLES_UTILS_HISTORY", raising=False)
+    monkeypatch.setattr(platform, "node", lambda: "node7")
     workplace.spec(next(spec for spec in SPECS if spec.startswith("count_words")))
     for name in ("README.md", "CONTRIBUTING.md"):
         (workplace.folder / name).write_text("two words\n")
@@ -30,7 +36,9 @@ def test_the_commands_of_the_page_work(workplace, monkeypatch):
     (workplace.folder / "original/benchmark_results.json").write_text(json.dumps({"b": [ORIGINAL]}))
     shutil.copy(ROOT / "tests/benchmark_parsers/samples/hyperfine.json", "times.json")
     commands = [line.removeprefix("$ ") for block in blocks(PAGE, "console") for line in block.splitlines()]
-    assert len(commands) == 8
+    assert len(commands) == 12
+    with open_history("history.db", create=True) as history:
+        history.add(night(1, machine={"hostname": "node8", "cores": 2}))
     for command in commands:
         done = workplace.command(*shlex.split(command)[3:])
         assert done.exitcode == 0, (command, done.err)

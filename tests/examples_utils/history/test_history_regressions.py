@@ -82,6 +82,7 @@ def test_a_history_of_the_first_version_gets_the_table_and_keeps_its_runs(url: s
     engine = open_engine(database_url(url), create=False)
     with writing(engine) as connection:
         connection.execute(text("DROP TABLE regressions"))
+        connection.execute(text("DROP TABLE known_machines"))
         connection.execute(text("UPDATE history_version SET version_num = '0001'"))
     with open_history(url) as history:
         assert history.update_regressions(MACHINE_KEY, keep(OPEN)) == [OPEN]

@@ -13,6 +13,7 @@ from examples_utils.run_model import Run
 from tests.examples_utils.history.runs import any_run, night
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(run=any_run())
 def test_a_run_is_loaded_as_it_was_added(history: History, run: Run) -> None:
@@ -62,6 +63,7 @@ def test_numbers_that_no_database_takes_are_more_than_there_are_runs(history: Hi
             history.resolve(f"latest~{number}")
 
 
+@pytest.mark.slow
 def test_the_runs_before_one_do_not_hold_itself_whatever_its_clock_said(history: History) -> None:
     same_moment = night(1, run_id="same moment")
     for run in (night(1), same_moment, night(2, started_utc="2190-01-01T00:00:00+00:00")):

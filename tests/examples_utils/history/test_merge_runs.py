@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,12 +26,14 @@ def test_the_stage_that_had_come_further_counts(variants, repetitions, more_vari
     assert merge_runs(late, early) == late
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(any_run())
 def test_the_same_reading_again_changes_nothing(run):
     assert merge_runs(run, run) == run
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(any_run(), any_run())
 def test_no_variant_and_no_figure_is_lost(first, second):

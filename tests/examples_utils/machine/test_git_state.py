@@ -73,6 +73,7 @@ def test_a_broken_repository_is_a_warning_with_the_words_of_git(
     assert next(iter(done.by_variant.values()))["git"]["commit"] is None
 
 
+@pytest.mark.slow
 def test_a_branch_that_is_not_utf8_is_shown_with_its_bytes_and_a_warning(
     project: GitProject, workplace: Workplace
 ) -> None:

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from examples_utils.history.store import open_history
+from examples_utils.machine.fingerprint import machine_fingerprint
 from examples_utils.run_model import Run
 from tests.examples_utils.conftest import Done, Workplace
 from tests.examples_utils.history.conftest import postgresql, postgresql_programs, schema_of_its_own, url  # noqa: F401
 from tests.examples_utils.nightly.nights import NightPlace, earlier_night
+
+pytestmark = pytest.mark.processes
 
 LEVELS = {"quick": 100.0, "slow": 200.0, "slow:er": 300.0}
 WORSE = {**LEVELS, "slow": 180.0, "slow:er": 270.0}
@@ -47,6 +50,7 @@ def listed(workplace: Workplace, *more: str) -> dict[str, dict]:
     return {one["benchmark"]: one for one in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [("nightly", "--accept"), ("history", "accept")])
 def test_what_is_accepted_is_kept_with_who_and_when_and_why(workplace: Workplace, nights: str, command):
     done = workplace.command(*command, "slow:throughput", "--reason", "sharper\n images")
@@ -65,6 +69,7 @@ def test_what_is_accepted_is_kept_with_who_and_when_and_why(workplace: Workplace
     assert one["first_after"]["run_id"] == night(1).run_id
 
 
+@pytest.mark.slow
 def test_a_benchmark_alone_and_patterns_select_all_that_match(workplace: Workplace, nights: str):
     assert (
         len(workplace.command("history", "accept", "slow*:through*", "--reason", "r").out.splitlines()) == 2
@@ -72,6 +77,7 @@ def test_a_benchmark_alone_and_patterns_select_all_that_match(workplace: Workpla
     assert sorted(listed(workplace)) == ["slow", "slow:er"]
 
 
+@pytest.mark.slow
 def test_a_name_may_contain_colons(workplace: Workplace, nights: str):
     assert workplace.command("history", "accept", "slow:er", "--reason", "r").exitcode == 0
     assert sorted(listed(workplace)) == ["slow:er"]
@@ -80,6 +86,7 @@ def test_a_name_may_contain_colons(workplace: Workplace, nights: str):
     )
 
 
+@pytest.mark.slow
 def test_accepting_again_changes_nothing_and_names_the_first_acceptance(workplace: Workplace, nights: str):
     first = workplace.command("history", "accept", "slow", "--reason", "first")
     again = workplace.command("history", "accept", "slow", "--reason", "second")
@@ -87,12 +94,13 @@ def test_accepting_again_changes_nothing_and_names_the_first_acceptance(workplac
     assert listed(workplace)["slow"]["acceptance"]["reason"] == "first"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
             ("quick", "--reason", "r"),
-            "quick: no night of the machine and branch of latest has called a regression of it",
+            "has called a regression of it, so there is nothing to accept",
         ),
         (("slwo", "--reason", "r"), "slwo: no such benchmark or variant; did you mean slow or slow:er?"),
         (("quick:latency", "--reason", "r"), "quick:latency: quick has no metric latency; known: throughput"),
@@ -108,11 +116,13 @@ def test_what_cannot_be_accepted_is_refused(workplace: Workplace, nights: str, c
     assert listed(workplace, "--all") == {}
 
 
+@pytest.mark.slow
 def test_one_refused_name_accepts_nothing(workplace: Workplace, nights: str):
     assert workplace.command("history", "accept", "slow", "quick", "--reason", "r").exitcode == 2
     assert listed(workplace) == {}
 
 
+@pytest.mark.slow
 def test_undo_opens_it_again(workplace: Workplace, nights: str):
     workplace.command("history", "accept", "slow", "--reason", "r")
     done = workplace.command("history", "accept", "slow", "--undo")
@@ -120,10 +130,11 @@ def test_undo_opens_it_again(workplace: Workplace, nights: str):
     assert listed(workplace)["slow"]["state"] == "open"
     refused = workplace.command("history", "accept", "slow", "--undo")
     assert refused.exitcode == 2
-    assert "slow: nothing of it is accepted in the nights up to latest" in refused.err
+    assert "slow: nothing of it is accepted in the nights up to run 000000000000 of 2" in refused.err
     assert workplace.command("history", "accept", "slow", "--undo", "--reason", "r").exitcode == 2
 
 
+@pytest.mark.slow
 def test_another_branch_keeps_its_own(workplace: Workplace, nights: str):
     tries = [replace(night(days), branch="try", run_id=f"try{days:013x}") for days in range(9, 0, -1)]
     keep(nights, *tries)
@@ -133,6 +144,15 @@ def test_another_branch_keeps_its_own(workplace: Workplace, nights: str):
     assert (list(listed(workplace)), list(listed(workplace, *main))) == ([], ["slow"])
 
 
+def test_this_machine_goes_before_later_runs_of_others(workplace: Workplace, nights: str):
+    elsewhere = {**machine_fingerprint(), "kernel": "another"}
+    keep(nights, *(night(days, run_id=f"other{days:011x}", machine=elsewhere) for days in range(9, -1, -1)))
+    assert workplace.command("nightly", "--accept", "slow", "--reason", "r").exitcode == 0
+    other = ("--run", "latest")
+    assert (list(listed(workplace)), list(listed(workplace, *other))) == (["slow"], [])
+    assert workplace.command("history", "accept", "slow", "--reason", "r", *other).exitcode == 2
+
+
 def test_options_of_a_night_are_refused_with_accept(workplace: Workplace, nights: str):
     done = workplace.command("nightly", "--accept", "slow", "--reason", "r", "--tag", "quick")
     assert done.exitcode == 2
@@ -140,6 +160,7 @@ def test_options_of_a_night_are_refused_with_accept(workplace: Workplace, nights
     assert "--reason: is that of --accept" in workplace.command("nightly", "--reason", "r").err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["html", "markdown"])
 def test_the_report_shows_who_accepted_what_when_and_what_is_open(
     workplace: Workplace, nights: str, form: str
@@ -155,7 +176,6 @@ def test_the_report_shows_who_accepted_what_when_and_what_is_open(
     assert re.search(r"10 nights of history: changes below about \d", text)
 
 
-@pytest.mark.processes
 def test_after_acceptance_nights_compare_with_the_new_level(place: NightPlace):
     place.benchmarks(a=93, b=200)
     place.went_before(16, {"a": 100, "b": 200})
@@ -174,7 +194,6 @@ def test_after_acceptance_nights_compare_with_the_new_level(place: NightPlace):
     assert re.search(r"^REGRESSED a throughput: -\d", worse.out, re.MULTILINE)
 
 
-@pytest.mark.processes
 def test_a_night_prints_and_records_its_power(place: NightPlace):
     place.benchmarks(a=100, b=200)
     place.went_before(3, {"a": 100, "b": 200})

@@ -153,11 +153,20 @@ def test_a_benchmark_that_fails_fails_the_night(place: NightPlace):
 
 def test_nights_of_another_machine_do_not_count_and_that_is_said(place: NightPlace):
     place.benchmarks(a=93)
-    place.went_before(16, {"a": 100}, machine={**machine_fingerprint(), "kernel": "another"})
+    place.went_before(16, {"a": 100}, machine={**machine_fingerprint(), "cpu": "another"})
     done = place.night()
     assert done.exitcode == 0
     assert "baseline begun" in done.out
-    assert "omitted: 16 of another machine (kernel another there, " in done.out
+    assert "omitted: 16 of another machine (cpu another there, " in done.out
+
+
+def test_a_kernel_update_keeps_the_baseline_and_is_named_with_a_regression(place: NightPlace):
+    place.benchmarks(a=93)
+    place.went_before(16, {"a": 100}, machine={**machine_fingerprint(), "kernel": "an older one"})
+    done = place.night()
+    assert done.exitcode == 1
+    (regressed,) = [line for line in done.out.splitlines() if line.startswith("REGRESSED")]
+    assert "the software of the machine changed: kernel an older one before, " in regressed
 
 
 def test_a_short_baseline_is_said(place: NightPlace):

@@ -19,6 +19,8 @@ from examples_utils.nightly.open_regressions import Evidence, OpenList, accepted
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 from tests.examples_utils.nightly.nights import SUITE
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = CompareOptions()
 NAMES = "abcde"
 KEY = MetricKey(SUITE, "a", "a", "latency")
@@ -82,6 +84,7 @@ def shown(tonight: OpenList) -> list[str]:
     return [kind for kind, keys in kinds.items() if KEY in keys()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quiet", [2, 3, 4, 5, 10])
 def test_a_step_is_called_on_three_nights_and_then_open_until_the_end(quiet: int):
     week = Week()
@@ -93,6 +96,7 @@ def test_a_step_is_called_on_three_nights_and_then_open_until_the_end(quiet: int
     assert one.first_after.run_id == f"night{quiet}"
 
 
+@pytest.mark.slow
 def test_a_step_that_is_undone_is_gone_and_stays_gone():
     week = Week()
     week.several([1.0] * 10 + [1.10] * 6)
@@ -109,12 +113,14 @@ def test_a_step_that_is_undone_the_next_night_is_gone():
     assert shown(week.night()) == []
 
 
+@pytest.mark.slow
 def test_a_step_of_which_a_part_is_undone_stays_open():
     week = Week()
     week.several([1.0] * 10 + [1.20] * 5)
     assert [shown(tonight) for tonight in week.several([1.08] * 5)] == [["open"]] * 5
 
 
+@pytest.mark.slow
 def test_an_accepted_step_is_not_called_any_more_and_named_with_its_reason():
     week = Week()
     week.several([1.0] * 8 + [1.10])
@@ -125,6 +131,7 @@ def test_an_accepted_step_is_not_called_any_more_and_named_with_its_reason():
     assert accepted_line(one).endswith("by ada@vm on 2026-03-01 09:00 UTC: sharper images")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", [1, 2, 3, 8])
 def test_what_is_accepted_and_gets_worse_again_is_called_again(later: int):
     week = Week()
@@ -138,6 +145,7 @@ def test_what_is_accepted_and_gets_worse_again_is_called_again(later: int):
     assert [one.first_after.run_id for one in new] == [f"night{8 + later}"]
 
 
+@pytest.mark.slow
 def test_two_steps_are_both_open():
     week = Week()
     week.several([1.0] * 10 + [1.10] * 6 + [1.25] * 6)
@@ -145,6 +153,7 @@ def test_two_steps_are_both_open():
     assert begun == ["night10", "night16"]
 
 
+@pytest.mark.slow
 def test_a_night_without_the_metric_does_not_end_it():
     week = Week()
     week.several([1.0] * 8 + [1.10] * 5)

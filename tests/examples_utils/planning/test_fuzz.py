@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import pytest
+
 from examples_utils.cli.list import listing
 from examples_utils.planning.command import build_command, without_installation
 from examples_utils.planning.options import CommandOptions, Selection
@@ -103,6 +105,7 @@ def mutated(source: random.Random) -> str:
     return text
 
 
+@pytest.mark.slow
 def test_two_thousand_mutated_specs_give_a_plan_or_a_clean_refusal(tmp_path: Path):
     file = tmp_path / "benchmarks.yml"
     source = random.Random(20260718)

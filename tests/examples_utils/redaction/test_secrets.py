@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from examples_utils.redaction.command_secrets import given_values, without_given_values
 from examples_utils.redaction.redactor import OutputRedaction, Redactor
 from examples_utils.redaction.secret_values import secret_values
 from tests.examples_utils.conftest import Workplace
@@ -55,6 +56,7 @@ def secretive(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplac
     return workplace
 
 
+@pytest.mark.slow
 def test_nothing_that_a_run_keeps_or_prints_holds_a_secret(secretive: Workplace) -> None:
     done = secretive.benchmark("--prepare", "--additional-metrics")
     assert done.exitcode == 1
@@ -75,6 +77,7 @@ def test_commands_and_variables_are_kept_as_the_entry_has_them(secretive: Workpl
     assert record["env"]["WORKERS_KEY"] == "8"
 
 
+@pytest.mark.slow
 def test_the_history_holds_no_secret(secretive: Workplace) -> None:
     secretive.benchmark("--history", "runs.db", "--quiet")
     with sqlite3.connect(secretive.folder / "runs.db") as history:
@@ -188,6 +191,43 @@ def test_a_variable_that_the_command_itself_sets_is_secret(workplace: Workplace)
     assert files_with("two words", done.log) == []
 
 
+@pytest.mark.parametrize(
+    ("command", "secrets"),
+    [
+        ("serve --password swordfish --port 80", ["swordfish"]),
+        ("serve --db-password='two words' -token=abc-123", ["two words", "abc-123"]),
+        (
+            "serve --api-key k-12345 --hf_token hf_1234 --client-secret=s3cr3t",
+            ["k-12345", "hf_1234", "s3cr3t"],
+        ),
+        ("A_TOKEN=first-1 serve --AccessToken second", ["first-1", "second"]),
+        ("serve --tokenizer gpt2 --eos-token '</s>' --max-tokens 4096 --sort-key speed --monkey fast", []),
+        (
+            "serve --token --password $DB_PASSWORD --secret {p} --token 17 --credentials /etc/hosts -p 8080",
+            [],
+        ),
+    ],
+)
+def test_values_of_options_that_are_named_as_secrets_are_secret(command: str, secrets: list[str]) -> None:
+    given = given_values(command)
+    assert sorted(secret_values(given)) == sorted(secrets)
+    assert not [secret for secret in secrets if secret in without_given_values(command)]
+
+
+@pytest.mark.slow
+def test_the_value_of_an_option_that_is_named_as_a_secret_is_kept_nowhere(workplace: Workplace) -> None:
+    workplace.spec(
+        "a: {cmd: echo --password swordfish --port 4711, pre_run_commands: [echo --api-key=abcd-1234]}\n"
+    )
+    done = workplace.benchmark("--prepare", "--quiet")
+    assert done.exitcode == 0
+    assert files_with("swordfish", done.log) == []
+    assert files_with("abcd-1234", done.log) == []
+    assert done.by_variant["a"]["command"] == "echo --password *** --port 4711"
+    assert "--password *** --port 4711" in (done.log / "a" / "stdout.log").read_text()
+
+
+@pytest.mark.slow
 def test_the_password_of_an_index_stays_in_no_requirements(workplace: Workplace) -> None:
     workplace.script(
         "requirements.txt",

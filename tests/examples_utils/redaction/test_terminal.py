@@ -122,3 +122,18 @@ def test_csv_raw_is_refused_where_there_is_no_csv(workplace: Workplace) -> None:
     done = workplace.command("compare", "base", "base", "--csv-raw")
     assert done.exitcode == 2
     assert "--csv-raw" in done.err
+
+
+def test_what_follows_a_line_break_in_a_name_looks_like_no_line_of_the_runner(workplace: Workplace) -> None:
+    workplace.spec(
+        '"a\\nPASSED x::y":\n  cmd: echo t=1\n  parameters: {p: ["1\\nPASSED x::z"]}\n'
+        '  data: {"t\\nPASSED x::t": {regexp: "t=(.)"}, "u\\nPASSED x::u": {regexp: "u=(.)"}}\n'
+    )
+    for arguments in (
+        ["benchmark", "--log-dir", "log"],
+        ["list"],
+        ["collect", "log"],
+        ["benchmark", "--dry-run"],
+    ):
+        lines = workplace.command(*arguments).out.splitlines()
+        assert not [line for line in lines if line.startswith("PASSED x")], arguments

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
+
 from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.regressions import Acceptance, ReportedRegression
 from examples_utils.report.comment import report_comment
 from examples_utils.report.page import report_page
 from examples_utils.run_model import MetricKey
@@ -61,6 +64,7 @@ def test_names_cannot_write_markup_links_or_call_people() -> None:
     assert len(re.findall(r"(?<!\\)\|", row)) == 10
 
 
+@pytest.mark.slow
 def test_a_large_suite_still_fits_into_a_comment_and_says_how_much_is_left_out() -> None:
     judged = [
         MetricVerdict(
@@ -95,3 +99,16 @@ def test_what_stopped_altogether_is_told_by_its_values_in_comment_and_page() -> 
     page = report_page(RUNS, comparison, (), (), dated)
     assert '<strong>throughput</strong>: <data value="123.0">123.0</data>' in page
     assert "Since 2026-01-30 (this run is the first)" in page
+
+
+def test_open_and_accepted_regressions_are_listed_as_far_as_there_is_space() -> None:
+    one = ReportedRegression(MetricKey("s", "a|b", "a|b", "latency"), RUNS[27], RUNS[26], 1.1, 1.09, 1.11)
+    accepted = replace(one, acceptance=Acceptance("Ada @all", "2026-01-30T09:00:00+00:00", "<b>sharper</b>"))
+    text = report_comment(RUNS, COMPARISON, reported=[accepted, *[one] * 99], power="30 nights of history: …")
+    lines = text.splitlines()
+    assert "- 30 nights of history: …" in lines
+    (shown,) = [line for line in lines if line.startswith("- ACCEPTED")]
+    assert "<b>" not in shown
+    assert "@all" not in shown
+    assert len([line for line in lines if line.startswith("- STILL WORSE a")]) == 29
+    assert "- ... and 70 more" in lines

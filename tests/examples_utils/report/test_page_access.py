@@ -11,7 +11,9 @@ import pytest
 from playwright.sync_api import Page
 
 from examples_utils.comparison.verdicts import MachineDrift, Verdict
+from examples_utils.history.regressions import Acceptance, ReportedRegression
 from examples_utils.report.page import report_page
+from examples_utils.run_model import MetricKey
 from tests.examples_utils.report.conftest import OpenPage
 from tests.examples_utils.report.simulated_nights import (
     simulated_changes,
@@ -26,7 +28,7 @@ RUNS = simulated_runs(20, ("resnet50_infer", LONG), (1, 8), slower=SLOWER, noise
 
 
 def _every_verdict() -> str:
-    """A page on which each verdict, both banners and every kind of fold is to be seen."""
+    """A page on which each verdict, both banners, both lists and every kind of fold is to be seen."""
     comparison = simulated_comparison(RUNS)
     kinds = [*Verdict, *[Verdict.UNCHANGED] * 4]
     judged = [
@@ -45,7 +47,20 @@ def _every_verdict() -> str:
         movement=MachineDrift(1.04, 1.03, 1.05, 0.9, {"compute": 1.04}),
         differences=("kernel: 6.1 → 6.2",),
     )
-    return report_page(runs, comparison, simulated_changes(RUNS, SLOWER), [run.run_id for run in RUNS[:-1]])
+    regression = ReportedRegression(
+        MetricKey(*variant(LONG, 8), "latency"), RUNS[17], RUNS[16], 1.1, 1.09, 1.11
+    )
+    accepted = replace(
+        regression, acceptance=Acceptance("Ada (ada@vm)", RUNS[-1].started_utc, "sharper images")
+    )
+    return report_page(
+        runs,
+        comparison,
+        simulated_changes(RUNS, SLOWER),
+        [run.run_id for run in RUNS[:-1]],
+        reported=(regression, accepted),
+        power="19 nights of history: changes below about 2.3% cannot be called",
+    )
 
 
 PAGE = _every_verdict()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.regressions import Acceptance, ReportedRegression
 from examples_utils.report.page import report_page
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts, VariantKey
 from tests.examples_utils.report.conftest import OpenPage
@@ -59,9 +60,13 @@ def page_of(text: str) -> str:
         )
         for one in figures
     )
-    return report_page(
-        [first, second], Comparison(f"base {text}", f"new {text}", judged, differences=(f"kernel: {text}",))
+    gone = MetricKey(
+        f"gone suite {text}", f"gone benchmark {text}", f"gone variant {text}", f"gone metric {text}"
     )
+    acceptance = Acceptance(f"user {text}", f"moment {text}", f"intended {text}")
+    accepted = [ReportedRegression(one, second, first, acceptance=acceptance) for one in (metric, gone)]
+    comparison = Comparison(f"base {text}", f"new {text}", judged, differences=(f"kernel: {text}",))
+    return report_page([first, second], comparison, reported=accepted)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -86,6 +91,10 @@ def test_markup_in_any_text_is_shown_and_not_obeyed(open_page: OpenPage, attack:
         "warning",
         "log",
         "kernel:",
+        "gone metric",
+        "user",
+        "moment",
+        "intended",
     ):
         assert f"{what} {attack}" in reported, what
     header = page.locator("header").text_content()

@@ -45,6 +45,7 @@ def moments_on(page: str) -> list[str]:
     return json.loads(zlib.decompress(base64.b64decode(data)))["nights"]["moments"]
 
 
+@pytest.mark.slow
 def test_a_page_of_the_latest_run_says_what_regressed(workplace: Workplace, kept: Path) -> None:
     shutil.copy(kept, "history.db")
     done = workplace.command("report")
@@ -54,6 +55,7 @@ def test_a_page_of_the_latest_run_says_what_regressed(workplace: Workplace, kept
     assert len(moments_on(page)) == 30
 
 
+@pytest.mark.slow
 def test_a_comment_goes_to_the_terminal(workplace: Workplace, kept: Path) -> None:
     shutil.copy(kept, "history.db")
     done = workplace.command("report", "--format", "markdown")
@@ -73,6 +75,7 @@ def test_an_earlier_run_is_reported_as_if_nothing_had_come_after_it(workplace: W
     assert moments_on(page) == [f"{run.started_utc[:10]} 02:30" for run in NIGHTS[9:29]]
 
 
+@pytest.mark.slow
 def test_nights_of_other_machines_branches_and_suites_do_not_count(workplace: Workplace) -> None:
     other_machine = replace(NIGHTS[3], machine={"cpu": "another"})
     other_branch = replace(NIGHTS[5], branch="try")
@@ -85,6 +88,7 @@ def test_nights_of_other_machines_branches_and_suites_do_not_count(workplace: Wo
     assert len(moments_on(Path("report.html").read_text())) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nights", [1, 6])
 def test_how_many_nights_are_shown_does_not_change_the_verdicts(
     workplace: Workplace, kept: Path, nights: int
@@ -111,6 +115,7 @@ def test_a_named_base_is_what_the_run_is_compared_with(workplace: Workplace, kep
     assert re.search(r"<p class=\"quiet\">.*run0029.* compared with .*run0027", page)
 
 
+@pytest.mark.slow
 def test_a_first_run_is_new(workplace: Workplace) -> None:
     keep(NIGHTS[:1])
     assert workplace.command("report").exitcode == 0
@@ -142,6 +147,7 @@ def test_a_request_that_cannot_be_met_is_refused(
     assert not list(Path().glob("*.html"))
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(workplace: Workplace, kept: Path) -> None:
     shutil.copy(kept, "history.db")
     commands = [line.removeprefix("$ ") for block in blocks(PAGE, "console") for line in block.splitlines()]
@@ -158,6 +164,7 @@ def test_every_option_is_described_and_every_described_option_exists() -> None:
     assert set(re.findall(r"^\| `(--[\w-]+)", PAGE, re.MULTILINE)) == options - {"--help"}
 
 
+@pytest.mark.slow
 def test_a_step_of_three_nights_ago_is_dated_so_however_few_nights_are_shown(workplace: Workplace) -> None:
     keep(simulated_runs(30, slower={variant("resnet50_infer", 8): (27, 1.15)}, noise=0.003))
     reported = set()

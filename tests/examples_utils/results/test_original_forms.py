@@ -69,6 +69,7 @@ def test_variant_folders_lie_in_the_log_folder_under_their_own_names(workplace: 
         assert json.loads((done.log / name / "variant_result.json").read_text())["variant_name"] == name
 
 
+@pytest.mark.slow
 def test_benchmarks_that_share_a_variants_name_have_folders_of_their_own(workplace: Workplace) -> None:
     specs = [
         workplace.spec(f"gen: {{cmd: echo {word}}}\nother: {{cmd: echo other}}\n", f"{word}.yml")
@@ -83,6 +84,7 @@ def test_benchmarks_that_share_a_variants_name_have_folders_of_their_own(workpla
     assert len(workplace.command("collect", str(done.log)).results["gen"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["run.json", "console.log", "benchmark_results.json", "preparation", "canary", "earlier_runs", "日" * 80],
@@ -194,6 +196,7 @@ def test_a_metric_of_the_entry_takes_precedence_over_an_additional_one(workplace
     assert record["results"]["test_duration"] == {"mean": 5.0}
 
 
+@pytest.mark.slow
 def test_additional_metrics_are_no_measurements_in_the_history(workplace: Workplace) -> None:
     workplace.spec(f'a:\n  cmd: "{PASSES}"{FIGURES}')
     done = workplace.benchmark("--additional-metrics")
@@ -239,6 +242,7 @@ def test_additional_metrics_have_their_places_in_the_csv_of_the_original(workpla
     assert first[10:] == ["Not a git repo", ""]
 
 
+@pytest.mark.slow
 def test_the_csv_format_is_kept_by_collect_and_resume(workplace: Workplace) -> None:
     workplace.spec(TWO)
     done = workplace.benchmark("--csv-format", "examples-utils")

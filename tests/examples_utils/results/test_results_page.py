@@ -7,6 +7,8 @@ import shlex
 import shutil
 from pathlib import Path
 
+import pytest
+
 from benchmark_parsers.registry import known_parsers
 from benchmark_parsers.result_check import result_schema
 from tests.pages import SPECS, blocks
@@ -17,6 +19,7 @@ PAGE = (ROOT / "docs/results.md").read_text()
 SAMPLES = ROOT / "tests/benchmark_parsers/samples"
 
 
+@pytest.mark.slow
 def test_the_commands_of_the_page_work(workplace):
     workplace.spec("a: {cmd: echo hi}\n")
     workplace.command("benchmark", "--log-dir", "logs")
@@ -30,6 +33,7 @@ def test_the_commands_of_the_page_work(workplace):
         assert workplace.command(*shlex.split(command)[4:]).exitcode == 0, command
 
 
+@pytest.mark.slow
 def test_the_parser_of_the_page_works(workplace, monkeypatch):
     package = workplace.folder / "installed/mypackage"
     package.mkdir(parents=True)

@@ -33,6 +33,14 @@ BOMBS = {
         "a:\n  cmd: x\n  parameters: {p: '" + ",".join(map(str, range(100_001))) + "'}",
         "makes 100,001 variants",
     ),
+    "a long command": (
+        "a:\n  cmd: echo " + "{p}" * 9000 + "\n  parameters: {p: [" + "x" * 9000 + "]}",
+        "makes commands and names of 81,036,005 characters; at most 33,554,432",
+    ),
+    "long names": (
+        "a:\n  cmd: echo\n  parameters: {p: '" + DIGITS * 99 + "', q: [" + "x" * 90_000 + "]}",
+        "commands and names of",
+    ),
     "aliases": (f"{ALIASES}\na: {{cmd: x, parameters: *l12}}", "the aliases repeat"),
     "aliases of an unknown key": (f"{ALIASES}\na: {{cmd: x, anything: *l12}}", "the aliases repeat"),
     "aliases with a fault inside": (f"{MAPPINGS}\na: {{cmd: x, env: *m29}}", "the aliases repeat"),
@@ -43,6 +51,7 @@ BOMBS = {
 BYTES = 1 << 30  # far above what is needed, far below what the work would take
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["validate", "list"])
 @pytest.mark.parametrize("title", BOMBS)
 def test_a_bomb_is_refused_with_its_size(tmp_path, title, command):
@@ -62,6 +71,7 @@ def test_a_bomb_is_refused_with_its_size(tmp_path, title, command):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_variants_of_all_selected_entries_count(workplace):
     values = ",".join(map(str, range(60_000)))
     workplace.spec("".join(f"{name}: {{cmd: x, parameters: {{p: '{values}'}}}}\n" for name in "ab"))
@@ -69,6 +79,15 @@ def test_the_variants_of_all_selected_entries_count(workplace):
     done = workplace.command("list")
     assert done.exitcode == 2
     assert "make 120,000 variants; at most 100,000 are allowed: select fewer" in done.err
+
+
+def test_the_commands_of_all_selected_entries_count(workplace):
+    entry = f"  cmd: echo {'{p}' * 2000}\n  parameters: {{p: [{'x' * 10_000}]}}\n"
+    workplace.spec("".join(f"{name}:\n{entry}" for name in "ab"))
+    assert workplace.command("validate").exitcode == 0
+    done = workplace.command("list")
+    assert done.exitcode == 2
+    assert "make commands and names of 40,032,010 characters" in done.err
 
 
 @pytest.mark.parametrize("more", [[], ["--dry-run"]])
@@ -80,6 +99,7 @@ def test_too_many_repetitions_are_refused_with_their_number(workplace, more):
     assert not workplace.log.exists()
 
 
+@pytest.mark.slow
 def test_a_merge_of_many_large_blocks_is_no_bomb(workplace):
     block = "b_options: &b\n  env: {" + ", ".join(f"V{n}: {n}" for n in range(50)) + "}\n"
     workplace.spec(block + "".join(f"e{n}: {{<<: *b, cmd: echo {n}}}\n" for n in range(2000)))

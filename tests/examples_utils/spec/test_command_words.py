@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
@@ -77,6 +79,22 @@ def test_a_run_splits_a_variable_of_the_entry_and_joins_quoted_lines(workplace):
     assert done.exitcode == 0
     expected = '["--local= -x A -x B", "--x", "1", "--y", "2", "--x 1  --y 2"]'
     assert expected in Path(done.by_variant["a"]["log_paths"]["out"]).read_text()
+
+
+@pytest.mark.slow
+def test_a_shell_makes_the_same_words_of_the_recorded_command(workplace):
+    workplace.script("words.py", "import json, sys\nprint(json.dumps(sys.argv[1:]))\n")
+    variables = {"ARGS": "--x 1  --y 2", "NONE": ""}
+    workplace.spec(
+        f"a:\n  env: {json.dumps(variables)}\n"
+        """  cmd: >-
+    python3 words.py $ARGS "$ARGS" '$ARGS' pre"$ARGS"post --o="${ARGS}" "a 'b' $NONE" $NONE "$NONE" '$'\n"""
+    )
+    record = workplace.benchmark().by_variant["a"]
+    by_shell = subprocess.run(
+        ["sh", "-c", record["command"]], env={**os.environ, **variables}, capture_output=True, check=True
+    )
+    assert by_shell.stdout == Path(record["log_paths"]["out"]).read_bytes()
 
 
 @pytest.mark.parametrize(

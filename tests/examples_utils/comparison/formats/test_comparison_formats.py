@@ -93,6 +93,7 @@ MOVED = Comparison(
 )
 
 
+@pytest.mark.slow
 @given(_comparisons)
 def test_the_json_document_is_valid_and_holds_every_figure(comparison):
     document = json.loads(formatted(comparison, "json"))
@@ -123,6 +124,7 @@ def test_junit_reads_back_with_a_failure_for_what_fails_the_command(comparison):
     assert (document.tests, document.failures, document.errors) == (len(comparison.judged), bad, 0)
 
 
+@pytest.mark.slow
 @given(_comparisons)
 def test_a_table_is_a_table_whatever_is_in_the_names(comparison):
     rows = [line for line in formatted(comparison, "markdown").splitlines() if line.startswith("|")]

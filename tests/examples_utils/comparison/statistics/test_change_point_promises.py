@@ -27,6 +27,7 @@ def places(points: tuple[ChangePoint, ...]) -> list[int]:
     return [point.index for point in points]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [5, 6, 9, 13, 30])
 def test_a_doubling_is_found_whatever_the_lengths(before: int) -> None:
     for after in range(4, 40):
@@ -89,6 +90,7 @@ def reported(noise: np.ndarray, at: int, size: float, deviation: float = 0.01) -
     return any(abs(point.index - at) <= 2 for point in of_values(np.exp(deviation * shifted)))
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(one_step(), st.floats(1.05, 5))
 def test_a_larger_step_is_not_lost(series: tuple[np.ndarray, int, float], factor: float) -> None:
@@ -96,6 +98,7 @@ def test_a_larger_step_is_not_lost(series: tuple[np.ndarray, int, float], factor
     assert reported(noise, at, factor * size) or not reported(noise, at, size)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(one_step(), st.floats(0.05, 0.95))
 def test_with_less_noise_no_step_is_lost(series: tuple[np.ndarray, int, float], factor: float) -> None:
@@ -103,6 +106,7 @@ def test_with_less_noise_no_step_is_lost(series: tuple[np.ndarray, int, float], 
     assert reported(factor * noise, at, size) or not reported(noise, at, size)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(one_step(), st.integers(1, 60), seeds)
 def test_with_more_nights_no_step_is_lost(

@@ -20,6 +20,7 @@ from examples_utils.comparison.statistics.variance_shrinkage import shrunk_varia
 whole_numbers = st.lists(st.integers(0, 20), min_size=2, max_size=5)
 
 
+@pytest.mark.slow
 @given(whole_numbers, whole_numbers)
 @example([0, 9, 9], [0, 0, 8, 10])
 @settings(max_examples=100)
@@ -47,6 +48,7 @@ def test_the_exact_test_tells_p_values_that_sampling_cannot() -> None:
 samples = st.lists(st.integers(0, 40), min_size=2, max_size=15)
 
 
+@pytest.mark.slow
 @given(samples, samples, st.integers(0, 2**32 - 1))
 @example([3] * 4, [3] * 5, 1)
 @example([0, 10, 20, 30, 40] * 3, [0, 5, 10, 15, 20, 25, 30, 35, 40], 2)

@@ -247,6 +247,7 @@ def test_a_read_only_history_in_a_read_only_folder_can_be_read(file):
         file.parent.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_a_history_cannot_be_made_in_a_read_only_folder(tmp_path):
     tmp_path.chmod(0o555)
     try:

@@ -56,6 +56,7 @@ def only_run(path: Path) -> Run:
     return run
 
 
+@pytest.mark.slow
 def test_a_log_folder_and_its_result_file_are_the_same_run(workplace: Workplace):
     workplace.spec(SPEC)
     workplace.benchmark("--repeat", "2")
@@ -70,6 +71,7 @@ def test_a_log_folder_and_its_result_file_are_the_same_run(workplace: Workplace)
     assert "python" in run.software
 
 
+@pytest.mark.slow
 def test_a_folder_that_was_moved_keeps_its_logs(workplace: Workplace):
     workplace.spec(SPEC)
     workplace.benchmark()
@@ -101,6 +103,7 @@ def test_only_the_end_of_a_long_log_is_kept(tmp_path):
     assert facts.log_tail.splitlines() == [f"line {number}" for number in range(99_960, 100_000)]
 
 
+@pytest.mark.slow
 def test_a_run_that_was_resumed_is_the_same_run_that_has_grown(workplace: Workplace):
     workplace.spec(SPEC)
     workplace.benchmark()
@@ -248,6 +251,7 @@ def test_what_is_not_there_is_refused(tmp_path):
         read_results(tmp_path)
 
 
+@pytest.mark.slow
 def test_a_bad_record_of_a_log_folder_is_left_out_and_the_others_are_read(workplace: Workplace):
     workplace.spec(SPEC)
     workplace.benchmark()

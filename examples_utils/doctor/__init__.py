@@ -1,0 +1,1 @@
+"""`doctor`: can this machine be measured well, and what would mend it?"""

@@ -1,0 +1,1 @@
+"""Work in processes forked from the runner, which it survives."""
