@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from bench.statistics.noise import Floats, Kind
-from examples_utils.comparison.compare_night import compare_night, suspects
+from examples_utils.comparison.compare_night import compare_night, suspects, unsettled
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.statistics.confirmation.curtailment import ROUND
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 
 BENCHMARKS = 50
@@ -102,19 +103,31 @@ class Nights:
             },
         )
 
-    def repeated(self, run: Run, night: int, again: tuple[MetricKey, ...]) -> Run:
-        """The run with confirmation repetitions of the metrics `again`."""
-        if not again:
-            return run
-        more = dict(zip(self.keys, self.measure(night, OPTIONS.confirmations).tolist(), strict=True))
-        metrics = dict(run.metrics)
-        for key in again:
-            metrics[key] = replace(metrics[key], values=(*metrics[key].values, *more[key]))
-        return replace(run, metrics=metrics)
+    def confirmed(
+        self, history: list[Run], number: int, night: Run, in_rounds: bool = True
+    ) -> tuple[Run, int]:
+        """The night with the confirmation repetitions that `nightly` would run, and their number.
+
+        Without rounds, each suspect gets all of `OPTIONS.confirmations`.
+        """
+        limit = OPTIONS.confirmations
+        size = ROUND if in_rounds else limit
+        again, total = suspects(history, night, OPTIONS), 0
+        for done in range(0, limit, size):
+            if not again:
+                break
+            more = min(size, limit - done)
+            values = dict(zip(self.keys, self.measure(number, more).tolist(), strict=True))
+            metrics = dict(night.metrics)
+            for key in again:
+                metrics[key] = replace(metrics[key], values=(*metrics[key].values, *values[key]))
+            night, total = replace(night, metrics=metrics), total + more * len(again)
+            again = unsettled(history, night, OPTIONS, again, limit - done - more)
+        return night, total
 
     def judged(self, history: list[Run], number: int, night: Run) -> tuple[Run, frozenset[MetricKey], float]:
         """As `nightly` does: the night with confirmations, the reported regressions, and the intervals' coverage."""
-        night = self.repeated(night, number, suspects(history, night, OPTIONS))
+        night, _ = self.confirmed(history, number, night)
         comparison = compare_night(history, night, OPTIONS)
         covered = [one.low <= 1 <= one.high for one in comparison.judged[1:] if one.low and one.high]
         coverage = float(np.mean(covered)) if covered else np.nan

@@ -14,6 +14,7 @@ from bench.statistics.first_week_tables import after_steps, false_first_weeks, f
 from bench.statistics.nights import BASELINE, BENCHMARKS, CORRELATION, OPTIONS, REPETITIONS, SLOW_SHARE
 from bench.statistics.noise import KINDS
 from bench.statistics.pairs import EARLIER, Machine, pair_of_runs
+from bench.statistics.plan_tables import confirmations, three_nights_of_drift
 from bench.statistics.shares import share_of, table_head
 from bench.statistics.trials import (
     FIXED,
@@ -52,8 +53,8 @@ HEAD = f"""# False alarms and power of the nightly comparison
 Written by `make bench-statistics`, or `python -m bench.statistics --table NAME` for one of them, with the code that \
 `nightly` runs and its default options for every kind of noise. Unless stated otherwise, a night has {BENCHMARKS} \
 benchmarks × {REPETITIONS} repetitions, each with 1 to 5% of noise, a baseline of {BASELINE} nights, and \
-{OPTIONS.confirmations} more repetitions of what looks slower. In brackets: the 95% confidence interval of each share \
-(Clopper and Pearson). See also [the method](comparison-method.md).
+up to {OPTIONS.confirmations} more repetitions of what looks slower. In brackets: the 95% confidence interval of each \
+share (Clopper and Pearson). See also [the method](comparison-method.md).
 """
 
 
@@ -179,6 +180,8 @@ SECTIONS = {
     "three-nights": Section(
         "Power: one benchmark 3% slower, reported within three nights", partial(_power, 0.03, 3)
     ),
+    "confirmations": Section("Confirmation repetitions: their number and the power", confirmations),
+    "drift": Section("Three nights of a step among drift", three_nights_of_drift),
     "first-week": Section("The first week: power", first_week),
     "false-first-weeks": Section("The first week: false alarms", false_first_weeks),
     "more-nights": Section("Power with more and more nights", more_nights),

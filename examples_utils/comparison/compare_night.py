@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -12,9 +12,12 @@ from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.pairing import Pair, Pairing, pair
 from examples_utils.comparison.pipeline import Measured, groups_of, judge, measured_and_settled, steps_of
 from examples_utils.comparison.statistics.base_start import MIN_NIGHTS, base_starts
-from examples_utils.comparison.statistics.levels import Floats, Ints, medians
+from examples_utils.comparison.statistics.confirmation.curtailment import certain, open_ended
+from examples_utils.comparison.statistics.estimates import of_series
+from examples_utils.comparison.statistics.levels import Floats, Ints, Levels, medians
 from examples_utils.comparison.statistics.power import NightRule, smallest_changes
-from examples_utils.comparison.verdicts import Comparison, Verdict
+from examples_utils.comparison.statistics.step_detection import Steps
+from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
 from examples_utils.history.fingerprint import same_machine
 from examples_utils.run_model import MetricKey, Run
 
@@ -30,28 +33,98 @@ def suspects(
 ) -> tuple[MetricKey, ...]:
     """Returns the metrics of `night` that look worse than in `history`, the likeliest first.
 
-    Run their variants `options.confirmations` times more before the verdict; append the values of these
-    repetitions to `Metric.values` of the night that `compare_night` gets. About `options.suspicion` of the
-    metrics of a good night are suspects.
+    Rerun their variants before the verdict, in rounds, at most `options.confirmations` times: after each round,
+    `unsettled` are those that need another one. Append the values of these repetitions to `Metric.values` of the night
+    that `compare_night` gets. About `options.suspicion` of the metrics of a good night are suspects.
 
     `history` is oldest first, of the same machine and without this night; its last `options.nights_needed`
     comparable runs count, so pass at least as many if available. Metrics whose change the machine's common
-    movement explains are no suspects.
+    movement explains, or which no repetitions of this night could confirm, are no suspects.
     """
+    look = _look(history, night, options, accepted)
+    # Those without a ratio, such as a throughput of 0, are far from any random variation.
+    sure = tuple(one.key for one in look.plain if one.verdict is Verdict.REGRESSED and one.ratio is None)
+    if not look.pairs:
+        return sure
+    worth = (look.tail <= options.suspicion) & look.open_ended(options.confirmations, options)
+    order = np.argsort(look.tail, kind="stable")
+    return (*sure, *(look.pairs[index].key for index in order if worth[index]))
+
+
+def unsettled(
+    history: Sequence[Run],
+    night: Run,
+    options: CompareOptions,
+    suspected: Collection[MetricKey],
+    more: int,
+    accepted: Accepted = NOTHING_ACCEPTED,
+) -> tuple[MetricKey, ...]:
+    """Returns those of `suspected` whose verdict is open: `more` repetitions of this night could still change it.
+
+    It is settled once the metric is certainly worse, whatever follows, or once a regression has become unlikely.
+    """
+    look = _look(history, night, options, accepted)
+    if not look.pairs or not more:
+        return ()
+    judged = of_series(look.data, look.found, options.false_alarms, options.confidence)
+    called = certain(judged.q, options.false_alarms, look.worse, look.repetitions, more, look.least)
+    undecided = ~called & look.open_ended(more, options)
+    return tuple(
+        pair.key
+        for pair, is_open in zip(look.pairs, undecided, strict=True)
+        if is_open and pair.key in suspected
+    )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A look at a night that is not over: `pairs` need statistics, `plain` none. Arrays are `(metrics,)`.
+
+    `worse` is the size of the likeliest step, the larger the worse, `least` the one that matters, and `tail` the
+    one-sided p-value. `steps` is the number of steps that were sought.
+    """
+
+    pairs: Sequence[Pair]
+    plain: Sequence[MetricVerdict]
+    data: Levels
+    found: Steps
+    worse: Floats
+    least: Floats
+    tail: Floats
+    steps: int
+
+    @property
+    def repetitions(self) -> Floats:
+        """The number of repetitions after the step."""
+        counts = self.data.counts
+        after = np.arange(counts.shape[1]) >= (counts.shape[1] - self.found.length)[:, None]
+        repetitions: Floats = np.maximum(np.where(after, counts, 0).sum(axis=1), 1).astype(float)
+        return repetitions
+
+    def open_ended(self, more: int, options: CompareOptions) -> np.ndarray:
+        """Whether `more` repetitions could end with a regression."""
+        return open_ended(
+            self.found, self.worse, self.repetitions, more, self.least, options.false_alarms, self.steps
+        )
+
+
+def _look(history: Sequence[Run], night: Run, options: CompareOptions, accepted: Accepted) -> _Look:
     pairing = _pairing(history, night, options, accepted)
     lengths = _lengths(len(pairing.base), options)
     measured, plain = measured_and_settled(pairing, lengths, options.false_alarms, options)
-    # Those without a ratio, such as a throughput of 0, are far from any random variation.
-    certain = tuple(one.key for one in plain if one.verdict is Verdict.REGRESSED and one.ratio is None)
-    if not measured.pairs:
-        return certain
     found = steps_of(measured, lengths)
-    lower = np.array([pair.direction == "lower" for pair in measured.pairs])
-    higher = np.array([pair.direction == "higher" for pair in measured.pairs])
-    worse = np.where(lower, found.rise, np.where(higher, found.fall, 1.0))
-    order = np.argsort(worse, kind="stable")
-    likely = (measured.pairs[index].key for index in order if worse[index] <= options.suspicion)
-    return (*certain, *likely)
+    lower = np.array([pair.direction == "lower" for pair in measured.pairs], bool)
+    higher = np.array([pair.direction == "higher" for pair in measured.pairs], bool)
+    return _Look(
+        pairs=measured.pairs,
+        plain=plain,
+        data=measured.data,
+        found=found,
+        worse=np.where(lower, found.size, np.where(higher, -found.size, -np.inf)),
+        least=np.log1p([options.threshold_of(pair.threshold) for pair in measured.pairs]),
+        tail=np.where(lower, found.rise, np.where(higher, found.fall, 1.0)),
+        steps=len(lengths),
+    )
 
 
 def compare_night(

@@ -22,7 +22,7 @@ class CompareOptions:
     them. Otherwise each run has a level of its own: with several runs on a side, its spread is estimated; with one run
     on either side, `run_noise` is its standard deviation; None estimates it from earlier runs, or from the suite.
 
-    `suspicion`: the level at which a metric of a night is rerun, `confirmations` times more.
+    `suspicion`: the level at which a metric of a night is rerun, up to `confirmations` times more.
     `window_nights` before the last `recent_nights` are the base of a night: a step is sought before this night
     and before each of the recent ones.
 

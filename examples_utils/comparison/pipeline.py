@@ -43,15 +43,20 @@ class Measured:
     extra: Floats
 
 
-def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int) -> Measured:
-    """Returns the levels of metrics above 0, without the common movement of canary and suite relative to the base."""
+def measure(pairs: Sequence[Pair], runs: Sequence[Run], base_runs: int, recent: int = 0) -> Measured:
+    """Returns the levels of metrics above 0, without the common movement of canary and suite relative to the base.
+
+    The last `recent` base runs may be those after a step.
+    """
     data = levels([pair.repetitions for pair in pairs], len(runs))
     each = [speed_sensitivity(pair.key.metric, pair.unit, pair.direction) for pair in pairs]
     signs = np.array(each, float)[:, None]
     follow = signs[:, 0] != 0
     canaries = [run.canary for run in runs]
-    moved = machine_movement(data.centres[follow] * signs[follow], base_runs, canaries, _noise(data)[follow])
+    slowness, noise = data.centres[follow] * signs[follow], _noise(data)[follow]
+    moved = machine_movement(slowness, base_runs, canaries, noise, recent)
     extra = signs**2 * (moved.deviation**2 + moved.unevenness**2)
+    signs[follow] *= moved.sensitivity[:, None]
     return Measured(pairs, data.shifted(signs * moved.shift), moved, extra)
 
 
@@ -75,7 +80,8 @@ def measured_and_settled(
             plain.append(one)
         else:
             pairs.append(pair)
-    return measure(pairs, (*pairing.base, *pairing.new), base_runs), plain
+    recent = max(lengths) - len(pairing.new)
+    return measure(pairs, (*pairing.base, *pairing.new), base_runs, recent), plain
 
 
 def _noise(data: Levels) -> Floats:
@@ -87,7 +93,8 @@ def _noise(data: Levels) -> Floats:
 
 def steps_of(measured: Measured, lengths: tuple[int, ...]) -> Steps:
     """Returns the likeliest of the steps before the last 1, 2, ... runs of each metric."""
-    extra = np.stack([measured.extra[:, -length:].sum(axis=1) / length**2 for length in lengths], axis=1)
+    # Runs do not average it out: a metric that follows the machine more than others does so in all of them.
+    extra = np.stack([np.sqrt(measured.extra[:, -length:]).mean(axis=1) ** 2 for length in lengths], axis=1)
     return steps(measured.data, lengths, extra, groups_of(measured.pairs))
 
 

@@ -95,11 +95,11 @@ def run_night(options: NightOptions) -> int:
 
 @dataclass
 class _Measured:
-    """How the measurements ended. `repeated` were rerun because they looked slower."""
+    """How the measurements ended. `repeated` were rerun, so many times, because they looked slower."""
 
     failed: bool = False
     stopped: Interrupted | None = None
-    repeated: list[VariantKey] = field(default_factory=list)
+    repeated: dict[VariantKey, int] = field(default_factory=dict)
 
 
 def _measure(
@@ -157,7 +157,6 @@ def _judge(
             reported=reported,
             power=power,
             repeated=measured.repeated,
-            repetitions_more=options.compare.confirmations,
             problems=[*problems, *filter(None, (not_stored, not_written))],
             report=report,
         )

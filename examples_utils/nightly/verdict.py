@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ SCHEMA_VERSION = 1
 class Night:
     """The result of a night. Without a `comparison` there is no verdict, because the history could not be read.
 
-    `reported` are the regressions, of this night and of earlier ones. `repeated` are the suspects that were rerun.
-    `problems` report what could not be stored or written (history, report).
+    `reported` are the regressions, of this night and of earlier ones. `repeated` are the suspects, and how often each
+    was rerun. `problems` report what could not be stored or written (history, report).
     """
 
     run: Run
@@ -48,8 +48,7 @@ class Night:
     comparison: Comparison | None = None
     reported: OpenList = field(default_factory=OpenList)
     power: Power | None = None
-    repeated: Sequence[VariantKey] = ()
-    repetitions_more: int = 0
+    repeated: Mapping[VariantKey, int] = field(default_factory=dict)
     problems: Sequence[str] = ()
     report: Path | None = None
 
@@ -112,10 +111,8 @@ def verdict_lines(night: Night) -> list[str]:
     if night.comparison and night.baseline:
         lines += _variant_lines(night.comparison, night.baseline.runs, night.run)
     if night.repeated:
-        names = ", ".join(key.variant for key in night.repeated)
-        lines.append(
-            f"looked slower, so reran {night.repetitions_more} more repetitions before the verdict: {names}"
-        )
+        reruns = ", ".join(f"{key.variant} ({more} times)" for key, more in night.repeated.items())
+        lines.append(f"looked slower, so reran before the verdict: {reruns}")
     if night.baseline:
         lines.append(baseline_line(night.baseline))
     if night.power:
@@ -182,7 +179,7 @@ def verdict_json(night: Night) -> str:
         "not_comparable": [
             {**one.key._asdict(), "ratio": one.ratio, "reason": one.reason} for one in night.not_comparable
         ],
-        "repeated": [{**key._asdict(), "repetitions_more": night.repetitions_more} for key in night.repeated],
+        "repeated": [{**key._asdict(), "repetitions_more": more} for key, more in night.repeated.items()],
         "baseline": _baseline(night.baseline),
         "power": power_json(night.power),
         "problems": list(night.problems),

@@ -21,7 +21,8 @@ def add_nightly(commands: argparse._SubParsersAction[Any]) -> None:
         "nightly",
         help="run benchmarks, store them, and report what got slower since earlier nights",
         description="Run benchmarks with the canary, add the results to the history, compare them with earlier nights "
-        "on this machine, rerun what looks slower, and write the verdict and the report.",
+        "on this machine, rerun what looks slower, up to 15 times, until the verdict is settled, and write the verdict "
+        "and the report.",
         epilog="Exit codes: 0 all passed and nothing regressed; 1 a benchmark failed, regressed or cannot be "
         "compared; 2 the request is wrong, or the history could not be used; 130 stopped by Ctrl-C.",
     )

@@ -11,6 +11,7 @@ from statistics import median
 import numpy as np
 
 from examples_utils.comparison.statistics.levels import Floats, medians
+from examples_utils.comparison.statistics.machine_sensitivity import sensitivities
 
 _SMALLEST = (
     0.01  # movements below 1% are removed whatever caused them, as so small a change is never reported
@@ -42,7 +43,8 @@ class Movement:
     it, as far as their noise shows. `confirmed` is whether that is most of them and the canary moved along too.
     `shift` is what to subtract from the metrics: 0, or a movement that is confirmed or too small to matter;
     `deviation` is its standard deviation, and `unevenness` that with which metrics follow beyond their own noise.
-    `canary` maps kernels to their movement `(runs,)`, NaN where they did not run.
+    `canary` maps kernels to their movement `(runs,)`, NaN where they did not run. `sensitivity` `(metrics,)` is by how
+    much of the machine's movement each metric moves, as far as earlier runs show it.
     """
 
     suite: Floats
@@ -52,22 +54,28 @@ class Movement:
     deviation: Floats
     unevenness: Floats
     canary: Mapping[str, Floats]
+    sensitivity: Floats
 
 
 def machine_movement(
-    slowness: Floats, base_runs: int, canaries: Sequence[Mapping[str, Sequence[float]]], noise: Floats
+    slowness: Floats,
+    base_runs: int,
+    canaries: Sequence[Mapping[str, Sequence[float]]],
+    noise: Floats,
+    recent: int = 0,
 ) -> Movement:
     """Estimates the common movement.
 
     `slowness` `(metrics, runs)` holds the levels of all metrics that follow the machine's speed, as logarithms, the
     higher the slower, NaN where there is none; the first `base_runs` runs are the base. `canaries` are the seconds
     of each kernel for each run. `noise` `(metrics,)` is the variance of the difference of two runs due to their
-    repetitions alone; with enough base runs, it is estimated from these.
+    repetitions alone; with enough base runs, it is estimated from these. The last `recent` base runs may be those
+    after a step: sensitivities are not learned from them.
     """
     runs = slowness.shape[1]
     if len(slowness) < _MIN_METRICS or not base_runs:
-        nothing = np.zeros(runs)
-        return Movement(nothing, nothing, np.zeros(runs, bool), nothing, nothing, nothing, {})
+        nothing, one = np.zeros(runs), np.ones(len(slowness))
+        return Movement(nothing, nothing, np.zeros(runs, bool), nothing, nothing, nothing, {}, one)
     moved = _against_base(slowness, base_runs)
     usable = np.isfinite(moved)
     enough = usable.sum(axis=0) >= _MIN_METRICS
@@ -86,14 +94,18 @@ def machine_movement(
         wanted = np.maximum(_CANARY_SIGNIFICANT * unrest, _CANARY_SHARE * np.abs(suite))
         agrees |= np.nan_to_num(movement) * np.sign(suite) >= wanted
     confirmed = agrees & enough & (np.abs(suite) >= _SMALLEST) & (share >= _SHARE)
+    slow = np.flatnonzero(confirmed[: max(0, base_runs - recent)])
+    sensitivity = sensitivities(moved[:, slow], suite[slow], variance)
+    follow = moved - (sensitivity - 1)[:, None] * suite
+    variance = _variance(follow, suite, base_runs, noise)
     shift, deviation, unevenness = np.zeros(runs), np.zeros(runs), np.zeros(runs)
     small = enough & (np.abs(suite) < _SMALLEST)
     for run in np.flatnonzero(confirmed | small):
         there = usable[:, run]
-        movement = _centre(moved[there, run], variance[there])
+        movement = _centre(follow[there, run], variance[there])
         if confirmed[run] or abs(movement[0]) >= _NOTICED * movement[1]:
             shift[run], deviation[run], unevenness[run] = movement
-    return Movement(suite, share, confirmed, shift, deviation, unevenness, canary)
+    return Movement(suite, share, confirmed, shift, deviation, unevenness, canary, sensitivity)
 
 
 def speed_sensitivity(metric: str, unit: str | None, direction: str | None) -> int:

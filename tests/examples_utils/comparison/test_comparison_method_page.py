@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from examples_utils.comparison.options import CompareOptions
+from examples_utils.comparison.statistics.confirmation.curtailment import ROUND
 from examples_utils.comparison.statistics.run_noise import _LARGEST_OF_MACHINE, _USUAL, _WEIGHT
 from tests.pages import blocks
 
@@ -28,6 +29,7 @@ def test_the_numbers_of_the_page_are_the_defaults() -> None:
         f"moved by up to {_LARGEST_OF_MACHINE:.0%}",
         f"p ≤ {options.suspicion:.0%}, `suspicion`",
         f"{options.confirmations} times (`confirmations`)",
+        f"rounds of {('one', 'two', 'three')[ROUND - 1]} repetitions",
         f"the {options.window_nights} nights before those",
     ):
         assert phrase in PAGE, phrase

@@ -10,6 +10,7 @@ from bench.statistics.__main__ import main
 from bench.statistics.first_weeks import Suite, after_a_step, false_first_nights, slower_from
 from bench.statistics.nights import BASELINE, BENCHMARKS, KEYS, Nights
 from bench.statistics.noise import KINDS
+from bench.statistics.plans import best_within_three_nights, confirmed, three_nights
 from bench.statistics.trials import dated, slower_night, unchanged_night
 
 
@@ -54,6 +55,19 @@ def test_short_histories_call_a_large_step_and_nothing_else() -> None:
     assert slower_from(Suite(3, 0.01), 2, 0.0, 2, 0) == (False, False)
     assert after_a_step(Suite(3, 0.01), 0.2, 3, 0.2, 0)
     assert not any(false_first_nights(KINDS[0], 3, 0))
+
+
+def test_rounds_report_the_same_large_step_with_fewer_repetitions() -> None:
+    fixed, in_rounds = (confirmed(KINDS[0], 0.2, rounds, 0) for rounds in (False, True))
+    assert (fixed.called, fixed.false) == (in_rounds.called, in_rounds.false) == (True, False)
+    assert 0 < in_rounds.repetitions < fixed.repetitions
+    assert fixed.repetitions % 15 == 0
+
+
+def test_no_method_finds_small_steps_among_drift_and_large_ones_are_found() -> None:
+    assert best_within_three_nights(KINDS[4], 50, 0.05) < best_within_three_nights(KINDS[4], 1, 0.05) < 1
+    assert best_within_three_nights(KINDS[4], 50, 0.3) == pytest.approx(1)
+    assert three_nights(KINDS[4], 3, 0.3, 0) == (True, 0)
 
 
 def test_one_table_is_computed_alone_and_the_others_of_the_page_stay(

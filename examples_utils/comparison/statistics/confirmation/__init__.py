@@ -1,0 +1,1 @@
+"""How many confirmation repetitions a suspect of a night gets."""
