@@ -138,6 +138,10 @@ def interval(
     if min(base.shape[1], new.shape[1]) < 2:
         nothing = np.full(len(base), np.nan)
         return nothing, nothing
+    base, new = (
+        np.sort(base, axis=1),
+        np.sort(new, axis=1),
+    )  # the draws are fixed: without it their order would count
     generator = np.random.default_rng(seed)
     size = new.mean(axis=1) - base.mean(axis=1)
     moved = _resampled(new, resamples, generator) - _resampled(base, resamples, generator)
@@ -150,7 +154,7 @@ def interval(
 
 
 def _resampled(units: Floats, resamples: int, generator: np.random.Generator) -> Floats:
-    """Returns deviations of resampled means from the mean `(metrics, resamples)`; all metrics draw the same units."""
+    """Returns deviations of resampled means from the mean `(metrics, resamples)`; all metrics draw the same ranks."""
     number = units.shape[1]
     drawn = generator.multinomial(number, np.full(number, 1 / number), size=resamples) / number
     residuals = (units - units.mean(axis=1, keepdims=True)) * np.sqrt(number / (number - 1))

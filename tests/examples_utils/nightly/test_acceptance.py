@@ -145,7 +145,7 @@ def test_another_branch_keeps_its_own(workplace: Workplace, nights: str):
 
 
 def test_this_machine_goes_before_later_runs_of_others(workplace: Workplace, nights: str):
-    elsewhere = {**machine_fingerprint(), "kernel": "another"}
+    elsewhere = {**machine_fingerprint(), "cpu": "another"}
     keep(nights, *(night(days, run_id=f"other{days:011x}", machine=elsewhere) for days in range(9, -1, -1)))
     assert workplace.command("nightly", "--accept", "slow", "--reason", "r").exitcode == 0
     other = ("--run", "latest")
