@@ -103,7 +103,10 @@ def differing_facts(
 
 
 def _difference(key: str, base: object, new: object, then: str, now: str) -> str:
-    """Of lists, such as the CPU's flags, only what one of them lacks."""
+    """Of lists, such as the CPU's flags, only what one of them lacks; nothing of a list that one side does not know."""
+    for one, other, when in ((base, new, then), (new, base, now)):
+        if one is None and isinstance(other, list):
+            return f"{key} unknown {when}"
     if isinstance(base, list) and isinstance(new, list):
         gone, come = [one for one in base if one not in new], [one for one in new if one not in base]
         if gone or come:

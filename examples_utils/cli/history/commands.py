@@ -124,8 +124,10 @@ def _machines(parsed: argparse.Namespace) -> int:
     from examples_utils.cli.history.machines import change_machines, machine_listing
 
     with opened_history(parsed.history) as history:
-        change_machines(history, parsed.machines, parsed.name, join=parsed.join, separate=parsed.separate)
-        print(machine_listing(history, parsed.machines, parsed.format))
+        keys = change_machines(
+            history, parsed.machines, parsed.name, join=parsed.join, separate=parsed.separate
+        )
+        print(machine_listing(history, keys, parsed.format))
     return 0
 
 

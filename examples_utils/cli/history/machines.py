@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 
 from examples_utils.history.database.machines import Machine
@@ -19,15 +19,17 @@ _SHORTEST_KEY = 4
 
 def change_machines(
     history: History, given: Sequence[str], name: str | None, *, join: bool, separate: bool
-) -> None:
-    """Names, joins or separates the machines that `given` refers to.
+) -> list[str]:
+    """Names, joins or separates the machines that `given` refers to, and returns all their keys.
 
     Raises:
         RequestError: Another number of machines is needed, one is unknown or ambiguous, or the name is taken.
     """
     known = history.machines()
-    chosen = list(dict.fromkeys(_machine(reference, known).key for reference in given))
+    found = {machine.key: machine for machine in (_machine(reference, known) for reference in given)}
+    chosen = list(found)
     if name is not None:
+        name = " ".join(name.split())
         _refuse_number(chosen, "--name", 1)
         _refuse_taken(name, known, chosen[0])
         history.name_machine(chosen[0], name or None)
@@ -37,13 +39,16 @@ def change_machines(
     elif separate:
         _refuse_number(chosen, "--separate", 1)
         history.separate_machine(chosen[0])
+    return [key for machine in found.values() for key in (machine.key, *machine.keys)]
 
 
-def machine_listing(history: History, given: Sequence[str], form: str) -> str:
-    """Returns all machines, or those that `given` refers to, as `table` or `json`. Raises RequestError."""
-    known = history.machines()
-    chosen = {_machine(reference, known).key for reference in given}
-    shown = [machine for machine in known if not given or machine.key in chosen]
+def machine_listing(history: History, keys: Collection[str], form: str) -> str:
+    """Returns all machines, or those that have one of the keys, as `table` or `json`."""
+    shown = [
+        machine
+        for machine in history.machines()
+        if not keys or not {machine.key, *machine.keys}.isdisjoint(keys)
+    ]
     if form == "json":
         return json.dumps([asdict(machine) for machine in shown], indent=2)
     return plain_table(_HEADER, [_row(machine) for machine in shown], numeric=(4, 5, 6))
@@ -63,7 +68,7 @@ def _machine(reference: str, known: Iterable[Machine]) -> Machine:
         return found[0]
     if found:
         keys = ", ".join(one.key[:_KEY_DIGITS] for one in found)
-        raise RequestError(f"{reference}: {len(found)} machines match ({keys}); give more of the key")
+        raise RequestError(f"{reference}: {len(found)} machines match ({keys}); name one by its key")
     names = [name for one in known for name in (one.name, *one.hostnames) if name]
     raise RequestError(f"{reference}: the history has no such machine; {did_you_mean(reference, names)}")
 

@@ -88,6 +88,18 @@ def test_a_name_is_shown_in_the_lists_of_machines_and_runs(work: Workplace):
     assert "lab-7" not in work.command("history", "list").out
 
 
+def test_a_change_lists_the_machine_by_its_new_name(work: Workplace):
+    work.command("history", "machines", "big", "--name", "lab-7")
+    renamed = work.command("history", "machines", "lab-7", "--name", " lab\n8 ")
+    assert renamed.exitcode == 0
+    assert "lab 8" in renamed.out
+    joined = work.command("history", "machines", "lab 8", key_of_old(), "--join")
+    assert joined.exitcode == 0
+    assert len(joined.out.splitlines()) == 2 + 1
+    separated = work.command("history", "machines", "lab 8", "--separate")
+    assert len(separated.out.splitlines()) == 2 + 2
+
+
 def test_joined_machines_are_one_and_separating_them_undoes_it(work: Workplace):
     work.command("history", "machines", key_of_old(), machine_key(NEW), "--join")
     joined = next(one for one in machines_of(work) if one["runs"] == 3)
@@ -132,7 +144,8 @@ def test_a_name_belongs_to_one_machine(work: Workplace):
 def test_compare_joins_what_the_history_joins(work: Workplace):
     apart = work.command("compare", night(1).run_id, night(3).run_id)
     assert apart.exitcode == 3
-    assert "cpu_flags unknown in the base, avx2, avx512_bf16 now" in apart.out
+    assert "cpu_flags unknown in the base" in apart.out
+    assert "avx2" not in apart.out
     work.command("history", "machines", key_of_old(), machine_key(NEW), "--join")
     assert "not comparable" not in work.command("compare", night(1).run_id, night(3).run_id).out
 
@@ -161,7 +174,7 @@ def test_the_baseline_points_to_the_join_where_only_unknown_facts_differ(history
     wanted = Tonight(machine_key(NEW), frozenset({"benchmarks.yml"}), "main", False, 2, NEW)
     other, old = read_baseline(history, wanted, 5).left_out
     assert "join" not in other
-    assert "cpu_flags unknown there, avx2, avx512_bf16 here" in old
+    assert "cpu_flags unknown there; " in old
     assert old.endswith("; if it is this one, join both with history machines)")
 
 
