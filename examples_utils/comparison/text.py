@@ -211,7 +211,9 @@ def night_title(run: Run) -> str:
 
 def nights_title(runs: Sequence[Run]) -> str:
     """Returns the title of the nights before, given oldest first."""
-    return f"{len(runs)} nights before, up to {night_title(runs[-1])}" if runs else "no earlier night"
+    return (
+        f"{counted('night', len(runs))} before, up to {night_title(runs[-1])}" if runs else "no earlier night"
+    )
 
 
 def baseline_line(baseline: Baseline) -> str:
@@ -219,10 +221,9 @@ def baseline_line(baseline: Baseline) -> str:
     others = f"; omitted: {', '.join(baseline.left_out)}" if baseline.left_out else ""
     if not baseline.runs:
         return f"baseline begun: the history contains no earlier night to compare with{others}"
-    first, last = (run.started_utc[:10] for run in (baseline.runs[0], baseline.runs[-1]))
-    count = f"{len(baseline.runs)} night{'s' if len(baseline.runs) > 1 else ''}"
+    days = dict.fromkeys(run.started_utc[:10] for run in (baseline.runs[0], baseline.runs[-1]))
     short = f"; fewer than the usual {baseline.wanted}" if len(baseline.runs) < baseline.wanted else ""
-    return f"baseline: {count}, {first} to {last}{others}{short}"
+    return f"baseline: {counted('night', len(baseline.runs))}, {' to '.join(days)}{others}{short}"
 
 
 def runs_title(reference: str, runs: Sequence[Run]) -> str:

@@ -61,7 +61,10 @@ def power_line(power: Power) -> str:
     if now == _percent(power.threshold):
         return f"{history}: changes from about {now} on, the threshold, can be called"
     if later and later != now:
-        return f"{history}: changes below about {now} cannot be called yet; about {later} from night {power.later} on"
+        night = (power.later or 0) + 1  # as the first night has none before it
+        return (
+            f"{history}: changes below about {now} cannot be called yet; about {later} from night {night} on"
+        )
     return f"{history}: changes below about {now} cannot be called"
 
 

@@ -63,10 +63,11 @@ def test_a_night_with_changed_files_is_compared_with_any():
     assert choose(numbered({"dirty": True}, {}), replace(TONIGHT, dirty=True), 9)[0] == ["1", "0"]
 
 
-def test_a_baseline_says_how_long_it_is_and_what_it_lacks():
+def test_a_baseline_shows_its_length_and_what_it_lacks():
     nights = tuple(earlier_night(days_ago, {"a": 1}) for days_ago in (3, 2))
     first, last = (night.started_utc[:10] for night in nights)
     assert baseline_line(Baseline(nights, 2)) == f"baseline: 2 nights, {first} to {last}"
+    assert baseline_line(Baseline(nights[:1], 1)) == f"baseline: 1 night, {first}"
     assert baseline_line(Baseline(nights, 16)).endswith("; fewer than the usual 16")
     assert baseline_line(Baseline((), 16, ("3 of another machine",))).endswith(
         "; omitted: 3 of another machine"

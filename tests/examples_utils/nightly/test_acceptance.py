@@ -199,7 +199,7 @@ def test_a_night_prints_and_records_its_power(place: NightPlace):
     place.went_before(3, {"a": 100, "b": 200})
     done = place.night()
     found = re.search(
-        r"^3 nights of history: changes below about (\S+)% cannot be called yet; about (\S+)% from night 6 on$",
+        r"^3 nights of history: changes below about (\S+)% cannot be called yet; about (\S+)% from night 7 on$",
         done.out,
         re.MULTILINE,
     )

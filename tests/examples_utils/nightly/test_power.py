@@ -71,11 +71,11 @@ def test_no_change_below_the_threshold_is_promised():
         (Power(1, 0.02), "1 night of history: no metric varies, so which changes can be called is unknown"),
         (
             Power(3, 0.02, 0.0812, 6, 0.0405),
-            "3 nights of history: changes below about 8% cannot be called yet; about 4% from night 6 on",
+            "3 nights of history: changes below about 8% cannot be called yet; about 4% from night 7 on",
         ),
         (
             Power(9, 0.02, 0.0284, 16, 0.0231),
-            "9 nights of history: changes below about 2.8% cannot be called yet; about 2.3% from night 16 on",
+            "9 nights of history: changes below about 2.8% cannot be called yet; about 2.3% from night 17 on",
         ),
         (Power(16, 0.02, 0.0231), "16 nights of history: changes below about 2.3% cannot be called"),
         (Power(9, 0.02, 0.081, 16, 0.0795), "9 nights of history: changes below about 8% cannot be called"),
