@@ -20,7 +20,13 @@ from examples_utils.history.baseline import Tonight, choose
 from examples_utils.history.location import opened_history
 from examples_utils.history.regressions import ReportedRegression
 from examples_utils.history.store import History
-from examples_utils.nightly.open_regressions import Evidence, accepted_starts, of_series, open_ones
+from examples_utils.nightly.open_regressions import (
+    Evidence,
+    accepted_ones,
+    accepted_starts,
+    of_series,
+    open_ones,
+)
 from examples_utils.nightly.power import power_line, power_of
 from examples_utils.problems import RequestError
 from examples_utils.results.log_folder import write_durably
@@ -138,7 +144,7 @@ def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
     found = changes(nights.runs, options)
     worse = _dated(nights, comparison, found, options)
     still_open = open_ones(nights.reported, nights.last, {one.key for one in comparison.regressed})
-    reported = (*still_open, *(one for one in nights.reported if one.acceptance))
+    reported = (*still_open, *accepted_ones(nights.reported, nights.last))
     if format_name == FORMATS[0]:
         from examples_utils.report.page import report_page
 

@@ -88,7 +88,7 @@ def open_list(
         called=tuple(called),
         called_again=tuple(again),
         persisting=tuple(one for one in still_open if one not in again),
-        accepted=tuple(one for one in reported if one.acceptance),
+        accepted=tuple(accepted_ones(reported, tonight)),
     )
 
 
@@ -104,14 +104,29 @@ def open_ones(
 
 
 def of_series(stored: Sequence[ReportedRegression], nights: Sequence[Run]) -> list[ReportedRegression]:
-    """Returns the regressions that began in these nights, or before them on the same branch."""
+    """Returns the regressions that began in these nights; on the same branch also those before, and of other suites."""
     known, first = {run.run_id for run in nights}, nights[0]
+    suites = {suite for run in nights for suite in suites_of(run)}
     return [
         one
         for one in stored
         if one.first_after.run_id in known
-        or (one.first_after.branch == nights[-1].branch and _started(one.first_after) < _started(first))
+        or (
+            one.first_after.branch == nights[-1].branch
+            and (one.key.suite not in suites or _started(one.first_after) < _started(first))
+        )
     ]
+
+
+def accepted_ones(reported: Sequence[ReportedRegression], tonight: Run) -> list[ReportedRegression]:
+    """Returns the accepted regressions of tonight's suites."""
+    suites = suites_of(tonight)
+    return [one for one in reported if one.acceptance and one.key.suite in suites]
+
+
+def suites_of(run: Run) -> set[str]:
+    """Returns the suites of the variants of a run."""
+    return {key.suite for key in run.variants} | {key.suite for key in run.metrics}
 
 
 def accepted_starts(stored: Sequence[ReportedRegression], base: Sequence[Run]) -> dict[MetricKey, str]:

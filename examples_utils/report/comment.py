@@ -47,7 +47,7 @@ def report_comment(
     too large for a comment, the most urgent metrics are shown, and the number of hidden ones.
     """
     rows = rows_by_urgency(comparison, changes, regressions)
-    text = f"### {_escaped(page_text.headline(comparison))}\n\n"
+    text = f"### {_escaped(page_text.headline(comparison, reported))}\n\n"
     head = [*head_lines(comparison), *([power] if power else ())]
     lines = [accepted_line(one) if one.acceptance else open_regression_line(one) for one in reported]
     hidden = [f"... and {len(lines) - _MAX_REPORTED} more"] if len(lines) > _MAX_REPORTED else []

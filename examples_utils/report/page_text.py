@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from examples_utils.comparison.text import counted
 from examples_utils.comparison.verdicts import Comparison, MetricVerdict, Verdict
+from examples_utils.history.regressions import ReportedRegression
 from examples_utils.history.settings import shown_digest
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
@@ -16,11 +17,16 @@ _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\))")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def headline(comparison: Comparison) -> str:
-    """Returns the headline, such as `2 metrics regressed, 1 variant failed`."""
+def headline(comparison: Comparison, reported: Sequence[ReportedRegression] = ()) -> str:
+    """Returns the headline, such as `2 metrics regressed, 1 variant failed`; `reported` as for `page.report_page`."""
     counts = Counter(one.verdict for one in comparison.judged)
     failed = len({one.key.of_variant for one in comparison.judged if one.verdict is Verdict.FAILED})
-    parts = (("metric", counts[Verdict.REGRESSED], "regressed"), ("variant", failed, "failed"))
+    still_worse = len({one.key for one in reported if one.state == "open"})
+    parts = (
+        ("metric", counts[Verdict.REGRESSED], "regressed"),
+        ("variant", failed, "failed"),
+        ("metric", still_worse, "still worse"),
+    )
     bad = ", ".join(f"{counted(noun, count)} {word}" for noun, count, word in parts if count)
     return bad or ("Nothing regressed" if comparison.judged else "No metric to compare")
 

@@ -14,7 +14,7 @@ from examples_utils.comparison.compare_night import compare_night
 from examples_utils.comparison.onset import regressions
 from examples_utils.comparison.options import CompareOptions
 from examples_utils.comparison.text import accepted_line, called_again_line
-from examples_utils.history.regressions import Acceptance, ReportedRegression
+from examples_utils.history.regressions import Acceptance, ReportedRegression, known_of
 from examples_utils.nightly.open_regressions import Evidence, OpenList, accepted_starts, of_series, open_list
 from examples_utils.run_model import Metric, MetricKey, Run, VariantFacts
 from tests.examples_utils.nightly.nights import SUITE
@@ -194,3 +194,19 @@ def test_what_an_uncertain_night_shows_is_called_again_only_if_it_is_half_as_bad
 
 def commits(before: Run, after: Run) -> str:
     return f"{(before.commit or '')[:10]}..{(after.commit or '')[:10]}"
+
+
+def test_regressions_of_other_suites_of_the_branch_can_be_accepted_after_a_night_of_this_one():
+    key = KEY._replace(suite="other.yml")
+    other, foreign = (
+        ReportedRegression(key, known_of(night(2, branch=branch, run_id=branch)))
+        for branch in ("main", "try")
+    )
+    nights = [night(number) for number in range(1, 5)]
+    assert of_series([other, foreign], nights) == [other]
+    tonight = open_list([replace(other, acceptance=ACCEPTED)], nights[:-1], evidence(nights), OPTIONS)
+    assert (tonight.accepted, tonight.reported) == ((), (replace(other, acceptance=ACCEPTED),))
+
+
+def evidence(nights: Sequence[Run]) -> Evidence:
+    return Evidence(nights, compare_night(nights[:-1], nights[-1], OPTIONS), (), ())

@@ -112,3 +112,14 @@ def test_open_and_accepted_regressions_are_listed_as_far_as_there_is_space() -> 
     assert "@all" not in shown
     assert len([line for line in lines if line.startswith("- STILL WORSE a")]) == 29
     assert "- ... and 70 more" in lines
+
+
+def test_a_report_with_open_regressions_does_not_begin_with_nothing_regressed() -> None:
+    one = ReportedRegression(MetricKey("s", "a", "a", "latency"), RUNS[27], RUNS[26], 1.1, 1.09, 1.11)
+    accepted = replace(one, acceptance=Acceptance("Ada", "2026-01-30T09:00:00+00:00", "sharper"))
+    unchanged = Comparison("base", "new", (MetricVerdict(one.key, Verdict.UNCHANGED, "ms", "lower"),))
+    headlines = [
+        report_comment(RUNS, unchanged, reported=reported).splitlines()[0] for reported in ([one], [accepted])
+    ]
+    assert headlines == ["### 1 metric still worse", "### Nothing regressed"]
+    assert "<h1>1 metric still worse</h1>" in report_page(RUNS, unchanged, reported=[one])
