@@ -76,4 +76,6 @@ def power_json(power: Power | None) -> dict[str, Any] | None:
 def _percent(share: float | None) -> str:
     if share is None:
         return ""
+    if share >= 1:
+        return f"a factor of {1 + share:.3g}"
     return f"{share:.0%}" if share >= _IN_WHOLE_PERCENT else f"{share:.1%}"

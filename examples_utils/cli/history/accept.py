@@ -128,7 +128,7 @@ def _called_now(
 def _nothing_to_accept(name: str, nights: Nights) -> str:
     return (
         f"{name}: no night up to {run_title(nights.last)} has called a regression of it, so there is nothing to "
-        "accept; history regressions lists what is open, --run names a run of another machine or branch. Improvements "
+        "accept; history regressions lists what is open, --run names a run of another machine, branch or suite. Improvements "
         "need no acceptance"
     )
 
@@ -144,7 +144,10 @@ def _selected(name: str, nights: Nights, stored: Sequence[ReportedRegression]) -
             raise RequestError(f"{name}: {benchmark} has no metric {metric}; {did_you_mean(metric, metrics)}")
     names = sorted({part for key in known for part in (key.benchmark, key.variant)})
     benchmark = name.partition(":")[0]
-    raise RequestError(f"{name}: no such benchmark or variant; {did_you_mean(benchmark, names)}")
+    raise RequestError(
+        f"{name}: no such benchmark or variant in {run_title(nights.last)} (--run names another run); "
+        f"{did_you_mean(benchmark, names)}"
+    )
 
 
 def _readings(name: str) -> Iterator[tuple[str, str]]:

@@ -77,6 +77,11 @@ def test_no_change_below_the_threshold_is_promised():
             Power(9, 0.02, 0.0284, 16, 0.0231),
             "9 nights of history: changes below about 2.8% cannot be called yet; about 2.3% from night 17 on",
         ),
+        (
+            Power(1, 0.02, 213.09, 2, 1.5),
+            "1 night of history: changes below about a factor of 214 cannot be called yet; "
+            "about a factor of 2.5 from night 3 on",
+        ),
         (Power(16, 0.02, 0.0231), "16 nights of history: changes below about 2.3% cannot be called"),
         (Power(9, 0.02, 0.081, 16, 0.0795), "9 nights of history: changes below about 8% cannot be called"),
         (
