@@ -115,9 +115,12 @@ def read_nights(
 
 
 def evidence_of(nights: Nights, options: CompareOptions) -> Evidence:
-    """Returns what a night finds in the reported run."""
-    accepted = accepted_starts(nights.reported, nights.base)
-    comparison = compare_night(nights.base, nights.last, options, accepted)
+    """Returns what a night finds in the reported run; if the base is named, what `compare` finds."""
+    comparison = (
+        compare_runs(nights.base, [nights.last], options)
+        if nights.base_is_named
+        else compare_night(nights.base, nights.last, options, accepted_starts(nights.reported, nights.base))
+    )
     found = changes(nights.runs, options)
     return Evidence(nights.runs, comparison, _dated(nights, comparison, found, options), found)
 
@@ -134,15 +137,12 @@ def _dated(
 
 
 def _text(nights: Nights, options: CompareOptions, format_name: str) -> str:
+    evidence = evidence_of(nights, options)
+    comparison, found, worse = evidence.comparison, evidence.changes, evidence.called
     power = ""
-    if nights.base_is_named:
-        comparison = compare_runs(nights.base, [nights.last], options)
-    else:
+    if not nights.base_is_named:
         accepted = accepted_starts(nights.reported, nights.base)
-        comparison = compare_night(nights.base, nights.last, options, accepted)
         power = power_line(power_of(nights.base, nights.last, comparison, options, accepted))
-    found = changes(nights.runs, options)
-    worse = _dated(nights, comparison, found, options)
     still_open = open_ones(nights.reported, nights.last, {one.key for one in comparison.regressed})
     reported = (*still_open, *accepted_ones(nights.reported, nights.last))
     if format_name == FORMATS[0]:

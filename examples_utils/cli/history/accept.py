@@ -128,8 +128,8 @@ def _called_now(
 def _nothing_to_accept(name: str, nights: Nights) -> str:
     return (
         f"{name}: no night up to {run_title(nights.last)} has called a regression of it, so there is nothing to "
-        "accept; history regressions lists what is open, --run names a run of another machine, branch or suite. Improvements "
-        "need no acceptance"
+        "accept; history regressions lists what is open, --run names a run of another machine, branch or suite. "
+        "Improvements need no acceptance"
     )
 
 
