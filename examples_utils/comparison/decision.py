@@ -17,7 +17,6 @@ _POWER = 0.8  # with which the needed repetitions would detect a change of the o
 _MAX_REPETITIONS = 1000  # more are impractical
 _MIN_REPETITIONS = 5  # per side: with fewer, an exact test of two runs cannot reach 5%
 
-
 _CHANGED = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCERTAIN)
 _SHOWN_DISTURBANCES = 2  # repetitions with different shares
 

@@ -16,6 +16,7 @@ from examples_utils.history.fingerprint import (
 )
 from examples_utils.history.settings import (
     MODEL_CACHE,
+    OF_THE_START,
     comparable,
     differing_settings,
     unknown_identities,
@@ -188,10 +189,12 @@ def _sort_out(key: MetricKey, sides: _Sides, base: Sequence[Run], foreign: str) 
 
 
 def _of_same_start(run: Run | None, key: MetricKey, settings: Mapping[str, str]) -> Metric | None:
+    """Returns the metric unless it depends on the state of the model cache, which differs; other settings agree."""
     if run is None:
         return None
     of_run = run.variants.get(key.of_variant, _PASSED).settings
-    return run.metrics.get(key) if comparable(of_run, settings, key.metric) else None
+    states = {of[MODEL_CACHE] for of in (of_run, settings) if MODEL_CACHE in of}
+    return run.metrics.get(key) if key.metric not in OF_THE_START or len(states) < 2 else None
 
 
 def _meaning(base: Sequence[Metric | None], metric: Metric) -> str:

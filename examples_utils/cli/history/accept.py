@@ -137,7 +137,7 @@ def _selected(name: str, nights: Nights, stored: Sequence[ReportedRegression]) -
     """Returns the metrics that a name selects; it may itself contain colons. Raises RequestError if there are none."""
     known = {*nights.last.metrics, *(one.key for one in of_series(stored, nights.runs))}
     for benchmark, metric in _readings(name):
-        if found := {key for key in known if _matches(key, benchmark) and fnmatchcase(key.metric, metric)}:
+        if found := {key for key in known if _matches(key, benchmark) and _fits(key.metric, metric)}:
             return found
     for benchmark, metric in _readings(name):
         if metrics := sorted({key.metric for key in known if _matches(key, benchmark)}):
@@ -159,4 +159,9 @@ def _readings(name: str) -> Iterator[tuple[str, str]]:
 
 
 def _matches(key: MetricKey, pattern: str) -> bool:
-    return any(fnmatchcase(name, pattern) for name in (key.benchmark, key.variant, key.of_variant.title))
+    return any(_fits(name, pattern) for name in (key.benchmark, key.variant, key.of_variant.title))
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether it is the pattern, in which brackets then mean themselves, or matches it."""
+    return name == pattern or fnmatchcase(name, pattern)

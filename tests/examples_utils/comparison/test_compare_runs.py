@@ -441,6 +441,14 @@ def test_other_images_are_not_comparable_and_are_named() -> None:
     assert comparison.differences == (f"{named}: a; not comparable",)
 
 
+@pytest.mark.parametrize("lacks", [0, 1])
+def test_a_side_without_settings_is_compared(lacks: int) -> None:
+    run = run_of({"a": [1.0, 1.1, 1.2]}, facts={"a": VariantFacts("passed", settings={"threads": "2"})})
+    sides = [run, run]
+    sides[lacks] = replace(run, variants={})
+    assert compared(*sides).judged[0].verdict not in (Verdict.NEW, Verdict.NOT_COMPARABLE)
+
+
 def test_an_emptied_model_cache_is_no_regression() -> None:
     def run(state: str, seconds: float) -> Run:
         facts = {"a": VariantFacts("passed", settings={"model_cache": state})}

@@ -78,6 +78,16 @@ def test_a_benchmark_alone_and_patterns_select_all_that_match(workplace: Workpla
 
 
 @pytest.mark.slow
+def test_brackets_of_a_name_mean_themselves(workplace: Workplace, nights: str):
+    levels = {**LEVELS, "fast[2]": 400.0}
+    keep(nights, *(night(days, levels, run_id=f"b{days:015x}") for days in range(10, 1, -1)))
+    keep(nights, night(0, {**levels, "fast[2]": 300.0}))
+    done = workplace.command("history", "accept", "fast[2]:throughput", "--reason", "r")
+    assert done.exitcode == 0, done.err
+    assert listed(workplace)["fast[2]"]["state"] == "accepted"
+
+
+@pytest.mark.slow
 def test_a_name_may_contain_colons(workplace: Workplace, nights: str):
     assert workplace.command("history", "accept", "slow:er", "--reason", "r").exitcode == 0
     assert sorted(listed(workplace)) == ["slow:er"]
