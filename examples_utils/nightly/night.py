@@ -89,7 +89,7 @@ def run_night(options: NightOptions) -> int:
                 return measured.stopped.exitcode
             problems = [text for text in (problem, history.problem, *reading.left_out) if text]
             night = _judge(options, reading.runs[-1], measured, log_folder, history, problems)
-            _say(night, options, console)
+            _print_verdict(night, options, console)
             return night.exitcode
 
 
@@ -178,7 +178,7 @@ def _reported(
     return found[-1], problem
 
 
-def _say(night: Night, options: NightOptions, console: Console) -> None:
+def _print_verdict(night: Night, options: NightOptions, console: Console) -> None:
     if night.comparison and night.baseline and night.baseline.runs:
         width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
         console.print("\n" + formatted(night.comparison, "table", options.show_all, width))
