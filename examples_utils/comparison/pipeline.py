@@ -219,11 +219,13 @@ def _judged(
         largest = max(threshold, options.largest_unseen)
         rule = Rule(level, options.confidence, threshold, largest, pair.direction)
         verdict = decide(evidence, rule)
-        more = needed(evidence, rule) if verdict is Verdict.UNCERTAIN else None
         before = pair.repetitions[: min(len(pairing.base), runs - evidence.length)]
         base = [value for run in before for value in run]
         new = [value for run in pair.repetitions[len(pairing.base) :] for value in run]
         known = not isnan(evidence.low)
+        more = needed(evidence, rule) if verdict is Verdict.UNCERTAIN else None
+        if known and more is not None and more <= len(new) and evidence.fixed > 0:
+            more = None  # it has them already: what is open is how much its level varies
         yield MetricVerdict(
             pair.key,
             verdict,

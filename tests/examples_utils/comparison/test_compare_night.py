@@ -52,6 +52,20 @@ def of(comparison: Comparison, name: str) -> MetricVerdict:
     return next(one for one in comparison.judged if one.key == key_of(name))
 
 
+def test_repetitions_that_a_night_has_already_would_not_settle_it() -> None:
+    rng = np.random.default_rng(5)
+    levels = [1.0, 1.0, 1.0, 0.89, 0.89, 1.0, 1.0, 1.0, 0.8]
+    history = [
+        run_of(noisy(rng, benchmarks=4, noise=0.01, slower={"benchmark_0": 1 / level}), f"night {place}")
+        for place, level in enumerate(levels)
+    ]
+    figures = noisy(rng, benchmarks=4, noise=0.01, repetitions=20, slower={"benchmark_0": 1 / 0.8})
+    one = of(compare_night(history, run_of(figures), OPTIONS), "benchmark_0")
+    assert one.verdict is Verdict.UNCERTAIN
+    assert one.needed is None
+    assert "its level varies from run to run" in one.reason
+
+
 @pytest.mark.slow
 def test_good_nights_stay_quiet() -> None:
     alarms = 0
