@@ -55,7 +55,11 @@ def _is_shared(folder: Path) -> bool:
         writable_by_all = folder.stat().st_mode & stat.S_IWOTH
     except OSError:
         return True
-    return bool(writable_by_all) or folder in (Path(folder.anchor), Path.home())
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one
+        home = None
+    return bool(writable_by_all) or folder in (Path(folder.anchor), home)
 
 
 def _find(name: str | None, folders: tuple[Path, ...]) -> tuple[Path, Path] | None:
