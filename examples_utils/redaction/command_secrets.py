@@ -18,7 +18,7 @@ _OPTION = re.compile(
 # Of HTTP, as `curl -H 'Authorization: Bearer abc'` sends them.
 _SCHEME = r"(?:bearer|basic|token)\s"
 _HEADER = re.compile(
-    r"\b(authorization|(?:x-[a-z-]+|private)-(?:token|key))\s*:\s*"
+    r"\b(authorization|(?:x-[a-z-]{1,30}|private)-(?:token|key))\s*:\s*"
     rf"(?:{_SCHEME}\s*)?(?!{_SCHEME})([^\s$'\"{{}}]+)",
     re.IGNORECASE,
 )
