@@ -22,7 +22,7 @@ class Application:
 
 
 def application_of(benchmark: Benchmark) -> Application:
-    """Looks for the files of an entry in its location, beside its spec, and in the parents up to the checkout's root.
+    """Looks for the files of an entry in its location, next to its spec, and in the parents up to the checkout's root.
 
     A path is relative to the application's folder, which is the one in which the file is found. Where the entry
     names no file, or none that is there, it is the folder of the command.
