@@ -23,7 +23,7 @@ _LITERAL_AFTER = re.compile(rf"{_LITERAL}(?![*?{{|])")
 class Cuts:
     r"""Where a regex may cut a number: the separators `before` and `after` its first group.
 
-    A regex that names a separator right there, such as `(\d+),(\d+)` for a table with commas, expects it; beside a
+    A regex that names a separator right there, such as `(\d+),(\d+)` for a table with commas, expects it; next to a
     literal, nothing can be cut. `traps` match what the regex matches where it cuts a number, and maybe more.
     """
 

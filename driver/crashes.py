@@ -10,10 +10,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
 from backends.breadcrumbs import read_breadcrumb
 from backends.registry import alternative, engine_version
+from driver.cache_folder import cache_folder
 from measurement.machine import cpu_features, cpu_model
 from measurement.settings import Settings
 
@@ -98,16 +97,16 @@ def remember(crash: Crash) -> None:
     """Records an engine's crash for later runs with `--backend auto`, if the cache folder is writable."""
     if crash.signal == signal.SIGKILL or crash.phase not in REMEMBERED_PHASES or not crash.subject:
         return
-    path = _path(crash.subject, crash.engine)
     with suppress(OSError):
+        path = _path(crash.subject, crash.engine)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(asdict(crash)), "utf-8")
 
 
 def remembered(settings: Settings) -> Crash | None:
     """The recorded crash of the installed version of `settings.backend` on this model and CPU, or None."""
-    path = _path(subject_of(settings), settings.backend)
     try:
+        path = _path(subject_of(settings), settings.backend)
         crash = Crash(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):  # no record, or a damaged one
         return None
@@ -129,4 +128,4 @@ def avoided(settings: Settings, crash: Crash) -> str:
 
 
 def _path(subject: str, engine: str) -> Path:
-    return user_cache_path("inference-benchmarks") / "crashes" / f"{subject}-{engine}.json"
+    return cache_folder() / "crashes" / f"{subject}-{engine}.json"

@@ -14,8 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from platformdirs import user_cache_path
-
+from driver.cache_folder import cache_folder
 from measurement.machine import available_cores
 
 FORMAT = 1
@@ -34,9 +33,8 @@ def file_digests(files: Sequence[Path], belonging_to: Path) -> list[str]:
     Reads only the files whose size, modification time or change time differ from those of the last call for the same
     `belonging_to`: the folder of the files, or the file itself. Reads in as many threads as there are cores.
     """
-    memory = _memory(belonging_to)
     stamps = {os.fspath(file): _stamp(file) for file in files}
-    known = {name: entry for name, entry in _remembered(memory).items() if entry[0] == stamps.get(name)}
+    known = {name: entry for name, entry in _remembered(belonging_to).items() if entry[0] == stamps.get(name)}
     unread = [name for name, stamp in stamps.items() if stamp is not None and name not in known]
     if unread:
         now_ns = time.time_ns()
@@ -45,7 +43,7 @@ def file_digests(files: Sequence[Path], belonging_to: Path) -> list[str]:
                 if (stamp := stamps[name]) is not None and digest != UNREADABLE:
                     known[name] = stamp, digest
         settled = {name: entry for name, entry in known.items() if now_ns - max(entry[0][1:]) > SETTLED_NS}
-        _remember(memory, settled)
+        _remember(belonging_to, settled)
     return [known[name][1] if name in known else UNREADABLE for name in map(os.fspath, files)]
 
 
@@ -81,15 +79,16 @@ def _read(name: str) -> str:
 
 
 def _memory(belonging_to: Path) -> Path:
+    """The file of what is remembered. Raises `OSError` where there is no cache folder."""
     # Not resolved, as a link may lead elsewhere tomorrow.
     name = hashlib.sha256(os.fsencode(belonging_to.absolute())).hexdigest()[:32]
-    return user_cache_path("inference-benchmarks") / "file-digests" / f"{name}.json"
+    return cache_folder() / "file-digests" / f"{name}.json"
 
 
-def _remembered(memory: Path) -> dict[str, tuple[_Stamp, str]]:
-    """What the file holds; nothing if it is absent, damaged or of another format."""
+def _remembered(belonging_to: Path) -> dict[str, tuple[_Stamp, str]]:
+    """What the memory holds; nothing if it is absent, damaged or of another format."""
     try:
-        content = json.loads(memory.read_bytes())
+        content = json.loads(_memory(belonging_to).read_bytes())
         if content["format"] != FORMAT:
             return {}
         return {
@@ -100,11 +99,12 @@ def _remembered(memory: Path) -> dict[str, tuple[_Stamp, str]]:
         return {}
 
 
-def _remember(memory: Path, found: Mapping[str, tuple[_Stamp, str]]) -> None:
-    """Replaces the file as a whole. Where it cannot be written, the files are read again next time."""
+def _remember(belonging_to: Path, found: Mapping[str, tuple[_Stamp, str]]) -> None:
+    """Replaces the memory as a whole. Where it cannot be written, the files are read again next time."""
     content = {"format": FORMAT, "files": {name: [*stamp, digest] for name, (stamp, digest) in found.items()}}
-    unfinished = memory.with_name(f".{memory.stem}.{secrets.token_hex(8)}.partial")
     with suppress(OSError, UnicodeEncodeError):
+        memory = _memory(belonging_to)
+        unfinished = memory.with_name(f".{memory.stem}.{secrets.token_hex(8)}.partial")
         memory.parent.mkdir(parents=True, exist_ok=True)
         try:
             unfinished.write_text(json.dumps(content), "utf-8")

@@ -105,7 +105,7 @@ def _percentiles(trip: Latency) -> dict[str, str]:
 def _percentile(percentile: float, value_ms: float, trip: Latency) -> str:
     if percentile not in trip.bounds_ms:
         missing = samples_needed(percentile) - trip.samples
-        return f"n/a ({trip.samples} samples; {missing} more are needed)"
+        return f"n/a ({trip.samples} samples; {missing} more {'is' if missing == 1 else 'are'} needed)"
     low, high = trip.bounds_ms[percentile]
     return f"{value_ms:.3f} ms (95% low: {low:.3f}, 95% high: {high:.3f})"
 

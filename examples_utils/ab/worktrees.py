@@ -108,7 +108,12 @@ def shared_paths(repository: Path, given: Sequence[str]) -> list[str]:
 def _cache_folder() -> Path:
     # On a disk rather than in /tmp, which may be memory: an environment can take gigabytes.
     given = os.environ.get("XDG_CACHE_HOME")
-    return (Path(given) if given else Path.home() / ".cache") / "examples_utils" / "ab"
+    try:
+        return (Path(given) if given else Path.home() / ".cache") / "examples_utils" / "ab"
+    except RuntimeError:
+        raise RequestError(
+            "the checkouts have no place: this user has no home folder; set XDG_CACHE_HOME to a writable folder"
+        ) from None
 
 
 def _remove_leftovers(parent: Path) -> None:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, stdev
 
 import psutil
 
+from examples_utils.machine.cgroup import groups
 from examples_utils.machine.load import OtherLoad
 from examples_utils.problems import RequestError
 
 _STAT = Path("/proc/stat")
+# In version 2 and 1: controller, files of limit and use, and the name of the part of it that the kernel drops first.
+_GROUP_MEMORY = (
+    ("", "memory.max", "memory.current", "inactive_file"),
+    ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 _FEWEST_RUNS = 5  # of the canary, for a standard deviation
 
 
@@ -24,6 +31,7 @@ _FEWEST_RUNS = 5  # of the canary, for a standard deviation
 class Observation:
     """What was seen of the whole machine. Shares are from 0 to 1; None if the system does not report it.
 
+    `free_memory_share` is that of the control group with the least, if one has a limit.
     `spread` maps each kernel of the canary to the standard deviation of its seconds, divided by their median.
     """
 
@@ -47,12 +55,23 @@ def observe(seconds: float) -> Observation:
     after = _stolen_and_all()
     ticks = after[1] - before[1] if before and after else 0
     memory = psutil.virtual_memory()
+    free_shares = (memory.available / memory.total, *free_shares_of_groups())
     return Observation(
         other_tasks_per_core=load.tasks_per_core(),
         stolen_share=(after[0] - before[0]) / ticks if before and after and ticks else None,
-        free_memory_share=memory.available / memory.total,
+        free_memory_share=min(free_shares),
         spread={kernel: _spread([run[kernel] for run in runs]) for kernel in runs[0]},
     )
+
+
+def free_shares_of_groups(root: Path = Path("/")) -> Iterator[float]:
+    """Yields the free share of each memory limit on this process. `root` contains `proc` and `sys`."""
+    for controller, limit_file, use_file, cache in _GROUP_MEMORY:
+        for group in groups(root, controller):
+            limit, used = (_whole(r"^(\d+)$", group / name) for name in (limit_file, use_file))
+            if limit and used is not None:
+                droppable = _whole(rf"^{cache} (\d+)$", group / "memory.stat") or 0
+                yield max(0.0, 1 - (used - droppable) / limit)
 
 
 def _canary() -> dict[str, float]:
@@ -74,3 +93,11 @@ def _stolen_and_all() -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return (ticks[7], sum(ticks)) if len(ticks) == 8 else None
+
+
+def _whole(pattern: str, file: Path) -> int | None:
+    try:
+        match = re.search(pattern, file.read_text(), re.MULTILINE)
+    except (OSError, UnicodeDecodeError):
+        return None
+    return int(match[1]) if match else None

@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmark_parsers.lines import BLOCK_BYTES, LineBlocks, line_blocks
 from examples_utils.execution.forks.forked_process import MEMORY_LIMIT_BYTES, ForkedProcess
 from examples_utils.execution.output_reader import OutputReader, Reading
+from examples_utils.results.exit_status import exit_text
 
 BLOCK_LIMIT_S = 5.0
 """CPU time for one block of output, which usually takes a thousandth of it."""
@@ -51,18 +52,18 @@ class OutputWorker:
     def finish(self, check_interruption: Callable[[], None]) -> Reading:
         """Returns what the complete output holds, or why it could not be read."""
         deadline_s = time.monotonic() + self._limit_s()
-        ended_by: signal.Signals | None = None
+        exitcode = 0
         for _ in range(_ATTEMPTS):
             process = self.start()
             self._silence()
             answer = process.answer(deadline_s, check_interruption)
-            ended_by, self._process = process.end(at_once=answer is None), None
+            exitcode, self._process = process.end(), None
             if answer:
                 reading: Reading | str = pickle.loads(answer)
                 return self._reader.not_read(reading) if isinstance(reading, str) else reading
-            if answer is None or ended_by is signal.SIGPROF:
+            if answer is None or exitcode == -signal.SIGPROF:
                 break
-        return self._reader.not_read(_why_not(ended_by))
+        return self._reader.not_read(_why_not(exitcode))
 
     def _limit_s(self) -> float:
         files = [file for file in (self._stdout, self._stderr) if file and file.is_file()]
@@ -72,7 +73,7 @@ class OutputWorker:
         """Ends the worker, if it has not ended."""
         self._silence()
         if self._process:
-            self._process.end(at_once=True)
+            self._process.end()
             self._process = None
 
     def _silence(self) -> None:
@@ -124,12 +125,12 @@ def _restart_limit(cpu_s: float) -> None:
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
 
 
-def _why_not(ended_by: signal.Signals | None) -> str:
-    if ended_by is signal.SIGPROF:
+def _why_not(exitcode: int) -> str:
+    if exitcode == -signal.SIGPROF:
         limit = f"more than {BLOCK_LIMIT_S:g} s for {BLOCK_BYTES >> 10} KiB of output"
         return f"a regexp or the parser took {limit}: write a regexp that cannot match in many ways"
-    if ended_by is signal.SIGKILL:
+    if exitcode == -signal.SIGKILL:
         return (
             f"reading the output took more than {_RUN_LIMIT_S:g} s after the command had ended, or was killed"
         )
-    return f"the process that reads the output ended: {ended_by.name if ended_by else 'its exit code was 0'}"
+    return f"the process that reads the output {exit_text(exitcode)}"

@@ -22,7 +22,7 @@ class Application:
 
 
 def application_of(benchmark: Benchmark) -> Application:
-    """Looks for the files of an entry in its location, beside its spec, and in the parents up to the checkout's root.
+    """Looks for the files of an entry in its location, next to its spec, and in the parents up to the checkout's root.
 
     A path is relative to the application's folder, which is the one in which the file is found. Where the entry
     names no file, or none that is there, it is the folder of the command.
@@ -55,7 +55,11 @@ def _is_shared(folder: Path) -> bool:
         writable_by_all = folder.stat().st_mode & stat.S_IWOTH
     except OSError:
         return True
-    return bool(writable_by_all) or folder in (Path(folder.anchor), Path.home())
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without one
+        home = None
+    return bool(writable_by_all) or folder in (Path(folder.anchor), home)
 
 
 def _find(name: str | None, folders: tuple[Path, ...]) -> tuple[Path, Path] | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 def exit_text(exitcode: int) -> str:
-    """Describes the end of a command that failed."""
-    if exitcode > 0:
+    """Describes the end of a process by its exit code, or by the number of a signal, negated."""
+    if exitcode >= 0:
         return f"exited with code {exitcode}"
     import signal
 

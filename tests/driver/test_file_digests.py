@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +107,16 @@ def test_where_nothing_can_be_remembered_files_are_read_each_time(
     (tmp_path / "blocked").write_bytes(b"a file")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "blocked"))
     assert file_digests(written(tmp_path / "in", a=b"one"), tmp_path / "in") == [sha256(b"one")]
+
+
+def test_a_user_without_a_home_folder_is_no_obstacle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        assert file_digests(written(tmp_path / "in", a=b"one"), tmp_path / "in") == [sha256(b"one")]
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_what_is_no_regular_file_has_no_digest_and_is_not_opened(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def make_environment(folder: Path, python: str | Path = sys.executable) -> Path:
 
 
 def with_all_packages(environment: Path) -> Path:
-    """An environment that finds the packages of the tests' own, and our checkout, beside its own."""
+    """An environment that finds the packages of the tests' own, and our checkout, as well as its own."""
     make_environment(environment)
     paths = [
         str(Path(examples_utils.__file__).parents[1]),

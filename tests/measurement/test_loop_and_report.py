@@ -166,7 +166,7 @@ def test_percentiles_are_ordered_and_within_the_range(times_ns: list[int]) -> No
 
 def test_a_percentile_needs_enough_samples_for_an_upper_bound_and_reports_what_is_missing() -> None:
     few = report(a_measurement(round_trip_ns=np.arange(1, 299) * 10**6))
-    assert "\tlatency_p99: n/a (298 samples; 1 more are needed)" in few
+    assert "\tlatency_p99: n/a (298 samples; 1 more is needed)" in few
     assert "\tlatency_p99.9: n/a (298 samples; 2697 more are needed)" in few
     assert "\tlatency_p95: 283.150 ms (95% low: 277.000, 95% high: 290.000)" in few
     enough = report(a_measurement(round_trip_ns=np.arange(1, 300) * 10**6))

@@ -1,5 +1,7 @@
 """The peak memory of the measured phase is not that of what came before it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +77,15 @@ def test_resetting_returns_the_peak_so_far() -> None:
     before_mib, counts_anew = reset_peak()
     assert counts_anew
     assert before_mib - peak_mib() > 50
+
+
+@pytest.mark.processes
+@pytest.mark.skipif(not peak_memory.STATUS.exists(), reason="only Linux reports it")
+def test_memory_of_the_process_that_started_this_one_does_not_count() -> None:
+    own = np.ones(300 * MIB, np.uint8)
+    program = "from measurement.peak_memory import peak_mib; print(peak_mib())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < own.nbytes / MIB / 2
 
 
 def test_where_it_cannot_be_reset_the_measured_phase_is_unknown(

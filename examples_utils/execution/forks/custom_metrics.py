@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmark_parsers.custom import CustomMetric, compute_custom_metric
 from examples_utils.execution.forks.forked_process import ForkedProcess
+from examples_utils.results.exit_status import exit_text
 
 LIMIT_S = 60.0
 """How long one function may take for one variant."""
@@ -28,13 +29,13 @@ def computed_apart(
     try:
         answer = process.answer(time.monotonic() + LIMIT_S, check_interruption)
     finally:
-        ended_by = process.end(at_once=answer is None)
+        code = process.end()
     if answer:
         computed: tuple[dict[str, Any] | None, str | None] = pickle.loads(answer)
         return computed
     if answer is None:
         return None, f"it took more than {LIMIT_S:g} s"
-    return None, f"it ended its process ({ended_by.name})" if ended_by else "it ended its process"
+    return None, f"its process {exit_text(code)}" if code else "it ended its process"
 
 
 def _text(file: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -315,6 +316,15 @@ def test_a_spec_in_a_folder_and_by_a_link_is_found_in_the_checkouts(workplace, p
 
 def test_a_cache_folder_that_cannot_be_written_is_refused(workplace, project, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null")
+    done = ab(workplace, "--base", "HEAD")
+    assert done.exitcode == 2
+    assert "set XDG_CACHE_HOME to a writable folder" in done.err
+
+
+def test_a_user_without_a_home_folder_is_refused(workplace, project, monkeypatch):
+    for name in ("XDG_CACHE_HOME", "HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
     done = ab(workplace, "--base", "HEAD")
     assert done.exitcode == 2
     assert "set XDG_CACHE_HOME to a writable folder" in done.err

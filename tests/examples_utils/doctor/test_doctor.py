@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from examples_utils.doctor.checks import Check, Level, checks
-from examples_utils.doctor.observation import Observation
+from examples_utils.doctor.observation import Observation, free_shares_of_groups
 from tests.examples_utils.conftest import Workplace
 from tests.machines.recorded import MACHINES
-from tests.machines.trees import write_tree
+from tests.machines.trees import Described, Group, write_tree
 
 CALM = Observation(0.0, 0.0, 0.9, {"compute_s": 0.002, "memory_s": 0.004})
 CPU = "sys/devices/system/cpu"
@@ -141,3 +141,25 @@ def test_the_text_has_a_line_for_each_check_and_the_remedy_below_it(
     (place,) = [place for place, line in enumerate(lines) if "stolen time" in line]
     assert lines[place].startswith("bad ")
     assert lines[place + 1].strip() == "-> use a machine with dedicated cores"
+
+
+@pytest.mark.parametrize(
+    ("files", "shares"),
+    [
+        ({"memory.max": "max", "memory.current": "500"}, []),
+        ({"memory.max": "1000", "memory.current": "900"}, [0.1]),
+        (
+            {"memory.max": "1000", "memory.current": "900", "memory.stat": "anon 9\ninactive_file 400\n"},
+            [0.5],
+        ),
+        ({"memory.max": "1000", "memory.current": "1024"}, [0.0]),
+        ({"memory.max": "1000"}, []),
+    ],
+)
+def test_the_free_memory_is_that_of_the_control_group(
+    tmp_path: Path, files: dict[str, str], shares: list[float]
+):
+    mounts = "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"
+    group = {f"sys/fs/cgroup/app/{name}": text for name, text in files.items()}
+    machine = Described((Group(1),), {}, groups_of_process="0::/app\n", mounts=mounts, files=group)
+    assert list(free_shares_of_groups(write_tree(machine, tmp_path))) == pytest.approx(shares)

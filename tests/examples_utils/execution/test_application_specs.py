@@ -1,4 +1,4 @@
-"""Specs of Graphcore applications run beside the runner, and never change its own environment."""
+"""Specs of Graphcore applications run next to the runner, and never change its own environment."""
 
 from __future__ import annotations
 

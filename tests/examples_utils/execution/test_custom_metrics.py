@@ -30,10 +30,16 @@ WILD = {
     "never ends": ("time.sleep(1000)", "took more than 0.5 s"),
     "computes for ever": ("while True: pass", "took more than 0.5 s"),
     "ends the process": ("os._exit(0)", "it ended its process"),
-    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "it ended its process (SIGKILL)"),
+    "is killed": ("os.kill(os.getpid(), signal.SIGKILL)", "its process was ended by SIGKILL"),
+    "is killed by a signal without a name": (
+        "os.kill(os.getpid(), 40)",
+        "its process was ended by signal 40",
+    ),
     "takes all memory": ("return len(bytearray(64 << 30))", "it raised MemoryError"),
     "ends Python": ("exit(3)", "it raised SystemExit: 3"),
     "closes all files": ("os.closerange(0, 100)", "it ended its process"),
+    "closes all files, and goes on": ("os.closerange(0, 100); time.sleep(1000)", "took more than 0.5 s"),
+    "ends, but not its child": ("os.fork() and os._exit(0)\n    time.sleep(1000)", "it ended its process"),
 }
 
 
@@ -54,6 +60,18 @@ def test_it_is_a_warning_of_its_variant(workplace, monkeypatch, title):
         assert record["results"]["length"] == {"value": 4}
         assert record["results"]["own type"] == {"level": 3}
         assert any(reason in warning for warning in record["warnings"]), record["warnings"]
+
+
+@pytest.mark.processes
+@pytest.mark.parametrize("ending", ["return 1", "os.abort()"])
+def test_what_it_started_ends_with_it(workplace, ending):
+    workplace.spec(SPEC)
+    code = f"child = os.fork() or time.sleep(1000)\n    open('child', 'w').write(str(child))\n    {ending}"
+    workplace.script("metrics.py", FILE.format(code=code))
+    done = workplace.benchmark("--custom-metrics-files", "metrics.py", "--benchmark", "a")
+    assert done.by_variant["a"]["results"]["wild"] == {"value": 1 if "return" in ending else None}
+    child = int((workplace.folder / "child").read_text())
+    wait_until(lambda: not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE)
 
 
 @pytest.mark.processes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,14 @@ def test_outside_a_checkout_the_search_ends_before_a_folder_that_others_can_writ
     found = application(shared / "mine/app", requirements_file="r.txt")
     assert found.requirements is None
     assert found.searched == (shared / "mine/app", shared / "mine")
+
+
+def test_a_user_without_a_home_folder_is_no_obstacle(tmp_path, monkeypatch):
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    (tmp_path / "app").mkdir()
+    (tmp_path / "r.txt").touch()
+    assert application(tmp_path / "app", requirements_file="r.txt").folder == tmp_path
 
 
 def test_a_list_of_apt_packages_marks_the_application_too(checkout):

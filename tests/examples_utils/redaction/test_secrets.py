@@ -201,6 +201,20 @@ def test_a_variable_that_the_command_itself_sets_is_secret(workplace: Workplace)
             ["k-12345", "hf_1234", "s3cr3t"],
         ),
         ("A_TOKEN=first-1 serve --AccessToken second", ["first-1", "second"]),
+        (
+            "sh -c 'A_TOKEN=first-1; serve --password swordfish; echo'",
+            ["first-1", "first-1;", "swordfish", "swordfish;"],
+        ),
+        ("serve --password 'sword;fish'", ["sword;fish"]),
+        (
+            "sh -c 'A_TOKEN=first-1' && sh -c \"serve '--password=swordfish' --token t-1234\"",
+            ["first-1", "swordfish", "t-1234"],
+        ),
+        (
+            "curl -H 'Authorization: Bearer abc-123' -H X-Api-Key:k-12345 -H \"PRIVATE-TOKEN: p-1\"",
+            ["abc-123", "k-12345"],
+        ),
+        ("curl -H 'Authorization: Bearer $TOKEN' -H 'Accept: text/html' -H 'X-Keyboard: none-1'", []),
         ("serve --tokenizer gpt2 --eos-token '</s>' --max-tokens 4096 --sort-key speed --monkey fast", []),
         (
             "serve --token --password $DB_PASSWORD --secret {p} --token 17 --credentials /etc/hosts -p 8080",
