@@ -21,10 +21,12 @@ from bench.targets import Row, Target
 _RUNNER = [sys.executable, "-m", "examples_utils"]
 # Runs the command line in its own process and then prints the peak memory of that process.
 _RUNNER_WITH_PEAK = """
-import resource, sys
+import sys
+from pathlib import Path
 from examples_utils.cli import main
 code = main(sys.argv[1:])
-peak_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# Not from getrusage(2), which also counts the process that started this one.
+peak_kib = int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0])
 print(f"peak {peak_kib / 1024}", file=sys.stderr)
 sys.exit(code)
 """
