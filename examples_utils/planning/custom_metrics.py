@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +20,10 @@ def load_custom_metrics(files: Sequence[str]) -> dict[str, CustomMetric]:
         specification = importlib.util.spec_from_file_location(f"custom_metrics_{number}", file)
         if specification is None or specification.loader is None:
             raise RequestError(f"--custom-metrics-files {name}: is not a Python file (.py)")
+        module = importlib.util.module_from_spec(specification)
+        sys.modules[specification.name] = module  # where dataclasses and pickle look for it
         try:
-            specification.loader.exec_module(importlib.util.module_from_spec(specification))
+            specification.loader.exec_module(module)
         except (Exception, SystemExit) as error:
             raise RequestError(f"--custom-metrics-files {name}: {type(error).__name__}: {error}") from None
     return registered_custom_metrics()

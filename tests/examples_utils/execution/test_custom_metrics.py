@@ -26,6 +26,17 @@ register_custom_metric("wild", wild)
 register_custom_metric("length", lambda out, err, code: len(out))
 register_custom_metric("own type", lambda *_: {{"level": Level.HIGH}})
 """
+FILE_WITH_DATACLASS = """
+from __future__ import annotations
+from dataclasses import dataclass
+from examples_utils import register_custom_metric
+
+@dataclass
+class Found:
+    length: int
+
+register_custom_metric("length", lambda out, err, code: Found(len(out)).length)
+"""
 WILD = {
     "never ends": ("time.sleep(1000)", "took more than 0.5 s"),
     "computes for ever": ("while True: pass", "took more than 0.5 s"),
@@ -60,6 +71,15 @@ def test_it_is_a_warning_of_its_variant(workplace, monkeypatch, title):
         assert record["results"]["length"] == {"value": 4}
         assert record["results"]["own type"] == {"level": 3}
         assert any(reason in warning for warning in record["warnings"]), record["warnings"]
+
+
+@pytest.mark.processes
+def test_a_file_may_define_dataclasses(workplace):
+    workplace.spec(SPEC)
+    workplace.script("metrics.py", FILE_WITH_DATACLASS)
+    done = workplace.benchmark("--custom-metrics-files", "metrics.py", "--benchmark", "a")
+    assert done.exitcode == 0, done.err
+    assert done.by_variant["a"]["results"]["length"] == {"value": 4}
 
 
 @pytest.mark.processes
