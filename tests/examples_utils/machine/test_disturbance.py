@@ -72,6 +72,7 @@ def test_what_a_system_does_not_report_is_unknown_and_no_warning(tmp_path: Path)
         ({"throttled_s": 3.0}, "a CPU quota stopped the cores for 10.0% of their time"),
         ({"memory_stalls_s": 2.5}, "processes waited for memory for 5.0% of the time"),
         ({"thermal_throttles": 5}, "the CPU slowed down 2 times because of its temperature"),
+        ({"thermal_throttles": 4}, "the CPU slowed down 1 time because of its temperature"),
     ],
 )
 def test_a_notable_disturbance_is_a_warning_with_its_size(change: dict[str, float], warning: str):
