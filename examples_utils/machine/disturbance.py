@@ -71,7 +71,9 @@ def disturbance_warnings(taken: Mapping[str, float | int | None]) -> list[str]:
         text.format(share) for name, text in texts.items() if (share := taken[name] or 0) >= NOTABLE_SHARE
     ]
     if hot := taken["thermal_throttles"]:
-        found.append(f"the CPU slowed down {hot} {'time' if hot == 1 else 'times'} because of its temperature")
+        found.append(
+            f"the CPU slowed down {hot} {'time' if hot == 1 else 'times'} because of its temperature"
+        )
     return [f"{_BEGIN}{text}{_END}" for text in found]
 
 
