@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 CustomMetric = Callable[[str, str, int], Mapping[str, Any] | float]
+
+_LONGEST_MESSAGE = 500
 
 # Users' files rely on registration at import time; nothing else here is global.
 _REGISTERED: dict[str, CustomMetric] = {}
@@ -35,20 +38,28 @@ def compute_custom_metric(
     try:
         returned = function(stdout, stderr, exitcode)
     except (Exception, SystemExit) as error:
-        return None, f"it raised {type(error).__name__}: {error}"
+        return None, f"it raised {_described(error)}"
     try:
         if _is_number(returned):
             returned = {"value": returned}
         if not isinstance(returned, Mapping):
-            return None, f"it returned {returned!r}, not a number or a dictionary"
+            return None, f"it returned {reprlib.repr(returned)}, not a number or a dictionary"
         values = {str(key): _plain(value) for key, value in returned.items()}
         values = json.loads(json.dumps(values, allow_nan=False))  # no types of the user's own
         for value in values.values():
             if isinstance(value, int):
                 float(value)  # raises if the number is too large to display or compare
     except Exception as error:
-        return None, f"its return value cannot be stored: {type(error).__name__}: {error}"
+        return None, f"its return value cannot be stored: {_described(error)}"
     return values, None
+
+
+def _described(error: BaseException) -> str:
+    """Type and message, which may hold the whole output, as that of `float(stdout)` does."""
+    text = str(error)
+    if len(text) > _LONGEST_MESSAGE:
+        text = f"{text[:_LONGEST_MESSAGE]}…"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _is_number(value: Any) -> bool:

@@ -48,6 +48,22 @@ def test_a_function_that_fails_gives_a_reason(function):
     assert problem
 
 
+@pytest.mark.parametrize(
+    "function", [lambda out, *_: float(out), lambda out, *_: out, lambda out, *_: [out] * 9]
+)
+def test_the_reason_does_not_repeat_the_whole_output(function):
+    _, problem = compute_custom_metric(function, "no number " * 10_000, "", 0)
+    assert "no number" in problem
+    assert len(problem) < 1000
+
+
+def test_the_reason_of_an_error_without_a_message_is_its_type():
+    def fail(*_):
+        raise MemoryError
+
+    assert compute_custom_metric(fail, "", "", 0) == (None, "it raised MemoryError")
+
+
 def test_registering_something_that_cannot_be_called_is_refused():
     before = registered_custom_metrics()
     with pytest.raises(TypeError, match="not callable"):
