@@ -54,8 +54,8 @@ def under_rate(found, rate: float, duration_s: float, limit_ms: float | None = N
 
 
 def test_all_requests_are_answered_and_the_results_are_read_by_the_drivers_parser(tiny) -> None:
-    found = under_rate(tiny, 40.0, 3.0)
-    assert len(found.latency_ns) == 120
+    found = under_rate(tiny, 100.0, 3.0)
+    assert len(found.latency_ns) == 300
     assert (found.counted.failed, found.stopped_early) == (0, False)
     assert (found.latency_ns > 0).all()
     assert (found.lag_ns <= found.latency_ns).all()
@@ -66,7 +66,7 @@ def test_all_requests_are_answered_and_the_results_are_read_by_the_drivers_parse
     assert parsed.problems == ()
     assert parsed.metrics["latency_p99"].value == pytest.approx(found.p99_ms, abs=0.001)
     assert parsed.metrics["throughput"].value == pytest.approx(found.throughput.mean, abs=0.01)
-    assert parsed.settings["request_rate"] == "40 requests/s"
+    assert parsed.settings["request_rate"] == "100 requests/s"
     assert "highest_rate" not in parsed.metrics
 
 
@@ -112,7 +112,7 @@ def test_a_limit_that_no_rate_can_keep_ends_the_search_at_the_lowest_rate(reposi
 
 
 def test_the_highest_rate_under_a_limit_is_found_and_read_by_the_drivers_parser(repository: Path) -> None:
-    """A hundred requests per rate, which is doubled until requests overlap and wait longer than the limit."""
+    """As few requests per rate as p99 needs, which is doubled until requests overlap and wait longer than the limit."""
     done = searched(repository, rates="50", limit_ms="1000")
     assert done.returncode == 0, done.stdout + done.stderr
     lines = dict(
