@@ -121,7 +121,7 @@ def _look(history: Sequence[Run], night: Run, options: CompareOptions, accepted:
         data=measured.data,
         found=found,
         worse=np.where(lower, found.size, np.where(higher, -found.size, -np.inf)),
-        least=np.log1p([options.threshold_of(pair.threshold) for pair in measured.pairs]),
+        least=np.log1p(_thresholds(measured, options)),
         tail=np.where(lower, found.rise, np.where(higher, found.fall, 1.0)),
         steps=len(lengths),
     )
@@ -157,7 +157,7 @@ def callable_changes(
     measured, _ = measured_and_settled(pairing, (1,), options.false_alarms, options)
     if not measured.pairs:
         return ()
-    least = np.array([np.log1p(options.threshold_of(pair.threshold)) for pair in measured.pairs])
+    least = np.log1p(_thresholds(measured, options))
     groups, found = groups_of(measured.pairs), list[float]()
     for nights in more:
         steps = len(_lengths(len(pairing.base) + nights, options))
@@ -181,7 +181,7 @@ def _pairing(history: Sequence[Run], night: Run, options: CompareOptions, accept
     begun = {pair.key: places.get(accepted.get(pair.key, ""), 0) for pair in pairing.pairs}
     measured, _ = measured_and_settled(pairing, (1,), options.false_alarms, options)
     if measured.pairs:
-        thresholds = np.array([options.threshold_of(pair.threshold) for pair in measured.pairs])
+        thresholds = _thresholds(measured, options)
         shown = base_starts(measured.data.centres[:, :-1], thresholds, options.recent_nights)
         shown = np.maximum(shown, _first_levels(measured, thresholds, options))
         begun |= {
@@ -189,6 +189,10 @@ def _pairing(history: Sequence[Run], night: Run, options: CompareOptions, accept
             for pair, start in zip(measured.pairs, shown.tolist(), strict=True)
         }
     return replace(pairing, pairs=tuple(_from(pair, begun[pair.key]) for pair in pairing.pairs))
+
+
+def _thresholds(measured: Measured, options: CompareOptions) -> Floats:
+    return np.array([options.threshold_of(pair.threshold) for pair in measured.pairs], float)
 
 
 def _first_levels(measured: Measured, thresholds: Floats, options: CompareOptions) -> Ints:

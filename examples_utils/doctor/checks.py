@@ -9,6 +9,7 @@ from pathlib import Path
 from examples_utils.doctor.observation import Observation
 from examples_utils.machine.cgroup import cpu_quota, quota_warning
 from examples_utils.machine.hardware import boost, governor
+from examples_utils.machine.kernel_files import text_of
 
 _CPU = "sys/devices/system/cpu"
 _CLOCK = "sys/devices/system/clocksource/clocksource0"
@@ -105,7 +106,7 @@ def _boost(root: Path) -> Check:
 
 
 def _smt(root: Path) -> Check:
-    active = _text(root / _CPU / "smt/active")
+    active = text_of(root / _CPU / "smt/active")
     if active == "1":
         remedy = f"echo off | sudo tee /{_CPU}/smt/control"
         return Check("SMT", Level.COULD_BE_BETTER, "on: two threads share a core", remedy)
@@ -113,7 +114,7 @@ def _smt(root: Path) -> Check:
 
 
 def _isolation(root: Path) -> Check:
-    isolated = _text(root / _CPU / "isolated")
+    isolated = text_of(root / _CPU / "isolated")
     if isolated:
         return Check("isolation", Level.GOOD, f"cores {isolated} are isolated")
     remedy = "boot with isolcpus=managed_irq,domain,LIST, and run under taskset -c LIST"
@@ -130,13 +131,13 @@ def _quota(allowed: int, root: Path) -> Check:
 
 
 def _clock(root: Path) -> Check:
-    found = _text(root / _CLOCK / "current_clocksource")
+    found = text_of(root / _CLOCK / "current_clocksource")
     if not found:
         return _unreported("clock source")
     if found in _FAST_CLOCKS:
         return Check("clock source", Level.GOOD, found)
     offered = [
-        clock for clock in _text(root / _CLOCK / "available_clocksource").split() if clock in _FAST_CLOCKS
+        clock for clock in text_of(root / _CLOCK / "available_clocksource").split() if clock in _FAST_CLOCKS
     ]
     switch = (
         f"echo {offered[0]} | sudo tee /{_CLOCK}/current_clocksource" if offered else "use another machine"
@@ -167,10 +168,3 @@ def _unreported(name: str) -> Check:
         "this system does not report it",
         "use bare metal: a guest or a container depends on its host",
     )
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

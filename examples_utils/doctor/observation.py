@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from statistics import median, stdev
 import psutil
 
 from examples_utils.machine.cgroup import groups
+from examples_utils.machine.kernel_files import number_in
 from examples_utils.machine.load import OtherLoad
 from examples_utils.problems import RequestError
 
@@ -68,9 +68,9 @@ def free_shares_of_groups(root: Path = Path("/")) -> Iterator[float]:
     """Yields the free share of each memory limit on this process. `root` contains `proc` and `sys`."""
     for controller, limit_file, use_file, cache in _GROUP_MEMORY:
         for group in groups(root, controller):
-            limit, used = (_whole(r"^(\d+)$", group / name) for name in (limit_file, use_file))
+            limit, used = (number_in(r"^(\d+)$", group / name) for name in (limit_file, use_file))
             if limit and used is not None:
-                droppable = _whole(rf"^{cache} (\d+)$", group / "memory.stat") or 0
+                droppable = number_in(rf"^{cache} (\d+)$", group / "memory.stat") or 0
                 yield max(0.0, 1 - (used - droppable) / limit)
 
 
@@ -93,11 +93,3 @@ def _stolen_and_all() -> tuple[int, int] | None:
     except (OSError, ValueError):
         return None
     return (ticks[7], sum(ticks)) if len(ticks) == 8 else None
-
-
-def _whole(pattern: str, file: Path) -> int | None:
-    try:
-        match = re.search(pattern, file.read_text(), re.MULTILINE)
-    except (OSError, UnicodeDecodeError):
-        return None
-    return int(match[1]) if match else None

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from examples_utils.machine.cgroup import groups
+from examples_utils.machine.kernel_files import number_in, text_of
 from examples_utils.machine.load import throttle_events
 
 NOTABLE_SHARE = 0.01
@@ -41,7 +42,7 @@ def read_counters(cpus: Collection[int], root: Path = Path("/")) -> Counters:
         throttled_s=max(_throttled_s(root), default=None),
         memory_stalls_s=_memory_stalls_s(root),
         thermal_throttles=throttle_events(),
-        major_faults=_whole(r"^pgmajfault (\d+)", root / "proc/vmstat"),
+        major_faults=number_in(r"^pgmajfault (\d+)", root / "proc/vmstat"),
     )
 
 
@@ -99,7 +100,7 @@ def _grown(before: int | None, after: int | None) -> int | None:
 
 def _stolen_s(cpus: Collection[int], root: Path) -> float | None:
     """The eighth number of a CPU in `/proc/stat` (proc_stat(5))."""
-    lines = re.findall(r"^cpu(\d+)((?: \d+){8,})", _text(root / "proc/stat"), re.MULTILINE)
+    lines = re.findall(r"^cpu(\d+)((?: \d+){8,})", text_of(root / "proc/stat"), re.MULTILINE)
     stolen = [int(ticks.split()[7]) for number, ticks in lines if int(number) in cpus]
     return sum(stolen) / os.sysconf("SC_CLK_TCK") if stolen else None
 
@@ -111,23 +112,11 @@ def _throttled_s(root: Path) -> Iterator[float]:
         ("cpu", r"^throttled_time (\d+)", 1e9),
     ):
         for group in groups(root, controller):
-            if (taken := _whole(pattern, group / "cpu.stat")) is not None:
+            if (taken := number_in(pattern, group / "cpu.stat")) is not None:
                 yield taken / per_s
 
 
 def _memory_stalls_s(root: Path) -> float | None:
     """The time in which any process waited for memory (the kernel's psi.rst)."""
-    stalls_us = _whole(r"^some .*total=(\d+)", root / "proc/pressure/memory")
+    stalls_us = number_in(r"^some .*total=(\d+)", root / "proc/pressure/memory")
     return None if stalls_us is None else stalls_us / 1e6
-
-
-def _whole(pattern: str, file: Path) -> int | None:
-    match = re.search(pattern, _text(file), re.MULTILINE)
-    return int(match[1]) if match else None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:  # also of a kernel without PSI, which has the file
-        return ""

@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from examples_utils.machine.kernel_files import text_of
+
 _NVIDIA = "proc/driver/nvidia"
 
 
@@ -42,23 +44,16 @@ def _by_nvidia_smi() -> list[list[str]]:
 def _by_kernel(root: Path) -> list[str]:
     found = []
     for file in sorted((root / _NVIDIA / "gpus").glob("*/information")):
-        if match := re.search(r"^Model:\s*(.+)$", _text(file), re.MULTILINE):
+        if match := re.search(r"^Model:\s*(.+)$", text_of(file), re.MULTILINE):
             found.append(match[1].strip())
     return found
 
 
 def _driver(root: Path, listed: list[list[str]]) -> str | None:
-    match = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", _text(root / _NVIDIA / "version"))
+    match = re.search(r"Kernel Module\D*(\d+(?:\.\d+)+)", text_of(root / _NVIDIA / "version"))
     return match[1] if match else next((version for _, version, _ in listed), None)
 
 
 def _watts(text: str) -> float | None:
     """`[N/A]` is what nvidia-smi prints of a GPU without a limit."""
     return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

@@ -14,6 +14,7 @@ from typing import Any
 
 from examples_utils.machine.cgroup import cpu_quota, memory_limit, whole_cores
 from examples_utils.machine.gpu import gpu_facts
+from examples_utils.machine.kernel_files import text_of
 from examples_utils.machine.topology import LogicalCpu, logical_cpus
 
 # Instructions for which engines have kernels of their own, by Linux's names for x86 and Arm.
@@ -47,7 +48,7 @@ def hardware_facts(allowed: Sequence[int], root: Path = Path("/")) -> dict[str, 
         "core_groups": _core_groups(cpus) if known_topology else [],
         "sockets": len({cpu.package for cpu in cpus}) if known_topology else None,
         "numa_nodes": len({cpu.node for cpu in cpus}) if known_topology else None,
-        "isolated_cores": _text(root / _CPU / "isolated") or None,
+        "isolated_cores": text_of(root / _CPU / "isolated") or None,
         "boost": boost(root),
         "governor": governor(root),
         "hypervisor": _hypervisor(blocks, root),
@@ -68,14 +69,14 @@ def software_of_machine(root: Path = Path("/")) -> dict[str, Any]:
 def governor(root: Path = Path("/")) -> str | None:
     """Returns the frequency governors in use, or None if the kernel does not report them."""
     files = (root / _CPU).glob("cpu[0-9]*/cpufreq/scaling_governor")
-    return ",".join(sorted({text for file in files if (text := _text(file))})) or None
+    return ",".join(sorted({text for file in files if (text := text_of(file))})) or None
 
 
 def boost(root: Path = Path("/")) -> bool | None:
     """Whether the clock may exceed its nominal frequency; None if the kernel does not report it."""
-    if (text := _text(root / _CPU / "cpufreq/boost")) in ("0", "1"):
+    if (text := text_of(root / _CPU / "cpufreq/boost")) in ("0", "1"):
         return text == "1"
-    no_turbo = _text(root / _CPU / "intel_pstate/no_turbo")
+    no_turbo = text_of(root / _CPU / "intel_pstate/no_turbo")
     return no_turbo == "0" if no_turbo in ("0", "1") else None
 
 
@@ -87,7 +88,7 @@ def memory_bytes(root: Path = Path("/")) -> int | None:
 def _cpuinfo(root: Path) -> list[dict[str, str]]:
     """Returns the blocks of `/proc/cpuinfo`: one per CPU, and on some machines one about the whole machine."""
     blocks = []
-    for block in re.split(r"\n\s*\n", _text(root / "proc/cpuinfo")):
+    for block in re.split(r"\n\s*\n", text_of(root / "proc/cpuinfo")):
         fields = (line.partition(":") for line in block.splitlines())
         blocks.append({key.strip(): value.strip() for key, _, value in fields})
     return blocks
@@ -159,9 +160,9 @@ def _core_groups(cpus: Sequence[LogicalCpu]) -> list[str]:
 
 def _hypervisor(blocks: Sequence[Mapping[str, str]], root: Path) -> str | None:
     """Returns the vendor and product of a virtual machine, `unnamed` if only the CPU reports one, None elsewhere."""
-    named = " ".join(filter(None, (_text(root / _DMI / name) for name in ("sys_vendor", "product_name"))))
+    named = " ".join(filter(None, (text_of(root / _DMI / name) for name in ("sys_vendor", "product_name"))))
     if "hypervisor" in _first(blocks, "flags").split():
-        return named or _text(root / "sys/hypervisor/type") or "unnamed"
+        return named or text_of(root / "sys/hypervisor/type") or "unnamed"
     if _first(blocks, "platform") == "pSeries":  # a partition of IBM's PowerVM, or a guest of KVM
         return "pSeries"
     # Arm's CPUs have no flag for it.
@@ -184,7 +185,7 @@ def _memory(root: Path) -> dict[str, int | None]:
 
 def _memory_total(root: Path = Path("/")) -> int | None:
     """Returns the memory that the kernel manages, or None if it does not report it."""
-    if match := re.search(r"^MemTotal:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE):
+    if match := re.search(r"^MemTotal:\s*(\d+) kB", text_of(root / "proc/meminfo"), re.MULTILINE):
         return int(match[1]) * 1024
     if root != Path("/"):
         return None
@@ -196,13 +197,6 @@ def _memory_total(root: Path = Path("/")) -> int | None:
 def _installed(root: Path) -> int | None:
     """Returns the size of all memory blocks: those that the kernel reserves for itself are in them."""
     folder = root / "sys/devices/system/memory"
-    size = _text(folder / "block_size_bytes")
+    size = text_of(folder / "block_size_bytes")
     count = sum(1 for _ in folder.glob("memory[0-9]*"))
     return int(size, 16) * count if count and re.fullmatch("[0-9a-fA-F]+", size) else None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace").strip("\0\n ")
-    except OSError:
-        return ""
